@@ -1,0 +1,97 @@
+//! Builds the component, so that the library can embed it and nothing compiled is committed.
+//!
+//! `ONIONSKIN_COMPONENT=path` takes a component that is built already.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+const TARGET: &str = "wasm32-wasip2";
+
+/// What the outer build sets for itself and an inner cargo must not see: flags for another target,
+/// and the wrappers with which clippy and caches stand in for the compiler.
+const OUTER_ONLY: &[&str] = &[
+    "CARGO_BUILD_RUSTFLAGS",
+    "CARGO_BUILD_TARGET",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CLIPPY_ARGS",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC_WRAPPER",
+    "RUSTFLAGS",
+];
+
+fn main() -> ExitCode {
+    match embed() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            println!("cargo::error={message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn embed() -> Result<(), String> {
+    println!("cargo::rerun-if-env-changed=ONIONSKIN_COMPONENT");
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    let component = match env::var_os("ONIONSKIN_COMPONENT") {
+        Some(prebuilt) => {
+            let prebuilt = PathBuf::from(prebuilt);
+            println!("cargo::rerun-if-changed={}", prebuilt.display());
+            prebuilt
+        }
+        None => build(&out)?,
+    };
+    let embedded = out.join("onionskin.wasm");
+    fs::copy(&component, &embedded)
+        .map_err(|error| format!("cannot copy the component {}: {error}", component.display()))?;
+    Ok(())
+}
+
+fn build(out: &Path) -> Result<PathBuf, String> {
+    let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join("..");
+    for source in ["src", "wit", "Cargo.toml"] {
+        println!("cargo::rerun-if-changed={}", root.join(source).display());
+    }
+    require_target(&root)?;
+    let target_dir = out.join("component");
+    let mut cargo = Command::new(variable("CARGO")?);
+    cargo
+        .current_dir(&root)
+        .args(["build", "--package", "onionskin", "--lib"])
+        .args(["--profile", "component", "--target", TARGET])
+        .arg("--manifest-path")
+        .arg(root.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target_dir);
+    for name in OUTER_ONLY {
+        cargo.env_remove(name);
+    }
+    let status = cargo.status().map_err(|error| format!("cannot run cargo to build the component: {error}"))?;
+    if !status.success() {
+        return Err(format!(
+            "the component did not build ({status}); see above, or run `cargo build -p onionskin \
+             --lib --profile component --target {TARGET}` for the messages"
+        ));
+    }
+    Ok(target_dir.join(TARGET).join("component/onionskin.wasm"))
+}
+
+/// Without the target the inner build fails in every dependency at once; this says it in one line.
+fn require_target(root: &Path) -> Result<(), String> {
+    let output = Command::new(variable("RUSTC")?)
+        .current_dir(root)
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .output()
+        .map_err(|error| format!("cannot run rustc: {error}"))?;
+    let libraries = String::from_utf8_lossy(&output.stdout);
+    if output.status.success() && Path::new(libraries.trim()).is_dir() {
+        return Ok(());
+    }
+    Err(format!("the target {TARGET} is not installed: run `rustup target add {TARGET}` and build again"))
+}
+
+fn variable(name: &str) -> Result<OsString, String> {
+    env::var_os(name).ok_or_else(|| format!("cargo did not set {name}"))
+}

@@ -1,0 +1,70 @@
+//! A hash by which two disks are told apart: of what a walk from the root finds, whatever the
+//! numbers of the inodes.
+
+use xxhash_rust::xxh3::xxh3_128;
+
+const NEVER: u32 = u32::MAX;
+
+/// What a walk finds under a name, apart from directories.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Leaf {
+    /// A file, by the hash of its content.
+    File(u128),
+    /// A link, by the hash of its text.
+    Symlink(u128),
+    Other,
+}
+
+/// The walk, written down as it goes. The order of names makes it canonical; an inode met again
+/// is written as a reference, which is how hard links count.
+#[derive(Debug, Default)]
+pub(crate) struct Canon {
+    out: Vec<u8>,
+    met: Vec<u32>,
+    count: u32,
+}
+
+impl Canon {
+    pub(crate) fn start(&mut self, inodes: usize) {
+        self.out.clear();
+        self.met.clear();
+        self.met.resize(inodes, NEVER);
+        self.count = 0;
+    }
+
+    /// Writes a name down; says whether what it leads to is met for the first time.
+    pub(crate) fn name(&mut self, name: u128, ino: usize) -> bool {
+        self.out.extend_from_slice(&name.to_le_bytes());
+        let met = self.met[ino];
+        if met == NEVER {
+            self.met[ino] = self.count;
+            self.count += 1;
+            return true;
+        }
+        self.out.push(b'=');
+        self.out.extend_from_slice(&met.to_le_bytes());
+        false
+    }
+
+    pub(crate) fn leaf(&mut self, leaf: Leaf) {
+        let (tag, hash) = match leaf {
+            Leaf::File(hash) => (b'f', hash),
+            Leaf::Symlink(hash) => (b'l', hash),
+            Leaf::Other => (b'o', 0),
+        };
+        self.out.push(tag);
+        self.out.extend_from_slice(&hash.to_le_bytes());
+    }
+
+    pub(crate) fn enter(&mut self) {
+        self.out.push(b'(');
+    }
+
+    pub(crate) fn leave(&mut self) {
+        self.out.push(b')');
+    }
+
+    pub(crate) fn finish(&self) -> u128 {
+        xxh3_128(&self.out)
+    }
+}

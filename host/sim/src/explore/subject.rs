@@ -1,0 +1,146 @@
+//! What is put on trial.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::simfs::{SimFs, Switches};
+use crate::tree::Tree;
+
+/// What an error says of the state that it left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// Nothing changed: recovery finds what was there before.
+    NotCommitted,
+    /// Decided but not finished: recovery completes it.
+    NeedsRecovery,
+    /// Either of the two, and only recovery can tell.
+    OutcomeUnknown,
+    /// The error makes no claim. Old and new are both allowed.
+    Other,
+}
+
+/// Why an operation or a recovery failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What the error claims.
+    pub class: Class,
+    /// The error, for people.
+    pub text: String,
+}
+
+impl Failure {
+    /// A failure of a class, told by anything that can be shown.
+    pub fn new(class: Class, text: impl fmt::Display) -> Self {
+        Failure { class, text: text.to_string() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.class, self.text)
+    }
+}
+
+/// An operation whose promise is tested: after a crash at any moment, recovery finds the state
+/// before it or the state after it, and the latter once it was acknowledged.
+///
+/// Every method gets all it needs from the filesystem and from `self`, which does not change: a
+/// subject is run many times, by several threads, and must do the same each time.
+pub trait Subject: Sync {
+    /// What the subject is called in reports.
+    fn name(&self) -> String;
+
+    /// How the filesystem behaves.
+    fn switches(&self) -> Switches {
+        Switches::default()
+    }
+
+    /// Sets the scene. Whatever it leaves is durable before [`Subject::run`] begins.
+    fn setup(&self, fs: &SimFs);
+
+    /// Performs the operation. Success acknowledges it.
+    ///
+    /// An operation of several parts may call [`SimFs::acknowledge`] after each, when what is
+    /// visible is what must survive; then success adds nothing.
+    fn run(&self, fs: &SimFs) -> Result<(), Failure>;
+
+    /// Does what a new process does first. It must succeed on everything a crash leaves behind.
+    fn recover(&self, fs: &SimFs) -> Result<(), Failure>;
+
+    /// Whether a path may be left behind after recovery; it is ignored, with what is below it.
+    fn is_leftover(&self, path: &str) -> bool {
+        let _ = path;
+        false
+    }
+
+    /// The states that are allowed in turn: before the operation, and after each acknowledgement.
+    /// `seen` is what was visible then, without leftovers.
+    fn stages(&self, seen: Vec<Tree>) -> Vec<Tree> {
+        seen
+    }
+
+    /// Whether what recovery left counts as a stage.
+    fn matches(&self, found: &Tree, stage: &Tree) -> bool {
+        found == stage
+    }
+}
+
+/// Why a part of a subject came to no good end.
+#[derive(Clone, Debug)]
+pub(crate) enum Upset {
+    Failed(Failure),
+    Panicked(String),
+}
+
+impl fmt::Display for Upset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Upset::Failed(failure) => failure.fmt(f),
+            Upset::Panicked(text) => write!(f, "panic: {text}"),
+        }
+    }
+}
+
+/// Runs a part of a subject; a panic is a finding, not the end.
+pub(crate) fn guarded(part: impl FnOnce() -> Result<(), Failure>) -> Result<(), Upset> {
+    match catch_unwind(AssertUnwindSafe(part)) {
+        Ok(result) => result.map_err(Upset::Failed),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+            Err(Upset::Panicked(text.unwrap_or("without a text").to_owned()))
+        }
+    }
+}
+
+/// The states that are allowed, as sets of bits: bit `n` stands for the `n`th stage.
+#[derive(Debug)]
+pub(crate) struct Stages {
+    pub(crate) trees: Vec<Tree>,
+}
+
+/// The most stages a subject may have.
+pub(crate) const STAGES_MAX: usize = 32;
+
+impl Stages {
+    pub(crate) fn new(subject: &dyn Subject, seen: Vec<Tree>) -> Self {
+        let bare = seen.iter().map(|tree| tree.without(|path| subject.is_leftover(path)));
+        let trees = subject.stages(bare.collect());
+        assert!(trees.len() <= STAGES_MAX, "a subject has at most {STAGES_MAX} stages");
+        Stages { trees }
+    }
+
+    /// The stages that a tree counts as.
+    pub(crate) fn of(&self, subject: &dyn Subject, tree: &Tree) -> u32 {
+        let matching = self.trees.iter().enumerate().filter(|(_, s)| subject.matches(tree, s));
+        matching.fold(0, |set, (number, _)| set | 1 << number)
+    }
+
+    /// The stages allowed after so many acknowledgements: the one reached, and the next.
+    pub(crate) fn after(&self, acknowledged: usize) -> u32 {
+        let reached = acknowledged.min(self.trees.len() - 1);
+        let next = (reached + 1).min(self.trees.len() - 1);
+        1 << reached | 1 << next
+    }
+}

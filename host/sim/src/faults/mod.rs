@@ -1,0 +1,206 @@
+//! Fault sweeps: every call of an operation, and of its recovery, fails in every way.
+//!
+//! After each, a new process recovers without harm, and what it finds is held against what the
+//! error claimed. Then the power is lost, too: at the end of the harmed run, and after the
+//! recovery that followed.
+
+mod case;
+
+use onionskin::fs::Cause;
+use serde::Serialize;
+
+use crate::explore::{Court, Plan, Subject, prepared, record};
+use crate::model::{Model, Power};
+use crate::scan::Scan;
+use crate::simfs::{Fault, Harm, SimFs, When};
+use crate::workers;
+
+use case::{Bench, Case, Told};
+
+/// Which faults are injected.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sweep {
+    /// What every call is made to fail with.
+    pub harms: Vec<Harm>,
+    /// Whether each fault comes to stay, too.
+    pub sticky: bool,
+    /// With which harms every pair of calls fails, the second being counted in the harmed run.
+    pub pairs: Vec<Harm>,
+    /// From how many crash images recovery is harmed.
+    pub recoveries: usize,
+    /// Under which power the images of the harmed runs are made.
+    pub power: Power,
+    /// How many violations are told.
+    pub shown: usize,
+    /// How many threads work. No result depends on it.
+    pub threads: usize,
+}
+
+impl Default for Sweep {
+    fn default() -> Self {
+        let causes =
+            [Cause::Io, Cause::InsufficientSpace, Cause::Quota, Cause::Access, Cause::NotPermitted, Cause::Interrupted];
+        let mut harms: Vec<Harm> = causes.into_iter().map(Harm::Fail).collect();
+        harms.extend([Harm::ShortWrite, Harm::LoseSync]);
+        Sweep {
+            harms,
+            sticky: true,
+            pairs: Vec::new(),
+            recoveries: 32,
+            power: Power::new(Model::Any),
+            shown: 8,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+/// What a sweep found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FaultReport {
+    /// The name of the subject.
+    pub subject: String,
+    /// How many calls the operation makes without harm.
+    pub calls: u64,
+    /// How many times the operation was run with a fault that met a call.
+    pub operations: u64,
+    /// How many times recovery was run with a fault that met a call.
+    pub recoveries: u64,
+    /// How many calls failed or were harmed.
+    pub injected: u64,
+    /// How many crash images of harmed runs were recovered.
+    pub images: u64,
+    /// Harmed operations that succeeded.
+    pub acknowledged: u64,
+    /// Harmed operations that claimed to have changed nothing.
+    pub not_committed: u64,
+    /// Harmed operations that claimed to be finished by recovery.
+    pub needs_recovery: u64,
+    /// Harmed operations that left the outcome open.
+    pub outcome_unknown: u64,
+    /// Harmed operations that made no claim.
+    pub unclassified: u64,
+    /// The first violations.
+    pub violations: Vec<FaultViolation>,
+    /// How many violations there are.
+    pub violations_total: u64,
+}
+
+impl FaultReport {
+    /// Whether nothing was found.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.violations_total == 0
+    }
+}
+
+/// A promise that a fault broke.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FaultViolation {
+    /// The faults, and what they came to.
+    pub faults: Vec<String>,
+    /// What is wrong.
+    pub text: String,
+    /// What the harmed run left to recover from, and how the result differs, where it does.
+    pub detail: String,
+}
+
+/// Injects faults into a subject.
+///
+/// # Panics
+/// If the subject has more than 32 stages. A panic of the subject is a violation.
+#[must_use]
+pub fn sweep(subject: &dyn Subject, sweep: &Sweep) -> FaultReport {
+    let (recording, stages, failed) = record(subject, None);
+    let plan = Plan { threads: 1, ..Plan::default() };
+    let court = Court { subject, stages: &stages, plan: &plan, power: sweep.power };
+    let bench = Bench::new(court);
+    let calls = recording.calls.len() as u32;
+    let mut report = FaultReport { subject: subject.name(), calls: u64::from(calls), ..FaultReport::default() };
+    if let Some(text) = failed {
+        let told = FaultViolation { faults: Vec::new(), text, detail: String::new() };
+        report.violations.push(told);
+        report.violations_total += 1;
+    }
+    let cases = singles(calls, sweep);
+    take_in(
+        &mut report,
+        sweep,
+        workers::map(cases.len(), sweep.threads, |number| bench.operation(prepared(subject), &cases[number])),
+    );
+    // The second call is counted in the harmed run, which may well be longer than the clean one.
+    let pairs = pairs(calls, &sweep.pairs);
+    take_in(
+        &mut report,
+        sweep,
+        workers::map(pairs.len(), sweep.threads, |number| bench.operation(prepared(subject), &pairs[number])),
+    );
+    let mut scan = Scan::new(&recording.trace, sweep.power);
+    let known = rustc_hash::FxHashSet::default();
+    let mut allowed: Vec<u32> = Vec::new();
+    for point in 0..recording.trace.points() {
+        let done = recording.acknowledged.iter().filter(|(at, _)| *at <= point).count();
+        let at = scan.at(point, &known);
+        allowed.resize(scan.images.len(), u32::MAX);
+        for image in at.images {
+            allowed[image as usize] &= stages.after(done);
+        }
+    }
+    let step = scan.images.len().div_ceil(sweep.recoveries.max(1)).max(1);
+    let chosen: Vec<usize> =
+        if sweep.recoveries == 0 { Vec::new() } else { (0..scan.images.len()).step_by(step).collect() };
+    let told = workers::map(chosen.len(), sweep.threads, |number| {
+        let image = chosen[number];
+        let disk = scan.images[image].disk.as_ref().expect("nothing was known before");
+        let mount = || SimFs::mount(disk.clone(), subject.switches());
+        let calls = bench.calls(&mount());
+        let cases = singles(calls, sweep);
+        cases.iter().map(|case| bench.recovery(mount(), case, allowed[image])).collect::<Vec<_>>()
+    });
+    take_in(&mut report, sweep, told.into_iter().flatten().collect());
+    report
+}
+
+fn singles(calls: u32, sweep: &Sweep) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for call in 0..calls {
+        for harm in &sweep.harms {
+            cases.push(vec![Fault::once(When::Call(call), *harm)]);
+            if sweep.sticky {
+                cases.push(vec![Fault::sticky(When::Call(call), *harm)]);
+            }
+        }
+    }
+    cases
+}
+
+fn pairs(calls: u32, harms: &[Harm]) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for first in 0..calls {
+        for second in first + 1..calls {
+            for (one, two) in harms.iter().flat_map(|one| harms.iter().map(move |two| (one, two))) {
+                let one = Fault::once(When::Call(first), *one);
+                cases.push(vec![one, Fault::once(When::Call(second), *two)]);
+            }
+        }
+    }
+    cases
+}
+
+fn take_in(report: &mut FaultReport, sweep: &Sweep, told: Vec<Told>) {
+    for told in told.into_iter().filter(|told| told.injected > 0) {
+        report.injected += u64::from(told.injected);
+        report.images += told.images;
+        match told.claim {
+            case::Claim::Recovery => report.recoveries += 1,
+            case::Claim::Acknowledged => report.acknowledged += 1,
+            case::Claim::NotCommitted => report.not_committed += 1,
+            case::Claim::NeedsRecovery => report.needs_recovery += 1,
+            case::Claim::OutcomeUnknown => report.outcome_unknown += 1,
+            case::Claim::Nothing => report.unclassified += 1,
+        }
+        report.operations += u64::from(told.claim != case::Claim::Recovery);
+        report.violations_total += told.violations.len() as u64;
+        let room = sweep.shown.saturating_sub(report.violations.len());
+        report.violations.extend(told.violations.into_iter().take(room));
+    }
+}

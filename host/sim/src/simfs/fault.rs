@@ -1,0 +1,135 @@
+//! Calls that go wrong on purpose.
+
+use onionskin::fs::Cause;
+
+use super::call::Verb;
+
+/// Which call is meant. Numbers start at 0 and count from the last [`super::SimFs::restart`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    /// The call with this number among all calls.
+    Call(u32),
+    /// The call with this number among those that change something.
+    Mutation(u32),
+    /// The call with this number among the syncs of files and directories.
+    Sync(u32),
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Harm {
+    /// The call fails and has no effect.
+    Fail(Cause),
+    /// The call takes effect, and the caller is told that it failed.
+    FailLate(Cause),
+    /// A write takes about half of the bytes. Nothing happens to any other call.
+    ShortWrite,
+    /// A sync of a file fails with `Io`, and what was to be written to that file is dropped for
+    /// ever. A sync of a directory only fails. Nothing happens to any other call.
+    LoseSync,
+    /// A sync does nothing and reports success. Nothing happens to any other call.
+    SkipSync,
+    /// The process is dead: this call and every later one fail with `Io`.
+    Die,
+}
+
+/// A harm, and the call it comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fault {
+    /// The call.
+    pub when: When,
+    /// What happens to it.
+    pub harm: Harm,
+    /// Whether every later call suffers the same.
+    pub sticky: bool,
+}
+
+impl Fault {
+    /// A fault that comes once.
+    #[must_use]
+    pub fn once(when: When, harm: Harm) -> Self {
+        Fault { when, harm, sticky: false }
+    }
+
+    /// A fault that comes and stays.
+    #[must_use]
+    pub fn sticky(when: When, harm: Harm) -> Self {
+        Fault { when, harm, sticky: true }
+    }
+}
+
+/// How many calls there were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All calls.
+    pub calls: u32,
+    /// Calls that change something.
+    pub mutations: u32,
+    /// Syncs of files and directories.
+    pub syncs: u32,
+}
+
+/// How a call is let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    Plain,
+    Late(Cause),
+    Short,
+    Lose,
+    Skip,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    pub(crate) list: Vec<Fault>,
+    pub(crate) counts: Counts,
+    pub(crate) fired: u32,
+    dead: bool,
+}
+
+impl Faults {
+    /// Takes all faults away; what was counted stays.
+    pub(crate) fn heal(&mut self) {
+        self.list.clear();
+        self.dead = false;
+    }
+
+    /// Counts a call and says how it goes.
+    pub(crate) fn admit(&mut self, verb: Verb) -> Result<Pass, Cause> {
+        let counts = self.counts;
+        self.counts.calls += 1;
+        self.counts.mutations += u32::from(verb.mutates());
+        self.counts.syncs += u32::from(verb.syncs());
+        if self.dead {
+            return Err(Cause::Io);
+        }
+        for fault in &self.list {
+            let (number, of) = match fault.when {
+                When::Call(number) => (number, Some(counts.calls)),
+                When::Mutation(number) => (number, verb.mutates().then_some(counts.mutations)),
+                When::Sync(number) => (number, verb.syncs().then_some(counts.syncs)),
+            };
+            let Some(of) = of else { continue };
+            if of != number && !(fault.sticky && of > number) {
+                continue;
+            }
+            let pass = match fault.harm {
+                Harm::Fail(cause) => Err(cause),
+                Harm::FailLate(cause) => Ok(Pass::Late(cause)),
+                Harm::ShortWrite if verb == Verb::Write => Ok(Pass::Short),
+                Harm::LoseSync if verb == Verb::SyncFile => Ok(Pass::Lose),
+                Harm::LoseSync if verb == Verb::SyncDir => Err(Cause::Io),
+                Harm::SkipSync if verb.syncs() => Ok(Pass::Skip),
+                Harm::Die => {
+                    self.dead = true;
+                    Err(Cause::Io)
+                }
+                Harm::ShortWrite | Harm::LoseSync | Harm::SkipSync => continue,
+            };
+            self.fired += 1;
+            return pass;
+        }
+        Ok(Pass::Plain)
+    }
+}

@@ -1,0 +1,65 @@
+//! Setting the scene: what no run could do itself. All of it is durable at once and none of it
+//! is a call.
+
+use crate::disk::{Disk, Ino, ROOT};
+use crate::tree::{Node, Tree};
+
+use super::SimFs;
+
+impl SimFs {
+    /// Replaces what is on the disk by a tree, all of it durable. The tree may hold what calls
+    /// cannot make: absolute links, pipes, names that are not UTF-8.
+    pub fn plant(&self, tree: &Tree) {
+        let mut state = self.state.borrow_mut();
+        let own = std::mem::take(&mut state.monitor.own);
+        let disk = tree.to_disk();
+        *state = super::State::new(disk.clone(), crate::op::Trace::new(disk), state.switches);
+        state.monitor.own = own;
+    }
+
+    /// Adds one node to what is on the disk, with the directories above it, and settles.
+    /// Marks that were set before are gone: plant first, then mark.
+    pub fn plant_at(&self, path: &[u8], node: Node) {
+        self.plant(&self.tree().with(path, node));
+    }
+
+    /// Mounts a subtree read-only: changes below are `ReadOnly`. A read-only grant on the other
+    /// hand is a handle: see [`super::Dir::read_only`].
+    ///
+    /// # Panics
+    /// If nothing is at `path`.
+    pub fn set_read_only(&self, path: &str) {
+        self.mark(path, |disk, ino| disk.inode_mut(ino).read_only = true);
+    }
+
+    /// Marks a subtree as an original: the monitor reports every change of names below.
+    ///
+    /// # Panics
+    /// If nothing is at `path`.
+    pub fn set_lower(&self, path: &str) {
+        self.mark(path, |disk, ino| disk.inode_mut(ino).lower = true);
+    }
+
+    /// Makes a subtree another filesystem: renames and links across are `CrossDevice`.
+    ///
+    /// # Panics
+    /// If nothing is at `path`.
+    pub fn set_device(&self, path: &str, device: u16) {
+        self.mark(path, |disk, ino| disk.inode_mut(ino).device = device);
+    }
+
+    fn mark(&self, path: &str, set: impl Fn(&mut Disk, Ino)) {
+        let mut state = self.state.borrow_mut();
+        let mut ino = ROOT;
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            ino = state.find(ino, name.as_bytes()).expect("the path was planted").ino;
+        }
+        let mut pending = vec![ino];
+        while let Some(ino) = pending.pop() {
+            set(&mut state.disk, ino);
+            let entries = state.disk.entries(ino);
+            pending.extend(entries.into_iter().flat_map(|entries| entries.values()).map(|e| e.ino));
+        }
+        state.settle();
+    }
+}

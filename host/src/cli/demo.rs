@@ -1,0 +1,83 @@
+//! `demo`: the stories, told as they are checked.
+
+use std::io;
+
+use onionskin_host::stories::{self, Promise, Teller, Trouble};
+use onionskin_host::{Error, Onionskin};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::render::{self, Answer};
+use super::{Context, Format, Stop};
+
+/// Broken cases told in full, for each promise; the first ones tell most.
+const BROKEN_SHOWN_MAX: usize = 3;
+
+pub(super) fn run(context: &Context) -> Result<(), Stop> {
+    if context.crash_at.is_some() {
+        return Err(Stop::Usage("demo crashes at every call by itself: leave out --crash-at"));
+    }
+    let directory = scratch()?;
+    let onionskin = Onionskin::load()?;
+    let mut out = io::stdout().lock();
+    let mut teller = match context.format {
+        Format::Text => Teller::new(&mut out),
+        Format::Json => Teller::silent(),
+    };
+    let told = stories::tell(&onionskin, directory.path(), &mut teller);
+    let (promises, all_held) = (teller.promises().to_vec(), teller.all_held());
+    drop(out);
+    context.print(&Answer::new(summary(&promises), summary_json(&promises, all_held)))?;
+    told.map_err(stop)?;
+    if all_held { Ok(()) } else { Err(Stop::Broken) }
+}
+
+/// A directory for the stories: in memory where there is such a place, since thousands of syncs
+/// take their time and no power is lost here.
+fn scratch() -> Result<TempDir, Error> {
+    if let Ok(directory) = tempfile::tempdir_in("/dev/shm") {
+        return Ok(directory);
+    }
+    tempfile::tempdir().map_err(|source| Error::Io {
+        action: "make a directory for the demonstration in",
+        path: std::env::temp_dir(),
+        source,
+    })
+}
+
+fn stop(trouble: Trouble) -> Stop {
+    match trouble {
+        Trouble::Output(error) => Stop::Output(error),
+        Trouble::Host(error) => Stop::Failed(error),
+        Trouble::Files(path, source) => Stop::Failed(Error::Io { action: "use a file of the story", path, source }),
+        Trouble::Sqlite(path, error) => {
+            let source = io::Error::other(error);
+            Stop::Failed(Error::Io { action: "use a database of the story", path, source })
+        }
+    }
+}
+
+/// The first broken cases in full, then one line for each promise.
+fn summary(promises: &[Promise]) -> String {
+    let mut text = String::new();
+    for promise in promises {
+        for case in promise.broken.iter().take(BROKEN_SHOWN_MAX) {
+            text.push_str(&format!("broken: {}: {case}\n", promise.text));
+        }
+    }
+    let mut rows = vec![["promise", "cases", "result"].map(str::to_owned).to_vec()];
+    rows.extend(promises.iter().map(|promise| {
+        let result = match promise.broken.len() {
+            0 => "held".to_owned(),
+            broken => format!("BROKEN in {broken}"),
+        };
+        vec![promise.text.to_owned(), promise.cases.to_string(), result]
+    }));
+    format!("\n{text}{}", render::table(&rows))
+}
+
+fn summary_json(promises: &[Promise], all_held: bool) -> Value {
+    let promises: Value =
+        promises.iter().map(|it| json!({"promise": it.text, "cases": it.cases, "broken": it.broken})).collect();
+    json!({"held": all_held, "promises": promises})
+}

@@ -1,0 +1,284 @@
+//! `replace` and `materialize`: one path.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use indicatif::ProgressBar;
+use onionskin_host::{
+    Content, Durability, Error, ErrorKind, Evidence, Fingerprint, GuestError, Identical, NodeKind, Precondition,
+    Receipt, Source, Store, SymlinkPolicy, WriteOptions,
+};
+
+use super::input::{Input, progress, wanted};
+use super::render::{self, Answer};
+use super::{Context, Stop};
+
+/// Bytes given to the component at once: enough that calls cost nothing, little enough that its
+/// memory stays small.
+pub(super) const CHUNK_BYTES: u64 = 1 << 20;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  echo '{\"title\":\"Trip\"}' | onionskin replace ./store conv-1/metadata.json --json
+  onionskin replace ./workspace data/table.bin --from ./table.bin --lower /srv/cache
+  onionskin replace ./store a.txt --from ./a.txt --when unchanged=sha256:9f86d081884c7d65...")]
+pub(super) struct Replace {
+    /// The directory below which everything happens
+    root: PathBuf,
+    /// The file, relative to ROOT; the directory that it is in must exist
+    path: String,
+    /// Take the new content from this file, instead of standard input
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// Refuse content that is not JSON, before anything is touched
+    #[arg(long)]
+    json: bool,
+    /// How far the change must have gone when the command returns
+    #[arg(long, value_enum, default_value = "full")]
+    durability: Durable,
+    /// What to do about a symbolic link at PATH or on the way to it
+    #[arg(long, value_enum, default_value = "replace")]
+    symlinks: Symlinks,
+    /// What must hold: `absent`, `single-link`, or `unchanged=sha256:HEX`
+    #[arg(long, value_name = "CONDITION", value_parser = When::parse)]
+    when: Option<When>,
+    /// Leave a file alone that has this content already
+    #[arg(long)]
+    keep_identical: bool,
+    /// Grant this directory for reading, for absolute links that lead there; may be repeated
+    #[arg(long, value_name = "DIR")]
+    lower: Vec<PathBuf>,
+}
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  onionskin materialize ./workspace index.db --lower /srv/cache
+  onionskin materialize ./workspace table.bin --content replace --from ./table.bin")]
+pub(super) struct Materialize {
+    /// The directory below which everything happens
+    root: PathBuf,
+    /// The link or file, relative to ROOT
+    path: String,
+    /// Grant this directory for reading, for absolute links that lead there; may be repeated
+    #[arg(long, value_name = "DIR")]
+    lower: Vec<PathBuf>,
+    /// What PATH is to hold
+    #[arg(long, value_enum, default_value = "keep")]
+    content: Holds,
+    /// With `--content replace`: take it from this file, instead of standard input
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Durable {
+    /// Seen by other programs; whole if the process dies, but not after a power loss
+    Visible,
+    /// Whole after a power loss, old or new
+    Data,
+    /// New after a power loss
+    Full,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Symlinks {
+    /// Fail
+    Refuse,
+    /// A link at PATH is replaced by the file; one on the way becomes a directory of its own
+    Replace,
+    /// The file that the link leads to is replaced, if it is below ROOT
+    FollowWithin,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Holds {
+    /// What it shows now
+    Keep,
+    /// New content; what it showed is not even copied
+    Replace,
+}
+
+/// A condition as it is written on the command line.
+#[derive(Clone)]
+enum When {
+    Absent,
+    SingleLink,
+    Unchanged(Vec<u8>),
+}
+
+impl When {
+    const SHA256_BYTES: usize = 32;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "absent" => return Ok(Self::Absent),
+            "single-link" => return Ok(Self::SingleLink),
+            _ => {}
+        }
+        text.strip_prefix("unchanged=sha256:")
+            .and_then(hex)
+            .filter(|digest| digest.len() == Self::SHA256_BYTES)
+            .map(Self::Unchanged)
+            .ok_or_else(|| "give `absent`, `single-link`, or `unchanged=sha256:` and 64 hexadecimal digits".to_owned())
+    }
+
+    /// As the contract has it. A digest alone does not tell the length that goes with it: that of
+    /// what is there now is taken, since another length would not have the digest.
+    fn precondition(&self, store: &Store, path: &str) -> Result<Precondition, Error> {
+        match self {
+            Self::Absent => Ok(Precondition::Absent),
+            Self::SingleLink => Ok(Precondition::SingleLink),
+            Self::Unchanged(digest) => {
+                let found = store.fingerprint(path, Evidence::Digest)?;
+                let (kind, digest) = (NodeKind::File, Some(digest.clone()));
+                Ok(Precondition::Unchanged(Fingerprint { kind, digest, modified: None, ..found }))
+            }
+        }
+    }
+}
+
+fn hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |at: usize| char::from(text.as_bytes()[at]).to_digit(16);
+    (0..text.len())
+        .step_by(2)
+        .map(|at| {
+            let low = (at + 1 < text.len()).then(|| digit(at + 1))??;
+            u8::try_from(digit(at)? * 16 + low).ok()
+        })
+        .collect()
+}
+
+pub(super) fn replace(context: &Context, arguments: &Replace) -> Result<Answer, Error> {
+    let input = Input::open(arguments.from.as_deref())?;
+    let store = context.session(&arguments.root, &arguments.lower)?.open(&context.open_options())?;
+    let how = WriteOptions {
+        durability: match arguments.durability {
+            Durable::Visible => Durability::Visible,
+            Durable::Data => Durability::Data,
+            Durable::Full => Durability::Full,
+        },
+        symlinks: match arguments.symlinks {
+            Symlinks::Refuse => SymlinkPolicy::Refuse,
+            Symlinks::Replace => SymlinkPolicy::Replace,
+            Symlinks::FollowWithin => SymlinkPolicy::FollowWithin,
+        },
+        when: match &arguments.when {
+            Some(when) => when.precondition(&store, &arguments.path)?,
+            None => Precondition::None,
+        },
+        same: if arguments.keep_identical { Identical::Keep } else { Identical::Rewrite },
+    };
+    let receipt = if arguments.json {
+        write_json(&store, arguments, input, &how)?
+    } else {
+        write(&store, &arguments.path, input, &how)?
+    };
+    finish(context, store, &arguments.path, &receipt)
+}
+
+/// Small content goes in one call; larger content is streamed, so that no more than a chunk of it
+/// is in memory.
+fn write(store: &Store, path: &str, mut input: Input, how: &WriteOptions) -> Result<Receipt, Error> {
+    let chunk_bytes = store.limits()?.chunk_bytes.min(CHUNK_BYTES);
+    let mut chunk = input.chunk(chunk_bytes)?;
+    if (chunk.len() as u64) < chunk_bytes {
+        return store.replace(path, &chunk, how);
+    }
+    let bar = progress(input.length);
+    let mut writer = store.writer(path, how)?;
+    while !chunk.is_empty() {
+        writer.write(&chunk)?;
+        bar.inc(chunk.len() as u64);
+        chunk = input.chunk(chunk_bytes)?;
+    }
+    bar.finish_and_clear();
+    writer.commit()
+}
+
+/// JSON is parsed as a whole, so it must fit in one call; a byte more than that is enough for the
+/// component to refuse it.
+fn write_json(store: &Store, arguments: &Replace, mut input: Input, how: &WriteOptions) -> Result<Receipt, Error> {
+    let content = input.chunk(store.limits()?.chunk_bytes + 1)?;
+    match String::from_utf8(content) {
+        Ok(json) => store.replace_json(&arguments.path, &json, how),
+        Err(error) => Err(Error::Guest {
+            root: arguments.root.clone(),
+            error: GuestError {
+                kind: ErrorKind::InvalidJson,
+                subject: arguments.path.clone(),
+                message: format!("{}: is not JSON: {}; nothing was written", arguments.path, error.utf8_error()),
+                cause: None,
+            },
+        }),
+    }
+}
+
+pub(super) fn materialize(context: &Context, arguments: &Materialize) -> Result<Answer, Stop> {
+    if arguments.from.is_some() && arguments.content == Holds::Keep {
+        return Err(Stop::Usage("--from gives new content: say --content replace with it"));
+    }
+    let bar = match arguments.content {
+        Holds::Keep if wanted() => progress(size(&arguments.root.join(&arguments.path))),
+        Holds::Keep | Holds::Replace => ProgressBar::hidden(),
+    };
+    let session = if bar.is_hidden() {
+        context.session(&arguments.root, &arguments.lower)?
+    } else {
+        let bar = bar.clone();
+        let on_write = move |bytes| bar.inc(bytes);
+        context.session_with_progress(&arguments.root, &arguments.lower, on_write)?
+    };
+    let store = session.open(&context.open_options())?;
+    let content = match arguments.content {
+        Holds::Keep => Content::Keep,
+        Holds::Replace => {
+            let bytes_max = store.limits()?.chunk_bytes + 1;
+            Content::Replace(Input::open(arguments.from.as_deref())?.chunk(bytes_max)?)
+        }
+    };
+    let receipt = store.materialize(&arguments.path, &Source::LinkTarget, &content)?;
+    bar.finish_and_clear();
+    Ok(finish(context, store, &arguments.path, &receipt)?)
+}
+
+/// Bytes below a path, links followed, for a progress bar alone: what cannot be looked at does not
+/// count.
+fn size(path: &Path) -> Option<u64> {
+    let metadata = fs::metadata(path).ok()?;
+    if !metadata.is_dir() {
+        return Some(metadata.len());
+    }
+    let entries = fs::read_dir(path).ok()?;
+    Some(entries.flatten().filter_map(|entry| size(&entry.path())).sum())
+}
+
+/// What happened, as an answer; and the root is given back.
+pub(super) fn finish(context: &Context, store: Store, path: &str, receipt: &Receipt) -> Result<Answer, Error> {
+    let recovered = store.recovered()?;
+    let steps = if context.explain { Some(store.steps()?) } else { None };
+    store.close()?;
+    Ok(render::receipt(path, receipt, &recovered).with_steps(steps))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_are_read() {
+        let digest = "ab".repeat(32);
+        assert!(matches!(When::parse("absent"), Ok(When::Absent)));
+        assert!(matches!(When::parse("single-link"), Ok(When::SingleLink)));
+        match When::parse(&format!("unchanged=sha256:{digest}")) {
+            Ok(When::Unchanged(bytes)) => assert_eq!(bytes, [0xab; 32]),
+            Ok(When::Absent | When::SingleLink) | Err(_) => panic!("a digest was given"),
+        }
+        for wrong in ["", "unchanged", "unchanged=sha256:", "unchanged=sha256:ab", "unchanged=sha256:ä"] {
+            assert!(When::parse(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(When::parse(&format!("unchanged=sha256:{digest}0")).is_err());
+    }
+}

@@ -1,0 +1,37 @@
+//! `probe`, `inspect` and `recover`: what is so at a root.
+
+use std::path::PathBuf;
+
+use onionskin_host::Error;
+
+use super::Context;
+use super::render::{self, Answer};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  onionskin probe ./store
+  onionskin inspect ./store
+  onionskin --explain recover ./store")]
+pub(super) struct Root {
+    /// The directory
+    root: PathBuf,
+}
+
+pub(super) fn probe(context: &Context, arguments: &Root) -> Result<Answer, Error> {
+    let abilities = context.session(&arguments.root, &[])?.probe()?;
+    Ok(render::abilities(&arguments.root, &abilities))
+}
+
+pub(super) fn inspect(context: &Context, arguments: &Root) -> Result<Answer, Error> {
+    let findings = context.session(&arguments.root, &[])?.inspect()?;
+    Ok(render::findings(&findings, "would be found"))
+}
+
+pub(super) fn recover(context: &Context, arguments: &Root) -> Result<Answer, Error> {
+    let store = context.session(&arguments.root, &[])?.open(&context.open_options())?;
+    let answer = render::findings(&store.recovered()?, "found");
+    let steps = if context.explain { Some(store.steps()?) } else { None };
+    store.close()?;
+    Ok(answer.with_steps(steps))
+}

@@ -1,0 +1,218 @@
+//! The command line: what can be asked, and how the answer and the errors leave.
+
+mod demo;
+mod directory;
+mod file;
+mod input;
+mod look;
+mod render;
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use onionskin_host::{Error, Fault, Faults, Onionskin, OpenOptions, Session, Tracing, Trap};
+
+use self::render::Answer;
+
+/// Exit code of a failure.
+const FAILED: u8 = 1;
+/// Exit code of arguments that do not go together, as clap has it.
+const USAGE: u8 = 2;
+/// Exit code of a run that `--crash-at` stopped.
+const CRASHED: u8 = 70;
+
+const EXAMPLES: &str = "\
+Examples:
+  onionskin demo
+  echo '{\"title\":\"Trip\"}' | onionskin replace ./store conv-1/metadata.json --json
+  onionskin materialize ./workspace index.db --lower /srv/cache
+  onionskin put-dir ./store conv-1 --from ./next --publish swap --remove draft.json
+  onionskin --explain replace ./store notes.txt --from ./notes.txt
+  onionskin --crash-at 7 put-dir ./store conv-1 --from ./next; onionskin recover ./store
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 70 stopped by --crash-at.";
+
+/// Writes files and directories all or nothing, and never through a link.
+///
+/// The work is done by a WebAssembly component that sees ROOT and what is granted with --lower,
+/// and nothing else. Each command that writes first finishes or undoes what a crash left.
+#[derive(Parser)]
+#[command(name = "onionskin", version, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    global: Global,
+}
+
+#[derive(clap::Args)]
+struct Global {
+    /// How to answer; as JSON, one object on standard output, and errors as one on standard error
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    format: Format,
+    /// Also print the steps that ran: what each did, to which path, and why it is there
+    #[arg(long, global = true)]
+    explain: bool,
+    /// Stop the component just before its N-th call that changes something (exit code 70); with N
+    /// beyond the last, a normal run
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    crash_at: Option<u64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Shows what is promised, on generated data, and checks that it holds
+    Demo,
+    /// Tries what works at ROOT and says what can be promised there; leaves nothing behind
+    Probe(look::Root),
+    /// Gives a file new content, all or nothing
+    Replace(file::Replace),
+    /// Turns a link, or a file with several hard links, into a file or directory of its own
+    Materialize(file::Materialize),
+    /// Puts every file of a directory into one below ROOT, all together or not at all
+    PutDir(directory::PutDir),
+    /// Says what opening ROOT would find and do, without doing it
+    Inspect(look::Root),
+    /// Finishes or undoes what a crash left at ROOT
+    Recover(look::Root),
+}
+
+/// Why there is no answer.
+enum Stop {
+    Failed(Error),
+    /// The demonstration saw a promise broken, and has said which.
+    Broken,
+    /// The answer could not be written.
+    Output(io::Error),
+    Usage(&'static str),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+pub(crate) fn main() -> ExitCode {
+    let Arguments { command, global } = Arguments::parse();
+    let context = Context::new(global);
+    context.exit(run(command, &context))
+}
+
+fn run(command: Command, context: &Context) -> Result<(), Stop> {
+    let answer = match command {
+        Command::Demo => return demo::run(context),
+        Command::Probe(root) => look::probe(context, &root)?,
+        Command::Replace(arguments) => file::replace(context, &arguments)?,
+        Command::Materialize(arguments) => file::materialize(context, &arguments)?,
+        Command::PutDir(arguments) => directory::put(context, &arguments)?,
+        Command::Inspect(root) => look::inspect(context, &root)?,
+        Command::Recover(root) => look::recover(context, &root)?,
+    };
+    context.print(&answer)
+}
+
+/// What all commands share.
+struct Context {
+    format: Format,
+    explain: bool,
+    crash_at: Option<u64>,
+    faults: Option<Faults>,
+}
+
+impl Context {
+    fn new(global: Global) -> Self {
+        let Global { format, explain, crash_at } = global;
+        let faults = crash_at.map(|call| Faults::counting(Fault::TrapBefore(call)));
+        Self { format, explain, crash_at, faults }
+    }
+
+    /// A root with its grants, and the crash that was asked for.
+    fn session(&self, root: &PathBuf, lowers: &[PathBuf]) -> Result<Session, Error> {
+        let session = Onionskin::load()?.session(root).lowers(lowers);
+        Ok(match &self.faults {
+            Some(faults) => session.faults(faults),
+            None => session,
+        })
+    }
+
+    /// As the session, but calling back with the bytes of each write.
+    fn session_with_progress(
+        &self,
+        root: &PathBuf,
+        lowers: &[PathBuf],
+        on_write: impl FnMut(u64) + Send + 'static,
+    ) -> Result<Session, Error> {
+        let faults = self.faults.clone().unwrap_or_else(|| Faults::counting(Fault::None));
+        Ok(self.session(root, lowers)?.faults(&faults.on_write(on_write)))
+    }
+
+    fn open_options(&self) -> OpenOptions {
+        let trace = if self.explain { Tracing::On } else { Tracing::Off };
+        OpenOptions { trace, ..OpenOptions::default() }
+    }
+
+    fn print(&self, answer: &Answer) -> Result<(), Stop> {
+        let mut out = io::stdout().lock();
+        match self.format {
+            Format::Text => {
+                for note in &answer.notes {
+                    writeln!(io::stderr(), "{note}")?;
+                }
+                write!(out, "{}", answer.text)?;
+            }
+            Format::Json => writeln!(out, "{}", answer.json)?,
+        }
+        Ok(out.flush()?)
+    }
+
+    fn exit(&self, result: Result<(), Stop>) -> ExitCode {
+        match result {
+            Ok(()) if self.crashed() => ExitCode::from(CRASHED),
+            Ok(()) => ExitCode::SUCCESS,
+            Err(Stop::Broken) => ExitCode::from(FAILED),
+            Err(Stop::Usage(message)) => {
+                let error = Arguments::command().error(clap::error::ErrorKind::ArgumentConflict, message);
+                // Where standard error is closed there is nobody to tell.
+                let _ = error.print();
+                ExitCode::from(USAGE)
+            }
+            // The reader has seen enough.
+            Err(Stop::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Err(Stop::Output(error)) => {
+                let _ = writeln!(io::stderr(), "error: cannot write the answer: {error}");
+                ExitCode::from(FAILED)
+            }
+            Err(Stop::Failed(error)) => {
+                let text = match self.format {
+                    Format::Text => format!("error: {error}"),
+                    Format::Json => render::error(&error).to_string(),
+                };
+                let _ = writeln!(io::stderr(), "{text}");
+                let crashed = matches!(error, Error::Trap { trap: Trap::Injected { .. }, .. });
+                ExitCode::from(if crashed || self.crashed() { CRASHED } else { FAILED })
+            }
+        }
+    }
+
+    /// Whether the crash came, also where it came while something was dropped.
+    fn crashed(&self) -> bool {
+        self.faults.as_ref().is_some_and(Faults::fired)
+    }
+}

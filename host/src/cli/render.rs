@@ -1,0 +1,224 @@
+//! Answers as text and as JSON.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use onionskin_host::{Abilities, Action, Durability, Error, Finding, Receipt, Step, Tier, Verdict};
+use serde_json::{Value, json};
+
+/// What a command has to say.
+pub(super) struct Answer {
+    /// For standard output, with the last newline.
+    pub(super) text: String,
+    /// Asides, for standard error.
+    pub(super) notes: Vec<String>,
+    /// The same for programs: an object.
+    pub(super) json: Value,
+}
+
+impl Answer {
+    pub(super) fn new(text: String, json: Value) -> Self {
+        Self { text, notes: Vec::new(), json }
+    }
+
+    /// Adds the steps that ran, if they were asked for.
+    pub(super) fn with_steps(mut self, steps: Option<Vec<Step>>) -> Self {
+        if let Some(steps) = steps {
+            self.text.push_str(&steps_table(&steps));
+            self.json["steps"] = steps.iter().map(step_json).collect();
+        }
+        self
+    }
+
+    /// Adds what was left out.
+    pub(super) fn skipped(&mut self, names: &[String]) {
+        if !names.is_empty() {
+            self.notes.push(format!("not put, since not a regular file: {}", names.join(", ")));
+        }
+        self.json["skipped"] = json!(names);
+    }
+}
+
+pub(super) fn error(error: &Error) -> Value {
+    json!({"error": {
+        "kind": error.kind(),
+        "path": error.path().to_string_lossy(),
+        "message": error.to_string(),
+    }})
+}
+
+pub(super) fn abilities(root: &Path, found: &Abilities) -> Answer {
+    let tier = match found.tier {
+        Tier::Refused => ("refused", "nothing can be promised here"),
+        Tier::ProcessCrash => ("process-crash", "atomic when the process dies; nothing about power loss"),
+        Tier::Atomic => ("atomic", "atomic under power loss, but not durable"),
+        Tier::Durable => ("durable", "atomic and durable"),
+    };
+    let answer = |ability: Option<bool>| match ability {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "could not be tried",
+    };
+    let mut text = table(&[
+        vec![root.display().to_string(), format!("{}: {}", tier.0, tier.1)],
+        vec!["  symbolic links".into(), answer(found.symlinks).into()],
+        vec!["  hard links".into(), answer(found.hard_links).into()],
+        vec!["  directory sync".into(), answer(found.directory_sync).into()],
+        vec!["  case-sensitive".into(), answer(found.case_sensitive).into()],
+    ]);
+    if !found.reason.is_empty() {
+        text.push_str(&format!("  why not durable: {}\n", found.reason));
+    }
+    let json = json!({
+        "tier": tier.0,
+        "symlinks": found.symlinks,
+        "hard-links": found.hard_links,
+        "directory-sync": found.directory_sync,
+        "case-sensitive": found.case_sensitive,
+        "reason": found.reason,
+    });
+    Answer::new(text, json)
+}
+
+pub(super) fn findings(findings: &[Finding], how: &str) -> Answer {
+    let text = if findings.is_empty() {
+        format!("clean: nothing {how}\n")
+    } else {
+        let rows: Vec<_> = findings
+            .iter()
+            .map(|it| vec![verdict(it.verdict).to_owned(), place(&it.path).to_owned(), it.detail.clone()])
+            .collect();
+        table(&rows)
+    };
+    Answer::new(text, json!({"findings": findings_json(findings)}))
+}
+
+pub(super) fn receipt(path: &str, receipt: &Receipt, recovered: &[Finding]) -> Answer {
+    let achieved = match receipt.achieved {
+        Durability::Visible => "visible",
+        Durability::Data => "data",
+        Durability::Full => "full",
+    };
+    let text = if receipt.applied == 0 {
+        format!("{path}: nothing to do\n")
+    } else {
+        format!(
+            "{path}: {} changed, {} written, durability {achieved}, change {}\n",
+            count(receipt.applied, "path"),
+            count(receipt.bytes, "byte"),
+            receipt.transaction,
+        )
+    };
+    let json = json!({
+        "transaction": receipt.transaction,
+        "achieved": achieved,
+        "applied": receipt.applied,
+        "bytes": receipt.bytes,
+        "recovered": findings_json(recovered),
+    });
+    let note = |it: &Finding| format!("first {}: {}: {}", verdict(it.verdict), place(&it.path), it.detail);
+    Answer { text, notes: recovered.iter().map(note).collect(), json }
+}
+
+fn findings_json(findings: &[Finding]) -> Value {
+    findings.iter().map(|it| json!({"path": it.path, "verdict": verdict(it.verdict), "detail": it.detail})).collect()
+}
+
+/// The steps as they ran, one on each line.
+pub(super) fn steps_table(steps: &[Step]) -> String {
+    if steps.is_empty() {
+        return "no step was needed\n".to_owned();
+    }
+    let mut rows = vec![["#", "step", "path", "from", "bytes", "", "why"].map(str::to_owned).to_vec()];
+    rows.extend(steps.iter().enumerate().map(|(at, step)| {
+        vec![
+            (at + 1).to_string(),
+            action(step.action).to_owned(),
+            place(&step.path).to_owned(),
+            step.origin.clone().unwrap_or_default(),
+            if step.bytes == 0 { String::new() } else { step.bytes.to_string() },
+            if step.commits { "COMMIT" } else { "" }.to_owned(),
+            step.why.clone(),
+        ]
+    }));
+    table(&rows)
+}
+
+fn step_json(step: &Step) -> Value {
+    json!({
+        "action": action(step.action),
+        "path": step.path,
+        "origin": step.origin,
+        "bytes": step.bytes,
+        "commits": step.commits,
+        "why": step.why,
+    })
+}
+
+/// Rows with their columns aligned.
+pub(super) fn table(rows: &[Vec<String>]) -> String {
+    let width = |text: &str| text.chars().count();
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns)
+        .map(|at| rows.iter().filter_map(|row| row.get(at)).map(|cell| width(cell)).max().unwrap_or(0))
+        .collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, columns) in row.iter().zip(&widths).filter(|(_, columns)| **columns > 0) {
+            let padding = columns - width(cell) + 2;
+            // Writing to a string does not fail.
+            let _ = write!(line, "{cell}{:padding$}", "");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn count(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+fn place(path: &str) -> &str {
+    if path.is_empty() { "." } else { path }
+}
+
+fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Clean => "clean",
+        Verdict::Swept => "swept",
+        Verdict::RolledBack => "rolled-back",
+        Verdict::RolledForward => "rolled-forward",
+        Verdict::Quarantined => "quarantined",
+        Verdict::InUse => "in-use",
+    }
+}
+
+fn action(action: Action) -> &'static str {
+    match action {
+        Action::MakeDirectory => "make-directory",
+        Action::Create => "create",
+        Action::Write => "write",
+        Action::Copy => "copy",
+        Action::SyncFile => "sync-file",
+        Action::SyncDirectory => "sync-directory",
+        Action::Rename => "rename",
+        Action::Link => "link",
+        Action::Symlink => "symlink",
+        Action::RemoveFile => "remove-file",
+        Action::RemoveDirectory => "remove-directory",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_empty_ones_left_out() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let text = table(&[row(["a", "", "x"]), row(["größe", "", "y"])]);
+        assert_eq!(text, "a      x\ngröße  y\n");
+    }
+}

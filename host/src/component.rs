@@ -1,0 +1,233 @@
+//! Loading the component: compiled once for each user, then taken from a cache.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Config, Engine};
+use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView as _};
+use wasmtime_wasi::p2::bindings::{filesystem::preopens, sync::filesystem::types};
+
+use crate::bindings::OnionskinPre;
+use crate::cache::{Cache, SUFFIX};
+use crate::faults;
+use crate::live::State;
+use crate::{Error, Session};
+
+/// The component as it was built with this library.
+pub const COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/onionskin.wasm"));
+
+/// Bytes of memory that the component may use, unless the builder says otherwise. It needs a few
+/// megabytes, whatever the size of the files.
+pub const MEMORY_BYTES_DEFAULT: usize = 256 << 20;
+
+/// The loaded component, ready to be started for a root as often as wanted.
+///
+/// Cheap to clone, and may be shared between threads.
+#[derive(Clone)]
+pub struct Onionskin {
+    loaded: Arc<Loaded>,
+}
+
+struct Loaded {
+    engine: Engine,
+    component: Component,
+    bounds: Bounds,
+    plain: OnionskinPre<State>,
+    watched: OnceLock<OnionskinPre<State>>,
+}
+
+/// What one instance may use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) memory_bytes: usize,
+    pub(crate) fuel: Option<u64>,
+}
+
+/// How to load the component; see [`Onionskin::builder`].
+pub struct Builder<'a> {
+    source: Source<'a>,
+    cache: Cache,
+    bounds: Bounds,
+}
+
+enum Source<'a> {
+    Component(&'a [u8]),
+    Precompiled(&'a [u8]),
+}
+
+impl Onionskin {
+    /// Loads the embedded component with the defaults of [`Onionskin::builder`].
+    pub fn load() -> Result<Self, Error> {
+        Self::builder().build()
+    }
+
+    /// Starts with the embedded component, the cache of the user, [`MEMORY_BYTES_DEFAULT`] and no
+    /// limit of fuel.
+    #[must_use]
+    pub fn builder() -> Builder<'static> {
+        Builder {
+            source: Source::Component(COMPONENT),
+            cache: Cache::of_user(),
+            bounds: Bounds { memory_bytes: MEMORY_BYTES_DEFAULT, fuel: None },
+        }
+    }
+
+    /// Names the directory that is to be worked on. Nothing is opened yet.
+    #[must_use]
+    pub fn session(&self, root: impl Into<PathBuf>) -> Session {
+        Session::new(self.clone(), root.into())
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.loaded.engine
+    }
+
+    pub(crate) fn bounds(&self) -> Bounds {
+        self.loaded.bounds
+    }
+
+    /// The component linked to the host's filesystem; the host calls are wrapped only if watched.
+    pub(crate) fn linked(&self, watched: bool) -> Result<&OnionskinPre<State>, Error> {
+        let loaded = &*self.loaded;
+        if !watched {
+            return Ok(&loaded.plain);
+        }
+        if let Some(linked) = loaded.watched.get() {
+            return Ok(linked);
+        }
+        let linked = link(&loaded.engine, &loaded.component, true)?;
+        Ok(loaded.watched.get_or_init(|| linked))
+    }
+}
+
+impl<'a> Builder<'a> {
+    /// Takes another build of the component than the embedded one.
+    #[must_use]
+    pub fn component(mut self, wasm: &'a [u8]) -> Self {
+        self.source = Source::Component(wasm);
+        self
+    }
+
+    /// Takes what [`Builder::precompile`] returned, and compiles nothing.
+    ///
+    /// # Safety
+    ///
+    /// The bytes must be unchanged since this library produced them, on this machine or one of the
+    /// same kind: they are machine code and are run as they are.
+    #[must_use]
+    #[allow(unsafe_code)]
+    pub unsafe fn precompiled(mut self, code: &'a [u8]) -> Self {
+        self.source = Source::Precompiled(code);
+        self
+    }
+
+    /// Keeps compiled code in this directory, instead of the one of the user. A directory that
+    /// others may write is not used: its content is run.
+    #[must_use]
+    pub fn cache_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.cache = Cache::at(directory.into());
+        self
+    }
+
+    /// Keeps no compiled code; it is compiled each time.
+    #[must_use]
+    pub fn no_cache(mut self) -> Self {
+        self.cache = Cache::off();
+        self
+    }
+
+    /// Stops an instance that wants more memory than this, with [`Error::Trap`].
+    #[must_use]
+    pub fn memory_bytes(mut self, maximum: usize) -> Self {
+        self.bounds.memory_bytes = maximum;
+        self
+    }
+
+    /// Stops a call that uses more fuel than this, with [`Error::Trap`]. One unit is about one
+    /// instruction; work of the filesystem is not counted. Code that counts fuel is slower.
+    #[must_use]
+    pub fn fuel_for_each_call(mut self, units: u64) -> Self {
+        self.bounds.fuel = Some(units);
+        self
+    }
+
+    /// Compiles, and returns machine code for [`Builder::precompiled`] with the same settings.
+    pub fn precompile(&self) -> Result<Vec<u8>, Error> {
+        let engine = self.engine()?;
+        match self.source {
+            Source::Component(wasm) => engine.precompile_component(wasm).map_err(failed("compile")),
+            Source::Precompiled(code) => Ok(code.to_vec()),
+        }
+    }
+
+    /// Loads the component.
+    pub fn build(self) -> Result<Onionskin, Error> {
+        let engine = self.engine()?;
+        let component = match self.source {
+            Source::Component(wasm) => self.compiled(&engine, wasm)?,
+            Source::Precompiled(code) => deserialize(&engine, code)?,
+        };
+        let plain = link(&engine, &component, false)?;
+        let bounds = self.bounds;
+        let watched = OnceLock::new();
+        Ok(Onionskin { loaded: Arc::new(Loaded { engine, component, bounds, plain, watched }) })
+    }
+
+    fn engine(&self) -> Result<Engine, Error> {
+        let mut config = Config::new();
+        config.wasm_component_model(true).consume_fuel(self.bounds.fuel.is_some());
+        Engine::new(&config).map_err(failed("set up the engine for"))
+    }
+
+    /// From the cache if it has a usable entry; compiled otherwise, and put there. A cache that
+    /// cannot be used costs time and nothing else, so its failures are not errors.
+    fn compiled(&self, engine: &Engine, wasm: &[u8]) -> Result<Component, Error> {
+        let Some(entry) = self.cache.entry(&name(engine, wasm)) else {
+            return Component::new(engine, wasm).map_err(failed("compile"));
+        };
+        if let Some(code) = entry.read()
+            && let Ok(component) = deserialize(engine, &code)
+        {
+            return Ok(component);
+        }
+        let code = engine.precompile_component(wasm).map_err(failed("compile"))?;
+        entry.write(&code);
+        deserialize(engine, &code)
+    }
+}
+
+/// The name of a cache entry: everything that the code in it depends on.
+fn name(engine: &Engine, wasm: &[u8]) -> String {
+    let mut compatibility = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut compatibility);
+    format!("{:016x}-{}{SUFFIX}", compatibility.finish(), blake3::hash(wasm).to_hex())
+}
+
+#[allow(unsafe_code)]
+fn deserialize(engine: &Engine, code: &[u8]) -> Result<Component, Error> {
+    // SAFETY: the bytes are what `precompile_component` of this library returned: either just now;
+    // or read whole from the cache, which checks their digest and that nobody else may write
+    // there; or the caller of the unsafe `Builder::precompiled` vouches for them. The engine
+    // itself refuses code of another version or configuration.
+    unsafe { Component::deserialize(engine, code) }.map_err(failed("load"))
+}
+
+/// Links a filesystem and nothing else: a component that asks for more does not start.
+fn link(engine: &Engine, component: &Component, watched: bool) -> Result<OnionskinPre<State>, Error> {
+    let run = || {
+        let mut linker = Linker::<State>::new(engine);
+        types::add_to_linker::<_, WasiFilesystem>(&mut linker, State::filesystem)?;
+        preopens::add_to_linker::<_, WasiFilesystem>(&mut linker, State::filesystem)?;
+        if watched {
+            faults::shadow(&mut linker)?;
+        }
+        OnionskinPre::new(linker.instantiate_pre(component)?)
+    };
+    run().map_err(failed("link"))
+}
+
+fn failed(action: &'static str) -> impl Fn(wasmtime::Error) -> Error {
+    move |source| Error::Component { action, source }
+}

@@ -1,0 +1,302 @@
+//! The wrapped host functions. Streams are not among them: the component is not linked to any, so
+//! nothing can be written past these.
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::{ComponentNamedList, Lift, Linker, LinkerInstance, Lower, Resource};
+use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtxView as View, WasiFilesystemView as _};
+use wasmtime_wasi::p2::FsResult;
+use wasmtime_wasi::p2::bindings::filesystem::preopens::Host as _;
+use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
+    DescriptorFlags, Host as _, HostDescriptor as _, NewTimestamp, OpenFlags, PathFlags,
+};
+
+use super::{HostCall, Outcome, Verdict};
+use crate::ErrorCode;
+use crate::live::State;
+
+type Fd = Resource<Descriptor>;
+
+/// What a call is, before it is made.
+struct Seen {
+    path: String,
+    other: Option<String>,
+    bytes: u64,
+    mutates: bool,
+}
+
+/// Puts a counting function over each function of the filesystem that the component may call.
+/// The linker must have the functions themselves already.
+pub(crate) fn shadow(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    shadow_preopens(&mut linker.instance("wasi:filesystem/preopens@0.2.12")?)?;
+    let mut types = linker.instance("wasi:filesystem/types@0.2.12")?;
+    shadow_open(&mut types)?;
+    shadow_reads(&mut types)?;
+    shadow_file_changes(&mut types)?;
+    shadow_name_changes(&mut types)
+}
+
+/// Notes the names of the granted directories, from which all other names follow.
+fn shadow_preopens(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    interface.func_wrap("get-directories", |mut store: StoreContextMut<'_, State>, (): ()| {
+        let directories = store.data_mut().filesystem().get_directories()?;
+        for (directory, name) in &directories {
+            rename(store.data_mut(), directory.rep(), name.clone());
+        }
+        Ok((directories,))
+    })
+}
+
+type Open = (Fd, PathFlags, String, OpenFlags, DescriptorFlags);
+
+fn shadow_open(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    wrap(
+        interface,
+        "[method]descriptor.open-at",
+        |state, (fd, follow, path, open, flags): &Open| {
+            let full = below(state, fd, path);
+            let writes = flags.contains(DescriptorFlags::WRITE) || open.contains(OpenFlags::TRUNCATE);
+            // Exclusive creation cannot open what is there already; every other way can.
+            let opens_existing = writes && !open.contains(OpenFlags::EXCLUSIVE) && {
+                let fd = Resource::new_borrow(fd.rep());
+                state.filesystem().stat_at(fd, *follow, path.clone()).is_ok()
+            };
+            if opens_existing && let Some(watch) = &state.watch {
+                watch.note_open_for_writing(full.clone());
+            }
+            Seen { mutates: open.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE), ..seen(full) }
+        },
+        |view, (fd, follow, path, open, flags): Open| view.open_at(fd, follow, path, open, flags),
+        |state, seen, opened| rename(state, opened.rep(), seen.path.clone()),
+    )
+}
+
+fn shadow_reads(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    let i = interface;
+    wrap(i, "[method]descriptor.stat", on_fd, |v, (fd,)| v.stat(fd), nothing)?;
+    wrap(i, "[method]descriptor.get-type", on_fd, |v, (fd,)| v.get_type(fd), nothing)?;
+    wrap(i, "[method]descriptor.get-flags", on_fd, |v, (fd,)| v.get_flags(fd), nothing)?;
+    wrap(i, "[method]descriptor.metadata-hash", on_fd, |v, (fd,)| v.metadata_hash(fd), nothing)?;
+    wrap(i, "[method]descriptor.read-directory", on_fd, |v, (fd,)| v.read_directory(fd), nothing)?;
+    wrap(
+        i,
+        "[method]descriptor.read",
+        |s, (fd, _, _): &(Fd, u64, u64)| seen(name(s, fd)),
+        |v, (fd, length, offset)| v.read(fd, length, offset),
+        nothing,
+    )?;
+    wrap(
+        i,
+        "[method]descriptor.stat-at",
+        |s, (fd, _, path): &(Fd, PathFlags, String)| seen(below(s, fd, path)),
+        |v, (fd, follow, path)| v.stat_at(fd, follow, path),
+        nothing,
+    )?;
+    wrap(
+        i,
+        "[method]descriptor.metadata-hash-at",
+        |s, (fd, _, path): &(Fd, PathFlags, String)| seen(below(s, fd, path)),
+        |v, (fd, follow, path)| v.metadata_hash_at(fd, follow, path),
+        nothing,
+    )?;
+    wrap(
+        i,
+        "[method]descriptor.readlink-at",
+        |s, (fd, path): &(Fd, String)| seen(below(s, fd, path)),
+        |v, (fd, path)| v.readlink_at(fd, path),
+        nothing,
+    )
+}
+
+fn shadow_file_changes(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    let i = interface;
+    wrap(
+        i,
+        "[method]descriptor.write",
+        |s, (fd, data, _): &(Fd, Vec<u8>, u64)| Seen { bytes: data.len() as u64, ..change(name(s, fd)) },
+        |v, (fd, data, offset)| v.write(fd, data, offset),
+        nothing,
+    )?;
+    wrap(
+        i,
+        "[method]descriptor.set-size",
+        |s, (fd, _): &(Fd, u64)| change(name(s, fd)),
+        |v, (fd, size)| v.set_size(fd, size),
+        nothing,
+    )?;
+    wrap(
+        i,
+        "[method]descriptor.set-times",
+        |s, (fd, _, _): &(Fd, NewTimestamp, NewTimestamp)| change(name(s, fd)),
+        |v, (fd, access, modified)| v.set_times(fd, access, modified),
+        nothing,
+    )?;
+    wrap(
+        i,
+        "[method]descriptor.set-times-at",
+        |s, (fd, _, path, _, _): &(Fd, PathFlags, String, NewTimestamp, NewTimestamp)| change(below(s, fd, path)),
+        |v, (fd, follow, path, access, modified)| v.set_times_at(fd, follow, path, access, modified),
+        nothing,
+    )?;
+    wrap(i, "[method]descriptor.sync", change_of_fd, |v, (fd,)| v.sync(fd), nothing)?;
+    wrap(i, "[method]descriptor.sync-data", change_of_fd, |v, (fd,)| v.sync_data(fd), nothing)
+}
+
+fn shadow_name_changes(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    let i = interface;
+    wrap(
+        i,
+        "[method]descriptor.rename-at",
+        |s, (from, old, to, new): &(Fd, String, Fd, String)| Seen {
+            other: Some(below(s, to, new)),
+            ..change(below(s, from, old))
+        },
+        |v, (from, old, to, new)| v.rename_at(from, old, to, new),
+        nothing,
+    )?;
+    wrap(
+        i,
+        "[method]descriptor.link-at",
+        |s, (from, _, old, to, new): &(Fd, PathFlags, String, Fd, String)| Seen {
+            other: Some(below(s, to, new)),
+            ..change(below(s, from, old))
+        },
+        |v, (from, follow, old, to, new)| v.link_at(from, follow, old, to, new),
+        nothing,
+    )?;
+    wrap(
+        i,
+        "[method]descriptor.symlink-at",
+        |s, (fd, text, path): &(Fd, String, String)| Seen { other: Some(text.clone()), ..change(below(s, fd, path)) },
+        |v, (fd, text, path)| v.symlink_at(fd, text, path),
+        nothing,
+    )?;
+    wrap(
+        i,
+        "[method]descriptor.create-directory-at",
+        change_of_path,
+        |v, (fd, path)| v.create_directory_at(fd, path),
+        nothing,
+    )?;
+    wrap(
+        i,
+        "[method]descriptor.remove-directory-at",
+        change_of_path,
+        |v, (fd, path)| v.remove_directory_at(fd, path),
+        nothing,
+    )?;
+    wrap(i, "[method]descriptor.unlink-file-at", change_of_path, |v, (fd, path)| v.unlink_file_at(fd, path), nothing)
+}
+
+/// Puts a counting function over one function: says what the call is, makes it unless a fault is
+/// due, and notes what came of it.
+fn wrap<P, R>(
+    interface: &mut LinkerInstance<'_, State>,
+    function: &'static str,
+    see: fn(&mut State, &P) -> Seen,
+    make: fn(&mut View<'_>, P) -> FsResult<R>,
+    after: fn(&mut State, &Seen, &R),
+) -> wasmtime::Result<()>
+where
+    P: ComponentNamedList + Lift + 'static,
+    R: 'static,
+    (Result<R, ErrorCode>,): ComponentNamedList + Lower + 'static,
+{
+    let name = function.trim_start_matches("[method]descriptor.");
+    interface.func_wrap(function, move |mut store: StoreContextMut<'_, State>, params: P| {
+        let state = store.data_mut();
+        let seen = see(state, &params);
+        let mut call = HostCall {
+            name,
+            path: seen.path.clone(),
+            other: seen.other.clone(),
+            bytes: seen.bytes,
+            mutating: None,
+            outcome: Outcome::Done,
+        };
+        let watch = state.watch.as_ref().expect("only watched instances are linked to this");
+        let result = match watch.decide(&mut call, seen.mutates) {
+            Verdict::Make => {
+                let mut view = state.filesystem();
+                match make(&mut view, params) {
+                    Ok(value) => Ok(value),
+                    Err(error) => Err(view.convert_error_code(error)?),
+                }
+            }
+            Verdict::Fail(code) => Err(code),
+            Verdict::Stop(injected) => {
+                watch.note(call, Outcome::Stopped);
+                return Err(injected.into());
+            }
+        };
+        let outcome = match &result {
+            Ok(value) => {
+                after(state, &seen, value);
+                Outcome::Done
+            }
+            Err(code) => Outcome::Failed(*code),
+        };
+        if let Some(watch) = &state.watch {
+            watch.note(call, outcome);
+        }
+        Ok((result,))
+    })
+}
+
+fn nothing<R>(_: &mut State, _: &Seen, _: &R) {}
+
+fn seen(path: String) -> Seen {
+    Seen { path, other: None, bytes: 0, mutates: false }
+}
+
+fn change(path: String) -> Seen {
+    Seen { mutates: true, ..seen(path) }
+}
+
+fn on_fd(state: &mut State, (fd,): &(Fd,)) -> Seen {
+    seen(name(state, fd))
+}
+
+fn change_of_fd(state: &mut State, (fd,): &(Fd,)) -> Seen {
+    change(name(state, fd))
+}
+
+fn change_of_path(state: &mut State, (fd, path): &(Fd, String)) -> Seen {
+    change(below(state, fd, path))
+}
+
+fn name(state: &State, fd: &Fd) -> String {
+    state.watch.as_ref().map_or_else(String::new, |watch| watch.name(fd.rep()).to_owned())
+}
+
+fn below(state: &State, fd: &Fd, path: &str) -> String {
+    state.watch.as_ref().map_or_else(String::new, |watch| watch.below(fd.rep(), path))
+}
+
+fn rename(state: &mut State, resource: u32, name: String) {
+    if let Some(watch) = &mut state.watch {
+        watch.names.insert(resource, name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// What is not wrapped: streams, which the component is not even linked to, and questions that
+    /// cannot fail.
+    const NOT_WRAPPED: [&str; 5] =
+        ["advise", "append-via-stream", "is-same-object", "read-via-stream", "write-via-stream"];
+
+    #[test]
+    fn every_function_of_a_descriptor_is_wrapped_or_left_out_on_purpose() {
+        let contract = include_str!("../../../wit/deps/filesystem.wit");
+        let (_, resource) = contract.split_once("resource descriptor {").expect("the resource");
+        let (methods, _) = resource.split_once("\n  }").expect("its end");
+        let names: Vec<&str> =
+            methods.lines().filter_map(|line| line.trim().split_once(": func(")).map(|(name, _)| name).collect();
+        assert!(names.contains(&"rename-at"), "the contract was read: {names:?}");
+        for name in names {
+            let wrapped = include_str!("shadow.rs").contains(&format!("\"[method]descriptor.{name}\""));
+            assert_eq!(wrapped, !NOT_WRAPPED.contains(&name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Absolute links: WASI does not let the component read them, so the host finds out where they
+//! lead, once the component has met one and says so.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+use crate::error::Grant;
+use crate::grants::{Grants, utf8};
+
+/// How many links are resolved for one call before it is given up.
+pub(crate) const LINKS_MAX: usize = 40;
+
+/// What the links of the `pointer` publish mode have in their text: the component reads those.
+const GENERATIONS: &str = ".onionskin/directories/";
+
+/// The first link on the way to a path, if there is one. The component names the link that it
+/// could not read, which may be one that this link leads to; it is this one that stands in the way.
+pub(crate) fn first(grants: &Grants, path: &str) -> Option<String> {
+    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+    ends.map(|end| &path[..end])
+        .find(|prefix| {
+            fs::read_link(grants.root().join(prefix)).is_ok_and(|text| !text.to_string_lossy().contains(GENERATIONS))
+        })
+        .map(str::to_owned)
+}
+
+/// A link that the component could not get past.
+pub(crate) struct Link {
+    /// The link, on the host.
+    path: PathBuf,
+    /// Where it leads in the end, on the host, made canonical.
+    target: PathBuf,
+}
+
+impl Link {
+    /// Reads the link at a path relative to the root, and every link that it leads to.
+    pub(crate) fn read(grants: &Grants, link: &str) -> Result<Self, Error> {
+        let path = grants.named_root().join(link);
+        let place = grants.root().join(link);
+        let text = fs::read_link(&place).map_err(|error| Error::io("read the link", &path, error))?;
+        match fs::canonicalize(&place) {
+            Ok(target) => Ok(Self { path, target }),
+            Err(source) => Err(Error::Link { link: path, target: text, source }),
+        }
+    }
+
+    /// The guest path of what the link shows, if that is granted.
+    pub(crate) fn source(&self, grants: &Grants) -> Result<String, Error> {
+        grants.guest_path(&self.target).map_err(|grant| match grant {
+            Grant::Outside { path: target } => Error::Grant(Grant::LinkLeadsOut { link: self.path.clone(), target }),
+            grant @ (Grant::LinkLeadsOut { .. } | Grant::LinkLeavesRoot { .. } | Grant::NotUtf8 { .. }) => {
+                Error::Grant(grant)
+            }
+        })
+    }
+
+    /// The path that `path` names once the link, one of its components, is followed; it stays
+    /// inside the root.
+    pub(crate) fn follow(&self, grants: &Grants, link: &str, path: &str) -> Result<String, Error> {
+        let Some(target) = grants.relative(&self.target) else {
+            let (link, target) = (self.path.clone(), self.target.clone());
+            return Err(Error::Grant(Grant::LinkLeavesRoot { link, target }));
+        };
+        let rest = path.strip_prefix(link).unwrap_or_default().trim_start_matches('/');
+        utf8(&target.join(Path::new(rest))).map_err(Error::Grant)
+    }
+}

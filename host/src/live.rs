@@ -1,0 +1,174 @@
+//! One running instance of the component, and what it was given.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use wasmtime::ResourceLimiter;
+use wasmtime::component::{ResourceAny, ResourceTable};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+use crate::bindings::{self, types::Error as GuestError};
+use crate::component::Bounds;
+use crate::error::Trap;
+use crate::faults::{Injected, Watch};
+use crate::grants::Grants;
+use crate::lock::RootLock;
+use crate::{Error, Faults, Onionskin};
+
+/// What the host keeps for one instance.
+pub(crate) struct State {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    memory: MemoryLimit,
+    pub(crate) watch: Option<Watch>,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// The bytes of memory that an instance may use. To want more ends it: the component could only
+/// abort, and then nobody would know why.
+#[derive(Debug)]
+struct MemoryLimit(usize);
+
+impl ResourceLimiter for MemoryLimit {
+    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if desired > self.0 { Err(MemoryExceeded.into()) } else { Ok(true) }
+    }
+
+    fn table_growing(&mut self, _current: usize, _desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(true)
+    }
+}
+
+/// Ends the call that wanted more memory.
+#[derive(Debug)]
+struct MemoryExceeded;
+
+impl fmt::Display for MemoryExceeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the limit of memory was reached")
+    }
+}
+
+impl std::error::Error for MemoryExceeded {}
+
+/// An instance, its grants, and the lock on its root.
+pub(crate) struct Live {
+    engine: wasmtime::Store<State>,
+    guest: bindings::Onionskin,
+    bounds: Bounds,
+    stopped: bool,
+    grants: Grants,
+    _lock: Option<RootLock>,
+}
+
+/// Whether the root is granted for writing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+impl Live {
+    pub(crate) fn start(
+        onionskin: &Onionskin,
+        grants: Grants,
+        access: Access,
+        lock: Option<RootLock>,
+        faults: Option<&Faults>,
+    ) -> Result<Self, Error> {
+        let bounds = onionskin.bounds();
+        let state = State {
+            wasi: wasi(&grants, access)?,
+            table: ResourceTable::new(),
+            memory: MemoryLimit(bounds.memory_bytes),
+            watch: faults.map(|faults| Watch::new(faults.clone())),
+        };
+        let mut engine = wasmtime::Store::new(onionskin.engine(), state);
+        engine.limiter(|state| &mut state.memory);
+        let started =
+            refuel(&mut engine, bounds).and_then(|()| Ok(onionskin.linked(faults.is_some())?.instantiate(&mut engine)));
+        let guest = started?.map_err(|source| Error::Component { action: "start", source })?;
+        Ok(Self { engine, guest, bounds, stopped: false, grants, _lock: lock })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        self.grants.named_root()
+    }
+
+    pub(crate) fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// Calls the component. A trap ends the instance: what is called after it is not even tried.
+    pub(crate) fn call<T>(
+        &mut self,
+        run: impl FnOnce(&bindings::Onionskin, &mut wasmtime::Store<State>) -> wasmtime::Result<Result<T, GuestError>>,
+    ) -> Result<T, Error> {
+        self.infallible(run)?.map_err(|error| Error::Guest { root: self.root().to_owned(), error })
+    }
+
+    /// As [`Live::call`], for functions that have no error of their own.
+    pub(crate) fn infallible<T>(
+        &mut self,
+        run: impl FnOnce(&bindings::Onionskin, &mut wasmtime::Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<T, Error> {
+        if self.stopped {
+            return Err(Error::Trap { root: self.root().to_owned(), trap: Trap::Stopped });
+        }
+        refuel(&mut self.engine, self.bounds)?;
+        run(&self.guest, &mut self.engine).map_err(|error| {
+            self.stopped = true;
+            Error::Trap { root: self.root().to_owned(), trap: self.trap(&error) }
+        })
+    }
+
+    /// Drops a resource of the component; its destructor may remove what it had staged.
+    pub(crate) fn drop_resource(&mut self, resource: ResourceAny) -> Result<(), Error> {
+        self.infallible(|_, engine| resource.resource_drop(engine))
+    }
+
+    fn trap(&self, error: &wasmtime::Error) -> Trap {
+        if let Some(Injected { call, what }) = error.downcast_ref::<Injected>() {
+            return Trap::Injected { call: *call, what: what.clone() };
+        }
+        if error.is::<MemoryExceeded>() {
+            return Trap::OutOfMemory { limit: self.bounds.memory_bytes };
+        }
+        match (error.downcast_ref::<wasmtime::Trap>(), self.bounds.fuel) {
+            (Some(wasmtime::Trap::OutOfFuel), Some(limit)) => Trap::OutOfFuel { limit },
+            _ => Trap::Fault { message: error.root_cause().to_string() },
+        }
+    }
+}
+
+fn refuel(engine: &mut wasmtime::Store<State>, bounds: Bounds) -> Result<(), Error> {
+    match bounds.fuel {
+        None => Ok(()),
+        Some(units) => engine.set_fuel(units).map_err(|source| Error::Component { action: "give fuel to", source }),
+    }
+}
+
+fn wasi(grants: &Grants, access: Access) -> Result<WasiCtx, Error> {
+    let mut builder = WasiCtxBuilder::new();
+    // Before the directories, which take it over: a host call costs a thirtieth with it.
+    builder.allow_blocking_current_thread(true);
+    let mut grant = |host: &PathBuf, guest: &str, perms| {
+        builder
+            .preopened_dir(host, guest, perms)
+            .map(|_| ())
+            .map_err(|source| Error::Component { action: "grant a directory to", source })
+    };
+    let perms = match access {
+        Access::Read => FsPerms::ReadOnly,
+        Access::Write => FsPerms::ReadWrite,
+    };
+    for (host, guest, is_root) in grants.iter() {
+        grant(host, &guest, if is_root { perms } else { FsPerms::ReadOnly })?;
+    }
+    Ok(builder.build())
+}

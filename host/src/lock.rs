@@ -1,0 +1,28 @@
+//! The lock that makes `ownership: host` true.
+
+use std::fs::{File, TryLockError};
+
+use crate::Error;
+use crate::grants::Grants;
+
+/// A lock of the operating system on a root directory, held until it is dropped.
+///
+/// It is on the directory itself, so no lock file is left behind, and the operating system takes
+/// it back when its holder dies. It keeps out other owners, not programs that do not ask.
+#[derive(Debug)]
+pub(crate) struct RootLock {
+    _directory: File,
+}
+
+impl RootLock {
+    /// Takes the lock, or fails at once with [`Error::Locked`].
+    pub(crate) fn take(grants: &Grants) -> Result<Self, Error> {
+        let root = grants.named_root();
+        let directory = File::open(grants.root()).map_err(|error| Error::io("open the root", root, error))?;
+        match directory.try_lock() {
+            Ok(()) => Ok(Self { _directory: directory }),
+            Err(TryLockError::WouldBlock) => Err(Error::Locked { root: root.to_owned() }),
+            Err(TryLockError::Error(error)) => Err(Error::io("lock the root", root, error)),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! A root and what goes with it, before it is opened.
+
+use std::path::PathBuf;
+
+use crate::bindings::capabilities::{Abilities, Limits};
+use crate::bindings::store::OpenOptions;
+use crate::bindings::types::{Finding, Ownership, Verdict};
+use crate::grants::{Grants, ROOT};
+use crate::live::{Access, Live};
+use crate::lock::RootLock;
+use crate::{Error, Faults, Onionskin, Store};
+
+/// A root directory, the directories granted with it, and what is asked of the host.
+///
+/// Nothing is held between calls: each starts an instance of its own, and [`Session::open`] hands
+/// its instance to the store.
+#[derive(Clone)]
+pub struct Session {
+    onionskin: Onionskin,
+    root: PathBuf,
+    lowers: Vec<PathBuf>,
+    faults: Option<Faults>,
+}
+
+impl Session {
+    pub(crate) fn new(onionskin: Onionskin, root: PathBuf) -> Self {
+        Self { onionskin, root, lowers: Vec::new(), faults: None }
+    }
+
+    /// Grants a directory for reading: absolute links of the root may lead there.
+    #[must_use]
+    pub fn lower(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.lowers.push(directory.into());
+        self
+    }
+
+    /// As [`Session::lower`], for several directories.
+    #[must_use]
+    pub fn lowers(mut self, directories: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
+        self.lowers.extend(directories.into_iter().map(Into::into));
+        self
+    }
+
+    /// Watches the calls of the component on the filesystem, and makes them fail as asked. Without
+    /// it they are not even wrapped.
+    #[must_use]
+    pub fn faults(mut self, faults: &Faults) -> Self {
+        self.faults = Some(faults.clone());
+        self
+    }
+
+    /// Opens the root, and finishes or undoes what a crash left; see [`Store::recovered`].
+    ///
+    /// With [`Ownership::Host`] a lock of the operating system is taken on the root directory and
+    /// held as long as the store, its writers and its transactions: a second owner gets
+    /// [`Error::Locked`].
+    pub fn open(&self, how: &OpenOptions) -> Result<Store, Error> {
+        let grants = self.grants()?;
+        let lock = match how.owner {
+            Ownership::Host => Some(RootLock::take(&grants)?),
+            Ownership::LockFile(_) => None,
+        };
+        Store::open(self.start(grants, Access::Write, lock)?, how)
+    }
+
+    /// Tries what works at the root and answers with the strongest promise that can be kept there.
+    /// Leaves nothing behind.
+    pub fn probe(&self) -> Result<Abilities, Error> {
+        let grants = self.grants()?;
+        let lock = RootLock::take(&grants)?;
+        self.start(grants, Access::Write, Some(lock))?
+            .call(|guest, engine| guest.onionskin_fs_capabilities().call_probe(engine, ROOT))
+    }
+
+    /// What opening would find and do, without doing it: the root is granted for reading alone.
+    ///
+    /// Where another owner of the operating system's lock is at work, the first finding says so,
+    /// and the others may be that work.
+    pub fn inspect(&self) -> Result<Vec<Finding>, Error> {
+        let grants = self.grants()?;
+        let lock = match RootLock::take(&grants) {
+            Ok(lock) => Some(lock),
+            Err(Error::Locked { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let in_use = lock.is_none().then(|| Finding {
+            path: String::new(),
+            verdict: Verdict::InUse,
+            detail: "another owner has this root open; what follows may be its work".to_owned(),
+        });
+        let findings = self
+            .start(grants, Access::Read, lock)?
+            .call(|guest, engine| guest.onionskin_fs_store().call_inspect(engine, ROOT))?;
+        Ok(in_use.into_iter().chain(findings).collect())
+    }
+
+    /// Takes the root from an owner that is known to be dead, whose lock file holds this token.
+    pub fn break_lock(&self, expected: &str) -> Result<(), Error> {
+        self.start(self.grants()?, Access::Write, None)?
+            .call(|guest, engine| guest.onionskin_fs_store().call_break_lock(engine, ROOT, expected))
+    }
+
+    /// The limits of the component.
+    pub fn limits(&self) -> Result<Limits, Error> {
+        self.start(self.grants()?, Access::Read, None)?
+            .infallible(|guest, engine| guest.onionskin_fs_capabilities().call_get_limits(engine))
+    }
+
+    fn grants(&self) -> Result<Grants, Error> {
+        Grants::new(&self.root, &self.lowers)
+    }
+
+    fn start(&self, grants: Grants, access: Access, lock: Option<RootLock>) -> Result<Live, Error> {
+        Live::start(&self.onionskin, grants, access, lock, self.faults.as_ref())
+    }
+}

@@ -1,0 +1,128 @@
+//! The instance behind a store, its writers and its transactions; and how their calls get past
+//! absolute links.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use wasmtime::component::ResourceAny;
+
+use crate::Error;
+use crate::bindings::store::{Content, OpenOptions, Source};
+use crate::bindings::types::{Error as GuestError, ErrorKind, Receipt, SymlinkPolicy};
+use crate::grants::ROOT;
+use crate::links::{self, LINKS_MAX, Link};
+use crate::live::Live;
+
+/// An instance with an open store in it. The root is given back when the last holder is gone.
+pub(super) struct Shared {
+    live: Mutex<Live>,
+    store: ResourceAny,
+    closed: bool,
+}
+
+impl Shared {
+    pub(super) fn open(mut live: Live, how: &OpenOptions) -> Result<Self, Error> {
+        let store = live.call(|guest, engine| guest.onionskin_fs_store().store().call_open(engine, ROOT, how))?;
+        Ok(Self { live: Mutex::new(live), store, closed: false })
+    }
+
+    pub(super) fn live(&self) -> MutexGuard<'_, Live> {
+        // A panic inside a call leaves the instance as a trap does: it refuses further calls or
+        // answers them whole.
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn store(&self) -> ResourceAny {
+        self.store
+    }
+
+    pub(super) fn materialize(&self, path: &str, origin: &Source, holds: &Content) -> Result<Receipt, Error> {
+        let mut origin = origin.clone();
+        let mut met = Met::default();
+        loop {
+            let result = self.materialize_once(path, &origin, holds);
+            let Some(link) = self.new_link(&mut met, &result, path) else { return result };
+            if link != path {
+                self.materialize_link(&link)?;
+            } else if origin == Source::LinkTarget {
+                origin = Source::Path(self.source_of(&link)?);
+            } else {
+                return result;
+            }
+        }
+    }
+
+    pub(super) fn materialize_link(&self, link: &str) -> Result<Receipt, Error> {
+        let source = Source::Path(self.source_of(link)?);
+        self.materialize_once(link, &source, &Content::Keep)
+    }
+
+    /// Makes a call, and again after each absolute link that it met: once the link is a file of
+    /// its own, or, where links are to be followed, with the path that it leads to.
+    pub(super) fn through_links<T>(
+        &self,
+        path: &str,
+        policy: SymlinkPolicy,
+        mut call: impl FnMut(&mut Live, &str) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut path = path.to_owned();
+        let mut met = Met::default();
+        loop {
+            let result = call(&mut self.live(), &path);
+            let Some(link) = self.new_link(&mut met, &result, &path) else { return result };
+            match policy {
+                SymlinkPolicy::Refuse => return result,
+                SymlinkPolicy::Replace => drop(self.materialize_link(&link)?),
+                SymlinkPolicy::FollowWithin => {
+                    let live = self.live();
+                    path = Link::read(live.grants(), &link)?.follow(live.grants(), &link, &path)?;
+                }
+            }
+        }
+    }
+
+    /// The link on the way to `path` that keeps a call from going on, if that is why it failed and
+    /// resolving it may help: not when it was resolved before, nor when there were too many.
+    fn new_link<T>(&self, met: &mut Met, result: &Result<T, Error>, path: &str) -> Option<String> {
+        let Err(Error::Guest { error: GuestError { kind: ErrorKind::LinkUnreadable, .. }, .. }) = result else {
+            return None;
+        };
+        let link = links::first(self.live().grants(), path)?;
+        if met.0.len() == LINKS_MAX || met.0.contains(&link) {
+            return None;
+        }
+        met.0.push(link.clone());
+        Some(link)
+    }
+
+    fn materialize_once(&self, path: &str, origin: &Source, holds: &Content) -> Result<Receipt, Error> {
+        let store = self.store;
+        self.live().call(|guest, engine| {
+            guest.onionskin_fs_store().store().call_materialize(engine, store, path, origin, holds)
+        })
+    }
+
+    /// The guest path of what a link shows.
+    fn source_of(&self, link: &str) -> Result<String, Error> {
+        let live = self.live();
+        Link::read(live.grants(), link)?.source(live.grants())
+    }
+
+    /// Gives the root back.
+    pub(super) fn close(mut self) -> Result<(), Error> {
+        self.closed = true;
+        self.live().drop_resource(self.store)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if !self.closed {
+            // A stopped instance has nothing to give back, and recovery needs nothing from it.
+            let _ = self.live().drop_resource(self.store);
+        }
+    }
+}
+
+/// The links that were resolved for one call.
+#[derive(Default)]
+struct Met(Vec<String>);

@@ -1,0 +1,197 @@
+//! Conversations: a directory that is persisted over and over, while crashes and errors come at
+//! every moment.
+
+mod stage;
+
+use std::fs;
+use std::path::Path;
+
+use super::tree::{self, difference};
+use super::{Teller, Trouble, listed};
+use crate::{ErrorCode, Fault, Faults, Onionskin, Publish};
+use stage::{Side, Stage, expected, persist, unmanaged_of};
+
+/// After a crash the directory holds the old managed files or the new ones, and no mixture.
+pub const OLD_OR_NEW: &str = "After a crash at any call: exactly the old or exactly the new files";
+/// After a failed call the same, and the error says on which side it was.
+pub const TRUE_ERRORS: &str = "After an error at any call: the files are as the error says";
+/// What was acknowledged is there.
+pub const ACKNOWLEDGED: &str = "What was acknowledged is there";
+/// Unmanaged files, modes and sub-directories are as they were.
+pub const UNMANAGED: &str = "Files that are not part of the change stay as they were";
+/// The root holds the directory, and what its mode keeps.
+pub const LEFT_OVER: &str = "After opening, nothing is left over";
+/// The second opening finds nothing to do and changes nothing.
+pub const OPEN_TWICE: &str = "Opening twice equals opening once";
+/// The host saw every call of the component, and none of them opened such a file.
+pub const MONITOR: &str = "No existing file is opened for writing";
+
+/// A run that has not ended by itself after so many calls never will.
+const CALLS_MAX: u64 = 10_000;
+
+/// A way to publish, and how often it was done before the change that is interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scene {
+    /// How the change becomes visible.
+    pub publish: Publish,
+    /// Earlier changes that went well.
+    pub earlier: u32,
+}
+
+/// The scenes that differ in what they do: a `pointer` that is first made, and one that has old
+/// generations to collect.
+pub const SCENES: [Scene; 4] = [
+    Scene { publish: Publish::InPlace, earlier: 0 },
+    Scene { publish: Publish::Swap, earlier: 0 },
+    Scene { publish: Publish::Pointer, earlier: 0 },
+    Scene { publish: Publish::Pointer, earlier: 3 },
+];
+
+/// What happens at the N-th mutating call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blow {
+    /// The component is stopped before it.
+    Crash,
+    /// It fails with this code, and so does every later one if `lasting`.
+    Failure {
+        /// The code.
+        code: ErrorCode,
+        /// Whether it keeps failing.
+        lasting: bool,
+    },
+}
+
+/// What became of the cases of one scene and blow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Cases in which the directory held the old files.
+    pub old: u64,
+    /// Cases in which it held the new ones.
+    pub new: u64,
+    /// Cases in which it held neither, or could not be opened.
+    pub neither: u64,
+}
+
+/// Tells the story in a directory that does not exist yet.
+pub fn tell(onionskin: &Onionskin, directory: &Path, teller: &mut Teller<'_>) -> Result<(), Trouble> {
+    teller.title("Conversations")?;
+    teller.say(
+        "A directory holds metadata.json, events.json, base_config.json and more, which a program\n\
+         rewrites, and files that it does not know: a message, an executable script, attachments.\n\
+         One change puts, adds, renames and removes files, all together or not at all. It is made\n\
+         again and again on new copies, each time stopped one call later; then the root is opened,\n\
+         which recovers, and everything in it is compared; then it is opened once more.",
+    )?;
+    for scene in SCENES {
+        teller.say(scene.in_words())?;
+        over_and_over(onionskin, &directory.join("over-and-over"), scene, teller)?;
+        for blow in Blow::ALL {
+            let broken = teller.broken();
+            let tally = at_every_call(onionskin, directory, scene, blow, teller)?;
+            let Tally { old, new, neither } = tally;
+            let verdict = if teller.broken() == broken { "as promised" } else { "NOT as promised" };
+            teller.line(&format!(
+                "  {:<33} {:>3} cases: old {old:>2}, new {new:>2}, neither {neither} ({verdict})",
+                blow.in_words(),
+                old + new + neither
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+/// Persists five times in a row without any crash.
+pub fn over_and_over(onionskin: &Onionskin, root: &Path, scene: Scene, teller: &mut Teller<'_>) -> Result<(), Trouble> {
+    let faults = Faults::counting(Fault::None);
+    let stage = Stage::set_up(onionskin, root, Scene { earlier: 0, ..scene })?;
+    let session = stage.session(onionskin).faults(&faults);
+    for revision in 1..=5 {
+        let case = format!("{}, change {revision}", scene.name());
+        if let Err(error) = persist(&session, scene.publish, revision) {
+            teller.count(ACKNOWLEDGED, &case, "an acknowledged change", &error.to_string());
+            return fs::remove_dir_all(root).map_err(Trouble::files(root));
+        }
+        let now = stage.directory()?;
+        let differs = difference(&expected(revision), &tree::without_modes(&now));
+        teller.count(ACKNOWLEDGED, &case, "nothing", &differs);
+        let differs = difference(&stage.unmanaged, &unmanaged_of(&now));
+        teller.count(UNMANAGED, &case, "nothing", &differs);
+        teller.count(LEFT_OVER, &case, "none", &stage.left_over()?);
+    }
+    fs::remove_dir_all(root).map_err(Trouble::files(root))?;
+    teller.count(MONITOR, scene.name(), "none", &listed(&faults.opened_for_writing()));
+    Ok(())
+}
+
+/// Makes the same change again and again, each time on a new copy and with the blow one call
+/// later, until it comes too late. After each, the root is opened and looked at, twice.
+pub fn at_every_call(
+    onionskin: &Onionskin,
+    directory: &Path,
+    scene: Scene,
+    blow: Blow,
+    teller: &mut Teller<'_>,
+) -> Result<Tally, Trouble> {
+    let mut tally = Tally::default();
+    for call in 1..=CALLS_MAX {
+        let case = format!("{}, {} {call}", scene.name(), blow.in_words());
+        let root = directory.join("case");
+        let stage = match Stage::set_up(onionskin, &root, scene) {
+            Ok(stage) => stage,
+            Err(Trouble::Host(error)) => {
+                teller.count(ACKNOWLEDGED, &case, "the earlier changes", &error.to_string());
+                return Ok(tally);
+            }
+            Err(trouble @ (Trouble::Files(..) | Trouble::Sqlite(..) | Trouble::Output(_))) => {
+                return Err(trouble);
+            }
+        };
+        let (fired, side) = stage.strike(onionskin, call, blow, &case, teller)?;
+        fs::remove_dir_all(&root).map_err(Trouble::files(&root))?;
+        match side {
+            _ if !fired => return Ok(tally),
+            Side::Old => tally.old += 1,
+            Side::New => tally.new += 1,
+            Side::Neither(_) => tally.neither += 1,
+        }
+    }
+    teller.count(OLD_OR_NEW, scene.name(), "an end", "calls without end");
+    Ok(tally)
+}
+
+impl Scene {
+    fn name(self) -> &'static str {
+        match (self.publish, self.earlier) {
+            (Publish::InPlace, _) => "in-place",
+            (Publish::Swap, _) => "swap",
+            (Publish::Pointer, 0) => "pointer, the first",
+            (Publish::Pointer, _) => "pointer, a later one",
+        }
+    }
+
+    fn in_words(self) -> &'static str {
+        match (self.publish, self.earlier) {
+            (Publish::InPlace, _) => "In place: file by file, from a log of what was decided.",
+            (Publish::Swap, _) => "Swap: the whole directory is prepared, and renamed into place.",
+            (Publish::Pointer, 0) => "Pointer, the first: the directory becomes a link to a generation of it.",
+            (Publish::Pointer, _) => "Pointer, a later one: the link is switched, and an old generation collected.",
+        }
+    }
+}
+
+impl Blow {
+    /// A crash; an error that comes once; and one that stays, as that of a full disk does.
+    pub const ALL: [Self; 3] = [
+        Self::Crash,
+        Self::Failure { code: ErrorCode::Io, lasting: false },
+        Self::Failure { code: ErrorCode::InsufficientSpace, lasting: true },
+    ];
+
+    fn in_words(self) -> String {
+        match self {
+            Self::Crash => "crash before call".to_owned(),
+            Self::Failure { code, lasting: false } => format!("{} at call", code.name()),
+            Self::Failure { code, lasting: true } => format!("{} from call", code.name()),
+        }
+    }
+}

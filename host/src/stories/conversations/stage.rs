@@ -1,0 +1,247 @@
+//! The directory of the story: its files, one change to them, and what must come of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{ACKNOWLEDGED, Blow, LEFT_OVER, MONITOR, OLD_OR_NEW, OPEN_TWICE, Scene, TRUE_ERRORS, UNMANAGED};
+use crate::stories::tree::{self, Entry, Tree, difference};
+use crate::stories::{Teller, Trouble, listed};
+use crate::{
+    DirectoryOptions, Error, ErrorKind, Fault, Faults, Onionskin, OpenOptions, Publish, Receipt, Session, Store, Trap,
+};
+
+const DIRECTORY: &str = "conversation";
+
+/// The newest generations, which a pointer keeps.
+const GENERATIONS_MAX: usize = 2;
+
+/// The files that are not part of any change.
+const UNMANAGED_FILES: [(&str, &str); 4] = [
+    ("QUERY_MESSAGE.md", "# Query\n"),
+    ("run.sh", "#!/bin/sh\necho run\n"),
+    ("attachments/photo.bin", "not really a photo"),
+    ("attachments/deep/notes.txt", "kept\n"),
+];
+
+/// A root with one conversation in it.
+pub(super) struct Stage {
+    root: PathBuf,
+    scene: Scene,
+    pub(super) unmanaged: Tree,
+}
+
+/// Which files a directory holds.
+pub(super) enum Side {
+    /// Those from before the change.
+    Old,
+    /// Those that the change made.
+    New,
+    /// Neither; these differ from the old ones.
+    Neither(String),
+}
+
+impl Stage {
+    /// Makes revision 0 with plain files, and then the earlier changes of the scene.
+    pub(super) fn set_up(onionskin: &Onionskin, root: &Path, scene: Scene) -> Result<Self, Trouble> {
+        let directory = root.join(DIRECTORY);
+        let managed = managed(0);
+        let unmanaged = UNMANAGED_FILES.map(|(name, content)| (name.to_owned(), content.to_owned()));
+        for (name, content) in managed.into_iter().chain(unmanaged) {
+            let path = directory.join(name);
+            let parent = path.parent().unwrap_or(&directory);
+            fs::create_dir_all(parent).map_err(Trouble::files(parent))?;
+            fs::write(&path, content).map_err(Trouble::files(&path))?;
+        }
+        make_executable(&directory.join("run.sh"))?;
+        let unmanaged = unmanaged_of(&tree::read(&directory)?);
+        let stage = Self { root: root.to_owned(), scene, unmanaged };
+        for revision in 1..=scene.earlier {
+            persist(&stage.session(onionskin), scene.publish, revision)?;
+        }
+        Ok(stage)
+    }
+
+    pub(super) fn session(&self, onionskin: &Onionskin) -> Session {
+        onionskin.session(&self.root)
+    }
+
+    /// What the directory holds now.
+    pub(super) fn directory(&self) -> Result<Tree, Trouble> {
+        tree::read(&self.root.join(DIRECTORY))
+    }
+
+    /// Makes one change with a blow in it, opens the root twice, and counts what was promised.
+    /// Returns whether the blow came, and which files are there.
+    pub(super) fn strike(
+        &self,
+        onionskin: &Onionskin,
+        call: u64,
+        blow: Blow,
+        case: &str,
+        teller: &mut Teller<'_>,
+    ) -> Result<(bool, Side), Trouble> {
+        let faults = Faults::counting(match blow {
+            Blow::Crash => Fault::TrapBefore(call),
+            Blow::Failure { code, lasting: false } => Fault::FailAt(call, code),
+            Blow::Failure { code, lasting: true } => Fault::FailFrom(call, code),
+        });
+        let revision = self.scene.earlier + 1;
+        let session = self.session(onionskin).faults(&faults);
+        let result = persist(&session, self.scene.publish, revision);
+
+        let session = self.session(onionskin);
+        if let Err(error) = session.open(&OpenOptions::default()).and_then(Store::close) {
+            teller.count(OLD_OR_NEW, case, "a root that opens", &error.to_string());
+            return Ok((faults.fired(), Side::Neither("no root that opens".to_owned())));
+        }
+        let now = self.directory()?;
+        let side = self.side(&now);
+        count_outcome(&result, &side, case, teller);
+        teller.count(UNMANAGED, case, "nothing", &difference(&self.unmanaged, &unmanaged_of(&now)));
+        teller.count(LEFT_OVER, case, "none", &self.left_over()?);
+
+        let once = tree::read(&self.root)?;
+        let store = session.open(&OpenOptions::default())?;
+        let found = store.recovered()?;
+        store.close()?;
+        let seen = match found.first() {
+            Some(finding) => format!("{}: {}", finding.path, finding.detail),
+            None => difference(&once, &tree::read(&self.root)?),
+        };
+        teller.count(OPEN_TWICE, case, "nothing", &seen);
+        teller.count(MONITOR, case, "none", &listed(&faults.opened_for_writing()));
+        Ok((faults.fired(), side))
+    }
+
+    /// Which files are there.
+    fn side(&self, now: &Tree) -> Side {
+        let revision = self.scene.earlier;
+        let now = tree::without_modes(now);
+        if now == expected(revision + 1) {
+            Side::New
+        } else if now == expected(revision) {
+            Side::Old
+        } else {
+            Side::Neither(difference(&expected(revision), &now))
+        }
+    }
+
+    /// What lies in the root beside the directory and has no business there. A pointer keeps its
+    /// two newest generations in the control directory.
+    pub(super) fn left_over(&self) -> Result<String, Trouble> {
+        let mut generations = Vec::new();
+        let mut names = Vec::new();
+        for name in tree::read(&self.root)?.into_keys() {
+            let parts: Vec<&str> = name.split('/').collect();
+            match parts.as_slice() {
+                [DIRECTORY, ..] => {}
+                [".onionskin"] | [".onionskin", "directories"] | [".onionskin", "directories", _]
+                    if self.keeps_generations() => {}
+                [".onionskin", "directories", _, _] if self.keeps_generations() => {
+                    generations.push(name);
+                }
+                [".onionskin", "directories", _, _, ..] if self.keeps_generations() => {}
+                _ => names.push(name),
+            }
+        }
+        if generations.len() > GENERATIONS_MAX {
+            names.append(&mut generations);
+        }
+        Ok(listed(&names))
+    }
+
+    /// Whether the directory is a link to a generation by now.
+    fn keeps_generations(&self) -> bool {
+        self.root.join(DIRECTORY).is_symlink()
+    }
+}
+
+/// Compares what is there with what the call said.
+fn count_outcome(result: &Result<Receipt, Error>, side: &Side, case: &str, teller: &mut Teller<'_>) {
+    let kind = match result {
+        Err(Error::Guest { error, .. }) => Some(error.kind),
+        Ok(_) | Err(_) => None,
+    };
+    let (promise, expected) = match (result, kind) {
+        (Ok(_), _) => (ACKNOWLEDGED, "new"),
+        (_, Some(ErrorKind::NotCommitted)) => (TRUE_ERRORS, "old"),
+        (_, Some(ErrorKind::NeedsRecovery)) => (TRUE_ERRORS, "new"),
+        (_, Some(ErrorKind::OutcomeUnknown)) => (TRUE_ERRORS, "old or new"),
+        (Err(Error::Trap { trap: Trap::Injected { .. }, .. }), _) => (OLD_OR_NEW, "old or new"),
+        (Err(error), _) => {
+            teller.count(TRUE_ERRORS, case, "a failure of the filesystem", &error.to_string());
+            return;
+        }
+    };
+    let seen = match side {
+        Side::Old | Side::New if expected == "old or new" => expected,
+        Side::Old => "old",
+        Side::New => "new",
+        Side::Neither(differing) => &format!("neither: {differing} differ from the old"),
+    };
+    teller.count(promise, case, expected, seen);
+}
+
+/// The files that the program rewrites, at a revision.
+fn managed(revision: u32) -> Vec<(String, String)> {
+    let events: Vec<String> = (0..=revision).map(|at| format!("{{\"event\": {at}}}")).collect();
+    let file = |name: &str, content: String| (name.to_owned(), content);
+    let mut files = vec![
+        file("metadata.json", format!("{{\"revision\": {revision}}}\n")),
+        file("events.json", format!("[{}]\n", events.join(", "))),
+        file("base_config.json", "{\"model\": \"base\"}\n".to_owned()),
+        file(&format!("draft-{revision}.md"), format!("draft {revision}\n")),
+        file(&format!("outline-{revision}.md"), "the outline, renamed each time\n".to_owned()),
+    ];
+    if revision > 0 {
+        files.push(file("state/cursor.json", format!("{revision}\n")));
+    }
+    files
+}
+
+/// Opens the root and makes the change from the revision before to this one, in one transaction:
+/// files put, one in a new directory, one added, one renamed and one removed.
+pub(super) fn persist(session: &Session, publish: Publish, revision: u32) -> Result<Receipt, Error> {
+    let store = session.open(&OpenOptions::default())?;
+    let how = DirectoryOptions { publish, ..DirectoryOptions::default() };
+    let mut transaction = store.begin(DIRECTORY, how)?;
+    let before = revision - 1;
+    for (name, content) in managed(revision) {
+        if !name.starts_with("outline-") {
+            transaction.put(&name, content.as_bytes())?;
+        }
+    }
+    transaction.rename(&format!("outline-{before}.md"), &format!("outline-{revision}.md"))?;
+    transaction.remove(&format!("draft-{before}.md"))?;
+    transaction.commit()
+}
+
+/// What the directory must hold at a revision, without modes.
+pub(super) fn expected(revision: u32) -> Tree {
+    let unmanaged = UNMANAGED_FILES.map(|(name, content)| (name.to_owned(), content.to_owned()));
+    let mut tree = Tree::new();
+    for (name, content) in managed(revision).into_iter().chain(unmanaged) {
+        for (at, _) in name.match_indices('/') {
+            tree.insert(name[..at].to_owned(), Entry::Directory);
+        }
+        tree.insert(name, Entry::File { digest: blake3::hash(content.as_bytes()), mode: 0 });
+    }
+    tree
+}
+
+/// The part of the directory that is not the program's.
+pub(super) fn unmanaged_of(tree: &Tree) -> Tree {
+    let theirs = |name: &str| UNMANAGED_FILES.iter().any(|(file, _)| file.starts_with(name));
+    tree.iter().filter(|(name, _)| theirs(name)).map(|(name, entry)| (name.clone(), entry.clone())).collect()
+}
+
+#[cfg(unix)]
+fn make_executable(path: &Path) -> Result<(), Trouble> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).map_err(Trouble::files(path))
+}
+
+#[cfg(not(unix))]
+fn make_executable(_path: &Path) -> Result<(), Trouble> {
+    Ok(())
+}

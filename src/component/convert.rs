@@ -1,0 +1,254 @@
+//! Between the words of the contract and those of the core.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::bindings::exports::onionskin::fs::{capabilities, store as wit, types};
+use crate::error::{Error, Fingerprint};
+use crate::exec::Trace;
+use crate::fs::{Cause, Kind};
+use crate::lock::Ownership;
+use crate::persist::materialize::{Content, Source};
+use crate::persist::transaction::{DirectoryOptions, Publish};
+use crate::plan::Act;
+use crate::probe::{Abilities, Tier};
+use crate::recover::{Finding, Verdict};
+use crate::store::{Durability, Precondition, Receipt, Symlinks, WriteOptions};
+
+const fn durability_in(value: types::Durability) -> Durability {
+    match value {
+        types::Durability::Visible => Durability::Visible,
+        types::Durability::Data => Durability::Data,
+        types::Durability::Full => Durability::Full,
+    }
+}
+
+const fn durability_out(value: Durability) -> types::Durability {
+    match value {
+        Durability::Visible => types::Durability::Visible,
+        Durability::Data => types::Durability::Data,
+        Durability::Full => types::Durability::Full,
+    }
+}
+
+const fn symlinks_in(value: types::SymlinkPolicy) -> Symlinks {
+    match value {
+        types::SymlinkPolicy::Refuse => Symlinks::Refuse,
+        types::SymlinkPolicy::Replace => Symlinks::Replace,
+        types::SymlinkPolicy::FollowWithin => Symlinks::FollowWithin,
+    }
+}
+
+const fn kind_in(value: types::NodeKind) -> Kind {
+    match value {
+        types::NodeKind::File => Kind::File,
+        types::NodeKind::Directory => Kind::Directory,
+        types::NodeKind::Symlink => Kind::Symlink,
+        types::NodeKind::Other => Kind::Other,
+    }
+}
+
+const fn kind_out(value: Kind) -> types::NodeKind {
+    match value {
+        Kind::File => types::NodeKind::File,
+        Kind::Directory => types::NodeKind::Directory,
+        Kind::Symlink => types::NodeKind::Symlink,
+        Kind::Other => types::NodeKind::Other,
+    }
+}
+
+pub(super) fn ownership_in(value: types::Ownership) -> Ownership {
+    match value {
+        types::Ownership::Host => Ownership::Host,
+        types::Ownership::LockFile(token) => Ownership::LockFile(token),
+    }
+}
+
+fn precondition_in(value: types::Precondition) -> Result<Precondition, Error> {
+    Ok(match value {
+        types::Precondition::None => Precondition::None,
+        types::Precondition::Absent => Precondition::Absent,
+        types::Precondition::SingleLink => Precondition::SingleLink,
+        types::Precondition::Unchanged(seen) => Precondition::Unchanged(Fingerprint {
+            kind: kind_in(seen.kind),
+            size: seen.size,
+            modified: seen.modified,
+            digest: seen.digest.map(digest_in).transpose()?,
+        }),
+    })
+}
+
+fn digest_in(bytes: Vec<u8>) -> Result<[u8; 32], Error> {
+    bytes.try_into().map_err(|_| Error::InvalidArgument("a digest is 32 bytes of SHA-256".to_string()))
+}
+
+pub(super) fn write_options_in(value: wit::WriteOptions) -> Result<WriteOptions, Error> {
+    Ok(WriteOptions {
+        durability: durability_in(value.durability),
+        symlinks: symlinks_in(value.symlinks),
+        when: precondition_in(value.when)?,
+        keep_identical: matches!(value.same, wit::Identical::Keep),
+    })
+}
+
+pub(super) const fn directory_options_in(value: wit::DirectoryOptions) -> DirectoryOptions {
+    DirectoryOptions {
+        publish: match value.publish {
+            wit::Publish::InPlace => Publish::InPlace,
+            wit::Publish::Swap => Publish::Swap,
+            wit::Publish::Pointer => Publish::Pointer,
+        },
+        durability: durability_in(value.durability),
+        symlinks: symlinks_in(value.symlinks),
+    }
+}
+
+pub(super) fn source_in(value: wit::Source) -> Source {
+    match value {
+        wit::Source::LinkTarget => Source::LinkTarget,
+        wit::Source::Path(path) => Source::Path(path),
+    }
+}
+
+pub(super) fn content_in(value: wit::Content) -> Content {
+    match value {
+        wit::Content::Keep => Content::Keep,
+        wit::Content::Replace(bytes) => Content::Replace(bytes),
+    }
+}
+
+pub(super) const fn receipt_out(value: Receipt) -> types::Receipt {
+    types::Receipt {
+        transaction: value.transaction,
+        achieved: durability_out(value.achieved),
+        applied: value.applied,
+        bytes: value.bytes,
+    }
+}
+
+pub(super) fn fingerprint_out(value: Fingerprint) -> types::Fingerprint {
+    types::Fingerprint {
+        kind: kind_out(value.kind),
+        size: value.size,
+        modified: value.modified,
+        digest: value.digest.map(|digest| digest.to_vec()),
+    }
+}
+
+pub(super) fn finding_out(value: Finding) -> types::Finding {
+    types::Finding {
+        path: value.path,
+        verdict: match value.verdict {
+            Verdict::Clean => types::Verdict::Clean,
+            Verdict::Swept => types::Verdict::Swept,
+            Verdict::RolledBack => types::Verdict::RolledBack,
+            Verdict::RolledForward => types::Verdict::RolledForward,
+            Verdict::Quarantined => types::Verdict::Quarantined,
+            Verdict::InUse => types::Verdict::InUse,
+        },
+        detail: value.detail,
+    }
+}
+
+pub(super) fn step_out(trace: Trace) -> wit::Step {
+    let (action, origin) = match &trace.act {
+        Act::MakeDir(_) => (wit::Action::MakeDirectory, None),
+        Act::Create(_) => (wit::Action::Create, None),
+        Act::Write { .. } => (wit::Action::Write, None),
+        Act::Copy { from, .. } => (wit::Action::Copy, Some(from.path.to_string())),
+        Act::SyncFile(_) => (wit::Action::SyncFile, None),
+        Act::SyncDir(_) => (wit::Action::SyncDirectory, None),
+        Act::Rename { from, .. } => (wit::Action::Rename, Some(from.to_string())),
+        Act::Link { from, .. } | Act::Share { from, .. } => (wit::Action::Link, Some(from.to_string())),
+        Act::Symlink { target, .. } => (wit::Action::Symlink, Some(target.clone())),
+        Act::RemoveFile(_) => (wit::Action::RemoveFile, None),
+        Act::RemoveDir(_) => (wit::Action::RemoveDirectory, None),
+    };
+    let path = String::from(trace.act.path().as_str());
+    wit::Step { action, path, origin, bytes: trace.bytes, why: trace.why.to_string(), commits: trace.commits }
+}
+
+pub(super) fn abilities_out(value: Abilities) -> capabilities::Abilities {
+    capabilities::Abilities {
+        tier: match value.tier {
+            Tier::Refused => capabilities::Tier::Refused,
+            Tier::ProcessCrash => capabilities::Tier::ProcessCrash,
+            Tier::Atomic => capabilities::Tier::Atomic,
+            Tier::Durable => capabilities::Tier::Durable,
+        },
+        symlinks: value.symlinks,
+        hard_links: value.hard_links,
+        directory_sync: value.directory_sync,
+        case_sensitive: value.case_sensitive,
+        reason: value.reason,
+    }
+}
+
+const fn cause_out(value: Cause) -> types::Cause {
+    match value {
+        Cause::Access => types::Cause::Access,
+        Cause::AlreadyExists => types::Cause::AlreadyExists,
+        Cause::CrossDevice => types::Cause::CrossDevice,
+        Cause::NotEmpty => types::Cause::NotEmpty,
+        Cause::InsufficientSpace => types::Cause::InsufficientSpace,
+        Cause::Quota => types::Cause::Quota,
+        Cause::Io => types::Cause::Io,
+        Cause::IsDirectory => types::Cause::IsDirectory,
+        Cause::NotDirectory => types::Cause::NotDirectory,
+        Cause::NoEntry => types::Cause::NoEntry,
+        Cause::NameTooLong => types::Cause::NameTooLong,
+        Cause::NotPermitted => types::Cause::NotPermitted,
+        Cause::ReadOnly => types::Cause::ReadOnly,
+        Cause::Loop => types::Cause::Loop,
+        Cause::Interrupted => types::Cause::Interrupted,
+        Cause::Unsupported => types::Cause::Unsupported,
+        Cause::IllegalName => types::Cause::IllegalName,
+        Cause::Other => types::Cause::Other,
+    }
+}
+
+/// Never inlined: every export ends with it.
+#[inline(never)]
+pub(super) fn error_out(value: Error) -> types::Error {
+    let cause = match &value {
+        Error::NotCommitted(failure) | Error::NeedsRecovery(failure) | Error::OutcomeUnknown(failure) => {
+            Some(cause_out(failure.cause))
+        }
+        _ => None,
+    };
+    let message = value.to_string();
+    let (kind, subject) = kind_out_of(value);
+    types::Error { kind, subject, message, cause }
+}
+
+fn kind_out_of(value: Error) -> (types::ErrorKind, String) {
+    use types::ErrorKind as K;
+    match value {
+        Error::InvalidPath { path, .. } => (K::InvalidPath, path),
+        Error::NoPreopen(path) => (K::NoPreopen, path),
+        Error::NotFound(path) => (K::NotFound, path),
+        Error::AlreadyExists(path) => (K::AlreadyExists, path),
+        Error::NotDirectory(path) => (K::NotDirectory, path),
+        Error::IsDirectory(path) => (K::IsDirectory, path),
+        Error::NotAFile(path) => (K::NotAFile, path),
+        Error::SymlinkRefused(path) => (K::SymlinkRefused, path),
+        Error::SymlinkEscapes(path) => (K::SymlinkEscapes, path),
+        Error::LinkUnreadable(path) => (K::LinkUnreadable, path),
+        Error::SymlinkLoop(path) => (K::SymlinkLoop, path),
+        Error::HardLinked(path) => (K::HardLinked, path),
+        Error::IllegalName(path) => (K::IllegalName, path),
+        Error::InvalidJson { path, .. } => (K::InvalidJson, path),
+        Error::ReadOnly(path) => (K::ReadOnly, path),
+        Error::PreconditionFailed { path, .. } => (K::PreconditionFailed, path),
+        Error::Conflicts(paths) => (K::Conflicts, paths.into_iter().next().unwrap_or_default()),
+        Error::Locked(token) => (K::Locked, token),
+        Error::HotJournal(path) => (K::HotJournal, path),
+        Error::LimitExceeded { path, .. } => (K::LimitExceeded, path),
+        Error::Unsupported { path, .. } => (K::Unsupported, path),
+        Error::InvalidArgument(_) => (K::InvalidArgument, String::new()),
+        Error::NotCommitted(failure) => (K::NotCommitted, failure.path),
+        Error::NeedsRecovery(failure) => (K::NeedsRecovery, failure.path),
+        Error::OutcomeUnknown(failure) => (K::OutcomeUnknown, failure.path),
+        Error::Corrupt { path, .. } => (K::Corrupt, path),
+    }
+}

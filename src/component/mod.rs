@@ -1,0 +1,69 @@
+//! The component's two faces: its exports, which parse and convert, and [`wasi_fs`], which is
+//! [`crate::fs::Fs`] over the imports. Nothing here decides anything.
+
+mod convert;
+mod exports;
+mod wasi_fs;
+
+/// Generated from `wit/`.
+#[allow(unsafe_code, missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used)]
+mod bindings {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "onionskin",
+        generate_all,
+        with: {
+            "wasi:filesystem/types@0.2.12": wasi::filesystem::types,
+            "wasi:filesystem/preopens@0.2.12": wasi::filesystem::preopens,
+            "wasi:io/error@0.2.12": wasi::io::error,
+            "wasi:io/poll@0.2.12": wasi::io::poll,
+            "wasi:io/streams@0.2.12": wasi::io::streams,
+            "wasi:clocks/wall-clock@0.2.12": wasi::clocks::wall_clock,
+        },
+    });
+
+    use super::exports::Component;
+    export!(Component);
+}
+
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
+// The compiler asks for memcpy, memcmp and their kin by name; wasi-libc has them.
+#[allow(unsafe_code)]
+#[link(name = "c")]
+unsafe extern "C" {}
+
+/// Where the host puts what it hands in. On this target `std` brings the export; it is not here.
+///
+/// # Safety
+/// As the canonical ABI says: `old` is null with `old_length` 0, or an allocation of `old_length`
+/// bytes with this alignment, which is given up.
+#[allow(unsafe_code)]
+#[unsafe(export_name = "cabi_realloc")]
+unsafe extern "C" fn cabi_realloc(old: *mut u8, old_length: usize, align: usize, length: usize) -> *mut u8 {
+    use alloc::alloc::{Layout, alloc, realloc};
+    if length == 0 {
+        return core::ptr::without_provenance_mut(align);
+    }
+    let Ok(layout) = Layout::from_size_align(old_length.max(length), align) else {
+        core::arch::wasm32::unreachable()
+    };
+    // SAFETY: the length is not 0; `old` was allocated here, by the contract, with `old_length` and
+    // this alignment.
+    let place = unsafe {
+        if old_length == 0 {
+            alloc(layout)
+        } else {
+            realloc(old, Layout::from_size_align_unchecked(old_length, align), length)
+        }
+    };
+    if place.is_null() { core::arch::wasm32::unreachable() } else { place }
+}
+
+/// A panic is a defect, not an answer: no input leads here. The instance traps and the host reports
+/// it; what was decided is completed by the next open.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
+}

@@ -1,0 +1,183 @@
+//! [`Fs`] over `wasi:filesystem`.
+//!
+//! What hosts do differently, and why a call is made the way it is: a preopen is opened again as
+//! `.`, or Node can neither list nor sync it; `mutate-directory` is never asked for, because Node
+//! has no such flag; streams are never used, so `wasi:io` is not imported.
+
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use wasi::filesystem::preopens::get_directories;
+use wasi::filesystem::types::{
+    Descriptor, DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, OpenFlags, PathFlags,
+};
+
+use crate::fs::{Cause, Fs, Kind, Listed, Stat};
+use crate::store::Preopens;
+
+/// The filesystem that the host gives.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WasiFs;
+
+/// The directories that the host granted, opened again.
+pub(super) fn preopens() -> Preopens<WasiFs> {
+    let entries = get_directories().into_iter().map(|(granted, name)| {
+        let flags = (PathFlags::empty(), OpenFlags::DIRECTORY, DescriptorFlags::READ);
+        let again = granted.open_at(flags.0, ".", flags.1, flags.2);
+        (name, Rc::new(again.unwrap_or(granted)))
+    });
+    Preopens { entries: entries.collect() }
+}
+
+impl Fs for WasiFs {
+    type Dir = Descriptor;
+    type File = Descriptor;
+
+    fn open_dir(&self, at: &Descriptor, name: &str) -> Result<Descriptor, Cause> {
+        at.open_at(PathFlags::empty(), name, OpenFlags::DIRECTORY, DescriptorFlags::READ).map_err(cause)
+    }
+
+    fn open_file(&self, at: &Descriptor, name: &str) -> Result<Descriptor, Cause> {
+        at.open_at(PathFlags::empty(), name, OpenFlags::empty(), DescriptorFlags::READ).map_err(cause)
+    }
+
+    fn create_file(&self, at: &Descriptor, name: &str) -> Result<Descriptor, Cause> {
+        at.open_at(PathFlags::empty(), name, OpenFlags::CREATE | OpenFlags::EXCLUSIVE, DescriptorFlags::WRITE)
+            .map_err(cause)
+    }
+
+    fn stat(&self, at: &Descriptor, name: &str) -> Result<Stat, Cause> {
+        at.stat_at(PathFlags::empty(), name).map(|found| stat(&found)).map_err(cause)
+    }
+
+    fn stat_file(&self, file: &Descriptor) -> Result<Stat, Cause> {
+        file.stat().map(|found| stat(&found)).map_err(cause)
+    }
+
+    fn list(&self, dir: &Descriptor) -> Result<Vec<Listed>, Cause> {
+        let stream = dir.read_directory().map_err(cause)?;
+        let mut listed = Vec::new();
+        loop {
+            match stream.read_directory_entry() {
+                Ok(None) => return Ok(listed),
+                Ok(Some(entry)) if matches!(entry.name.as_str(), "." | "..") => {}
+                Ok(Some(entry)) => listed.push(Ok((entry.name, kind(entry.type_)))),
+                // A name that cannot be expressed; the rest still comes.
+                Err(ErrorCode::IllegalByteSequence) => listed.push(Err(Cause::IllegalName)),
+                Err(code) => return Err(cause(code)),
+            }
+        }
+    }
+
+    fn read_link(&self, at: &Descriptor, name: &str) -> Result<String, Cause> {
+        at.readlink_at(name).map_err(cause)
+    }
+
+    fn read(&self, file: &Descriptor, offset: u64, length: usize) -> Result<Vec<u8>, Cause> {
+        file.read(length as u64, offset).map(|(bytes, _)| bytes).map_err(cause)
+    }
+
+    fn is_same(&self, a: (&Descriptor, &str), b: (&Descriptor, &str)) -> Result<bool, Cause> {
+        Ok(self.open_file(a.0, a.1)?.is_same_object(&self.open_file(b.0, b.1)?))
+    }
+
+    fn write(&self, file: &Descriptor, offset: u64, bytes: &[u8]) -> Result<usize, Cause> {
+        file.write(bytes, offset).map_err(cause).and_then(|taken| usize::try_from(taken).map_err(|_| Cause::Io))
+    }
+
+    fn sync_file(&self, file: &Descriptor) -> Result<(), Cause> {
+        file.sync().map_err(cause)
+    }
+
+    fn sync_dir(&self, dir: &Descriptor) -> Result<(), Cause> {
+        dir.sync().map_err(cause)
+    }
+
+    fn make_dir(&self, at: &Descriptor, name: &str) -> Result<(), Cause> {
+        at.create_directory_at(name).map_err(cause)
+    }
+
+    fn remove_dir(&self, at: &Descriptor, name: &str) -> Result<(), Cause> {
+        at.remove_directory_at(name).map_err(cause)
+    }
+
+    fn remove_file(&self, at: &Descriptor, name: &str) -> Result<(), Cause> {
+        at.unlink_file_at(name).map_err(cause)
+    }
+
+    fn rename(&self, from: (&Descriptor, &str), to: (&Descriptor, &str)) -> Result<(), Cause> {
+        from.0.rename_at(from.1, to.0, to.1).map_err(cause)
+    }
+
+    fn link(&self, from: (&Descriptor, &str), to: (&Descriptor, &str)) -> Result<(), Cause> {
+        from.0.link_at(PathFlags::empty(), from.1, to.0, to.1).map_err(cause)
+    }
+
+    fn symlink(&self, target: &str, at: &Descriptor, name: &str) -> Result<(), Cause> {
+        at.symlink_at(target, name).map_err(cause)
+    }
+}
+
+fn stat(found: &DescriptorStat) -> Stat {
+    let modified = found.data_modification_timestamp.map(|time| {
+        time.seconds.saturating_mul(1_000_000_000).saturating_add(u64::from(time.nanoseconds))
+    });
+    Stat { kind: kind(found.type_), links: found.link_count, size: found.size, modified }
+}
+
+const fn kind(kind: DescriptorType) -> Kind {
+    match kind {
+        DescriptorType::RegularFile => Kind::File,
+        DescriptorType::Directory => Kind::Directory,
+        DescriptorType::SymbolicLink => Kind::Symlink,
+        DescriptorType::Unknown
+        | DescriptorType::BlockDevice
+        | DescriptorType::CharacterDevice
+        | DescriptorType::Fifo
+        | DescriptorType::Socket => Kind::Other,
+    }
+}
+
+/// Every code of WASI, by name: one that is added to the contract must be placed here.
+const fn cause(code: ErrorCode) -> Cause {
+    match code {
+        ErrorCode::Access => Cause::Access,
+        ErrorCode::Exist => Cause::AlreadyExists,
+        ErrorCode::CrossDevice => Cause::CrossDevice,
+        ErrorCode::NotEmpty => Cause::NotEmpty,
+        ErrorCode::InsufficientSpace => Cause::InsufficientSpace,
+        ErrorCode::Quota => Cause::Quota,
+        ErrorCode::Io => Cause::Io,
+        ErrorCode::IsDirectory => Cause::IsDirectory,
+        ErrorCode::NotDirectory => Cause::NotDirectory,
+        ErrorCode::NoEntry => Cause::NoEntry,
+        ErrorCode::NameTooLong => Cause::NameTooLong,
+        ErrorCode::NotPermitted => Cause::NotPermitted,
+        ErrorCode::ReadOnly => Cause::ReadOnly,
+        ErrorCode::Loop => Cause::Loop,
+        ErrorCode::Interrupted => Cause::Interrupted,
+        ErrorCode::Unsupported => Cause::Unsupported,
+        ErrorCode::IllegalByteSequence => Cause::IllegalName,
+        ErrorCode::WouldBlock
+        | ErrorCode::Already
+        | ErrorCode::BadDescriptor
+        | ErrorCode::Busy
+        | ErrorCode::Deadlock
+        | ErrorCode::FileTooLarge
+        | ErrorCode::InProgress
+        | ErrorCode::Invalid
+        | ErrorCode::MessageSize
+        | ErrorCode::NoDevice
+        | ErrorCode::NoLock
+        | ErrorCode::InsufficientMemory
+        | ErrorCode::NotRecoverable
+        | ErrorCode::NoTty
+        | ErrorCode::NoSuchDevice
+        | ErrorCode::Overflow
+        | ErrorCode::Pipe
+        | ErrorCode::InvalidSeek
+        | ErrorCode::TextFileBusy
+        | ErrorCode::TooManyLinks => Cause::Other,
+    }
+}

@@ -1,0 +1,427 @@
+//! The executor: the only place where storage changes.
+
+use alloc::rc::Rc;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::error::{Error, Failure};
+use crate::fs::{Cause, Fs, Kind, Stat};
+use crate::limits::{COPY_BYTES, DIRECTORIES_OPEN_MAX};
+use crate::path::RelPath;
+use crate::plan::{Act, At, Plan, RootId, Step};
+
+/// A failed call and where it happened.
+pub type Result<T, E = Failure> = core::result::Result<T, E>;
+
+/// Where a plan stopped, seen from its commit point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Nothing that counts has happened.
+    Before,
+    /// The deciding step itself failed.
+    At,
+    /// It was decided; the rest is left to recovery.
+    After,
+}
+
+/// A plan that stopped.
+#[derive(Debug)]
+pub struct Stopped {
+    /// The call that failed.
+    pub failure: Failure,
+    /// On which side of the commit point.
+    pub side: Side,
+}
+
+/// What running a plan achieved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Bytes written and copied.
+    pub bytes: u64,
+    /// Some directory could not be synced because the host has no such call.
+    pub directory_sync_missing: bool,
+}
+
+/// A step that ran, for those who want to see the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// What it did.
+    pub verb: &'static str,
+    /// The step, without the bytes it wrote.
+    pub act: Act,
+    /// Bytes written or copied.
+    pub bytes: u64,
+    /// Why it was there.
+    pub why: &'static str,
+    /// Whether it decided.
+    pub commits: bool,
+}
+
+/// A file that this executor created and has not synced or renamed yet.
+struct Open<F> {
+    path: RelPath,
+    file: F,
+    length: u64,
+}
+
+/// Runs plans on a filesystem, and is the door through which the core reads it.
+///
+/// Directories are opened one component at a time, without following links. The last few stay open
+/// until [`Exec::forget`]: the owner calls it when others may have moved them.
+pub struct Exec<F: Fs> {
+    fs: F,
+    roots: Vec<Rc<F::Dir>>,
+    /// The oldest first; few, because each is a file descriptor of the host.
+    directories: Vec<(RootId, RelPath, Rc<F::Dir>)>,
+    open: Vec<Open<F::File>>,
+    trace: Option<Vec<Trace>>,
+}
+
+impl<F: Fs> Exec<F> {
+    /// An executor on an open root, which is [`RootId::STORE`].
+    pub fn new(fs: F, root: Rc<F::Dir>) -> Self {
+        Self { fs, roots: [root].into(), directories: Vec::new(), open: Vec::new(), trace: None }
+    }
+
+    /// Adds a directory that content may be read from.
+    pub fn add_root(&mut self, root: Rc<F::Dir>) -> RootId {
+        self.roots.push(root);
+        RootId(self.roots.len() - 1)
+    }
+
+    /// Closes the directories that were kept open.
+    pub fn forget(&mut self) {
+        self.directories.clear();
+    }
+
+    /// Begins to remember the steps that run.
+    pub fn start_trace(&mut self) {
+        self.trace = Some(Vec::new());
+    }
+
+    /// The steps that ran since the last call.
+    pub fn take_trace(&mut self) -> Vec<Trace> {
+        self.trace.as_mut().map(core::mem::take).unwrap_or_default()
+    }
+
+    // ---- reading
+
+    /// Opens a directory, one component at a time.
+    pub fn dir(&mut self, root: RootId, path: &RelPath) -> Result<Rc<F::Dir>> {
+        let mut dir = Rc::clone(&self.roots[root.0]);
+        if path.is_root() {
+            return Ok(dir);
+        }
+        if let Some(known) = self.known(root, path) {
+            return Ok(known);
+        }
+        let mut reached = RelPath::ROOT;
+        for name in path.components() {
+            reached = reached.child(name);
+            dir = match self.known(root, &reached) {
+                Some(known) => known,
+                None => {
+                    let next = Rc::new(self.fs.open_dir(&dir, name).map_err(failed("open directory", &reached))?);
+                    if self.directories.len() == DIRECTORIES_OPEN_MAX {
+                        self.directories.remove(0);
+                    }
+                    self.directories.push((root, reached.clone(), Rc::clone(&next)));
+                    next
+                }
+            };
+        }
+        Ok(dir)
+    }
+
+    fn known(&self, root: RootId, path: &RelPath) -> Option<Rc<F::Dir>> {
+        let mut known = self.directories.iter();
+        known.find(|(of, at, _)| *of == root && at == path).map(|(_, _, dir)| Rc::clone(dir))
+    }
+
+    /// What stands at a place; nothing when there is no such name. A missing parent is an error.
+    pub fn stat(&mut self, at: &At) -> Result<Option<Stat>> {
+        let Some((parent, name)) = at.path.split() else {
+            return Ok(Some(Stat { kind: Kind::Directory, links: 1, size: 0, modified: None }));
+        };
+        let dir = self.dir(at.root, &parent)?;
+        match self.fs.stat(&dir, name) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Cause::NoEntry) => Ok(None),
+            Err(cause) => Err(failure("stat", &at.path, cause)),
+        }
+    }
+
+    /// As [`Exec::stat`], and where the parent is no directory nothing stands there either.
+    pub fn stat_deep(&mut self, at: &At) -> Result<Option<Stat>> {
+        match self.stat(at) {
+            Err(failure) if matches!(failure.cause, Cause::NoEntry | Cause::NotDirectory) => Ok(None),
+            answer => answer,
+        }
+    }
+
+    /// The names in a directory, in no order. A name that cannot be told is an error of its own.
+    pub fn list(&mut self, root: RootId, path: &RelPath) -> Result<Vec<(String, Kind)>> {
+        let dir = self.dir(root, path)?;
+        let mut names = Vec::new();
+        for listed in self.fs.list(&dir).map_err(failed("list", path))? {
+            names.push(listed.map_err(failed("read the names in", path))?);
+        }
+        Ok(names)
+    }
+
+    /// The text of a link.
+    pub fn read_link(&mut self, at: &At) -> Result<String> {
+        let (dir, name) = self.parent(at.root, &at.path)?;
+        self.fs.read_link(&dir, &name).map_err(failed("read link", &at.path))
+    }
+
+    /// Reads a whole file in pieces; `each` says whether to go on. A pipe must have been ruled out.
+    pub fn read_pieces(&mut self, at: &At, mut each: impl FnMut(&[u8]) -> bool) -> Result<u64> {
+        let (dir, name) = self.parent(at.root, &at.path)?;
+        let file = self.fs.open_file(&dir, &name).map_err(failed("open", &at.path))?;
+        let mut offset = 0;
+        loop {
+            let piece = self.fs.read(&file, offset, COPY_BYTES).map_err(failed("read", &at.path))?;
+            if piece.is_empty() || !each(&piece) {
+                return Ok(offset);
+            }
+            offset += piece.len() as u64;
+        }
+    }
+
+    /// Reads the first bytes of a file, at most `length`.
+    pub fn read_start(&mut self, at: &At, length: usize) -> Result<Vec<u8>> {
+        let mut start = Vec::new();
+        self.read_pieces(at, |piece| {
+            let wanted = length - start.len();
+            start.extend_from_slice(&piece[..wanted.min(piece.len())]);
+            start.len() < length
+        })?;
+        Ok(start)
+    }
+
+    /// Whether a rename from the directory `from` can reach `to`, that is, no mount point lies
+    /// between. Asked before a decision, by a rename of a name that does not exist: it changes
+    /// nothing, and only "no such entry" is a yes.
+    pub fn check_reach(&mut self, from: &RelPath, to: &RelPath, name: &str) -> Result<()> {
+        let (source, target) = (self.dir(RootId::STORE, from)?, self.dir(RootId::STORE, to)?);
+        match self.fs.rename((&source, name), (&target, name)) {
+            Ok(()) => Err(failure("move content into", to, Cause::AlreadyExists)),
+            Err(Cause::NoEntry) => Ok(()),
+            Err(cause) => Err(failure("move content into", to, cause)),
+        }
+    }
+
+    fn parent(&mut self, root: RootId, path: &RelPath) -> Result<(Rc<F::Dir>, String)> {
+        let (parent, name) = path.split().ok_or_else(|| failure("use", path, Cause::IsDirectory))?;
+        Ok((self.dir(root, &parent)?, name.to_string()))
+    }
+
+    // ---- changing
+
+    /// Runs a plan to its end, or to the first step that fails.
+    pub fn run(&mut self, plan: Plan) -> Result<Done, Stopped> {
+        let (steps, commit) = plan.into_parts();
+        let mut done = Done::default();
+        for (index, step) in steps.into_iter().enumerate() {
+            let commits = commit == Some(index);
+            self.step(step, commits, &mut done).map_err(|failure| Stopped {
+                failure,
+                side: match commit {
+                    Some(at) if index == at => Side::At,
+                    Some(at) if index > at => Side::After,
+                    Some(_) | None => Side::Before,
+                },
+            })?;
+        }
+        Ok(done)
+    }
+
+    fn step(&mut self, step: Step, commits: bool, done: &mut Done) -> Result<()> {
+        let Step { mut act, why } = step;
+        let bytes = self.act(&mut act, done)?;
+        done.bytes += bytes;
+        if let Some(trace) = &mut self.trace {
+            trace.push(Trace { verb: act.verb(), act, bytes, why, commits });
+        }
+        Ok(())
+    }
+
+    /// Carries out one act; returns the bytes it moved. A write gives its bytes away.
+    fn act(&mut self, act: &mut Act, done: &mut Done) -> Result<u64> {
+        let verb = act.verb();
+        match act {
+            Act::MakeDir(path) => self.at(path, verb, |fs, dir, name| fs.make_dir(dir, name)).map(|()| 0),
+            Act::Create(path) => {
+                let file = self.at(path, verb, |fs, dir, name| fs.create_file(dir, name))?;
+                self.open.push(Open { path: path.clone(), file, length: 0 });
+                Ok(0)
+            }
+            Act::Write { path, bytes } => self.append(path, &core::mem::take(bytes)),
+            Act::Copy { from, offset, length, to } => self.copy(from, *offset, *length, to),
+            Act::SyncFile(path) => self.sync_file(path).map(|()| 0),
+            Act::SyncDir(path) => self.sync_dir(path, done).map(|()| 0),
+            Act::Rename { from, to } => self.rename(from, to).map(|()| 0),
+            Act::Link { from, to } => self.link(from, to).map(|()| 0),
+            Act::Share { from, to } => self.share(from, to),
+            Act::Symlink { target, path } => {
+                let target = target.clone();
+                self.at(path, verb, |fs, dir, name| fs.symlink(&target, dir, name)).map(|()| 0)
+            }
+            Act::RemoveFile(path) => {
+                self.close(path);
+                self.at(path, verb, |fs, dir, name| fs.remove_file(dir, name)).map(|()| 0)
+            }
+            Act::RemoveDir(path) => {
+                self.forget_below(path);
+                self.at(path, verb, |fs, dir, name| fs.remove_dir(dir, name)).map(|()| 0)
+            }
+        }
+    }
+
+    fn at<T>(
+        &mut self,
+        path: &RelPath,
+        verb: &'static str,
+        call: impl FnOnce(&F, &F::Dir, &str) -> core::result::Result<T, Cause>,
+    ) -> Result<T> {
+        let (dir, name) = self.parent(RootId::STORE, path)?;
+        call(&self.fs, &dir, &name).map_err(failed(verb, path))
+    }
+
+    /// Takes a file out of those that are open; dropping it closes it.
+    fn close(&mut self, path: &RelPath) -> Option<Open<F::File>> {
+        let index = self.open.iter().position(|open| open.path == *path)?;
+        Some(self.open.swap_remove(index))
+    }
+
+    fn append(&mut self, path: &RelPath, bytes: &[u8]) -> Result<u64> {
+        let open = self.open.iter_mut().find(|open| open.path == *path).ok_or_else(|| failure("write", path, Cause::NoEntry))?;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let taken = self.fs.write(&open.file, open.length, rest).map_err(failed("write", path))?;
+            if taken == 0 || taken > rest.len() {
+                return Err(failure("write", path, Cause::Io));
+            }
+            open.length += taken as u64;
+            rest = &rest[taken..];
+        }
+        Ok(bytes.len() as u64)
+    }
+
+    fn copy(&mut self, from: &At, offset: u64, length: u64, to: &RelPath) -> Result<u64> {
+        let (dir, name) = self.parent(from.root, &from.path)?;
+        let file = self.fs.open_file(&dir, &name).map_err(failed("open", &from.path))?;
+        let mut copied = 0;
+        while copied < length {
+            let wanted = usize::try_from(length - copied).map_or(COPY_BYTES, |left| left.min(COPY_BYTES));
+            let piece = self.fs.read(&file, offset + copied, wanted).map_err(failed("read", &from.path))?;
+            if piece.is_empty() {
+                break;
+            }
+            copied += self.append(to, &piece)?;
+        }
+        Ok(copied)
+    }
+
+    fn sync_file(&mut self, path: &RelPath) -> Result<()> {
+        if let Some(open) = self.close(path) {
+            return self.fs.sync_file(&open.file).map_err(failed("sync file", path));
+        }
+        let file = self.at(path, "open", |fs, dir, name| fs.open_file(dir, name))?;
+        self.fs.sync_file(&file).map_err(failed("sync file", path))
+    }
+
+    fn sync_dir(&mut self, path: &RelPath, done: &mut Done) -> Result<()> {
+        let dir = self.dir(RootId::STORE, path)?;
+        match self.fs.sync_dir(&dir) {
+            // The one answer that says nothing was tried: the receipt tells instead.
+            Err(Cause::Unsupported) => {
+                done.directory_sync_missing = true;
+                Ok(())
+            }
+            answer => answer.map_err(failed("sync directory", path)),
+        }
+    }
+
+    fn rename(&mut self, from: &RelPath, to: &RelPath) -> Result<()> {
+        self.close(from);
+        let (source, old) = self.parent(RootId::STORE, from)?;
+        let (target, new) = self.parent(RootId::STORE, to)?;
+        self.fs.rename((&source, &old), (&target, &new)).map_err(failed("rename to", to))?;
+        self.forget_below(from);
+        self.forget_below(to);
+        Ok(())
+    }
+
+    fn link(&mut self, from: &RelPath, to: &RelPath) -> Result<()> {
+        self.close(from);
+        let (source, old) = self.parent(RootId::STORE, from)?;
+        let (target, new) = self.parent(RootId::STORE, to)?;
+        self.fs.link((&source, &old), (&target, &new)).map_err(failed("link", to))
+    }
+
+    /// Links; where that fails for whatever reason, copies. Both give the name the content.
+    fn share(&mut self, from: &RelPath, to: &RelPath) -> Result<u64> {
+        self.close(from);
+        let (source, old) = self.parent(RootId::STORE, from)?;
+        let (target, new) = self.parent(RootId::STORE, to)?;
+        let refused = match self.fs.link((&source, &old), (&target, &new)) {
+            Ok(()) => return Ok(0),
+            Err(cause) => failure("link", to, cause),
+        };
+        let source = At::store(from.clone());
+        match self.stat(&source)?.map(|stat| stat.kind) {
+            Some(Kind::File) => {}
+            Some(Kind::Symlink) => {
+                let target = self.read_link(&source)?;
+                return self.at(to, "make link", |fs, dir, name| fs.symlink(&target, dir, name)).map(|()| 0);
+            }
+            Some(Kind::Directory | Kind::Other) | None => return Err(refused),
+        }
+        let file = self.at(to, "create", |fs, dir, name| fs.create_file(dir, name))?;
+        self.open.push(Open { path: to.clone(), file, length: 0 });
+        let copied = self.copy(&source, 0, u64::MAX, to)?;
+        self.sync_file(to)?;
+        Ok(copied)
+    }
+
+    /// Closes the directories at and below a path whose name now means something else.
+    fn forget_below(&mut self, path: &RelPath) {
+        self.directories.retain(|(root, known, _)| *root != RootId::STORE || !known.is_within(path));
+    }
+}
+
+fn failure(action: &'static str, path: &RelPath, cause: Cause) -> Failure {
+    Failure { path: path.to_string(), action, cause }
+}
+
+fn failed(action: &'static str, path: &RelPath) -> impl Fn(Cause) -> Failure {
+    move |cause| failure(action, path, cause)
+}
+
+impl From<Failure> for Error {
+    /// A failed read: nothing has changed.
+    fn from(failure: Failure) -> Self {
+        match failure.cause {
+            Cause::IllegalName => Self::IllegalName(failure.path),
+            Cause::NoEntry => Self::NotFound(failure.path),
+            Cause::NotDirectory => Self::NotDirectory(failure.path),
+            Cause::Access
+            | Cause::AlreadyExists
+            | Cause::CrossDevice
+            | Cause::NotEmpty
+            | Cause::InsufficientSpace
+            | Cause::Quota
+            | Cause::Io
+            | Cause::IsDirectory
+            | Cause::NameTooLong
+            | Cause::NotPermitted
+            | Cause::ReadOnly
+            | Cause::Loop
+            | Cause::Interrupted
+            | Cause::Unsupported
+            | Cause::Other => Self::NotCommitted(failure),
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! The intent log: what was decided, as bytes.
+//!
+//! One format serves two files of the control directory. `log` (or `log-unsynced`) is the decision
+//! of a transaction; `tx-N/intent` tells, before they are made, which entries outside the control
+//! directory a transaction is about to prepare, so that a crash leaves nothing unknown.
+//!
+//! ```text
+//! magic        8 bytes   "ONIONSKN"
+//! version      u16       1; an unknown one is refused
+//! flags        u16       bit 0: content was not synced (durability `visible`)
+//! epoch        u64       of the owner that wrote it
+//! transaction  u64       names the staging directory tx-N
+//! count        u32       records that follow
+//! record       count x   kind u8, path (u16 length, bytes), then by kind:
+//!   1 put        staged u32, length u64, digest (u8 0|1, 32 bytes if 1), old
+//!   2 delete     old
+//!   3 make-dir   -
+//!   4 switch     -         the sibling prepared for this path takes its place
+//!   5 pointer    directory u64, generation u64
+//!   old          kind u8 (0 absent, 1 file, 2 directory, 3 symlink, 4 other), size u64,
+//!                modified (u8 0|1, u64 if 1)
+//! digest       32 bytes  SHA-256 of all before
+//! ```
+//!
+//! Integers are little-endian. Paths are relative to the root of the store.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::control;
+use crate::fs::{Kind, Stat};
+use crate::limits::ENTRIES_MAX;
+use crate::path::RelPath;
+
+const MAGIC: [u8; 8] = *b"ONIONSKN";
+const VERSION: u16 = 1;
+const FLAG_UNSYNCED: u16 = 1;
+const DIGEST_BYTES: usize = 32;
+
+/// SHA-256 of a content.
+pub type Digest = [u8; DIGEST_BYTES];
+
+/// What stood at a path when a change to it was decided; nothing when it was absent.
+pub type Old = Option<OldEntry>;
+
+/// What an entry looked like when a change to it was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OldEntry {
+    /// What it was.
+    pub kind: Kind,
+    /// Its length in bytes.
+    pub size: u64,
+    /// When its content last changed.
+    pub modified: Option<u64>,
+}
+
+impl From<Stat> for OldEntry {
+    fn from(stat: Stat) -> Self {
+        Self { kind: stat.kind, size: stat.size, modified: stat.modified }
+    }
+}
+
+/// One decided change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Op {
+    /// The path it changes.
+    pub path: RelPath,
+    /// What becomes of it.
+    pub change: Change,
+}
+
+/// What becomes of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It gets the content staged under this number.
+    Put {
+        /// Number of the staged file in `tx-N`.
+        staged: u32,
+        /// Its length in bytes.
+        length: u64,
+        /// Digest of its content, where the bytes passed through us.
+        digest: Option<Digest>,
+        /// What stood there.
+        old: Old,
+    },
+    /// It goes away, unless it is a directory.
+    Delete {
+        /// What stood there.
+        old: Old,
+    },
+    /// It is a directory.
+    MakeDir,
+    /// The sibling prepared beside it takes its place.
+    Switch,
+    /// It is a link to a generation of a directory kept in the control directory.
+    Pointer {
+        /// Number of the directory.
+        directory: u64,
+        /// Number of the generation.
+        generation: u64,
+    },
+}
+
+/// A decision, or an intent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Journal {
+    /// The content was not synced before the decision.
+    pub unsynced: bool,
+    /// Of the owner that wrote it.
+    pub epoch: u64,
+    /// Names the staging directory.
+    pub transaction: u64,
+    /// The changes, in no order that matters.
+    pub ops: Vec<Op>,
+}
+
+/// Why bytes are not a journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// Not written by us, or cut off, or of an unknown version: what in words.
+    Unreadable(&'static str),
+    /// It reads well, but its digest does not match: what it says cannot be trusted.
+    Digest(Journal),
+}
+
+/// SHA-256 of some bytes.
+pub fn digest(bytes: &[u8]) -> Digest {
+    Sha256::digest(bytes).into()
+}
+
+impl Journal {
+    /// The bytes of the journal, digest included.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64 + 64 * self.ops.len());
+        out.extend(MAGIC);
+        out.extend(VERSION.to_le_bytes());
+        out.extend(if self.unsynced { FLAG_UNSYNCED } else { 0 }.to_le_bytes());
+        out.extend(self.epoch.to_le_bytes());
+        out.extend(self.transaction.to_le_bytes());
+        let count = u32::try_from(self.ops.len()).expect("ENTRIES_MAX is below u32");
+        out.extend(count.to_le_bytes());
+        for op in &self.ops {
+            encode_op(op, &mut out);
+        }
+        let digest = digest(&out);
+        out.extend(digest);
+        out
+    }
+
+    /// Reads a journal back. Never panics and never allocates more than the input warrants.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes; with everything they say when only the digest is wrong.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Damage> {
+        let body_length = bytes.len().checked_sub(DIGEST_BYTES).ok_or(Damage::Unreadable("it is too short"))?;
+        let (body, stored) = bytes.split_at(body_length);
+        let journal = decode_body(&mut Reader(body)).map_err(Damage::Unreadable)?;
+        if digest(body) == stored { Ok(journal) } else { Err(Damage::Digest(journal)) }
+    }
+}
+
+fn encode_op(op: &Op, out: &mut Vec<u8>) {
+    out.push(match op.change {
+        Change::Put { .. } => 1,
+        Change::Delete { .. } => 2,
+        Change::MakeDir => 3,
+        Change::Switch => 4,
+        Change::Pointer { .. } => 5,
+    });
+    let path = op.path.as_str().as_bytes();
+    let length = u16::try_from(path.len()).expect("PATH_BYTES_MAX is below u16");
+    out.extend(length.to_le_bytes());
+    out.extend(path);
+    match &op.change {
+        Change::Put { staged, length, digest, old } => {
+            out.extend(staged.to_le_bytes());
+            out.extend(length.to_le_bytes());
+            out.push(digest.is_some().into());
+            out.extend(digest.iter().flatten());
+            encode_old(old.as_ref(), out);
+        }
+        Change::Delete { old } => encode_old(old.as_ref(), out),
+        Change::MakeDir | Change::Switch => {}
+        Change::Pointer { directory, generation } => {
+            out.extend(directory.to_le_bytes());
+            out.extend(generation.to_le_bytes());
+        }
+    }
+}
+
+fn encode_old(old: Option<&OldEntry>, out: &mut Vec<u8>) {
+    out.push(old.map_or(0, |old| match old.kind {
+        Kind::File => 1,
+        Kind::Directory => 2,
+        Kind::Symlink => 3,
+        Kind::Other => 4,
+    }));
+    out.extend(old.map_or(0, |old| old.size).to_le_bytes());
+    let modified = old.and_then(|old| old.modified);
+    out.push(modified.is_some().into());
+    out.extend(modified.iter().flat_map(|time| time.to_le_bytes()));
+}
+
+/// What is left of the bytes to read.
+struct Reader<'a>(&'a [u8]);
+
+type Read<T> = Result<T, &'static str>;
+
+impl Reader<'_> {
+    fn array<const N: usize>(&mut self) -> Read<[u8; N]> {
+        let (taken, rest) = self.0.split_first_chunk::<N>().ok_or("it is cut off")?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    fn u8(&mut self) -> Read<u8> {
+        self.array().map(u8::from_le_bytes)
+    }
+
+    fn u32(&mut self) -> Read<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Read<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    fn flag(&mut self) -> Read<bool> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err("a flag is neither 0 nor 1"),
+        }
+    }
+
+    fn path(&mut self) -> Read<RelPath> {
+        let length = usize::from(self.array().map(u16::from_le_bytes)?);
+        let bytes = self.0.get(..length).ok_or("it is cut off")?;
+        self.0 = &self.0[length..];
+        let text = core::str::from_utf8(bytes).map_err(|_| "a path is not UTF-8")?;
+        // A forged path cannot leave the root, nor name anything of ours but what a generation holds.
+        let path = RelPath::parse_any(text).map_err(|_| "it names a path outside the root")?;
+        if control::may_change(&path) { Ok(path) } else { Err("it names a path that is not for it to change") }
+    }
+
+    fn old(&mut self) -> Read<Old> {
+        let kind = match self.u8()? {
+            0 => None,
+            1 => Some(Kind::File),
+            2 => Some(Kind::Directory),
+            3 => Some(Kind::Symlink),
+            4 => Some(Kind::Other),
+            _ => return Err("an unknown kind of entry"),
+        };
+        let size = self.u64()?;
+        let modified = if self.flag()? { Some(self.u64()?) } else { None };
+        Ok(kind.map(|kind| OldEntry { kind, size, modified }))
+    }
+}
+
+fn decode_body(reader: &mut Reader<'_>) -> Read<Journal> {
+    if reader.array()? != MAGIC {
+        return Err("it is not an Onionskin log");
+    }
+    if reader.array().map(u16::from_le_bytes)? != VERSION {
+        return Err("it is of a version this build does not know");
+    }
+    let unsynced = match reader.array().map(u16::from_le_bytes)? {
+        0 => false,
+        FLAG_UNSYNCED => true,
+        _ => return Err("it has unknown flags"),
+    };
+    let epoch = reader.u64()?;
+    let transaction = reader.u64()?;
+    let count = reader.u32()? as usize;
+    if count > ENTRIES_MAX {
+        return Err("it has more entries than the limit");
+    }
+    let mut ops = Vec::new();
+    for _ in 0..count {
+        ops.push(decode_op(reader)?);
+    }
+    if !reader.0.is_empty() {
+        return Err("bytes follow its last record");
+    }
+    Ok(Journal { unsynced, epoch, transaction, ops })
+}
+
+fn decode_op(reader: &mut Reader<'_>) -> Read<Op> {
+    let kind = reader.u8()?;
+    let path = reader.path()?;
+    let change = match kind {
+        1 => {
+            let (staged, length) = (reader.u32()?, reader.u64()?);
+            let digest = if reader.flag()? { Some(reader.array()?) } else { None };
+            Change::Put { staged, length, digest, old: reader.old()? }
+        }
+        2 => Change::Delete { old: reader.old()? },
+        3 => Change::MakeDir,
+        4 => Change::Switch,
+        5 => Change::Pointer { directory: reader.u64()?, generation: reader.u64()? },
+        _ => return Err("an unknown kind of record"),
+    };
+    Ok(Op { path, change })
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn sample() -> Journal {
+        let path = |text| RelPath::parse(text).expect("a good path");
+        let old = Some(OldEntry { kind: Kind::File, size: 7, modified: Some(9) });
+        Journal {
+            unsynced: true,
+            epoch: 3,
+            transaction: 12,
+            ops: vec![
+                Op { path: path("a"), change: Change::Put { staged: 1, length: 5, digest: Some([7; 32]), old } },
+                Op { path: path("b"), change: Change::Put { staged: 2, length: 6, digest: None, old: None } },
+                Op { path: path("c/d"), change: Change::Delete { old } },
+                Op { path: path("e"), change: Change::MakeDir },
+                Op { path: path("f"), change: Change::Switch },
+                Op { path: path("g"), change: Change::Pointer { directory: 1, generation: 2 } },
+            ],
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        assert_eq!(Journal::decode(&sample().encode()), Ok(sample()));
+    }
+
+    #[test]
+    fn every_cut_is_unreadable_and_every_flipped_bit_is_seen() {
+        let bytes = sample().encode();
+        for length in 0..bytes.len() {
+            assert!(Journal::decode(&bytes[..length]).is_err(), "cut to {length}");
+        }
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(Journal::decode(&flipped).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_forged_path_is_refused_though_its_digest_is_right() {
+        let mut journal = sample();
+        journal.ops.truncate(1);
+        let mut bytes = journal.encode();
+        let start = 8 + 2 + 2 + 8 + 8 + 4 + 1 + 2;
+        for forged in [b'/', b'\\', 0] {
+            bytes[start] = forged;
+            let body = bytes.len() - 32;
+            let right = digest(&bytes[..body]);
+            bytes[body..].copy_from_slice(&right);
+            assert_eq!(Journal::decode(&bytes), Err(Damage::Unreadable("it names a path outside the root")));
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Ownership by lock file, and the takeover from a dead owner.
+//!
+//! WASI knows neither processes nor whether one is alive, so a lock is never broken by itself. A
+//! person, or a program that knows the owner is dead, breaks it: that begins an *epoch*, by a file
+//! `epoch-N` which is created exclusively and never reused. It holds the digest of the log that was
+//! there at that moment, or nothing: that decision is completed by the next owner, and one that
+//! the old owner may still publish afterwards is set aside.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::control::{self, Control};
+use crate::error::Error;
+use crate::exec::{Exec, Stopped};
+use crate::fs::{Cause, Fs};
+use crate::journal::{digest, hex};
+use crate::limits::TOKEN_BYTES_MAX;
+use crate::path::RelPath;
+use crate::plan::{Act, At, Plan};
+
+/// Who keeps a second owner out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ownership {
+    /// The host does.
+    Host,
+    /// A lock file that holds this token.
+    LockFile(String),
+}
+
+/// An owner's claim, to be checked again before it decides anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// What the lock file must hold; nothing when the host keeps others out.
+    pub token: Option<String>,
+    /// The epoch the owner began in.
+    pub epoch: u64,
+}
+
+/// Takes the root, or says who holds it.
+///
+/// # Errors
+/// [`Error::Locked`] with the token found, [`Error::InvalidArgument`] for a token that cannot be
+/// one, [`Error::NotCommitted`] when the filesystem fails.
+pub fn acquire<F: Fs>(exec: &mut Exec<F>, control: &Control, how: &Ownership) -> Result<Claim, Error> {
+    if let Some(holder) = holder(exec, control)? {
+        return Err(Error::Locked(holder));
+    }
+    let token = match how {
+        Ownership::Host => return Ok(Claim { token: None, epoch: control.epoch }),
+        Ownership::LockFile(token) => checked(token)?,
+    };
+    let draft = control::entry(&format!("lock-{}", &hex(&digest(token.as_bytes()))[..16]));
+    let lock = control::entry(control::LOCK);
+    let mut plan = Plan::new();
+    if !control.exists {
+        plan.push(Act::MakeDir(control::directory()), "the lock lives here");
+    }
+    if control.loose.iter().any(|name| name == draft.name()) {
+        plan.push(Act::RemoveFile(draft.clone()), "left by this very owner when it died");
+    }
+    plan.push(Act::Create(draft.clone()), "the token is complete before it is the lock");
+    plan.push(Act::Write { path: draft.clone(), bytes: token.as_bytes().into() }, "who holds the root");
+    plan.push(Act::SyncFile(draft.clone()), "or a lock that says nothing could be left");
+    plan.push_commit(Act::Link { from: draft.clone(), to: lock.clone() }, "fails when the lock is held");
+    plan.push(Act::RemoveFile(draft.clone()), "the lock has its own name now");
+    plan.push(Act::SyncDir(control::directory()), "or the lock could vanish under its owner");
+    let answer = match exec.run(plan) {
+        Err(stopped) if cannot_link(&stopped) => exec.run(create_lock(&draft, &lock, token)),
+        answer => answer,
+    };
+    match answer {
+        Ok(_) => Ok(Claim { token: Some(token.to_string()), epoch: control.epoch }),
+        Err(stopped) if stopped.failure.cause == Cause::AlreadyExists => {
+            let now = Control::read(exec)?;
+            Err(Error::Locked(holder(exec, &now)?.unwrap_or_default()))
+        }
+        Err(stopped) => Err(Error::NotCommitted(stopped.failure)),
+    }
+}
+
+/// Whether the filesystem has no hard links, as far as its answer tells.
+fn cannot_link(stopped: &Stopped) -> bool {
+    stopped.failure.action == "link" && stopped.failure.cause != Cause::AlreadyExists
+}
+
+/// The lock without a hard link: exclusive too, but a reader may catch it before its token is in it.
+fn create_lock(draft: &RelPath, lock: &RelPath, token: &str) -> Plan {
+    let mut plan = Plan::new();
+    plan.push(Act::RemoveFile(draft.clone()), "this filesystem has no hard links");
+    plan.push(Act::Create(lock.clone()), "fails when the lock is held");
+    plan.push(Act::Write { path: lock.clone(), bytes: token.as_bytes().into() }, "who holds the root");
+    plan.push(Act::SyncFile(lock.clone()), "or a lock that says nothing could be left");
+    plan.push(Act::SyncDir(control::directory()), "or the lock could vanish under its owner");
+    plan
+}
+
+fn checked(token: &str) -> Result<&str, Error> {
+    let good = !token.is_empty() && token.len() <= TOKEN_BYTES_MAX && token.bytes().all(|byte| byte.is_ascii_graphic());
+    if good {
+        Ok(token)
+    } else {
+        Err(Error::InvalidArgument(format!(
+            "{token:?}: a token is 1 to {TOKEN_BYTES_MAX} printable ASCII characters without spaces"
+        )))
+    }
+}
+
+/// The token in the lock file, if there is one.
+///
+/// # Errors
+/// The filesystem's failures.
+pub fn holder<F: Fs>(exec: &mut Exec<F>, control: &Control) -> Result<Option<String>, Error> {
+    if !control.locked {
+        return Ok(None);
+    }
+    let bytes = exec.read_start(&At::store(control::entry(control::LOCK)), TOKEN_BYTES_MAX)?;
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// Checks, just before a decision, that the root is still ours.
+///
+/// # Errors
+/// [`Error::Locked`] when it is not.
+pub fn check<F: Fs>(exec: &mut Exec<F>, claim: &Claim) -> Result<(), Error> {
+    let Some(token) = &claim.token else { return Ok(()) };
+    let now = Control::read(exec)?;
+    let holder = holder(exec, &now)?.unwrap_or_default();
+    if holder == *token && now.epoch == claim.epoch { Ok(()) } else { Err(Error::Locked(holder)) }
+}
+
+/// The plan that gives the root back.
+pub fn release(claim: &Claim) -> Plan {
+    let mut plan = Plan::new();
+    if claim.token.is_some() {
+        plan.push(Act::RemoveFile(control::entry(control::LOCK)), "the root is free");
+    }
+    plan
+}
+
+/// Takes the root from an owner that is known to be dead.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is no lock, [`Error::Locked`] when it holds another token or when
+/// somebody else is breaking it, [`Error::NotCommitted`] when the filesystem fails.
+pub fn take_over<F: Fs>(exec: &mut Exec<F>, expected: &str) -> Result<(), Error> {
+    let control = Control::read(exec)?;
+    let lock = control::entry(control::LOCK);
+    match holder(exec, &control)? {
+        None => return Err(Error::NotFound(lock.to_string())),
+        Some(token) if token != expected => return Err(Error::Locked(token)),
+        Some(_) => {}
+    }
+    let epoch = control::entry(&format!("epoch-{}", control.epoch + 1));
+    let mut decided = Vec::new();
+    if let Some(name) = control.log {
+        exec.read_pieces(&At::store(control::entry(name)), |piece| {
+            decided.extend_from_slice(piece);
+            true
+        })?;
+    }
+    let bytes = if control.log.is_some() { hex(&digest(&decided)).into_bytes() } else { Vec::new() };
+    let mut plan = Plan::new();
+    plan.push(Act::Create(epoch.clone()), "one of those who break the lock at once gets it");
+    plan.push(Act::Write { path: epoch.clone(), bytes }, "the decision that still counts");
+    plan.push(Act::SyncFile(epoch), "or the decision that counts could be forgotten");
+    plan.push(Act::SyncDir(control::directory()), "or the epoch could be used again");
+    plan.push_commit(Act::RemoveFile(lock), "the root is free");
+    plan.push(Act::SyncDir(control::directory()), "or the lock could come back");
+    exec.run(plan).map(|_| ()).map_err(|stopped| match stopped.failure.cause {
+        Cause::AlreadyExists => Error::Locked(expected.to_string()),
+        _ => Error::NotCommitted(stopped.failure),
+    })
+}
+
+/// Whether a log may be completed: one of the present epoch, or the one that the takeover found.
+///
+/// # Errors
+/// The filesystem's failures.
+pub fn may_decide<F: Fs>(exec: &mut Exec<F>, control: &Control, epoch: u64, log: &[u8]) -> Result<bool, Error> {
+    if epoch == control.epoch {
+        return Ok(true);
+    }
+    if epoch > control.epoch || control.epoch == 0 {
+        return Ok(false);
+    }
+    let place = At::store(control::entry(&format!("epoch-{}", control.epoch)));
+    let allowed = exec.read_start(&place, 64)?;
+    Ok(allowed == hex(&digest(log)).into_bytes())
+}

@@ -1,0 +1,299 @@
+//! Paths below a root, parsed once at the boundary: what exists as a [`RelPath`] needs no check.
+
+use alloc::string::{String, ToString};
+use core::fmt;
+
+use crate::limits::{DEPTH_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX};
+
+/// What every name of ours begins with. Callers' names must not, in any case: some filesystems
+/// fold it.
+pub const RESERVED_PREFIX: &str = ".onionskin";
+
+/// The rule that a path breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PathRule {
+    /// It must not be empty.
+    Empty,
+    /// It must be relative.
+    Absolute,
+    /// No component may be `.` or `..`.
+    Dots,
+    /// No component may be empty: no doubled and no trailing slash.
+    EmptyComponent,
+    /// No NUL.
+    Nul,
+    /// No backslash: a separator on some hosts, a letter on others.
+    Backslash,
+    /// A component has too many bytes.
+    NameLength,
+    /// The path has too many bytes.
+    PathLength,
+    /// The path has too many components.
+    Depth,
+    /// A component begins with [`RESERVED_PREFIX`].
+    Reserved,
+}
+
+impl fmt::Display for PathRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "it must not be empty",
+            Self::Absolute => "it must be relative to the root",
+            Self::Dots => "no component may be `.` or `..`",
+            Self::EmptyComponent => "it must have no doubled and no trailing slash",
+            Self::Nul => "it must not contain NUL",
+            Self::Backslash => "it must not contain a backslash",
+            Self::NameLength => "a component has more than 255 bytes",
+            Self::PathLength => "it has more than 4095 bytes",
+            Self::Depth => "it has more than 128 components",
+            Self::Reserved => "names that begin with `.onionskin` are reserved",
+        })
+    }
+}
+
+/// A path below a root: never absolute, never with `.` or `..`, within all limits. The empty path
+/// is the root itself and cannot be parsed, only made with [`RelPath::ROOT`].
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct RelPath(String);
+
+impl RelPath {
+    /// The root itself.
+    pub const ROOT: Self = Self(String::new());
+
+    /// Parses what a caller gave.
+    ///
+    /// # Errors
+    /// The first rule that the text breaks.
+    pub fn parse(text: &str) -> Result<Self, PathRule> {
+        let path = Self::parse_any(text)?;
+        if path.components().any(is_reserved) { Err(PathRule::Reserved) } else { Ok(path) }
+    }
+
+    /// Parses text that may hold names of ours, as in an intent log or in a link of ours.
+    ///
+    /// # Errors
+    /// The first rule that the text breaks, [`PathRule::Reserved`] excepted.
+    pub fn parse_any(text: &str) -> Result<Self, PathRule> {
+        if text.is_empty() {
+            return Err(PathRule::Empty);
+        }
+        if text.len() > PATH_BYTES_MAX {
+            return Err(PathRule::PathLength);
+        }
+        if text.starts_with('/') {
+            return Err(PathRule::Absolute);
+        }
+        for (index, name) in text.split('/').enumerate() {
+            if index >= DEPTH_MAX {
+                return Err(PathRule::Depth);
+            }
+            check_name(name)?;
+        }
+        Ok(Self(text.to_string()))
+    }
+
+    /// The path as text, components joined by `/`; empty for the root.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is the root itself.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The components, from the root down; none for the root.
+    pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> + Clone {
+        self.0.split('/').filter(|name| !name.is_empty())
+    }
+
+    /// How many components there are.
+    pub fn depth(&self) -> usize {
+        self.components().count()
+    }
+
+    /// The directory this is in, and its name there; nothing for the root.
+    pub fn split(&self) -> Option<(Self, &str)> {
+        if self.is_root() {
+            return None;
+        }
+        Some(match self.0.rsplit_once('/') {
+            Some((parent, name)) => (Self(parent.to_string()), name),
+            None => (Self::ROOT, &self.0),
+        })
+    }
+
+    /// The directory this is in; the root for the root.
+    pub fn parent(&self) -> Self {
+        self.split().map_or(Self::ROOT, |(parent, _)| parent)
+    }
+
+    /// The last component; empty for the root.
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// This path and one more component, which the caller knows to be one: a name read from a
+    /// directory, or one of ours. It may have a backslash, which callers' paths may not.
+    #[must_use]
+    #[inline(never)]
+    pub fn child(&self, name: &str) -> Self {
+        debug_assert!(!matches!(name, "" | "." | "..") && !name.contains('/'), "a child is one component");
+        Self::child_text(self, name)
+    }
+
+    /// This path followed by another.
+    #[must_use]
+    #[inline(never)]
+    pub fn join(&self, below: &Self) -> Self {
+        if below.is_root() { self.clone() } else { Self::child_text(self, &below.0) }
+    }
+
+    fn child_text(parent: &Self, text: &str) -> Self {
+        let mut joined = String::with_capacity(parent.0.len() + 1 + text.len());
+        joined.push_str(&parent.0);
+        if !joined.is_empty() {
+            joined.push('/');
+        }
+        joined.push_str(text);
+        Self(joined)
+    }
+
+    /// The rest of this path below `above`: empty for `above` itself, nothing for a path elsewhere.
+    pub fn below(&self, above: &Self) -> Option<Self> {
+        if !self.is_within(above) {
+            return None;
+        }
+        let rest = self.0.get(above.0.len()..).unwrap_or_default();
+        Some(Self(rest.trim_start_matches('/').to_string()))
+    }
+
+    /// Whether this is `above` or something below it.
+    pub fn is_within(&self, above: &Self) -> bool {
+        above.is_root()
+            || self.0.strip_prefix(above.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+impl fmt::Display for RelPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_root() { "." } else { &self.0 })
+    }
+}
+
+impl fmt::Debug for RelPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Whether a name is one of ours, however its case is written.
+pub fn is_reserved(name: &str) -> bool {
+    name.get(..RESERVED_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED_PREFIX))
+}
+
+/// Checks that a text is one component.
+///
+/// # Errors
+/// The first rule it breaks.
+pub fn check_name(name: &str) -> Result<(), PathRule> {
+    match name {
+        "" => Err(PathRule::EmptyComponent),
+        "." | ".." => Err(PathRule::Dots),
+        _ if name.len() > NAME_BYTES_MAX => Err(PathRule::NameLength),
+        _ if name.contains('\0') => Err(PathRule::Nul),
+        _ if name.contains('\\') => Err(PathRule::Backslash),
+        _ if name.contains('/') => Err(PathRule::EmptyComponent),
+        _ => Ok(()),
+    }
+}
+
+/// Finds the preopen that a guest path belongs to, as wasi-libc does: the longest name that is a
+/// prefix of whole components wins. Returns its index and the rest of the path, which may be empty.
+///
+/// `.` and a leading `./` are dropped on both sides; doubled and trailing slashes are ignored.
+/// `None` when nothing matches, or when the path has `..`, which could leave the match.
+pub fn match_preopen(names: &[&str], path: &str) -> Option<(usize, RelPath)> {
+    let (absolute, wanted) = parts(path)?;
+    let mut best: Option<(usize, usize)> = None;
+    for (index, name) in names.iter().enumerate() {
+        let Some((name_absolute, name_parts)) = parts(name) else { continue };
+        let matches = name_absolute == absolute && wanted.starts_with(&name_parts);
+        if matches && best.is_none_or(|(_, length)| name_parts.len() > length) {
+            best = Some((index, name_parts.len()));
+        }
+    }
+    let (index, length) = best?;
+    let rest = wanted[length..].join("/");
+    if rest.is_empty() {
+        return Some((index, RelPath::ROOT));
+    }
+    RelPath::parse_any(&rest).ok().map(|rest| (index, rest))
+}
+
+/// Whether a path is absolute, and its components without the empty ones and `.`.
+fn parts(path: &str) -> Option<(bool, alloc::vec::Vec<&str>)> {
+    let mut names = alloc::vec::Vec::new();
+    for name in path.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => return None,
+            _ => names.push(name),
+        }
+    }
+    (!path.is_empty()).then(|| (path.starts_with('/'), names))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_breaks_a_rule_names_the_rule() {
+        let long_name = "n".repeat(256);
+        let long_path = ["n"; 2100].join("/");
+        let deep_path = ["n"; 129].join("/");
+        for (text, rule) in [
+            ("", PathRule::Empty),
+            ("/a", PathRule::Absolute),
+            ("..", PathRule::Dots),
+            ("a/../b", PathRule::Dots),
+            ("./a", PathRule::Dots),
+            ("a/", PathRule::EmptyComponent),
+            ("a//b", PathRule::EmptyComponent),
+            ("a\0b", PathRule::Nul),
+            ("a\\b", PathRule::Backslash),
+            (long_name.as_str(), PathRule::NameLength),
+            (long_path.as_str(), PathRule::PathLength),
+            (deep_path.as_str(), PathRule::Depth),
+            (".onionskin", PathRule::Reserved),
+            ("a/.OnionSkin-x/b", PathRule::Reserved),
+        ] {
+            assert_eq!(RelPath::parse(text), Err(rule), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_within_what_goes_by_components() {
+        let path = |text| RelPath::parse(text).expect("a good path");
+        assert!(path("a/b").is_within(&path("a")));
+        assert!(path("a").is_within(&path("a")));
+        assert!(!path("ab").is_within(&path("a")));
+        assert!(path("a").is_within(&RelPath::ROOT));
+    }
+
+    #[test]
+    fn the_longest_preopen_wins_and_dots_match_nothing() {
+        let names = ["/data", "/", "/data/cache", "rel"];
+        let found = |path| match_preopen(&names, path).map(|(index, rest)| (index, rest.to_string()));
+        assert_eq!(found("/data/cache/a"), Some((2, "a".into())));
+        assert_eq!(found("/data/cached"), Some((0, "cached".into())));
+        assert_eq!(found("/data/"), Some((0, ".".into())));
+        assert_eq!(found("/other/x"), Some((1, "other/x".into())));
+        assert_eq!(found("rel/x"), Some((3, "x".into())));
+        assert_eq!(found("/data/../x"), None);
+        assert_eq!(found("nowhere"), None);
+        assert_eq!(found(""), None);
+        assert_eq!(match_preopen(&["."], "a/b").map(|found| found.0), Some(0));
+    }
+}

@@ -1,0 +1,126 @@
+//! A database and its journal move together or not at all.
+//!
+//! SQLite keeps a write-ahead log (`-wal`) or a rollback journal (`-journal`) beside a database and
+//! an index of shared memory (`-shm`). A database without its log has lost rows; a log beside the
+//! wrong database corrupts it (sqlite.org, "How To Corrupt An SQLite Database File", section 1.4).
+
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use crate::error::Error;
+use crate::fs::{Fs, Kind};
+use crate::limits::NAME_BYTES_MAX;
+use crate::path::RelPath;
+use crate::plan::At;
+use crate::store::State;
+
+/// How a database begins (sqlite.org, "Database File Format", section 1.3).
+pub const DATABASE_MAGIC: &[u8] = b"SQLite format 3\0";
+/// How a rollback journal begins; zeroed when it is not hot (section 3).
+const JOURNAL_MAGIC: &[u8] = &[0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+/// How a write-ahead log begins, but for its lowest bit, which tells the byte order (section 4.1).
+const WAL_MAGIC: &[u8] = &[0x37, 0x7f, 0x06];
+
+/// What stands beside a database, by what its name ends in.
+pub(crate) const SUFFIXES: [&str; 3] = ["-wal", "-journal", "-shm"];
+
+/// The path of a companion, where a name that long can exist.
+pub(crate) fn beside(path: &RelPath, suffix: &str) -> Option<RelPath> {
+    let name = format!("{}{suffix}", path.name());
+    (name.len() <= NAME_BYTES_MAX && !path.is_root()).then(|| path.parent().child(&name))
+}
+
+/// Whether this is content of a database.
+pub(crate) fn is_database(start: &[u8]) -> bool {
+    start.starts_with(DATABASE_MAGIC)
+}
+
+/// Whether a file is a journal that a database may need.
+fn is_journal(start: &[u8]) -> bool {
+    start.starts_with(JOURNAL_MAGIC) || start.starts_with(WAL_MAGIC)
+}
+
+/// Refuses to put a database beside the journal of another: it would be applied to it.
+pub(crate) fn refuse_beside<F: Fs>(state: &mut State<F>, path: &RelPath, content: &[u8]) -> Result<(), Error> {
+    if !is_database(content) {
+        return Ok(());
+    }
+    for suffix in SUFFIXES {
+        if let Some(companion) = beside(path, suffix)
+            && state.exec.stat(&At::store(companion.clone()))?.is_some()
+        {
+            return Err(Error::HotJournal(companion.to_string()));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses to copy a journal without its database.
+pub(crate) fn refuse_alone<F: Fs>(state: &mut State<F>, path: &RelPath, source: &At) -> Result<(), Error> {
+    let named = SUFFIXES.iter().any(|suffix| path.name().len() > suffix.len() && path.name().ends_with(suffix));
+    if named && is_journal(&state.exec.read_start(source, JOURNAL_MAGIC.len())?) {
+        return Err(Error::HotJournal(path.to_string()));
+    }
+    Ok(())
+}
+
+/// What happens to a companion of a database that is materialized.
+pub(crate) enum Travel {
+    /// It is copied from here.
+    Copy { from: At, to: RelPath },
+    /// The name goes away: it was a link into the originals, which a database would write through.
+    Remove { path: RelPath },
+}
+
+/// What the companions of a database at `path` need when it is copied from `source`, or, without a
+/// source, when its content is replaced.
+///
+/// # Errors
+/// [`Error::HotJournal`] for an independent companion that the new content does not belong to.
+pub(crate) fn travel<F: Fs>(state: &mut State<F>, path: &RelPath, source: Option<&At>) -> Result<Vec<Travel>, Error> {
+    let mut travels = Vec::new();
+    if let Some(source) = source {
+        let start = state.exec.read_start(source, DATABASE_MAGIC.len())?;
+        if !start.is_empty() && !is_database(&start) {
+            return Ok(travels);
+        }
+    }
+    for suffix in SUFFIXES {
+        let Some(to) = beside(path, suffix) else { continue };
+        let here = state.exec.stat(&At::store(to.clone()))?;
+        let from = match source {
+            Some(source) if suffix != "-shm" => journal_of(state, source, suffix)?,
+            Some(_) | None => None,
+        };
+        let shares = here.is_some_and(|stat| stat.kind == Kind::Symlink || stat.links > 1);
+        match (from, here) {
+            (Some(from), Some(_)) if !shares => {
+                // Its own journal stays where it is; that of another database is in the way.
+                if from != At::store(to.clone()) {
+                    return Err(Error::HotJournal(to.to_string()));
+                }
+            }
+            (Some(from), _) => travels.push(Travel::Copy { from, to }),
+            (None, None) => {}
+            (None, Some(_)) if shares || source.is_none() => travels.push(Travel::Remove { path: to }),
+            (None, Some(_)) if suffix == "-shm" => {}
+            (None, Some(_)) => return Err(Error::HotJournal(to.to_string())),
+        }
+    }
+    Ok(travels)
+}
+
+/// The journal beside a source, if there is one with something in it.
+fn journal_of<F: Fs>(state: &mut State<F>, source: &At, suffix: &str) -> Result<Option<At>, Error> {
+    let Some(path) = beside(&source.path, suffix) else { return Ok(None) };
+    let at = At { root: source.root, path };
+    if state.exec.stat(&at)?.is_none() {
+        return Ok(None);
+    }
+    let (at, stat) = state.resolve_source(&at)?;
+    if stat.kind != Kind::File || !is_journal(&state.exec.read_start(&at, JOURNAL_MAGIC.len())?) {
+        return Ok(None);
+    }
+    Ok(Some(at))
+}

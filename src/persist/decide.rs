@@ -1,0 +1,145 @@
+//! The decision of a transaction: its intent log gets its name, then recovery's own rounds apply it.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use crate::control;
+use crate::error::Error;
+use crate::exec::{Side, Stopped};
+use crate::fs::{Cause, Fs};
+use crate::journal::{Change, Journal, Op};
+use crate::path::RelPath;
+use crate::plan::{Act, At, Plan};
+use crate::recover::Verdict;
+use crate::store::State;
+
+/// The plan that makes the staging of a transaction known before anything outside it is prepared.
+pub fn intend(intent: &Journal) -> Plan {
+    let staging = control::transaction(intent.transaction);
+    let path = staging.child(control::INTENT);
+    let mut plan = Plan::new();
+    plan.push(Act::Create(path.clone()), "what is being prepared elsewhere");
+    plan.push(Act::Write { path: path.clone(), bytes: intent.encode() }, "what is being prepared elsewhere");
+    plan.push(Act::SyncFile(path), "or what is prepared elsewhere could stay for ever");
+    plan.push(Act::SyncDir(staging), "or what is prepared elsewhere could stay for ever");
+    plan.push(Act::SyncDir(control::directory()), "or what is prepared elsewhere could stay for ever");
+    plan.push(Act::SyncDir(RelPath::ROOT), "or what is prepared elsewhere could stay for ever");
+    plan
+}
+
+/// The plan that decides: a log is written whole, then gets its name.
+pub fn decide(journal: &Journal, has_staging: bool, control_durable: bool) -> Plan {
+    let (draft, log) = (control::entry(control::LOG_TEMPORARY), control::entry(log_name(journal)));
+    let mut plan = Plan::new();
+    if has_staging {
+        let staging = control::transaction(journal.transaction);
+        plan.push(Act::SyncDir(staging), "or the log could name content that was lost");
+    }
+    plan.push(Act::Create(draft.clone()), "the decision, not yet one");
+    plan.push(Act::Write { path: draft.clone(), bytes: journal.encode() }, "the decision, not yet one");
+    plan.push(Act::SyncFile(draft.clone()), "or the log could get its name before it says anything");
+    plan.push(Act::SyncDir(control::directory()), "or the log could outlive the staging it names");
+    if !control_durable {
+        plan.push(Act::SyncDir(RelPath::ROOT), "or changes could stay while the log that completes them is lost");
+    }
+    plan.push_commit(Act::Rename { from: draft, to: log }, "decided: from here on it is completed, whatever happens");
+    plan.push(Act::SyncDir(control::directory()), "or an acknowledged change could be forgotten");
+    plan
+}
+
+fn log_name(journal: &Journal) -> &'static str {
+    if journal.unsynced { control::LOG_UNSYNCED } else { control::LOG }
+}
+
+impl<F: Fs> State<F> {
+    /// A journal of ours.
+    pub(crate) const fn journal(&self, transaction: u64, ops: Vec<Op>, unsynced: bool) -> Journal {
+        Journal { unsynced, epoch: self.epoch(), transaction, ops }
+    }
+
+    /// Decides a transaction whose content is staged, and completes it.
+    ///
+    /// # Errors
+    /// [`Error::NotCommitted`] with the staging removed, or an error after which this store takes
+    /// no further changes.
+    pub(crate) fn decide(&mut self, journal: &Journal) -> Result<(), Error> {
+        let has_staging = journal.ops.iter().any(|op| matches!(op.change, Change::Put { .. } | Change::Switch));
+        if let Some(op) = journal.ops.iter().find(|op| !control::may_change(&op.path)) {
+            // Recovery would refuse to read such a log.
+            self.abandon(journal.transaction);
+            return Err(Error::InvalidArgument(format!("{}: is not for a transaction to change", op.path)));
+        }
+        if let Err(error) = self.check_owner().and_then(|()| self.check_reach(journal)) {
+            self.abandon(journal.transaction);
+            return Err(error);
+        }
+        let mut plan = self.control_plan();
+        plan.append(decide(journal, has_staging, self.control_durable));
+        let plan = if journal.unsynced { plan.without_syncs() } else { plan };
+        if let Err(stopped) = self.run(plan) {
+            return Err(self.undecided(journal, stopped));
+        }
+        self.control_durable |= !journal.unsynced;
+        self.finish(journal.transaction, !journal.unsynced)
+    }
+
+    /// Completes what is decided.
+    pub(crate) fn finish(&mut self, transaction: u64, synced: bool) -> Result<(), Error> {
+        let error = match self.settle(transaction, synced) {
+            Ok(findings) => match findings.into_iter().find(|finding| is_not_complete(finding.verdict)) {
+                None => return Ok(()),
+                // Somebody who is not the owner took away what was prepared.
+                Some(finding) => Error::Conflicts([finding.path].into()),
+            },
+            Err(Error::NotCommitted(failure)) => Error::NeedsRecovery(failure),
+            Err(other) => other,
+        };
+        Err(self.fail(error))
+    }
+
+    /// Removes the staging of a transaction that is not decided. A failure loses nothing: the next
+    /// open removes it.
+    pub(crate) fn abandon(&mut self, transaction: u64) {
+        // With its syncs: siblings must be gone for good before the intent that names them is.
+        let _swept_at_the_next_open = self.settle(transaction, true);
+    }
+
+    /// What a decision that stopped has come to.
+    fn undecided(&mut self, journal: &Journal, stopped: Stopped) -> Error {
+        let log = At::store(control::entry(log_name(journal)));
+        let absent = matches!(self.exec.stat_deep(&log), Ok(None));
+        match stopped.side {
+            // A rename that failed may have happened all the same: only its absence tells.
+            Side::Before | Side::At if absent => {
+                self.abandon(journal.transaction);
+                Error::NotCommitted(stopped.failure)
+            }
+            Side::Before | Side::At | Side::After => self.fail(Error::OutcomeUnknown(stopped.failure)),
+        }
+    }
+
+    /// Whether every directory that the decision changes can be reached from the staging by a
+    /// rename: asked before, because afterwards it would be too late.
+    fn check_reach(&mut self, journal: &Journal) -> Result<(), Error> {
+        let mut asked: Vec<RelPath> = Vec::new();
+        for op in &journal.ops {
+            let parent = op.path.parent();
+            let reachable = parent.is_root() || !matches!(op.change, Change::Put { .. }) || asked.contains(&parent);
+            if reachable {
+                continue;
+            }
+            match self.exec.check_reach(&control::directory(), &parent, ".onionskin-reach") {
+                Ok(()) => {}
+                // A directory that this decision makes, in a parent that was asked.
+                Err(failure) if failure.cause == Cause::NoEntry || failure.cause == Cause::NotDirectory => {}
+                Err(failure) => return Err(Error::NotCommitted(failure)),
+            }
+            asked.push(parent);
+        }
+        Ok(())
+    }
+}
+
+const fn is_not_complete(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::RolledBack | Verdict::Quarantined)
+}

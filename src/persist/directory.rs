@@ -1,0 +1,109 @@
+//! Where the changes of a transaction really go, and their commit in place.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use crate::error::Error;
+use crate::fs::{Fs, Kind};
+use crate::journal::{Change, Op};
+use crate::path::RelPath;
+use crate::persist::transaction::{DirectoryOptions, Entry, Pending};
+use crate::plan::{At, RootId};
+use crate::resolve::Missing;
+use crate::store::{State, Symlinks};
+
+/// The changes of a transaction, by the real paths they go to.
+pub(crate) struct Resolved {
+    /// The directory, which may not exist yet.
+    pub(crate) directory: RelPath,
+    /// Where the link to it is, when it is published by pointer.
+    pub(crate) pointer: Option<RelPath>,
+    /// Its changes.
+    pub(crate) changes: BTreeMap<RelPath, Entry>,
+    /// Directories that do not exist yet, parents included.
+    pub(crate) made: BTreeSet<RelPath>,
+}
+
+impl<F: Fs> State<F> {
+    /// Finds where each change goes, and refuses what cannot go there. Links on the way are dealt
+    /// with by policy.
+    pub(crate) fn resolve_changes(
+        &mut self,
+        directory: &RelPath,
+        pending: BTreeMap<RelPath, Entry>,
+        policy: Symlinks,
+    ) -> Result<Resolved, Error> {
+        let pointer = self.pointer_of(directory, policy)?;
+        let mut made = BTreeSet::new();
+        let none = BTreeSet::new();
+        let place =
+            self.walk(RootId::STORE, directory, policy, &mut Missing::Note { made: &mut made, gone: &none })?;
+        let mut gone = BTreeSet::new();
+        for (path, entry) in &pending {
+            if entry.pending == Pending::Delete {
+                gone.insert(place.join(path));
+            }
+        }
+        let mut changes = BTreeMap::new();
+        for (path, Entry { pending, .. }) in pending {
+            let full = place.join(&path);
+            let (real, old) = match &pending {
+                Pending::Put(_) => {
+                    let note = Missing::Note { made: &mut made, gone: &gone };
+                    let found = self.resolve(&full, policy, note)?;
+                    (found.path, found.stat.map(Into::into))
+                }
+                Pending::Delete => {
+                    let real = self.real_parent(&full, policy)?.child(full.name());
+                    let old = self.exec.stat(&At::store(real.clone()))?.map(Into::into);
+                    (real, old)
+                }
+            };
+            if changes.insert(real.clone(), Entry { pending, old }).is_some() {
+                return Err(Error::InvalidArgument(format!("{real}: two paths of the transaction lead there")));
+            }
+        }
+        if let Some(file) = made.iter().find(|path| matches!(changes.get(*path), Some(Entry { pending: Pending::Put(_), .. }))) {
+            return Err(Error::NotDirectory(file.to_string()));
+        }
+        Ok(Resolved { directory: place, pointer, changes, made })
+    }
+
+    /// Commits file by file, from an intent log.
+    pub(crate) fn commit_in_place(
+        &mut self,
+        number: u64,
+        resolved: &Resolved,
+        how: DirectoryOptions,
+    ) -> Result<(), Error> {
+        let mut ops = Vec::new();
+        for path in &resolved.made {
+            ops.push(Op { path: path.clone(), change: Change::MakeDir });
+        }
+        for (path, Entry { pending, old }) in &resolved.changes {
+            let change = match pending {
+                Pending::Put(staged) => {
+                    Change::Put { staged: staged.index, length: staged.length, digest: staged.digest, old: *old }
+                }
+                Pending::Delete => Change::Delete { old: *old },
+            };
+            ops.push(Op { path: path.clone(), change });
+        }
+        let journal = self.journal(number, ops, !how.synced());
+        self.decide(&journal)
+    }
+
+    /// What stands at the directory of a transaction that replaces it whole.
+    pub(crate) fn whole_directory(&mut self, resolved: &Resolved) -> Result<Option<Kind>, Error> {
+        let directory = &resolved.directory;
+        if directory.is_root() {
+            return Err(Error::InvalidArgument(".: the root itself can only be changed in place".to_string()));
+        }
+        if let Some(path) = resolved.changes.keys().find(|path| !path.is_within(directory)) {
+            return Err(Error::SymlinkEscapes(path.to_string()));
+        }
+        Ok(self.exec.stat_deep(&At::store(directory.clone()))?.map(|stat| stat.kind))
+    }
+}

@@ -1,0 +1,306 @@
+//! A whole directory at once: a complete new tree is prepared, then takes the place of the old one.
+//!
+//! `swap` prepares it as a sibling, and two renames switch. `pointer` prepares it as a generation in
+//! the control directory, and one rename of a link switches; the first time, a real directory makes
+//! room for the link as with `swap`.
+
+use alloc::collections::BTreeSet;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use crate::control;
+use crate::error::{Error, Limit};
+use crate::exec::Side;
+use crate::fs::{Fs, Kind};
+use crate::journal::{Change, Op};
+use crate::limits::ENTRIES_MAX;
+use crate::path::RelPath;
+use crate::persist::decide;
+use crate::persist::directory::Resolved;
+use crate::persist::transaction::{DirectoryOptions, Pending};
+use crate::plan::{Act, At, Plan, RootId};
+use crate::resolve::Missing;
+use crate::store::{State, Symlinks};
+use crate::tree::{self, Node, Seen, Tree};
+
+impl<F: Fs> State<F> {
+    /// Commits by two renames of directories.
+    pub(crate) fn commit_swap(
+        &mut self,
+        number: u64,
+        resolved: &Resolved,
+        how: DirectoryOptions,
+    ) -> Result<(), Error> {
+        let path = resolved.directory.clone();
+        let exists = self.whole_directory(resolved)?.is_some();
+        if path.components().any(|name| crate::path::is_reserved(name)) {
+            return Err(Error::InvalidArgument(alloc::format!(
+                "{path}: a directory that is published by pointer cannot be swapped; publish it by pointer or in place"
+            )));
+        }
+        self.make_parents(number, resolved, how)?;
+        let ops = self.switch_ops(&path, resolved, None);
+        let base = control::sibling_new(&path, number);
+        let prepared = self.prepare(number, resolved, how, (exists.then_some(&path), &base), ops.clone());
+        self.or_abandon(number, prepared)?;
+        let journal = self.journal(number, ops, !how.synced());
+        self.decide(&journal)
+    }
+
+    /// Commits by one rename of a link.
+    pub(crate) fn commit_pointer(
+        &mut self,
+        number: u64,
+        resolved: &Resolved,
+        how: DirectoryOptions,
+    ) -> Result<(), Error> {
+        let (path, current) = self.pointer_place(resolved)?;
+        self.make_parents(number, resolved, how)?;
+        let (directory, generation) = match current {
+            Current::Generation(directory, generation) => (directory, generation + 1),
+            Current::Directory | Current::Nothing => (self.next_directory()?, 1),
+        };
+        let pointer = Change::Pointer { directory, generation };
+        let base = control::generations(directory).child(&generation.to_string());
+        let text = control::pointer_text(&path, directory, generation);
+        match current {
+            Current::Directory => {
+                let ops = self.switch_ops(&path, resolved, Some(pointer));
+                let prepared = self.prepare(number, resolved, how, (Some(&path), &base), ops.clone());
+                self.or_abandon(number, prepared)?;
+                let link = control::sibling_new(&path, number);
+                let mut plan = Plan::new();
+                plan.push(Act::Symlink { target: text, path: link }, "the link that will take the directory's place");
+                plan.push(Act::SyncDir(path.parent()), "or the log could name a link that was lost");
+                let ran = self.run_synced(plan, how);
+                self.or_abandon(number, ran)?;
+                let journal = self.journal(number, ops, !how.synced());
+                self.decide(&journal)
+            }
+            Current::Generation(..) | Current::Nothing => {
+                let ops = Vec::from([Op { path: path.clone(), change: pointer }]);
+                let from = matches!(current, Current::Generation(..)).then_some(&resolved.directory);
+                let prepared = self.prepare(number, resolved, how, (from, &base), ops);
+                self.or_abandon(number, prepared)?;
+                self.switch_link(number, &path, text, how)
+            }
+        }
+    }
+
+    /// The switch itself when a link, or nothing, makes room for a link.
+    fn switch_link(
+        &mut self,
+        number: u64,
+        path: &RelPath,
+        text: alloc::string::String,
+        how: DirectoryOptions,
+    ) -> Result<(), Error> {
+        let owner = self.check_owner();
+        self.or_abandon(number, owner)?;
+        let link = control::transaction(number).child(control::LINK);
+        let mut plan = Plan::new();
+        plan.push(Act::Symlink { target: text.clone(), path: link.clone() }, "the link, not yet in its place");
+        plan.push_commit(Act::Rename { from: link, to: path.clone() }, "visible: all of the old, or all of the new");
+        plan.push(Act::SyncDir(path.parent()), "or the link could lead to the old generation after a power loss");
+        let plan = if how.synced() { plan } else { plan.without_syncs() };
+        if let Err(stopped) = self.run(plan) {
+            let switched = self.exec.read_link(&At::store(path.clone()));
+            return Err(match (stopped.side, switched) {
+                // A rename that failed may have happened all the same: the link tells.
+                (Side::Before | Side::At, Ok(now)) if now != text => {
+                    self.abandon(number);
+                    Error::NotCommitted(stopped.failure)
+                }
+                (Side::Before, _) => {
+                    self.abandon(number);
+                    Error::NotCommitted(stopped.failure)
+                }
+                (Side::At | Side::After, _) => self.fail(Error::OutcomeUnknown(stopped.failure)),
+            });
+        }
+        self.finish(number, how.synced())
+    }
+
+    /// Makes the parents of a directory that does not exist yet. They are not part of what is
+    /// decided: an empty directory more is all that a crash can leave of them.
+    fn make_parents(&mut self, number: u64, resolved: &Resolved, how: DirectoryOptions) -> Result<(), Error> {
+        let mut plan = Plan::new();
+        for path in resolved.made.iter().filter(|path| !path.is_within(&resolved.directory)) {
+            plan.push(Act::MakeDir(path.clone()), "a parent of the directory");
+            plan.push(Act::SyncDir(path.parent()), "or the directory could be lost with its parent");
+        }
+        let ran = self.run_synced(plan, how);
+        self.or_abandon(number, ran)
+    }
+
+    /// The changes that the log of a switch names: the switch, and what is deleted, so that a late
+    /// entry can be told from a deleted one.
+    fn switch_ops(&self, path: &RelPath, resolved: &Resolved, pointer: Option<Change>) -> Vec<Op> {
+        let mut ops = Vec::from([Op { path: path.clone(), change: Change::Switch }]);
+        ops.extend(pointer.map(|change| Op { path: path.clone(), change }));
+        for (deleted, change) in &resolved.changes {
+            if change.pending == Pending::Delete {
+                ops.push(Op { path: deleted.clone(), change: Change::Delete { old: change.old } });
+            }
+        }
+        ops
+    }
+
+    /// Prepares a complete tree at `base`: what `from` holds and is not changed, and the new
+    /// contents. Nothing of it is visible under its final name.
+    fn prepare(
+        &mut self,
+        number: u64,
+        resolved: &Resolved,
+        how: DirectoryOptions,
+        (from, base): (Option<&RelPath>, &RelPath),
+        intent: Vec<Op>,
+    ) -> Result<(), Error> {
+        let seen = match from {
+            Some(from) => tree::read_stats(&mut self.exec, &At::store(from.clone()))?,
+            None => Vec::new(),
+        };
+        let mut plan = if self.has_staging(number)? { Plan::new() } else { self.staging_plan(number) };
+        plan.append(decide::intend(&self.journal(number, intent, !how.synced())));
+        let inside = control::generations(0).parent();
+        let mut above = Vec::new();
+        if base.is_within(&inside) {
+            for place in [inside.clone(), base.parent()] {
+                if self.exec.stat_deep(&At::store(place.clone()))?.is_none() {
+                    plan.push(Act::MakeDir(place.clone()), "where generations are");
+                }
+                above.push(place);
+            }
+        } else {
+            above.push(base.parent());
+        }
+        plan.append(build(number, resolved, &seen, from, base)?);
+        for place in above.iter().rev() {
+            plan.push(Act::SyncDir(place.clone()), "or what was prepared could be lost with its name");
+        }
+        if base.is_within(&inside) {
+            plan.push(Act::SyncDir(control::directory()), "or what was prepared could be lost with its name");
+            plan.push(Act::SyncDir(RelPath::ROOT), "or what was prepared could be lost with its name");
+        }
+        self.run_synced(plan, how)?;
+        self.control_durable |= how.synced();
+        if let Some(from) = from {
+            let now = tree::read_stats(&mut self.exec, &At::store(from.clone()))?;
+            let changed = tree::changes(&seen, &now);
+            if !changed.is_empty() {
+                return Err(Error::Conflicts(changed));
+            }
+        }
+        Ok(())
+    }
+
+    fn has_staging(&mut self, number: u64) -> Result<bool, Error> {
+        Ok(self.exec.stat_deep(&At::store(control::transaction(number)))?.is_some())
+    }
+
+    fn run_synced(&mut self, plan: Plan, how: DirectoryOptions) -> Result<(), Error> {
+        let plan = if how.synced() { plan } else { plan.without_syncs() };
+        self.run(plan).map(|_| ()).map_err(|stopped| Error::NotCommitted(stopped.failure))
+    }
+
+    /// Passes an answer on, and removes the staging when it is an error.
+    fn or_abandon<T>(&mut self, number: u64, answer: Result<T, Error>) -> Result<T, Error> {
+        answer.inspect_err(|_| self.abandon(number))
+    }
+
+    /// The path that points, or will point, to generations, and what stands there now. The changes
+    /// were resolved through the link: back to where the link is.
+    fn pointer_place(&mut self, resolved: &Resolved) -> Result<(RelPath, Current), Error> {
+        let kind = self.whole_directory(resolved)?;
+        let Some(path) = resolved.pointer.clone() else {
+            return Ok((resolved.directory.clone(), if kind.is_some() { Current::Directory } else { Current::Nothing }));
+        };
+        let (directory, generation) =
+            self.pointer(&path)?.ok_or_else(|| Error::Conflicts([path.to_string()].into()))?;
+        Ok((path, Current::Generation(directory, generation)))
+    }
+
+    /// A number for a directory that is published by pointer for the first time.
+    fn next_directory(&mut self) -> Result<u64, Error> {
+        let place = control::entry(control::DIRECTORIES);
+        if self.exec.stat_deep(&At::store(place.clone()))?.is_none() {
+            return Ok(1);
+        }
+        let mut next = 1;
+        for (name, _) in self.exec.list(RootId::STORE, &place)? {
+            let number = control::number(&name).ok_or_else(|| control::not_ours(&place.child(&name)))?;
+            next = next.max(number + 1);
+        }
+        Ok(next)
+    }
+
+    /// Where the link of a directory published by pointer is, when `directory` names one.
+    pub(crate) fn pointer_of(&mut self, directory: &RelPath, policy: Symlinks) -> Result<Option<RelPath>, Error> {
+        if directory.is_root() {
+            return Ok(None);
+        }
+        let parent = match self.walk(RootId::STORE, &directory.parent(), policy, &mut Missing::Refuse) {
+            Ok(parent) => parent,
+            Err(Error::NotFound(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let path = parent.child(directory.name());
+        let is_link = self.exec.stat(&At::store(path.clone()))?.is_some_and(|stat| stat.kind == Kind::Symlink);
+        Ok(if is_link && self.pointer(&path)?.is_some() { Some(path) } else { None })
+    }
+}
+
+/// What stands where a directory is to be published by pointer.
+#[derive(Clone, Copy)]
+enum Current {
+    /// Nothing.
+    Nothing,
+    /// A real directory: the first publish.
+    Directory,
+    /// A link to this generation of this directory.
+    Generation(u64, u64),
+}
+
+/// The plan that builds the new tree at `base`.
+fn build(
+    number: u64,
+    resolved: &Resolved,
+    old: &[Seen],
+    from: Option<&RelPath>,
+    base: &RelPath,
+) -> Result<Plan, Error> {
+    let place = &resolved.directory;
+    let below = |path: &RelPath| path.below(place).unwrap_or_default();
+    let mut kept = Tree::new();
+    for entry in old.iter().filter(|entry| !resolved.changes.contains_key(&place.join(&entry.path))) {
+        kept.push(Node { path: entry.path.clone(), kind: entry.stat.kind });
+    }
+    if kept.len() + resolved.changes.len() > ENTRIES_MAX {
+        let maximum = ENTRIES_MAX as u64;
+        return Err(Error::LimitExceeded { limit: Limit::Entries, maximum, path: place.to_string() });
+    }
+    let mut directories = BTreeSet::new();
+    directories.insert(base.clone());
+    let mut plan = Plan::new();
+    plan.push(Act::MakeDir(base.clone()), "the new tree grows where nobody looks");
+    if let Some(from) = from {
+        plan.append(tree::carry(&kept, from, base));
+    }
+    for node in kept.iter().filter(|node| node.kind == Kind::Directory) {
+        directories.insert(base.join(&node.path));
+    }
+    for path in resolved.made.iter().filter(|path| path.is_within(place) && *path != place) {
+        let target = base.join(&below(path));
+        plan.push(Act::MakeDir(target.clone()), "a new directory");
+        directories.insert(target);
+    }
+    for (path, change) in &resolved.changes {
+        if let Pending::Put(staged) = &change.pending {
+            let to = base.join(&below(path));
+            let from = control::staged(number, staged.index);
+            plan.push(Act::Rename { from, to }, "new content takes its place in the new tree");
+        }
+    }
+    plan.append(tree::sync_upwards(directories, "or the new tree could lose entries"));
+    Ok(plan)
+}

@@ -1,0 +1,316 @@
+//! Materializing: what a path shared by link becomes its own.
+
+use alloc::collections::BTreeSet;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use crate::control;
+use crate::error::Error;
+use crate::fs::{Fs, Kind, Stat};
+use crate::journal::{Change, Op};
+use crate::path::RelPath;
+use crate::persist::companions::{self, Travel};
+use crate::persist::decide;
+use crate::persist::file::check_chunk;
+use crate::plan::{Act, At, Plan, RootId};
+use crate::resolve::Missing;
+use crate::store::{Durability, Precondition, Receipt, State, Store, Symlinks, WriteOptions, parse};
+use crate::tree::{self, Seen};
+
+/// Where the content of a materialized path comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// From where the link leads; of a file with several names, from itself.
+    LinkTarget,
+    /// From this guest path.
+    Path(alloc::string::String),
+}
+
+/// What a materialized path holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// What its source holds.
+    Keep,
+    /// These bytes.
+    Replace(Vec<u8>),
+}
+
+/// How often a source that changes while it is read is read again.
+const ATTEMPTS: usize = 2;
+
+impl<F: Fs> Store<F> {
+    /// Makes a path independent of what it shares its content with.
+    ///
+    /// # Errors
+    /// See the contract of `store.materialize`.
+    pub fn materialize(&self, path: &str, origin: &Source, holds: Content) -> Result<Receipt, Error> {
+        if let Content::Replace(bytes) = &holds {
+            check_chunk(path, bytes.len())?;
+        }
+        let path = parse(path)?;
+        let state = &mut *self.state.borrow_mut();
+        state.check_usable()?;
+        let parent = state.real_parent(&path, Symlinks::Replace)?;
+        let path = parent.child(path.name());
+        let stat = state.exec.stat(&At::store(path.clone()))?.ok_or_else(|| Error::NotFound(path.to_string()))?;
+        match holds {
+            Content::Replace(bytes) => state.materialize_replacing(&path, bytes),
+            Content::Keep => state.materialize_keeping(&path, stat, origin),
+        }
+    }
+}
+
+impl<F: Fs> State<F> {
+    /// The content is given: only companions of a database need care.
+    fn materialize_replacing(&mut self, path: &RelPath, bytes: Vec<u8>) -> Result<Receipt, Error> {
+        let how = WriteOptions::default();
+        let travels =
+            if companions::is_database(&bytes) { companions::travel(self, path, None)? } else { Vec::new() };
+        if travels.is_empty() {
+            return self.replace(path, bytes, &how);
+        }
+        self.resolve(path, how.symlinks, Missing::Refuse)?;
+        let number = self.take_number();
+        let length = bytes.len() as u64;
+        let mut plan = self.staging_plan(number);
+        plan.append(crate::persist::file::stage(&control::staged(number, 0), bytes, Durability::Full));
+        self.publish_copies(number, plan, [(path.clone(), length)].into(), travels)
+    }
+
+    /// Copies what the path shows now.
+    fn materialize_keeping(&mut self, path: &RelPath, stat: Stat, origin: &Source) -> Result<Receipt, Error> {
+        match stat.kind {
+            Kind::Directory => return Err(Error::IsDirectory(path.to_string())),
+            Kind::Other => return Err(Error::NotAFile(path.to_string())),
+            Kind::File if stat.links == 1 => return Ok(self.receipt(Durability::Full, 0, 0)),
+            Kind::Symlink if self.pointer_if_readable(path)?.is_some() => return Err(Error::IsDirectory(path.to_string())),
+            Kind::File | Kind::Symlink => {}
+        }
+        let from = match origin {
+            Source::Path(guest) => self.source(guest)?,
+            Source::LinkTarget if stat.kind == Kind::Symlink => {
+                let path = self.link_target(&At::store(path.clone()))?;
+                At::store(path)
+            }
+            Source::LinkTarget => At::store(path.clone()),
+        };
+        let (from, from_stat) = self.resolve_source(&from).map_err(|error| name_the_link(error, path, origin))?;
+        match from_stat.kind {
+            Kind::File => self.materialize_file(path, stat, &from, from_stat),
+            Kind::Directory if stat.kind == Kind::Symlink => self.materialize_tree(path, &from),
+            Kind::Directory => Err(Error::IsDirectory(from.path.to_string())),
+            Kind::Symlink | Kind::Other => Err(Error::NotAFile(from.path.to_string())),
+        }
+    }
+
+    /// A link on the way to a path that is written becomes a directory.
+    pub(crate) fn materialize_directory_link(&mut self, link: &RelPath) -> Result<(), Error> {
+        let at = self.link_target(&At::store(link.clone()))?;
+        let (from, stat) = self
+            .resolve_source(&At::store(at))
+            .map_err(|error| name_the_link(error, link, &Source::LinkTarget))?;
+        if stat.kind != Kind::Directory {
+            return Err(Error::NotDirectory(link.to_string()));
+        }
+        self.materialize_tree(link, &from).map(|_| ())
+    }
+
+    fn materialize_file(&mut self, path: &RelPath, link: Stat, from: &At, stat: Stat) -> Result<Receipt, Error> {
+        companions::refuse_alone(self, path, from)?;
+        let travels = companions::travel(self, path, Some(from))?;
+        let mut sources = Vec::from([(from.clone(), stat)]);
+        for travel in &travels {
+            if let Travel::Copy { from, .. } = travel {
+                let stat = self.exec.stat(from)?.ok_or_else(|| Error::NotFound(from.path.to_string()))?;
+                sources.push((from.clone(), stat));
+            }
+        }
+        let number = self.take_number();
+        let single = travels.is_empty();
+        let staged = |index: usize| {
+            let index = u32::try_from(index).expect("a database has few companions");
+            if single { control::file(number) } else { control::staged(number, index) }
+        };
+        let plan = if single { self.control_plan() } else { self.staging_plan(number) };
+        self.copy_unchanged(plan, &mut sources, staged).inspect_err(|_| {
+            if single {
+                self.discard(control::file(number));
+            } else {
+                self.abandon(number);
+            }
+        })?;
+        if self.exec.stat(&At::store(path.clone()))? != Some(link) {
+            if single {
+                self.discard(control::file(number));
+            } else {
+                self.abandon(number);
+            }
+            return Err(Error::Conflicts([path.to_string()].into()));
+        }
+        let how = WriteOptions { when: Precondition::None, ..WriteOptions::default() };
+        if single {
+            return self.publish(&control::file(number), path, &how, sources[0].1.size);
+        }
+        let mut copies = Vec::from([(path.clone(), sources[0].1.size)]);
+        let mut lengths = sources.iter().skip(1).map(|(_, stat)| stat.size);
+        for travel in &travels {
+            if let Travel::Copy { to, .. } = travel {
+                copies.push((to.clone(), lengths.next().unwrap_or_default()));
+            }
+        }
+        self.publish_copies(number, Plan::new(), copies, travels)
+    }
+
+    /// Copies sources to staging, all of one moment: one that changed meanwhile is read again.
+    fn copy_unchanged(
+        &mut self,
+        first: Plan,
+        sources: &mut [(At, Stat)],
+        staged: impl Fn(usize) -> RelPath,
+    ) -> Result<(), Error> {
+        let mut plan = first;
+        let mut changed = Vec::new();
+        for _ in 0..ATTEMPTS {
+            for (index, (from, _)) in sources.iter().enumerate() {
+                plan.append(copy_plan(from, &staged(index)));
+            }
+            self.run(core::mem::take(&mut plan)).map_err(|stopped| Error::NotCommitted(stopped.failure))?;
+            changed.clear();
+            for (index, (from, seen)) in sources.iter_mut().enumerate() {
+                let now = self.exec.stat(from)?.ok_or_else(|| Error::NotFound(from.path.to_string()))?;
+                if now != *seen {
+                    changed.push(from.path.to_string());
+                    *seen = now;
+                }
+                plan.push(Act::RemoveFile(staged(index)), "the source changed while it was read");
+            }
+            if changed.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(Error::Conflicts(changed))
+    }
+
+    /// Publishes staged copies of a database and its companions as one.
+    fn publish_copies(
+        &mut self,
+        number: u64,
+        first: Plan,
+        copies: Vec<(RelPath, u64)>,
+        travels: Vec<Travel>,
+    ) -> Result<Receipt, Error> {
+        if let Err(stopped) = self.run(first) {
+            self.abandon(number);
+            return Err(Error::NotCommitted(stopped.failure));
+        }
+        let bytes = copies.iter().map(|(_, length)| length).sum();
+        let mut ops = Vec::new();
+        for (index, (path, length)) in copies.into_iter().enumerate() {
+            let old = self.exec.stat(&At::store(path.clone()))?.map(Into::into);
+            let staged = u32::try_from(index).expect("a database has few companions");
+            ops.push(Op { path, change: Change::Put { staged, length, digest: None, old } });
+        }
+        for travel in travels {
+            if let Travel::Remove { path } = travel {
+                let old = self.exec.stat(&At::store(path.clone()))?.map(Into::into);
+                ops.push(Op { path, change: Change::Delete { old } });
+            }
+        }
+        let applied = ops.len() as u64;
+        let journal = self.journal(number, ops, false);
+        self.decide(&journal)?;
+        Ok(self.receipt(Durability::Full, applied, bytes))
+    }
+
+    /// The plan that makes the staging directory of a transaction.
+    pub(crate) fn staging_plan(&self, number: u64) -> Plan {
+        let mut plan = self.control_plan();
+        plan.push(Act::MakeDir(control::transaction(number)), "staging is out of the way of readers");
+        plan
+    }
+
+    /// A link to a directory becomes a directory that holds a copy of all the link showed.
+    fn materialize_tree(&mut self, link: &RelPath, from: &At) -> Result<Receipt, Error> {
+        if from.root == RootId::STORE && link.is_within(&from.path) {
+            return Err(Error::SymlinkLoop(link.to_string()));
+        }
+        let mut seen = tree::read_stats(&mut self.exec, from)?;
+        self.read_links(from, &mut seen)?;
+        let number = self.take_number();
+        let switch = Op { path: link.clone(), change: Change::Switch };
+        let intent = self.journal(number, [switch].into(), false);
+        let mut plan = self.staging_plan(number);
+        plan.append(decide::intend(&intent));
+        plan.append(copy_tree(&seen, from, &control::sibling_new(link, number)));
+        plan.push(Act::SyncDir(link.parent()), "or the log could name a sibling that was lost");
+        let copied = self.copy_tree_unchanged(plan, from, &seen);
+        let bytes = copied.inspect_err(|_| self.abandon(number))?;
+        self.control_durable = true;
+        self.decide(&intent)?;
+        Ok(self.receipt(Durability::Full, seen.len() as u64 + 1, bytes))
+    }
+
+    /// Copies a tree of one moment; returns its bytes.
+    fn copy_tree_unchanged(&mut self, plan: Plan, from: &At, seen: &[Seen]) -> Result<u64, Error> {
+        let done = self.run(plan).map_err(|stopped| Error::NotCommitted(stopped.failure))?;
+        let changed = tree::changes(seen, &tree::read_stats(&mut self.exec, from)?);
+        if changed.is_empty() { Ok(done.bytes) } else { Err(Error::Conflicts(changed)) }
+    }
+
+    /// Reads the texts of the links in a tree. Each must stay inside it, or the copy would not be
+    /// independent.
+    fn read_links(&mut self, top: &At, tree: &mut [Seen]) -> Result<(), Error> {
+        for entry in tree {
+            let at = At { root: top.root, path: top.path.join(&entry.path) };
+            match entry.stat.kind {
+                Kind::File | Kind::Directory => {}
+                Kind::Other => return Err(Error::NotAFile(at.path.to_string())),
+                Kind::Symlink => {
+                    if !self.link_target(&at)?.is_within(&top.path) {
+                        return Err(Error::SymlinkEscapes(at.path.to_string()));
+                    }
+                    entry.link = Some(self.exec.read_link(&at)?);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn copy_plan(from: &At, to: &RelPath) -> Plan {
+    let mut plan = Plan::new();
+    plan.push(Act::Create(to.clone()), "the copy grows where nobody looks");
+    let copy = Act::Copy { from: from.clone(), offset: 0, length: u64::MAX, to: to.clone() };
+    plan.push(copy, "what the link showed");
+    plan.push(Act::SyncFile(to.clone()), "or the name could be durable before the content");
+    plan
+}
+
+fn copy_tree(tree: &[Seen], from: &At, to: &RelPath) -> Plan {
+    let mut plan = Plan::new();
+    let mut directories = BTreeSet::new();
+    directories.insert(to.clone());
+    plan.push(Act::MakeDir(to.clone()), "the directory that will take the place of the link");
+    for entry in tree {
+        let target = to.join(&entry.path);
+        if let Some(text) = &entry.link {
+            plan.push(Act::Symlink { target: text.clone(), path: target }, "a link that stays inside the copy");
+        } else if entry.stat.kind == Kind::Directory {
+            directories.insert(target.clone());
+            plan.push(Act::MakeDir(target), "a directory that the link showed");
+        } else {
+            let source = At { root: from.root, path: from.path.join(&entry.path) };
+            plan.append(copy_plan(&source, &target));
+        }
+    }
+    plan.append(tree::sync_upwards(directories, "or the copy could lose entries"));
+    plan
+}
+
+/// An error about what a link leads to names the link.
+fn name_the_link(error: Error, link: &RelPath, origin: &Source) -> Error {
+    match (error, origin) {
+        (Error::NotFound(_), Source::LinkTarget) => Error::NotFound(link.to_string()),
+        (error, Source::LinkTarget | Source::Path(_)) => error,
+    }
+}

@@ -1,0 +1,424 @@
+//! A transaction: changes to one directory, staged as they come, decided together.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::control;
+use crate::error::{Error, Limit};
+use crate::fs::{Fs, Kind};
+use crate::journal::{Digest, Old};
+use crate::limits::{ENTRIES_MAX, TRANSACTION_BYTES_MAX};
+use crate::path::RelPath;
+use crate::persist::file::{self, check_chunk};
+use crate::plan::{Act, At, Plan, RootId};
+use crate::resolve::Missing;
+use crate::store::{Durability, Receipt, State, Store, Symlinks, parse};
+
+/// How a transaction becomes visible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Publish {
+    /// File by file, from an intent log.
+    InPlace,
+    /// The whole directory at once, by two renames.
+    Swap,
+    /// The whole directory at once, by one rename of a link.
+    Pointer,
+}
+
+/// How to run a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DirectoryOptions {
+    /// How it becomes visible.
+    pub publish: Publish,
+    /// How far it must have gone.
+    pub durability: Durability,
+    /// What to do about links.
+    pub symlinks: Symlinks,
+}
+
+impl DirectoryOptions {
+    /// Whether content and log are synced.
+    pub(crate) fn synced(self) -> bool {
+        self.durability >= Durability::Data
+    }
+}
+
+/// What a transaction will do to one path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pending {
+    /// The path gets a staged content.
+    Put(Staged),
+    /// The path goes away.
+    Delete,
+}
+
+/// A change to one path, and what stood there when that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) pending: Pending,
+    pub(crate) old: Old,
+}
+
+impl From<Pending> for Entry {
+    fn from(pending: Pending) -> Self {
+        Self { pending, old: None }
+    }
+}
+
+/// A staged content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Staged {
+    pub(crate) index: u32,
+    pub(crate) length: u64,
+    /// Where the bytes passed through us.
+    pub(crate) digest: Option<Digest>,
+}
+
+/// The last put, whose file is still open for more.
+struct Growing {
+    path: RelPath,
+    index: u32,
+    length: u64,
+    hasher: Option<Sha256>,
+}
+
+/// Changes to one directory, on their way. Dropping it leaves nothing behind.
+pub struct Transaction<F: Fs> {
+    state: Rc<RefCell<State<F>>>,
+    directory: RelPath,
+    how: DirectoryOptions,
+    number: u64,
+    begun: bool,
+    done: bool,
+    pending: BTreeMap<RelPath, Entry>,
+    growing: Option<Growing>,
+    next_index: u32,
+    bytes: u64,
+}
+
+impl<F: Fs> Store<F> {
+    /// Begins a transaction on a directory; `.` is the root itself.
+    ///
+    /// # Errors
+    /// See the contract of `store.begin`.
+    pub fn begin(&self, directory: &str, how: DirectoryOptions) -> Result<Transaction<F>, Error> {
+        let directory = match directory {
+            "." if how.publish == Publish::InPlace => RelPath::ROOT,
+            "." => return Err(Error::InvalidArgument(".: the root itself can only be changed in place".to_string())),
+            path => parse(path)?,
+        };
+        let state = &mut *self.state.borrow_mut();
+        state.check_usable()?;
+        let number = state.take_number();
+        Ok(Transaction {
+            state: Rc::clone(&self.state),
+            directory,
+            how,
+            number,
+            begun: false,
+            done: false,
+            pending: BTreeMap::new(),
+            growing: None,
+            next_index: 0,
+            bytes: 0,
+        })
+    }
+}
+
+impl<F: Fs> Transaction<F> {
+    /// A file with this content.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPath`], [`Error::LimitExceeded`], [`Error::NotCommitted`].
+    pub fn put(&mut self, path: &str, data: Vec<u8>) -> Result<(), Error> {
+        check_chunk(path, data.len())?;
+        let path = self.parse(path)?;
+        self.create(&path, Some(Sha256::new()))?;
+        self.grow(data)
+    }
+
+    /// A file with the content of the file at a guest path.
+    ///
+    /// # Errors
+    /// As for [`Transaction::put`], and what is wrong with the source.
+    pub fn put_file(&mut self, path: &str, origin: &str) -> Result<(), Error> {
+        let path = self.parse(path)?;
+        let (from, size) = {
+            let state = &mut *self.state.borrow_mut();
+            state.check_usable()?;
+            let from = state.source_file(origin)?;
+            let size = state.exec.stat(&from)?.map_or(0, |stat| stat.size);
+            (from, size)
+        };
+        self.check_bytes(&path, size)?;
+        self.create(&path, None)?;
+        let to = self.growing_path();
+        let mut plan = Plan::new();
+        plan.push(Act::Copy { from, offset: 0, length: u64::MAX, to }, "content of the transaction");
+        self.extend(plan)
+    }
+
+    /// Appends to the file of the last put.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] when another path was put last.
+    pub fn append(&mut self, path: &str, data: Vec<u8>) -> Result<(), Error> {
+        check_chunk(path, data.len())?;
+        let path = self.parse(path)?;
+        if self.growing.as_ref().is_none_or(|growing| growing.path != path) {
+            return Err(Error::InvalidArgument(format!("{path}: only the file that was put last can be appended to")));
+        }
+        self.grow(data)
+    }
+
+    /// The file or link goes away.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::IsDirectory`].
+    pub fn remove(&mut self, path: &str) -> Result<(), Error> {
+        let path = self.parse(path)?;
+        self.settle_growing()?;
+        let on_disk = self.kind_on_disk(&path)?;
+        match (self.pending_at(&path), on_disk) {
+            (_, Some(Kind::Directory)) => return Err(Error::IsDirectory(path.to_string())),
+            (Some(Pending::Delete), _) | (None, None) => return Err(Error::NotFound(path.to_string())),
+            (Some(Pending::Put(_)), None) => {
+                self.pending.remove(&path);
+            }
+            (Some(Pending::Put(_)) | None, Some(Kind::File | Kind::Symlink | Kind::Other)) => {
+                self.pending.insert(path.clone(), Pending::Delete.into());
+            }
+        }
+        self.check_entries(&path)
+    }
+
+    /// The file gets another name, and replaces a file of that name.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::IsDirectory`], [`Error::SymlinkRefused`] for a link.
+    pub fn rename(&mut self, old: &str, new: &str) -> Result<(), Error> {
+        let (old, new) = (self.parse(old)?, self.parse(new)?);
+        self.settle_growing()?;
+        let on_disk = self.kind_on_disk(&old)?;
+        let staged = match (self.pending_at(&old), on_disk) {
+            (Some(Pending::Put(staged)), _) => staged.clone(),
+            (Some(Pending::Delete), _) | (None, None) => return Err(Error::NotFound(old.to_string())),
+            (None, Some(Kind::Directory)) => return Err(Error::IsDirectory(old.to_string())),
+            (None, Some(Kind::Symlink)) => return Err(Error::SymlinkRefused(old.to_string())),
+            (None, Some(Kind::Other)) => return Err(Error::NotAFile(old.to_string())),
+            (None, Some(Kind::File)) if old == new => return Ok(()),
+            (None, Some(Kind::File)) => self.stage_existing(&old)?,
+        };
+        if old != new {
+            if on_disk.is_some() {
+                self.pending.insert(old, Pending::Delete.into());
+            } else {
+                self.pending.remove(&old);
+            }
+            self.pending.insert(new.clone(), Pending::Put(staged).into());
+        }
+        self.check_entries(&new)
+    }
+
+    /// Decides and publishes all changes.
+    ///
+    /// # Errors
+    /// See the contract of `transaction.commit`.
+    pub fn commit(mut self) -> Result<Receipt, Error> {
+        self.settle_growing()?;
+        let pending = core::mem::take(&mut self.pending);
+        let state = &mut *self.state.borrow_mut();
+        state.check_usable()?;
+        if pending.is_empty() {
+            return Ok(state.receipt(self.how.durability, 0, 0));
+        }
+        let applied = pending.len() as u64;
+        let resolved = state.resolve_changes(&self.directory, pending, self.how.symlinks)?;
+        match self.how.publish {
+            Publish::InPlace => state.commit_in_place(self.number, &resolved, self.how)?,
+            Publish::Swap => state.commit_swap(self.number, &resolved, self.how)?,
+            Publish::Pointer => state.commit_pointer(self.number, &resolved, self.how)?,
+        }
+        self.done = true;
+        let achieved = if self.how.synced() { Durability::Full } else { Durability::Visible };
+        Ok(state.receipt(achieved, applied, self.bytes))
+    }
+
+    fn parse(&self, path: &str) -> Result<RelPath, Error> {
+        let below = parse(path)?;
+        parse(self.directory.join(&below).as_str()).map(|_| below)
+    }
+
+    fn kind_on_disk(&mut self, path: &RelPath) -> Result<Option<Kind>, Error> {
+        let full = self.directory.join(path);
+        let policy = match self.how.symlinks {
+            Symlinks::Refuse => Symlinks::Refuse,
+            // Only a look: nothing is materialized before the commit.
+            Symlinks::Replace | Symlinks::FollowWithin => Symlinks::FollowWithin,
+        };
+        let state = &mut *self.state.borrow_mut();
+        state.check_usable()?;
+        match state.walk(RootId::STORE, &full.parent(), policy, &mut Missing::Refuse) {
+            Ok(parent) => {
+                let at = At::store(parent.child(full.name()));
+                match state.exec.stat(&at)?.map(|stat| stat.kind) {
+                    Some(Kind::Symlink) if state.pointer_if_readable(&at.path)?.is_some() => Ok(Some(Kind::Directory)),
+                    kind => Ok(kind),
+                }
+            }
+            Err(Error::NotFound(_) | Error::NotDirectory(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn pending_at(&self, path: &RelPath) -> Option<&Pending> {
+        self.pending.get(path).map(|entry| &entry.pending)
+    }
+
+    fn check_entries(&self, path: &RelPath) -> Result<(), Error> {
+        if self.pending.len() <= ENTRIES_MAX {
+            return Ok(());
+        }
+        Err(Error::LimitExceeded { limit: Limit::Entries, maximum: ENTRIES_MAX as u64, path: path.to_string() })
+    }
+
+    fn check_bytes(&self, path: &RelPath, more: u64) -> Result<(), Error> {
+        if self.bytes.saturating_add(more) <= TRANSACTION_BYTES_MAX {
+            return Ok(());
+        }
+        let limit = Limit::TransactionBytes;
+        Err(Error::LimitExceeded { limit, maximum: TRANSACTION_BYTES_MAX, path: path.to_string() })
+    }
+
+    /// The plan that makes the staging directory, once.
+    fn begin_staging(&self, state: &State<F>) -> Plan {
+        if self.begun { Plan::new() } else { state.staging_plan(self.number) }
+    }
+
+    fn take_index(&mut self) -> u32 {
+        let index = self.next_index;
+        self.next_index += 1;
+        index
+    }
+
+    fn create(&mut self, path: &RelPath, hasher: Option<Sha256>) -> Result<(), Error> {
+        self.settle_growing()?;
+        let index = self.take_index();
+        {
+            let state = &mut *self.state.borrow_mut();
+            state.check_usable()?;
+            let mut plan = self.begin_staging(state);
+            plan.append(file::begin(&control::staged(self.number, index)));
+            state.run(plan).map_err(|stopped| {
+                // The directory may have been made by the part that ran.
+                self.begun |= stopped.failure.action == "create";
+                Error::NotCommitted(stopped.failure)
+            })?;
+        }
+        self.begun = true;
+        self.growing = Some(Growing { path: path.clone(), index, length: 0, hasher });
+        let staged = Staged { index, length: 0, digest: None };
+        self.pending.insert(path.clone(), Pending::Put(staged).into());
+        self.check_entries(path)
+    }
+
+    fn growing_path(&self) -> RelPath {
+        let index = self.growing.as_ref().map_or(0, |growing| growing.index);
+        control::staged(self.number, index)
+    }
+
+    fn grow(&mut self, data: Vec<u8>) -> Result<(), Error> {
+        if data.is_empty() {
+            return Ok(());
+        }
+        let path = self.growing.as_ref().map(|growing| growing.path.clone()).unwrap_or_default();
+        self.check_bytes(&path, data.len() as u64)?;
+        if let Some(hasher) = self.growing.as_mut().and_then(|growing| growing.hasher.as_mut()) {
+            hasher.update(&data);
+        }
+        let mut plan = Plan::new();
+        plan.push(Act::Write { path: self.growing_path(), bytes: data }, "content of the transaction");
+        self.extend(plan)
+    }
+
+    /// Runs a plan that makes the growing file longer.
+    fn extend(&mut self, plan: Plan) -> Result<(), Error> {
+        let answer = {
+            let state = &mut *self.state.borrow_mut();
+            state.check_usable().map(|()| state.run(plan))?
+        };
+        match (answer, &mut self.growing) {
+            (Ok(done), Some(growing)) => {
+                growing.length += done.bytes;
+                self.bytes += done.bytes;
+                Ok(())
+            }
+            (Ok(_), None) => Ok(()),
+            (Err(stopped), growing) => {
+                // Half of a file is of no use: the path is as if it had not been put.
+                if let Some(growing) = growing.take() {
+                    self.pending.remove(&growing.path);
+                }
+                Err(Error::NotCommitted(stopped.failure))
+            }
+        }
+    }
+
+    /// Syncs and closes the file of the last put.
+    fn settle_growing(&mut self) -> Result<(), Error> {
+        let Some(growing) = self.growing.take() else { return Ok(()) };
+        let staged = control::staged(self.number, growing.index);
+        let answer = self.state.borrow_mut().run(file::end(&staged, self.how.durability));
+        if let Err(stopped) = answer {
+            self.pending.remove(&growing.path);
+            return Err(Error::NotCommitted(stopped.failure));
+        }
+        let digest = growing.hasher.map(|hasher| hasher.finalize().into());
+        let staged = Staged { index: growing.index, length: growing.length, digest };
+        self.pending.insert(growing.path, Pending::Put(staged).into());
+        Ok(())
+    }
+
+    /// Stages a file that exists, by a second name for it.
+    fn stage_existing(&mut self, path: &RelPath) -> Result<Staged, Error> {
+        let index = self.take_index();
+        let staged = control::staged(self.number, index);
+        let full = self.directory.join(path);
+        let length = {
+            let state = &mut *self.state.borrow_mut();
+            let real = state.real_parent(&full, Symlinks::FollowWithin)?.child(full.name());
+            let mut plan = self.begin_staging(state);
+            plan.push(Act::Share { from: real, to: staged.clone() }, "content that keeps its inode under a new name");
+            if self.how.synced() {
+                plan.push(Act::SyncFile(staged.clone()), "whoever wrote it may not have synced it");
+            }
+            state.run(plan).map_err(|stopped| {
+                self.begun |= stopped.failure.action != "make directory";
+                Error::NotCommitted(stopped.failure)
+            })?;
+            let stat = state.exec.stat(&At::store(staged.clone()))?;
+            stat.ok_or_else(|| Error::NotFound(staged.to_string()))?.size
+        };
+        self.begun = true;
+        Ok(Staged { index, length, digest: None })
+    }
+}
+
+impl<F: Fs> Drop for Transaction<F> {
+    /// Removes what was staged; where that fails the next open does.
+    fn drop(&mut self) {
+        if self.begun
+            && !self.done
+            && let Ok(mut state) = self.state.try_borrow_mut()
+            && state.check_usable().is_ok()
+        {
+            state.abandon(self.number);
+        }
+    }
+}

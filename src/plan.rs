@@ -1,0 +1,286 @@
+//! Plans: durable change as a value. A plan is a flat list of steps and, at most, one commit point.
+//!
+//! Ordering rules, which every function that returns a plan keeps (R1 to R5 of ARCHITECTURE.md):
+//! content is synced before it gets its name; a change is published by one rename; nothing that
+//! could restore old or new is removed before the publish is durable; recovery never removes the
+//! last copy, and syncs a directory before it acts on what it read there.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::path::RelPath;
+
+/// Which open directory a path is below: 0 is the root of the store, the others are preopens that
+/// content is read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RootId(pub usize);
+
+impl RootId {
+    /// The root of the store: the only one that is ever changed.
+    pub const STORE: Self = Self(0);
+}
+
+/// A place that content is read from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct At {
+    /// Below which directory.
+    pub root: RootId,
+    /// Where below it.
+    pub path: RelPath,
+}
+
+impl At {
+    /// A place below the root of the store.
+    pub fn store(path: RelPath) -> Self {
+        Self { root: RootId::STORE, path }
+    }
+}
+
+/// What a step does. Paths are below the root of the store. Closed and flat: no step holds another.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Act {
+    /// Creates a directory. Durable once its parent is synced.
+    MakeDir(RelPath),
+    /// Creates a file and keeps it open for [`Act::Write`] and [`Act::Copy`]; a taken name fails.
+    /// Durable once its parent is synced.
+    Create(RelPath),
+    /// Appends to a file that was created and not yet synced. Durable after [`Act::SyncFile`].
+    Write {
+        /// The file.
+        path: RelPath,
+        /// What is appended.
+        bytes: Vec<u8>,
+    },
+    /// Appends what another file holds, from `offset` and at most `length` bytes. Durable after
+    /// [`Act::SyncFile`].
+    Copy {
+        /// The file that is read.
+        from: At,
+        /// Where reading begins.
+        offset: u64,
+        /// How many bytes at most.
+        length: u64,
+        /// The file that grows.
+        to: RelPath,
+    },
+    /// Makes the content of a file durable and closes it. A failure is final.
+    SyncFile(RelPath),
+    /// Makes all names in a directory durable.
+    SyncDir(RelPath),
+    /// Renames, replacing what is there. Durable once both parents are synced.
+    Rename {
+        /// The old name.
+        from: RelPath,
+        /// The new name.
+        to: RelPath,
+    },
+    /// Gives a file a second name; a taken name fails. Durable once the parent of `to` is synced.
+    Link {
+        /// The file.
+        from: RelPath,
+        /// Its second name.
+        to: RelPath,
+    },
+    /// As [`Act::Link`], or a synced copy where the filesystem has no hard links.
+    Share {
+        /// The file or symbolic link.
+        from: RelPath,
+        /// Its second name, or the name of the copy.
+        to: RelPath,
+    },
+    /// Creates a symbolic link with a relative text. Durable once its parent is synced.
+    Symlink {
+        /// The text.
+        target: String,
+        /// The name of the link.
+        path: RelPath,
+    },
+    /// Removes a name that is not a directory. Durable once its parent is synced.
+    RemoveFile(RelPath),
+    /// Removes an empty directory. Durable once its parent is synced.
+    RemoveDir(RelPath),
+}
+
+impl Act {
+    /// What is being done, in words; the `action` of a [`crate::error::Failure`].
+    pub const fn verb(&self) -> &'static str {
+        match self {
+            Self::MakeDir(_) => "make directory",
+            Self::Create(_) => "create",
+            Self::Write { .. } => "write",
+            Self::Copy { .. } => "copy to",
+            Self::SyncFile(_) => "sync file",
+            Self::SyncDir(_) => "sync directory",
+            Self::Rename { .. } => "rename to",
+            Self::Link { .. } | Self::Share { .. } => "link",
+            Self::Symlink { .. } => "make link",
+            Self::RemoveFile(_) => "remove",
+            Self::RemoveDir(_) => "remove directory",
+        }
+    }
+
+    /// The path that is changed.
+    pub const fn path(&self) -> &RelPath {
+        match self {
+            Self::MakeDir(path)
+            | Self::Create(path)
+            | Self::SyncFile(path)
+            | Self::SyncDir(path)
+            | Self::RemoveFile(path)
+            | Self::RemoveDir(path)
+            | Self::Write { path, .. }
+            | Self::Symlink { path, .. } => path,
+            Self::Copy { to, .. } | Self::Rename { to, .. } | Self::Link { to, .. } | Self::Share { to, .. } => to,
+        }
+    }
+
+    /// Whether this is a sync.
+    pub const fn is_sync(&self) -> bool {
+        matches!(self, Self::SyncFile(_) | Self::SyncDir(_))
+    }
+}
+
+/// One step: what it does and why it is there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What it does.
+    pub act: Act,
+    /// Why it is there; for a sync, the crash it guards against.
+    pub why: &'static str,
+}
+
+/// Steps in the order they run, and the one that decides.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    steps: Vec<Step>,
+    commit: Option<usize>,
+}
+
+impl Plan {
+    /// No steps.
+    pub const fn new() -> Self {
+        Self { steps: Vec::new(), commit: None }
+    }
+
+    /// Appends a step.
+    #[inline(never)]
+    pub fn push(&mut self, act: Act, why: &'static str) {
+        self.steps.push(Step { act, why });
+    }
+
+    /// Appends the step that decides: before it nothing has happened, after it all has, or will.
+    pub fn push_commit(&mut self, act: Act, why: &'static str) {
+        debug_assert!(self.commit.is_none(), "a plan decides once");
+        self.commit = Some(self.steps.len());
+        self.push(act, why);
+    }
+
+    /// Appends the steps of another plan; at most one of the two decides.
+    pub fn append(&mut self, other: Self) {
+        debug_assert!(self.commit.is_none() || other.commit.is_none(), "a plan decides once");
+        self.commit = self.commit.or(other.commit.map(|index| index + self.steps.len()));
+        self.steps.extend(other.steps);
+    }
+
+    /// The steps, in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The index of the step that decides.
+    pub const fn commit(&self) -> Option<usize> {
+        self.commit
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The same plan without its syncs, for the durability `visible`.
+    #[must_use]
+    pub fn without_syncs(self) -> Self {
+        let mut rest = Self::new();
+        for (index, step) in self.steps.into_iter().enumerate() {
+            if step.act.is_sync() {
+                continue;
+            }
+            if self.commit == Some(index) {
+                rest.commit = Some(rest.steps.len());
+            }
+            rest.steps.push(step);
+        }
+        rest
+    }
+
+    /// Takes the plan apart for the executor, and for tests that reorder it.
+    pub fn into_parts(self) -> (Vec<Step>, Option<usize>) {
+        (self.steps, self.commit)
+    }
+
+    /// Puts a plan together again, as tests do that leave out or swap steps.
+    pub const fn from_parts(steps: Vec<Step>, commit: Option<usize>) -> Self {
+        Self { steps, commit }
+    }
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = self.verb();
+        match self {
+            Self::MakeDir(path)
+            | Self::Create(path)
+            | Self::SyncFile(path)
+            | Self::SyncDir(path)
+            | Self::RemoveFile(path)
+            | Self::RemoveDir(path) => write!(f, "{verb} {path}"),
+            Self::Write { path, bytes } => write!(f, "{verb} {path} ({} bytes)", bytes.len()),
+            Self::Copy { from, to, .. } => write!(f, "{verb} {to} from {}", from.path),
+            Self::Rename { from, to } | Self::Link { from, to } | Self::Share { from, to } => {
+                write!(f, "{verb} {to} from {from}")
+            }
+            Self::Symlink { target, path } => write!(f, "{verb} {path} -> {target}"),
+        }
+    }
+}
+
+impl fmt::Debug for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [{}]", self.act, self.why)
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, step) in self.steps.iter().enumerate() {
+            let mark = if self.commit == Some(index) { '*' } else { ' ' };
+            writeln!(f, "{index:3}{mark} {step:?}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaving_out_the_syncs_keeps_the_commit_point_on_its_step() {
+        let path = |text| RelPath::parse(text).expect("a good path");
+        let mut plan = Plan::new();
+        plan.push(Act::Create(path("a")), "");
+        plan.push(Act::SyncFile(path("a")), "");
+        plan.push_commit(Act::Rename { from: path("a"), to: path("b") }, "");
+        plan.push(Act::SyncDir(RelPath::ROOT), "");
+        let rest = plan.without_syncs();
+        assert_eq!(rest.steps().len(), 2);
+        assert_eq!(rest.commit(), Some(1));
+    }
+}

@@ -1,0 +1,185 @@
+//! Probing: each operation is tried in a scratch directory, because a host may lack one, or report
+//! success and do nothing.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::control::{self, Control};
+use crate::error::{Error, Failure};
+use crate::exec::{Done, Exec};
+use crate::fs::{Cause, Fs};
+use crate::path::RelPath;
+use crate::plan::{Act, At, Plan, RootId};
+use crate::store::Preopens;
+use crate::tree;
+
+/// The strongest promise that can be kept at a root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tier {
+    /// Nothing may be written, or a rename does not work as it must.
+    Refused,
+    /// Atomic when the process dies.
+    ProcessCrash,
+    /// Atomic under power loss.
+    Atomic,
+    /// Atomic and durable.
+    Durable,
+}
+
+/// What was seen when each operation was tried.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Abilities {
+    /// The strongest promise.
+    pub tier: Tier,
+    /// Symbolic links can be made and read.
+    pub symlinks: Option<bool>,
+    /// Hard links can be made.
+    pub hard_links: Option<bool>,
+    /// A directory can be synced.
+    pub directory_sync: Option<bool>,
+    /// Names that differ in case are different.
+    pub case_sensitive: Option<bool>,
+    /// Why the tier is not the highest.
+    pub reason: String,
+}
+
+/// Tries each operation at a root and leaves nothing behind.
+///
+/// # Errors
+/// [`Error::NoPreopen`], [`Error::NotFound`], [`Error::NotDirectory`]; [`Error::Corrupt`] when
+/// something that is not ours stands where the scratch directory goes.
+pub fn probe<F: Fs>(fs: F, preopens: &Preopens<F>, at: &str) -> Result<Abilities, Error> {
+    let mut exec = preopens.open(fs, at)?;
+    let control = Control::read(&mut exec)?;
+    let scratch = control::entry(control::PROBE);
+    if control.probe {
+        // Of a probe that died: the scratch is ours alone, so it can go.
+        remove_scratch(&mut exec, &scratch)?;
+    }
+    let mut plan = Plan::new();
+    if !control.exists {
+        plan.push(Act::MakeDir(control::directory()), "a place for the scratch directory");
+    }
+    plan.push(Act::MakeDir(scratch.clone()), "nothing else is touched");
+    if let Err(stopped) = exec.run(plan) {
+        let made = stopped.failure.path == scratch.as_str();
+        if made && !control.exists {
+            remove_control(&mut exec);
+        }
+        return Ok(refused(&stopped.failure));
+    }
+    let abilities = try_all(&mut exec, &scratch);
+    remove_scratch(&mut exec, &scratch)?;
+    if !control.exists {
+        remove_control(&mut exec);
+    }
+    Ok(abilities)
+}
+
+fn refused(failure: &Failure) -> Abilities {
+    Abilities {
+        tier: Tier::Refused,
+        symlinks: None,
+        hard_links: None,
+        directory_sync: None,
+        case_sensitive: None,
+        reason: match failure.cause {
+            Cause::NotPermitted | Cause::ReadOnly | Cause::Access => "it is granted for reading alone".to_string(),
+            _ => failure.to_string(),
+        },
+    }
+}
+
+fn try_all<F: Fs>(exec: &mut Exec<F>, scratch: &RelPath) -> Abilities {
+    let symlinks = Some(try_symlink(exec, scratch));
+    let hard_links = Some(try_hard_link(exec, scratch));
+    let case_sensitive = try_case(exec, scratch).ok();
+    let (tier, directory_sync, reason) = match try_replace(exec, scratch) {
+        Err(reason) => (Tier::Refused, None, reason),
+        Ok(()) => try_sync(exec, scratch),
+    };
+    Abilities { tier, symlinks, hard_links, directory_sync, case_sensitive, reason }
+}
+
+fn write_plan(path: &RelPath, text: &str) -> Plan {
+    let mut plan = Plan::new();
+    plan.push(Act::Create(path.clone()), "to see whether it works");
+    plan.push(Act::Write { path: path.clone(), bytes: text.as_bytes().into() }, "to see whether it works");
+    plan
+}
+
+fn run(exec: &mut Exec<impl Fs>, plan: Plan) -> Result<Done, String> {
+    exec.run(plan).map_err(|stopped| stopped.failure.to_string())
+}
+
+fn one(exec: &mut Exec<impl Fs>, act: Act) -> Result<Done, String> {
+    let mut plan = Plan::new();
+    plan.push(act, "to see whether it works");
+    run(exec, plan)
+}
+
+fn read(exec: &mut Exec<impl Fs>, path: &RelPath) -> Result<Vec<u8>, String> {
+    exec.read_start(&At::store(path.clone()), 64).map_err(|failure| failure.to_string())
+}
+
+/// A rename must replace: the new content is read under the name, and the old name is gone. Some
+/// hosts report success and do nothing.
+fn try_replace(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> Result<(), String> {
+    let (old, new) = (scratch.child("old"), scratch.child("new"));
+    run(exec, write_plan(&old, "old"))?;
+    run(exec, write_plan(&new, "new"))?;
+    one(exec, Act::Rename { from: new.clone(), to: old.clone() })?;
+    if read(exec, &old)? != b"new" {
+        return Err("a rename does not replace what its new name held".to_string());
+    }
+    match exec.stat(&At::store(new)) {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => Err("a rename leaves the old name behind".to_string()),
+        Err(failure) => Err(failure.to_string()),
+    }
+}
+
+fn try_sync(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> (Tier, Option<bool>, String) {
+    let file = scratch.child("synced");
+    let synced = run(exec, write_plan(&file, "synced")).and_then(|_| one(exec, Act::SyncFile(file)));
+    if let Err(reason) = synced {
+        return (Tier::ProcessCrash, None, reason);
+    }
+    match one(exec, Act::SyncDir(scratch.clone())) {
+        Ok(done) if !done.directory_sync_missing => (Tier::Durable, Some(true), String::new()),
+        Ok(_) => (Tier::Atomic, Some(false), "the host cannot sync a directory".to_string()),
+        Err(reason) => (Tier::Atomic, Some(false), reason),
+    }
+}
+
+fn try_symlink(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> bool {
+    let link = scratch.child("symlink");
+    one(exec, Act::Symlink { target: "target".to_string(), path: link.clone() }).is_ok()
+        && exec.read_link(&At::store(link)).is_ok_and(|text| text == "target")
+}
+
+fn try_hard_link(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> bool {
+    let (first, second) = (scratch.child("first"), scratch.child("second"));
+    run(exec, write_plan(&first, "first")).is_ok()
+        && one(exec, Act::Link { from: first.clone(), to: second.clone() }).is_ok()
+        && matches!(exec.stat(&At::store(first)), Ok(Some(stat)) if stat.links == 2)
+}
+
+fn try_case(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> Result<bool, String> {
+    run(exec, write_plan(&scratch.child("case"), "case"))?;
+    exec.stat(&At::store(scratch.child("CASE"))).map(|stat| stat.is_none()).map_err(|failure| failure.to_string())
+}
+
+fn remove_scratch<F: Fs>(exec: &mut Exec<F>, scratch: &RelPath) -> Result<(), Error> {
+    let tree = tree::read(exec, &At { root: RootId::STORE, path: scratch.clone() })?;
+    exec.run(tree::remove(&tree, scratch)).map(|_| ()).map_err(|stopped| {
+        Error::NotCommitted(Failure { action: "remove the scratch of a probe", ..stopped.failure })
+    })
+}
+
+/// Removes the control directory that the probe made; it stays when others use it meanwhile.
+fn remove_control<F: Fs>(exec: &mut Exec<F>) {
+    let mut plan = Plan::new();
+    plan.push(Act::RemoveDir(control::directory()), "nothing is left in it");
+    let _stays_when_in_use = exec.run(plan);
+}

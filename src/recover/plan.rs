@@ -1,0 +1,144 @@
+//! One round of recovery, decided from facts alone.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::control;
+use crate::error::Error;
+use crate::journal::{Damage, Journal};
+use crate::path::RelPath;
+use crate::plan::{Act, Plan};
+use crate::recover::apply;
+use crate::recover::survey::{Decision, Snapshot};
+use crate::recover::{Finding, Scope, Verdict, sweep};
+use crate::tree;
+
+/// What one round does.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// Its steps; none when there is nothing left to do.
+    pub plan: Plan,
+    /// What it deals with.
+    pub findings: Vec<Finding>,
+}
+
+/// Decides the next round.
+///
+/// # Errors
+/// [`Error::Corrupt`] when the facts contradict each other: everything is kept.
+pub fn plan(snapshot: &Snapshot) -> Result<Round, Error> {
+    let Some(decision) = &snapshot.decision else {
+        return Ok(sweep_all(snapshot));
+    };
+    let mut round = Round::default();
+    if snapshot.scope == Scope::All {
+        round.plan.push(Act::SyncDir(RelPath::ROOT), "act on durable facts: the control directory itself");
+        round.plan.push(Act::SyncDir(control::directory()), "act on durable facts: the log must not vanish half-way");
+    }
+    match &decision.content {
+        Ok(journal) if decision.refused => {
+            let why = "it was decided by an owner that had lost the root; none of it was applied here";
+            set_aside(&mut round, snapshot, decision, Some(journal), why);
+        }
+        Ok(journal) => match apply::apply(journal, decision, snapshot.scope)? {
+            apply::Outcome::Go(applied) => {
+                round.plan.append(applied.plan);
+                round.findings.extend(applied.findings);
+            }
+            apply::Outcome::SetAside(why) => set_aside(&mut round, snapshot, decision, Some(journal), why),
+        },
+        Err(damage) => damaged(&mut round, snapshot, decision, damage)?,
+    }
+    Ok(round)
+}
+
+/// Deals with a log that is not what was written.
+fn damaged(round: &mut Round, snapshot: &Snapshot, decision: &Decision, damage: &Damage) -> Result<(), Error> {
+    let (journal, reason) = match damage {
+        Damage::Unreadable(reason) => (None, *reason),
+        Damage::Digest(journal) => (Some(journal), "its digest does not match"),
+    };
+    if decision.name == control::LOG_UNSYNCED {
+        let why = "power was lost before a change with the durability `visible` reached the disk";
+        set_aside(round, snapshot, decision, journal, why);
+        return Ok(());
+    }
+    if decision.untouched {
+        set_aside(round, snapshot, decision, journal, "it is damaged, and none of it had been applied");
+        return Ok(());
+    }
+    Err(Error::corrupt(
+        &control::entry(decision.name),
+        format!(
+            "{reason}, and some of what it decided may have been applied; compare its paths with a backup, then move it \
+             away"
+        ),
+    ))
+}
+
+/// Moves a log, and the staging it belongs to, where nothing reads them.
+fn set_aside(round: &mut Round, snapshot: &Snapshot, decision: &Decision, journal: Option<&Journal>, why: &str) {
+    let place = control::entry(&format!("quarantine-{}", snapshot.control.next));
+    round.plan.push(Act::MakeDir(place.clone()), "a place that recovery does not read");
+    if let Some(number) = journal.map(|journal| journal.transaction)
+        && snapshot.control.transactions.contains(&number)
+    {
+        let from = control::transaction(number);
+        let to = place.child(from.name());
+        round.plan.push(Act::Rename { from, to }, "the staging stays with its log");
+    }
+    let from = control::entry(decision.name);
+    let to = place.child(decision.name);
+    round.plan.push(Act::Rename { from: from.clone(), to }, "nothing is decided any more");
+    round.plan.push(Act::SyncDir(place.clone()), "or the log could be lost to people");
+    round.plan.push(Act::SyncDir(control::directory()), "or the log could come back");
+    round.findings.push(Finding {
+        path: from.to_string(),
+        verdict: Verdict::Quarantined,
+        detail: format!("set aside in {place}: {why}"),
+    });
+}
+
+/// Removes what transactions without a decision, files on their way and probes left.
+fn sweep_all(snapshot: &Snapshot) -> Round {
+    let mut round = Round::default();
+    for remains in &snapshot.remains {
+        let (plan, findings) = sweep::plan(remains, snapshot.scope);
+        round.plan.append(plan);
+        round.findings.extend(findings);
+    }
+    if snapshot.no_generations && snapshot.remains.is_empty() {
+        round.plan.push(Act::RemoveDir(control::entry(control::DIRECTORIES)), "it holds no generation");
+    }
+    for name in &snapshot.control.loose {
+        // One commit runs at a time, so a live owner's `log.tmp` is that of the commit that failed.
+        if snapshot.scope == Scope::All || name == control::LOG_TEMPORARY {
+            let path = control::entry(name);
+            round.findings.push(Finding {
+                path: path.to_string(),
+                verdict: Verdict::Swept,
+                detail: String::from("content that never got its name"),
+            });
+            round.plan.push(Act::RemoveFile(path), "content that never got its name");
+        }
+    }
+    if snapshot.scope == Scope::All {
+        if let Some(tree) = &snapshot.probe {
+            let path = control::entry(control::PROBE);
+            round.findings.push(Finding {
+                path: path.to_string(),
+                verdict: Verdict::Swept,
+                detail: String::from("the scratch of a probe"),
+            });
+            round.plan.append(tree::remove(tree, &path));
+        }
+        if !round.plan.is_empty() {
+            let mut first = Plan::new();
+            first.push(Act::SyncDir(control::directory()), "act on durable facts: a log that was removed stays removed");
+            first.append(core::mem::take(&mut round.plan));
+            round.plan = first;
+        }
+    }
+    round
+}

@@ -1,0 +1,230 @@
+//! What transactions without a decision left behind, and its removal.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::control;
+use crate::error::Error;
+use crate::exec::Exec;
+use crate::fs::{Fs, Kind};
+use crate::journal::{Change, Journal};
+use crate::limits::GENERATIONS_KEPT;
+use crate::path::RelPath;
+use crate::plan::{Act, At, Plan};
+use crate::recover::survey::{kind, names};
+use crate::recover::{Finding, Scope, Verdict};
+use crate::tree::{self, Tree};
+
+/// What is left of one transaction.
+#[derive(Debug)]
+pub struct Remains {
+    /// Its number.
+    pub number: u64,
+    /// The names in its staging directory.
+    pub names: Vec<(String, Kind)>,
+    /// What it had prepared elsewhere.
+    pub elsewhere: Vec<Elsewhere>,
+    /// The directories that are concerned, those that exist.
+    pub directories: Vec<RelPath>,
+}
+
+/// Something that was prepared outside the staging directory.
+#[derive(Debug)]
+pub enum Elsewhere {
+    /// Siblings of a path that was to be switched.
+    Siblings {
+        /// The path.
+        path: RelPath,
+        /// What stands there.
+        at: Option<Kind>,
+        /// The sibling that was to take its place.
+        new: Option<(Kind, Tree)>,
+        /// The sibling that gave its place.
+        old: Option<(Kind, Tree)>,
+    },
+    /// A generation of a directory.
+    Generation {
+        /// The path that was to point to it.
+        path: RelPath,
+        /// Where the generations are.
+        store: RelPath,
+        /// It was published: the path points to it.
+        published: bool,
+        /// Generations that nothing needs, with all they hold: this one, if it was not published;
+        /// else those that are older than the ones that are kept.
+        useless: Vec<(RelPath, Tree)>,
+        /// Nothing else is where the generations are.
+        empties: bool,
+    },
+}
+
+/// Reads what is left of a transaction.
+///
+/// # Errors
+/// [`Error::Corrupt`] for what is not ours in its staging directory.
+pub fn read<F: Fs>(exec: &mut Exec<F>, number: u64) -> Result<Remains, Error> {
+    let place = control::transaction(number);
+    let names = names(exec, &place)?;
+    for (name, _) in &names {
+        let index = name.strip_prefix("apply-").unwrap_or(name);
+        if control::number(index).is_none() && name != control::INTENT && name != control::LINK {
+            return Err(control::not_ours(&place.child(name)));
+        }
+    }
+    let mut elsewhere = Vec::new();
+    let mut directories = Vec::new();
+    if names.iter().any(|(name, kind)| name == control::INTENT && *kind == Kind::File) {
+        let mut bytes = Vec::new();
+        exec.read_pieces(&At::store(place.child(control::INTENT)), |piece| {
+            bytes.extend_from_slice(piece);
+            true
+        })?;
+        // An intent is synced before it is acted on: one that cannot be read was never acted on.
+        for op in Journal::decode(&bytes).map(|intent| intent.ops).unwrap_or_default() {
+            match op.change {
+                Change::Switch => {
+                    directories.push(op.path.parent());
+                    elsewhere.push(siblings(exec, op.path, number)?);
+                }
+                Change::Pointer { directory, generation } => {
+                    let store = control::generations(directory);
+                    directories.extend([op.path.parent(), store.parent(), store]);
+                    elsewhere.push(generations(exec, op.path, directory, generation)?);
+                }
+                Change::Put { .. } | Change::Delete { .. } | Change::MakeDir => {}
+            }
+        }
+    }
+    let mut existing = Vec::new();
+    for path in directories {
+        if !existing.contains(&path) && kind(exec, &At::store(path.clone()))? == Some(Kind::Directory) {
+            existing.push(path);
+        }
+    }
+    Ok(Remains { number, names, elsewhere, directories: existing })
+}
+
+fn siblings<F: Fs>(exec: &mut Exec<F>, path: RelPath, number: u64) -> Result<Elsewhere, Error> {
+    let at = kind(exec, &At::store(path.clone()))?;
+    let new = with_tree(exec, &control::sibling_new(&path, number))?;
+    let old = with_tree(exec, &control::sibling_old(&path, number))?;
+    Ok(Elsewhere::Siblings { path, at, new, old })
+}
+
+fn with_tree<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Option<(Kind, Tree)>, Error> {
+    let at = At::store(path.clone());
+    Ok(match kind(exec, &at)? {
+        None => None,
+        Some(Kind::Directory) => Some((Kind::Directory, tree::read(exec, &at)?)),
+        Some(other) => Some((other, Tree::new())),
+    })
+}
+
+fn generations<F: Fs>(exec: &mut Exec<F>, path: RelPath, directory: u64, generation: u64) -> Result<Elsewhere, Error> {
+    let store = control::generations(directory);
+    let at = At::store(path.clone());
+    let published = match kind(exec, &at)? {
+        // A link that cannot be read stops recovery: taken for another one, it would cost the
+        // generation that it may lead to.
+        Some(Kind::Symlink) => exec.read_link(&at)? == control::pointer_text(&path, directory, generation),
+        Some(Kind::File | Kind::Directory | Kind::Other) | None => false,
+    };
+    let kept_from = generation.saturating_sub(GENERATIONS_KEPT - 1);
+    let mut useless = Vec::new();
+    let present = names(exec, &store)?;
+    for (name, _) in &present {
+        let number = control::number(name).ok_or_else(|| control::not_ours(&store.child(name)))?;
+        let needless = if published { number < kept_from } else { number == generation };
+        if needless {
+            let place = store.child(&number.to_string());
+            let tree = tree::read(exec, &At::store(place.clone()))?;
+            useless.push((place, tree));
+        }
+    }
+    let empties = !published && kind(exec, &At::store(store.clone()))?.is_some() && useless.len() == present.len();
+    Ok(Elsewhere::Generation { path, store, published, useless, empties })
+}
+
+/// The plan that removes what is left of a transaction, and what it comes to.
+pub fn plan(remains: &Remains, scope: Scope) -> (Plan, Vec<Finding>) {
+    let mut plan = Plan::new();
+    if scope == Scope::All {
+        for path in &remains.directories {
+            plan.push(Act::SyncDir(path.clone()), "act on durable facts: what is gone here stays gone");
+        }
+    }
+    let mut findings = Vec::new();
+    for elsewhere in &remains.elsewhere {
+        match elsewhere {
+            Elsewhere::Siblings { path, at, new, old } => {
+                plan.append(sweep_siblings(path, *at, (new.as_ref(), old.as_ref()), remains.number, &mut findings));
+            }
+            Elsewhere::Generation { store, useless, empties, .. } => {
+                for (place, tree) in useless {
+                    plan.append(tree::remove(tree, place));
+                }
+                if *empties {
+                    plan.push(Act::RemoveDir(store.clone()), "it holds no generation");
+                }
+            }
+        }
+    }
+    let place = control::transaction(remains.number);
+    for path in &remains.directories {
+        let emptied = remains.elsewhere.iter().any(|elsewhere| {
+            matches!(elsewhere, Elsewhere::Generation { store, empties: true, .. } if store == path)
+        });
+        if !emptied {
+            let why = "or what was prepared could come back when nothing names it any more";
+            plan.push(Act::SyncDir(path.clone()), why);
+        }
+    }
+    // The intent goes last: as long as anything it names may be there, it must be known.
+    let (intent, rest): (Vec<_>, Vec<_>) = remains.names.iter().partition(|(name, _)| name == control::INTENT);
+    for (name, kind) in rest.into_iter().chain(intent) {
+        plan.push(tree::remove_one(place.child(name), *kind), "staging that nothing needs");
+    }
+    plan.push(Act::RemoveDir(place.clone()), "staging that nothing needs");
+    findings.push(Finding {
+        path: place.to_string(),
+        verdict: Verdict::Swept,
+        detail: format!("the staging of transaction {}, which was complete or never decided", remains.number),
+    });
+    (plan, findings)
+}
+
+fn sweep_siblings(
+    path: &RelPath,
+    at: Option<Kind>,
+    (new, old): (Option<&(Kind, Tree)>, Option<&(Kind, Tree)>),
+    number: u64,
+    findings: &mut Vec<Finding>,
+) -> Plan {
+    let mut plan = Plan::new();
+    let (new_path, old_path) = (control::sibling_new(path, number), control::sibling_old(path, number));
+    if at.is_none() && old.is_some() {
+        // Cannot happen while barriers hold; whatever led here, the last copy goes back to its place.
+        plan.push(Act::Rename { from: old_path, to: path.clone() }, "the last copy goes back to its place");
+        findings.push(Finding {
+            path: path.to_string(),
+            verdict: Verdict::RolledBack,
+            detail: String::from("it was missing and its former content was put back"),
+        });
+    } else if let Some((kind, tree)) = old {
+        plan.append(remove(*kind, tree, &old_path));
+    }
+    if let Some((kind, tree)) = new {
+        plan.append(remove(*kind, tree, &new_path));
+    }
+    plan
+}
+
+fn remove(kind: Kind, tree: &Tree, path: &RelPath) -> Plan {
+    if kind == Kind::Directory {
+        return tree::remove(tree, path);
+    }
+    let mut plan = Plan::new();
+    plan.push(Act::RemoveFile(path.clone()), "it is no longer needed");
+    plan
+}

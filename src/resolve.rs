@@ -1,0 +1,212 @@
+//! Looking up a path without ever passing through a link unawares.
+
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::string::{String, ToString};
+
+use crate::control;
+use crate::error::Error;
+use crate::exec::Result as ExecResult;
+use crate::fs::{Cause, Fs, Kind, Stat};
+use crate::limits::LINKS_MAX;
+use crate::path::{RelPath, check_name};
+use crate::plan::{At, RootId};
+use crate::store::{State, Symlinks};
+
+/// Where a path really is, and what stands there.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    /// The path with no link on the way.
+    pub(crate) path: RelPath,
+    /// What stands there now.
+    pub(crate) stat: Option<Stat>,
+}
+
+/// Directories that do not exist yet, and what to do about them.
+pub(crate) enum Missing<'a> {
+    /// Fail with [`Error::NotFound`].
+    Refuse,
+    /// Note them: they will be made. `gone` are files in the way that will be removed.
+    Note { made: &'a mut BTreeSet<RelPath>, gone: &'a BTreeSet<RelPath> },
+}
+
+impl<F: Fs> State<F> {
+    /// The real directory that `path` is in.
+    pub(crate) fn real_parent(&mut self, path: &RelPath, policy: Symlinks) -> Result<RelPath, Error> {
+        self.walk(RootId::STORE, &path.parent(), policy, &mut Missing::Refuse)
+    }
+
+    /// Finds a path that is about to be written: by policy, a link at its end is refused, left for
+    /// the rename to replace, or followed. A directory or pipe there is an error.
+    pub(crate) fn resolve(
+        &mut self,
+        path: &RelPath,
+        policy: Symlinks,
+        mut missing: Missing<'_>,
+    ) -> Result<Found, Error> {
+        let mut path = path.clone();
+        for _ in 0..=LINKS_MAX {
+            let parent = self.walk(RootId::STORE, &path.parent(), policy, &mut missing)?;
+            let real = parent.child(path.name());
+            let at = At::store(real.clone());
+            let stat = if is_noted(&missing, &parent) { None } else { self.exec.stat(&at)? };
+            match stat.map(|stat| stat.kind) {
+                None | Some(Kind::File) => return Ok(Found { path: real, stat }),
+                Some(Kind::Directory) => return Err(Error::IsDirectory(real.to_string())),
+                Some(Kind::Other) => return Err(Error::NotAFile(real.to_string())),
+                Some(Kind::Symlink) => match policy {
+                    Symlinks::Refuse => return Err(Error::SymlinkRefused(real.to_string())),
+                    Symlinks::Replace if self.pointer_if_readable(&real)?.is_some() => {
+                        return Err(Error::IsDirectory(real.to_string()));
+                    }
+                    Symlinks::Replace => return Ok(Found { path: real, stat }),
+                    Symlinks::FollowWithin => path = self.link_target(&at)?,
+                },
+            }
+        }
+        Err(Error::SymlinkLoop(path.to_string()))
+    }
+
+    /// Where a place really is, for reading: links are followed inside their root. It must exist.
+    pub(crate) fn resolve_source(&mut self, at: &At) -> Result<(At, Stat), Error> {
+        let mut at = at.clone();
+        for _ in 0..=LINKS_MAX {
+            let parent = self.walk(at.root, &at.path.parent(), Symlinks::FollowWithin, &mut Missing::Refuse)?;
+            let path = if at.path.is_root() { RelPath::ROOT } else { parent.child(at.path.name()) };
+            at.path = path;
+            let stat = self.exec.stat(&at)?.ok_or_else(|| Error::NotFound(at.path.to_string()))?;
+            if stat.kind != Kind::Symlink {
+                return Ok((at, stat));
+            }
+            at.path = self.link_target(&at)?;
+        }
+        Err(Error::SymlinkLoop(at.path.to_string()))
+    }
+
+    /// The directory and generation that a link of ours at `path` points to.
+    pub(crate) fn pointer(&mut self, path: &RelPath) -> Result<Option<(u64, u64)>, Error> {
+        match self.exec.read_link(&At::store(path.clone())) {
+            Ok(text) => Ok(control::parse_pointer(path, &text)),
+            Err(failure) if is_unreadable(failure.cause) => Err(Error::LinkUnreadable(path.to_string())),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// As [`State::pointer`], where a link that cannot be read is taken for an absolute one.
+    pub(crate) fn pointer_if_readable(&mut self, path: &RelPath) -> Result<Option<(u64, u64)>, Error> {
+        match self.pointer(path) {
+            Err(Error::LinkUnreadable(_)) => Ok(None),
+            answer => answer,
+        }
+    }
+
+    /// Whether a link on the way is one of ours. One that cannot be read is nobody's to pass.
+    fn is_pointer_on_the_way(&mut self, link: &RelPath, policy: Symlinks) -> Result<bool, Error> {
+        match self.pointer(link) {
+            Err(Error::LinkUnreadable(path)) if policy == Symlinks::Refuse => Err(Error::SymlinkRefused(path)),
+            answer => Ok(answer?.is_some()),
+        }
+    }
+
+    /// The real directory at `path`, with every link on the way and at its end dealt with.
+    pub(crate) fn walk(
+        &mut self,
+        root: RootId,
+        path: &RelPath,
+        policy: Symlinks,
+        missing: &mut Missing<'_>,
+    ) -> Result<RelPath, Error> {
+        let mut rest: VecDeque<String> = path.components().map(ToString::to_string).collect();
+        let mut reached = RelPath::ROOT;
+        let mut links = 0;
+        while let Some(name) = rest.pop_front() {
+            let here = reached.child(&name);
+            let at = At { root, path: here.clone() };
+            // The usual case in one call; whatever it fails with is looked at below.
+            if !is_noted(missing, &reached) && self.exec.dir(root, &here).is_ok() {
+                reached = here;
+                continue;
+            }
+            let answer: ExecResult<_> = if is_noted(missing, &reached) { Ok(None) } else { self.exec.stat(&at) };
+            match answer?.map(|stat| stat.kind) {
+                Some(Kind::Directory) => reached = here,
+                Some(Kind::Symlink) => {
+                    links += 1;
+                    if links > LINKS_MAX {
+                        return Err(Error::SymlinkLoop(path.to_string()));
+                    }
+                    let ours = root == RootId::STORE && self.is_pointer_on_the_way(&here, policy)?;
+                    if ours || policy == Symlinks::FollowWithin {
+                        let target = self.link_target(&at)?;
+                        for name in target.components().rev() {
+                            rest.push_front(name.to_string());
+                        }
+                        reached = RelPath::ROOT;
+                    } else if policy == Symlinks::Refuse {
+                        return Err(Error::SymlinkRefused(here.to_string()));
+                    } else {
+                        self.materialize_directory_link(&here)?;
+                        reached = here;
+                    }
+                }
+                None => match missing {
+                    Missing::Refuse => return Err(Error::NotFound(here.to_string())),
+                    Missing::Note { made, .. } => {
+                        made.insert(here.clone());
+                        reached = here;
+                    }
+                },
+                Some(Kind::File | Kind::Other) => match missing {
+                    Missing::Note { made, gone } if gone.contains(&here) => {
+                        made.insert(here.clone());
+                        reached = here;
+                    }
+                    Missing::Refuse | Missing::Note { .. } => return Err(Error::NotDirectory(here.to_string())),
+                },
+            }
+        }
+        Ok(reached)
+    }
+
+    /// The place that a link names, by its text: inside its root, or an error.
+    pub(crate) fn link_target(&mut self, link: &At) -> Result<RelPath, Error> {
+        let text = self.exec.read_link(link).map_err(|failure| {
+            if is_unreadable(failure.cause) {
+                Error::LinkUnreadable(link.path.to_string())
+            } else {
+                failure.into()
+            }
+        })?;
+        if text.starts_with('/') {
+            return Err(Error::LinkUnreadable(link.path.to_string()));
+        }
+        let mut target = link.path.parent();
+        let mut named = false;
+        for name in text.split('/') {
+            match name {
+                "" | "." => {}
+                // `a/..` is not where it seems to be when `a` is a link itself.
+                ".." if named => {
+                    let what = "a link whose text has `..` after a name";
+                    return Err(Error::Unsupported { path: link.path.to_string(), what });
+                }
+                ".." if target.is_root() => return Err(Error::SymlinkEscapes(link.path.to_string())),
+                ".." => target = target.parent(),
+                _ if check_name(name).is_err() => return Err(Error::SymlinkEscapes(link.path.to_string())),
+                _ => {
+                    named = true;
+                    target = target.child(name);
+                }
+            }
+        }
+        Ok(target)
+    }
+}
+
+/// An absolute link is refused by the host with one of these; which one differs between hosts.
+fn is_unreadable(cause: Cause) -> bool {
+    matches!(cause, Cause::NotPermitted | Cause::Access)
+}
+
+fn is_noted(missing: &Missing<'_>, path: &RelPath) -> bool {
+    matches!(missing, Missing::Note { made, .. } if made.contains(path))
+}

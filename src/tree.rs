@@ -1,0 +1,142 @@
+//! Directory trees as flat lists, and the plans that carry or remove them.
+
+use alloc::collections::BTreeSet;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::error::{Error, Limit};
+use crate::exec::Exec;
+use crate::fs::{Fs, Kind, Stat};
+use crate::limits::{DEPTH_MAX, ENTRIES_MAX};
+use crate::path::RelPath;
+use crate::plan::{Act, At, Plan};
+
+/// One entry of a tree.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Node {
+    /// Its path below the top of the tree; never the top itself.
+    pub path: RelPath,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// A tree: every entry below its top, parents before children, siblings in the order of their
+/// names. Links are entries, never followed.
+pub type Tree = Vec<Node>;
+
+/// Lists all that is below a directory.
+///
+/// # Errors
+/// [`Error::IllegalName`] for a name that cannot be told, [`Error::LimitExceeded`] for a tree that
+/// is too large or too deep.
+pub fn read<F: Fs>(exec: &mut Exec<F>, top: &At) -> Result<Tree, Error> {
+    let mut tree = Tree::new();
+    let mut waiting = Vec::from([RelPath::ROOT]);
+    while let Some(dir) = waiting.pop() {
+        let place = top.path.join(&dir);
+        if dir.depth() >= DEPTH_MAX {
+            return Err(over(Limit::Depth, DEPTH_MAX, &place));
+        }
+        for (name, kind) in exec.list(top.root, &place)? {
+            let path = dir.child(&name);
+            if kind == Kind::Directory {
+                waiting.push(path.clone());
+            }
+            tree.push(Node { path, kind });
+        }
+        if tree.len() > ENTRIES_MAX {
+            return Err(over(Limit::Entries, ENTRIES_MAX, &place));
+        }
+    }
+    tree.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    Ok(tree)
+}
+
+/// An entry of a tree and what it looked like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its path below the top of the tree.
+    pub path: RelPath,
+    /// What it looked like.
+    pub stat: Stat,
+    /// The text of a link, when it was asked for.
+    pub link: Option<String>,
+}
+
+/// As [`read`], with what every entry looks like: to see later whether it has changed.
+///
+/// # Errors
+/// As for [`read`]; [`Error::Conflicts`] for an entry that vanishes meanwhile.
+pub fn read_stats<F: Fs>(exec: &mut Exec<F>, top: &At) -> Result<Vec<Seen>, Error> {
+    let mut seen = Vec::new();
+    for node in read(exec, top)? {
+        let at = At { root: top.root, path: top.path.join(&node.path) };
+        let stat = exec.stat(&at)?.ok_or_else(|| Error::Conflicts([at.path.to_string()].into()))?;
+        seen.push(Seen { path: node.path, stat, link: None });
+    }
+    Ok(seen)
+}
+
+/// The paths that differ between two looks at a tree. That a file got or lost a hard link is no
+/// difference: carrying it does that.
+pub fn changes(seen: &[Seen], now: &[Seen]) -> Vec<String> {
+    let mut changed = Vec::new();
+    for (one, other) in [(seen, now), (now, seen)] {
+        for entry in one {
+            let found = other.binary_search_by(|candidate| candidate.path.cmp(&entry.path));
+            let same = found.is_ok_and(|index| {
+                let there = &other[index].stat;
+                (there.kind, there.size, there.modified) == (entry.stat.kind, entry.stat.size, entry.stat.modified)
+            });
+            let text = entry.path.to_string();
+            if !same && !changed.contains(&text) {
+                changed.push(text);
+            }
+        }
+    }
+    changed
+}
+
+fn over(limit: Limit, maximum: usize, path: &RelPath) -> Error {
+    Error::LimitExceeded { limit, maximum: maximum as u64, path: path.to_string() }
+}
+
+/// Removes a tree and its top, children before parents.
+pub fn remove(tree: &Tree, top: &RelPath) -> Plan {
+    let mut plan = Plan::new();
+    for node in tree.iter().rev() {
+        plan.push(remove_one(top.join(&node.path), node.kind), "it is no longer needed");
+    }
+    plan.push(Act::RemoveDir(top.clone()), "it is no longer needed");
+    plan
+}
+
+/// The act that removes an entry of a kind; a directory must be empty.
+pub fn remove_one(path: RelPath, kind: Kind) -> Act {
+    if kind == Kind::Directory { Act::RemoveDir(path) } else { Act::RemoveFile(path) }
+}
+
+/// Gives the entries of a tree below `from` a second name below `to`, whose top exists. Directories
+/// are made anew, all else is shared, so content, mode and owner of files stay.
+pub fn carry(tree: &Tree, from: &RelPath, to: &RelPath) -> Plan {
+    let mut plan = Plan::new();
+    for node in tree {
+        let target = to.join(&node.path);
+        if node.kind == Kind::Directory {
+            plan.push(Act::MakeDir(target), "a directory of the old tree");
+        } else {
+            plan.push(Act::Share { from: from.join(&node.path), to: target }, "carry an entry that does not change");
+        }
+    }
+    plan
+}
+
+/// Syncs directories, those below before those above.
+pub fn sync_upwards(directories: BTreeSet<RelPath>, why: &'static str) -> Plan {
+    let mut plan = Plan::new();
+    // In the order of their paths a directory comes before what is below it.
+    for path in directories.into_iter().rev() {
+        plan.push(Act::SyncDir(path), why);
+    }
+    plan
+}
