@@ -361,14 +361,19 @@ impl<F: Fs> Exec<F> {
         self.fs.link((&source, &old), (&target, &new)).map_err(failed("link", to))
     }
 
-    /// Links; where that fails for whatever reason, copies. Both give the name the content.
+    /// Links; where the filesystem has no hard links, copies. Both give the name the content, but a
+    /// copy has a mode of its own, so any other failure stays one.
     fn share(&mut self, from: &RelPath, to: &RelPath) -> Result<u64> {
         self.close(from);
         let (source, old) = self.parent(RootId::STORE, from)?;
         let (target, new) = self.parent(RootId::STORE, to)?;
         let refused = match self.fs.link((&source, &old), (&target, &new)) {
             Ok(()) => return Ok(0),
-            Err(cause) => failure("link", to, cause),
+            // What filesystems without hard links, or with too many to one file, answer.
+            Err(cause @ (Cause::Unsupported | Cause::NotPermitted | Cause::CrossDevice | Cause::Other)) => {
+                failure("link", to, cause)
+            }
+            Err(cause) => return Err(failure("link", to, cause)),
         };
         let source = At::store(from.clone());
         match self.stat(&source)?.map(|stat| stat.kind) {

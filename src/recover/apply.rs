@@ -146,11 +146,6 @@ fn delete(
     touched: &mut BTreeSet<RelPath>,
 ) -> Result<(), Error> {
     let Fact::Delete { target, parent } = fact else { return Ok(()) };
-    let switched = |other: &Op| other.change == Change::Switch && op.path.is_within(&other.path);
-    if journal.ops.iter().any(switched) {
-        // It was left out of the new directory; it is told here for the late entries alone.
-        return Ok(());
-    }
     match target {
         Some(Kind::Directory) => {
             // The directory that this very decision puts in the place of a file.

@@ -182,6 +182,7 @@ fn fact<F: Fs>(exec: &mut Exec<F>, scope: Scope, journal: &Journal, op: &Op) -> 
     let at = At::store(op.path.clone());
     Ok(match &op.change {
         Change::Put { staged, length, digest, .. } => put(exec, scope, journal, &at, (*staged, *length, *digest))?,
+        Change::Delete { .. } if is_switched(journal, &op.path) => Fact::Delete { target: None, parent: false },
         Change::Delete { .. } => {
             Fact::Delete { target: kind(exec, &at)?, parent: is_directory(exec, &op.path.parent())? }
         }
@@ -189,6 +190,12 @@ fn fact<F: Fs>(exec: &mut Exec<F>, scope: Scope, journal: &Journal, op: &Op) -> 
         Change::Switch => switch(exec, journal, &op.path)?,
         Change::Pointer { .. } => Fact::Pointer,
     })
+}
+
+/// Whether a path is below one that is switched whole. Its deletion is told only so that a late
+/// entry can be told from a deleted one.
+fn is_switched(journal: &Journal, path: &RelPath) -> bool {
+    journal.ops.iter().any(|op| op.change == Change::Switch && path.is_within(&op.path))
 }
 
 fn put<F: Fs>(

@@ -211,6 +211,9 @@ fn directories() -> Vec<Operation> {
         operation("pointer-first", "a directory becomes a generation", conversations, |store| {
             persist(store, Publish::Pointer)
         }),
+        operation("pointer-first-reshape", "the first generation, with a removal and a rename", file_and_directory, |store| {
+            reshape(store, Publish::Pointer)
+        }),
         Operation {
             shares: true,
             ..operation("pointer", "the next generation", published, |store| persist(store, Publish::Pointer))
