@@ -21,6 +21,14 @@ pub const ROOT: Ino = Ino(0);
 /// ignores case differs from the name as it is spelled.
 pub(crate) type Entries = BTreeMap<Name, Entry>;
 
+/// A name as it is compared where case is ignored.
+pub(crate) fn fold_case(name: &[u8]) -> Vec<u8> {
+    match std::str::from_utf8(name) {
+        Ok(text) => text.to_lowercase().into_bytes(),
+        Err(_) => name.to_ascii_lowercase(),
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) name: Name,

@@ -19,6 +19,8 @@ pub mod explore;
 pub mod faults;
 mod images;
 mod model;
+#[cfg(test)]
+mod naive;
 mod op;
 pub mod operations;
 mod replay;

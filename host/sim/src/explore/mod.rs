@@ -5,6 +5,9 @@
 //! until nothing is new: crashes may follow one another without limit, since the set is finite.
 //! Apart from that a process may be killed and recovered by the next, with writes still pending,
 //! before the power goes.
+//!
+//! Not explored: several kills in a row with writes pending across all of them. The second kill of
+//! a row is taken for a crash that everything pending survives.
 
 mod barrier;
 mod job;

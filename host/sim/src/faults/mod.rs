@@ -24,7 +24,8 @@ pub struct Sweep {
     pub harms: Vec<Harm>,
     /// Whether each fault comes to stay, too.
     pub sticky: bool,
-    /// With which harms every pair of calls fails, the second being counted in the harmed run.
+    /// With which harms every pair of calls fails, among as many calls as the operation makes
+    /// without harm. The second is counted in the harmed run.
     pub pairs: Vec<Harm>,
     /// From how many crash images recovery is harmed.
     pub recoveries: usize,
@@ -127,7 +128,6 @@ pub fn sweep(subject: &dyn Subject, sweep: &Sweep) -> FaultReport {
         sweep,
         workers::map(cases.len(), sweep.threads, |number| bench.operation(prepared(subject), &cases[number])),
     );
-    // The second call is counted in the harmed run, which may well be longer than the clean one.
     let pairs = pairs(calls, &sweep.pairs);
     take_in(
         &mut report,

@@ -94,7 +94,8 @@ impl SimFs {
         Self::mount(tree.to_disk(), Switches::default())
     }
 
-    /// The filesystem on a disk that was at rest, as after a reboot.
+    /// The filesystem on a disk that was at rest, as after a reboot. Whether case is ignored must
+    /// not have changed since the disk was made.
     #[must_use]
     pub fn mount(disk: Disk, switches: Switches) -> Self {
         let trace = Trace::new(disk.clone());

@@ -1,7 +1,7 @@
 //! Setting the scene: what no run could do itself. All of it is durable at once and none of it
 //! is a call.
 
-use crate::disk::{Disk, Ino, ROOT};
+use crate::disk::{Disk, Ino, ROOT, fold_case};
 use crate::tree::{Node, Tree};
 
 use super::SimFs;
@@ -12,7 +12,8 @@ impl SimFs {
     pub fn plant(&self, tree: &Tree) {
         let mut state = self.state.borrow_mut();
         let own = std::mem::take(&mut state.monitor.own);
-        let disk = tree.to_disk();
+        let disk =
+            if state.switches.ignore_case { tree.to_disk_with(|name| fold_case(name).into()) } else { tree.to_disk() };
         *state = super::State::new(disk.clone(), crate::op::Trace::new(disk), state.switches);
         state.monitor.own = own;
     }

@@ -10,7 +10,7 @@ use super::fault::{Faults, Pass};
 use super::handle::Dir;
 use super::monitor::{Monitor, Trespass};
 use super::switches::Switches;
-use crate::disk::{Body, Disk, Entry, Ino, Inode, Name, ROOT};
+use crate::disk::{Body, Disk, Entry, Ino, Inode, Name, ROOT, fold_case};
 use crate::op::{Change, Event, Op, Point, Trace};
 
 /// The longest name, as on Linux.
@@ -78,13 +78,7 @@ impl State {
 
     /// The name as it is compared with others.
     pub(crate) fn key<'n>(&self, name: &'n [u8]) -> Cow<'n, [u8]> {
-        if !self.switches.ignore_case {
-            return Cow::Borrowed(name);
-        }
-        Cow::Owned(match std::str::from_utf8(name) {
-            Ok(text) => text.to_lowercase().into_bytes(),
-            Err(_) => name.to_ascii_lowercase(),
-        })
+        if self.switches.ignore_case { Cow::Owned(fold_case(name)) } else { Cow::Borrowed(name) }
     }
 
     pub(crate) fn find(&self, dir: Ino, name: &[u8]) -> Result<&Entry, Cause> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::disk::{Body, Disk, Entries, Entry, Ino, Inode, ROOT};
+use crate::disk::{Body, Disk, Entries, Entry, Ino, Inode, Name, ROOT};
 
 /// What stands at one path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -148,6 +148,11 @@ impl Tree {
     /// The tree as a disk at rest.
     #[must_use]
     pub fn to_disk(&self) -> Disk {
+        self.to_disk_with(|name| name.clone())
+    }
+
+    /// The tree as a disk whose names are compared by a key. Of names with one key the last stays.
+    pub(crate) fn to_disk_with(&self, key: impl Fn(&Name) -> Name) -> Disk {
         let mut disk = Disk::new();
         let mut groups: BTreeMap<u32, Ino> = BTreeMap::new();
         let mut dirs: BTreeMap<&[u8], Ino> = BTreeMap::from([(&b""[..], ROOT)]);
@@ -179,8 +184,8 @@ impl Tree {
                 Node::File { group: None, .. } | Node::Symlink(_) | Node::Other => {}
             }
             let dir = *dirs.get(parent).expect("a builder adds the directories above a path");
-            let name: crate::disk::Name = Arc::from(name);
-            disk.entries_mut(dir).insert(name.clone(), Entry { name, ino });
+            let name: Name = Arc::from(name);
+            disk.entries_mut(dir).insert(key(&name), Entry { name, ino });
         }
         disk
     }

@@ -1,0 +1,75 @@
+//! The built component: what it asks of its host, and how large it is.
+
+use std::collections::BTreeMap;
+
+use onionskin_host::COMPONENT;
+use wasmtime::component::Component;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::{Config, Engine};
+
+/// The most bytes the component may have.
+const SIZE_MAX: usize = 150 << 10;
+
+/// The functions of each interface that the component imports.
+fn imports() -> BTreeMap<String, Vec<String>> {
+    let engine = Engine::new(&Config::new()).expect("the default configuration is valid");
+    let component = Component::new(&engine, COMPONENT).expect("the embedded component compiles");
+    let mut imports = BTreeMap::new();
+    for (name, item) in component.component_type().imports(&engine) {
+        let ComponentItem::ComponentInstance(instance) = item.ty else {
+            panic!("{name} is no interface: the component takes nothing but interfaces");
+        };
+        let mut functions = Vec::new();
+        for (export, item) in instance.exports(&engine) {
+            if let ComponentItem::ComponentFunc(_) = item.ty {
+                functions.push(export.to_owned());
+            }
+        }
+        functions.sort();
+        imports.insert(name.to_owned(), functions);
+    }
+    imports
+}
+
+/// It can read no clock, no environment, no random numbers and no network: every function it
+/// imports is one of the filesystem. `wall-clock` gives a type alone: that of the times in a stat.
+#[test]
+fn it_asks_for_a_filesystem_and_for_nothing_else() {
+    let imports = imports();
+    let names: Vec<&str> = imports.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        ["wasi:clocks/wall-clock@0.2.12", "wasi:filesystem/preopens@0.2.12", "wasi:filesystem/types@0.2.12"]
+    );
+    assert_eq!(imports["wasi:clocks/wall-clock@0.2.12"], [""; 0]);
+    assert_eq!(imports["wasi:filesystem/preopens@0.2.12"], ["get-directories"]);
+}
+
+/// It cannot truncate a file, change its times or open a stream for writing: it has no such call.
+#[test]
+fn it_has_no_call_that_could_harm_an_existing_file() {
+    let used = [
+        "[method]descriptor.create-directory-at",
+        "[method]descriptor.link-at",
+        "[method]descriptor.open-at",
+        "[method]descriptor.read",
+        "[method]descriptor.read-directory",
+        "[method]descriptor.readlink-at",
+        "[method]descriptor.remove-directory-at",
+        "[method]descriptor.rename-at",
+        "[method]descriptor.stat-at",
+        "[method]descriptor.symlink-at",
+        "[method]descriptor.sync",
+        "[method]descriptor.unlink-file-at",
+        "[method]descriptor.write",
+        "[method]directory-entry-stream.read-directory-entry",
+    ];
+    assert_eq!(imports()["wasi:filesystem/types@0.2.12"], used);
+}
+
+/// It is small enough to be embedded anywhere.
+#[test]
+fn it_is_small() {
+    println!("the component has {} bytes of at most {SIZE_MAX}", COMPONENT.len());
+    assert!(COMPONENT.len() <= SIZE_MAX, "{} bytes", COMPONENT.len());
+}

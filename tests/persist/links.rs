@@ -1,0 +1,173 @@
+//! Nothing is ever written through a link: it is refused, replaced, or its target is.
+
+use onionskin::error::Error;
+use onionskin::store::{Durability, Receipt, Store, Symlinks, WriteOptions};
+use onionskin_sim::{SimFs, Tree, tree};
+
+use crate::support::{Told, check, receipt, refused, with_links};
+
+use Symlinks::{FollowWithin, Refuse, Replace};
+
+fn before() -> Tree {
+    tree! {
+        file "lower/original" = "ground truth";
+        file "lower/dir/inner" = "ground truth";
+        file "ws/file" = "old";
+        file "ws/real/inner" = "inside";
+        file "ws/real/deep/leaf" = "leaf";
+        symlink "ws/link" = "file";
+        symlink "ws/again" = "./link";
+        symlink "ws/real/up" = "../file";
+        symlink "ws/absolute" = "/lower/original";
+        symlink "ws/escape" = "../lower/original";
+        symlink "ws/dangling" = "nowhere";
+        symlink "ws/loop-a" = "loop-b";
+        symlink "ws/loop-b" = "loop-a";
+        symlink "ws/linked" = "real";
+        symlink "ws/twice" = "linked";
+        symlink "ws/absolute-dir" = "/lower/dir";
+        symlink "ws/escape-dir" = "../lower/dir";
+        symlink "ws/dangling-dir" = "nowhere";
+        symlink "ws/to-file" = "file";
+    }
+}
+
+/// The copy that a link to `real` becomes.
+fn copied(tree: Tree, link: &str) -> Tree {
+    let inside = before().below("ws/real");
+    let mut tree = tree.remove(link);
+    for (path, node) in inside.iter() {
+        let path = String::from_utf8_lossy(path);
+        tree = tree.with(format!("{link}/{path}"), node.clone());
+    }
+    tree
+}
+
+fn write(store: &Store<SimFs>, path: &str, policy: Symlinks) -> Result<(Durability, u64, u64), Error> {
+    let Receipt { achieved, applied, bytes, .. } = store.replace(path, b"new".to_vec(), &with_links(policy))?;
+    Ok((achieved, applied, bytes))
+}
+
+fn done() -> Told<(Durability, u64, u64)> {
+    Ok((Durability::Full, 1, 3))
+}
+
+#[track_caller]
+fn case(path: &str, policy: Symlinks, expected: Told<(Durability, u64, u64)>, after: &Tree) {
+    let what = format!("{path}, {policy:?}");
+    check(&what, &before(), |store| write(store, path, policy), expected, after);
+}
+
+/// A link at the end is refused by `refuse`, whatever it leads to.
+#[test]
+fn refuse_leaves_every_link_alone() {
+    for path in ["link", "again", "absolute", "escape", "dangling", "loop-a", "linked"] {
+        case(path, Refuse, refused("symlink-refused", path), &before());
+    }
+}
+
+/// A link at the end gives way to the new file, and what it led to stays as it was.
+#[test]
+fn replace_replaces_the_link_and_never_what_it_leads_to() {
+    for path in ["link", "again", "real/up", "absolute", "escape", "dangling", "loop-a", "linked"] {
+        case(path, Replace, done(), &before().file(format!("ws/{path}"), "new"));
+    }
+}
+
+/// The file that a link leads to gets the content, and the link stays.
+#[test]
+fn follow_within_replaces_the_target() {
+    for (path, target) in
+        [("link", "file"), ("again", "file"), ("real/up", "file"), ("dangling", "nowhere"), ("linked/inner", "real/inner")]
+    {
+        case(path, FollowWithin, done(), &before().file(format!("ws/{target}"), "new"));
+    }
+    case("twice/deep/leaf", FollowWithin, done(), &before().file("ws/real/deep/leaf", "new"));
+}
+
+/// Links that lead out of the root, cannot be read, lead in a circle or to a directory are refused.
+#[test]
+fn follow_within_never_leaves_the_root() {
+    for (path, kind, subject) in [
+        ("absolute", "link-unreadable", "absolute"),
+        ("escape", "symlink-escapes", "escape"),
+        ("linked", "is-directory", "real"),
+        ("absolute-dir/inner", "link-unreadable", "absolute-dir"),
+        ("escape-dir/inner", "symlink-escapes", "escape-dir"),
+        ("dangling-dir/inner", "not-found", "nowhere"),
+        ("to-file/inner", "not-directory", "file"),
+    ] {
+        case(path, FollowWithin, refused(kind, subject), &before());
+    }
+    let answer = |store: &Store<SimFs>| match write(store, "loop-a", FollowWithin) {
+        Err(Error::SymlinkLoop(path)) => Ok(path.starts_with("loop-")),
+        other => panic!("loop: {other:?}"),
+    };
+    check("loop", &before(), answer, Ok(true), &before());
+}
+
+/// A linked parent is refused by `refuse`, with the link named.
+#[test]
+fn refuse_names_the_link_on_the_way() {
+    for (path, link) in
+        [("linked/inner", "linked"), ("twice/inner", "twice"), ("absolute-dir/inner", "absolute-dir"), ("dangling-dir/x", "dangling-dir")]
+    {
+        case(path, Refuse, refused("symlink-refused", link), &before());
+    }
+}
+
+/// A linked parent becomes a directory of its own with a copy of all it showed, then the write goes
+/// there: what it led to stays byte for byte.
+#[test]
+fn replace_materializes_a_link_on_the_way() {
+    let inside = copied(before(), "ws/linked").remove("ws/linked/up").file("ws/linked/inner", "new");
+    let tree = before().remove("ws/real/up");
+    let act = |store: &Store<SimFs>| write(store, "linked/inner", Replace);
+    check("linked/inner", &tree, act, done(), &inside.remove("ws/real/up"));
+
+    let deep = copied(before(), "ws/twice").remove("ws/twice/up").remove("ws/real/up").file("ws/twice/deep/new", "new");
+    let act = |store: &Store<SimFs>| write(store, "twice/deep/new", Replace);
+    check("twice/deep/new", &tree, act, done(), &deep);
+}
+
+/// A linked parent that cannot be copied is refused, and stays.
+#[test]
+fn a_link_on_the_way_that_cannot_be_copied_is_refused() {
+    for (path, kind, subject) in [
+        ("linked/inner", "symlink-escapes", "real/up"),
+        ("absolute-dir/inner", "link-unreadable", "absolute-dir"),
+        ("escape-dir/inner", "symlink-escapes", "escape-dir"),
+        ("dangling-dir/inner", "not-found", "dangling-dir"),
+        ("to-file/inner", "not-directory", "to-file"),
+    ] {
+        case(path, Replace, refused(kind, subject), &before());
+    }
+}
+
+/// A write that is refused has changed nothing: a linked parent is still a link.
+#[test]
+fn a_refused_write_leaves_a_linked_parent_a_link() {
+    use onionskin::store::Precondition;
+    let tree = before().remove("ws/real/up").file("ws/real/index.db-wal", crate::support::WAL);
+    let absent = WriteOptions { when: Precondition::Absent, ..with_links(Replace) };
+    let cases: [(&str, &str, &[u8], WriteOptions, Told<Receipt>); 4] = [
+        ("absent", "linked/inner", b"new", absent, refused("already-exists", "linked/inner")),
+        ("missing", "linked/none/new", b"new", with_links(Replace), refused("not-found", "linked/none")),
+        ("directory", "linked/deep", b"new", with_links(Replace), refused("is-directory", "linked/deep")),
+        ("journal", "linked/index.db", crate::support::DATABASE, with_links(Replace), refused("hot-journal", "linked/index.db-wal")),
+    ];
+    for (what, path, bytes, how, expected) in cases {
+        check(what, &tree, |store| store.replace(path, bytes.to_vec(), &how), expected, &tree);
+    }
+}
+
+/// A second hard link keeps the old content: only the name that was written changes.
+#[test]
+fn the_other_name_of_a_file_keeps_its_content() {
+    let tree = before().same("lower/twin", "lower/original").same("ws/shared", "lower/original");
+    let after = before().same("lower/twin", "lower/original").file("ws/shared", "new");
+    for policy in [Refuse, Replace, FollowWithin] {
+        let act = |store: &Store<SimFs>| store.replace("shared", b"new".to_vec(), &with_links(policy));
+        check("hard link", &tree, act, Ok(receipt(Durability::Full, 1, 3)), &after);
+    }
+}
