@@ -110,7 +110,8 @@ impl fmt::Display for Kind {
 pub struct Stat {
     /// What the entry is.
     pub kind: Kind,
-    /// Names that lead to this inode; 1 for a file with no other hard link.
+    /// Names that lead to this inode; 1 for a file with no other hard link. Of no meaning for a
+    /// directory.
     pub links: u64,
     /// Length in bytes; of no meaning but for a regular file.
     pub size: u64,
@@ -133,10 +134,12 @@ pub trait Fs {
 
     /// Opens the directory `name` in `at`; a link fails, whatever it leads to.
     fn open_dir(&self, at: &Self::Dir, name: &str) -> Result<Self::Dir, Cause>;
-    /// Opens the regular file `name` in `at` for reading. Ask [`Fs::stat`] first: a pipe blocks.
+    /// Opens the regular file `name` in `at` for reading. Ask [`Fs::stat`] first: a pipe blocks, and
+    /// a directory may open as well.
     fn open_file(&self, at: &Self::Dir, name: &str) -> Result<Self::File, Cause>;
     /// Creates the file `name` in `at` and opens it for writing. Exclusive: a taken name fails, a
-    /// link too. The name is visible, and durable once `at` is synced.
+    /// link too. The name is visible, and durable once `at` is synced. The handle is for writing
+    /// alone.
     fn create_file(&self, at: &Self::Dir, name: &str) -> Result<Self::File, Cause>;
     /// What the entry `name` in `at` is; of a link, the link itself.
     fn stat(&self, at: &Self::Dir, name: &str) -> Result<Stat, Cause>;

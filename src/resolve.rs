@@ -47,6 +47,10 @@ impl<F: Fs> State<F> {
         for _ in 0..=LINKS_MAX {
             let parent = self.walk(RootId::STORE, &path.parent(), policy, &mut missing)?;
             let real = parent.child(path.name());
+            if !control::may_change(&real) {
+                // A link that leads among our records would make them anybody's to write.
+                return Err(Error::SymlinkEscapes(path.to_string()));
+            }
             let at = At::store(real.clone());
             let stat = if is_noted(&missing, &parent) { None } else { self.exec.stat(&at)? };
             match stat.map(|stat| stat.kind) {

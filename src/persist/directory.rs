@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
+use crate::control;
 use crate::error::Error;
 use crate::fs::{Fs, Kind};
 use crate::journal::{Change, Op};
@@ -101,7 +102,7 @@ impl<F: Fs> State<F> {
         if directory.is_root() {
             return Err(Error::InvalidArgument(".: the root itself can only be changed in place".to_string()));
         }
-        if let Some(path) = resolved.changes.keys().find(|path| !path.is_within(directory)) {
+        if let Some(path) = resolved.changes.keys().find(|path| !path.is_within(directory) || !control::may_change(path)) {
             return Err(Error::SymlinkEscapes(path.to_string()));
         }
         Ok(self.exec.stat_deep(&At::store(directory.clone()))?.map(|stat| stat.kind))
