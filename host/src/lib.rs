@@ -38,6 +38,7 @@
 mod bindings;
 mod cache;
 mod component;
+pub mod crash;
 mod error;
 mod faults;
 mod grants;

@@ -1,44 +1,24 @@
-//! Every public operation is all or nothing under a crash at any moment, and so is its recovery.
+//! Crash safety, by enumeration: README's "all or nothing, whatever happens".
+//!
+//! | promise | module |
+//! |---|---|
+//! | every operation survives every crash, and so does its recovery | [`crashes`] |
+//! | and torn writes, and garbage where nothing was written | [`torn`] |
+//! | every call may fail in every way, and the error tells the truth | [`faults`] |
+//! | sequences of operations survive every crash | [`workloads`] |
+//! | every sync and every order of two steps is there for a reason | [`mutation`] |
+//! | what the explorer found in the store stays found until it is mended | [`found`] |
+//! | known bugs of others, and bugs put into our own protocol, are found | [`planted`] |
+//!
+//! A run without settings is bounded for continuous integration. `ONIONSKIN_CRASH=full` lifts the
+//! bounds, `ONIONSKIN_WORKLOADS=N` tries N sequences, `ONIONSKIN_SEED=N` draws others, and
+//! `ONLY=name` looks at the operations whose name holds it.
 
-use onionskin_sim::explore::{Plan, explore};
-use onionskin_sim::faults::{Sweep, sweep};
-use onionskin_sim::operations;
-
-#[test]
-fn every_operation_survives_every_crash() {
-    let only = std::env::var("ONLY").ok();
-    let mut bad = 0;
-    for operation in operations::all() {
-        if only.as_deref().is_some_and(|only| !operation.name.contains(only)) {
-            continue;
-        }
-        let start = std::time::Instant::now();
-        let report = explore(&operation, &Plan { shown: 2, stable: operation.stable, ..Plan::default() });
-        println!("{} {:?} {:?}", operation.name, start.elapsed(), report.totals());
-        for model in &report.models {
-            for violation in &model.violations {
-                bad += 1;
-                println!("{} {:?}: {violation:#?}", operation.name, model.model);
-            }
-        }
-    }
-    assert_eq!(bad, 0);
-}
-
-#[test]
-fn every_operation_survives_every_fault() {
-    let only = std::env::var("ONLY").ok();
-    let mut bad = 0;
-    for operation in operations::all() {
-        if only.as_deref().is_some_and(|only| !operation.name.contains(only)) {
-            continue;
-        }
-        let report = sweep(&operation, &Sweep { shown: 4, ..Sweep::default() });
-        println!("{} injected {} violations {}", operation.name, report.injected, report.violations_total);
-        for violation in &report.violations {
-            println!("{}: {violation:#?}", operation.name);
-        }
-        bad += report.violations_total;
-    }
-    assert_eq!(bad, 0);
-}
+mod crashes;
+mod faults;
+mod found;
+mod mutation;
+mod planted;
+mod support;
+mod torn;
+mod workloads;

@@ -26,7 +26,10 @@ pub(crate) struct Ear {
     pub(crate) longest_write: Cell<usize>,
     /// The most directories that were open at once.
     pub(crate) most_open: Cell<usize>,
+    /// The most files that were open at once.
+    pub(crate) most_files: Cell<usize>,
     open: Rc<()>,
+    files: Rc<()>,
 }
 
 /// A filesystem with somebody in between.
@@ -42,6 +45,12 @@ pub(crate) struct Counted {
     _open: Rc<()>,
 }
 
+/// An open file that is counted.
+pub(crate) struct CountedFile {
+    file: File,
+    _open: Rc<()>,
+}
+
 impl Meddler {
     pub(crate) fn on(fs: &SimFs) -> Self {
         let ear = Ear {
@@ -51,7 +60,9 @@ impl Meddler {
             longest_read: Cell::new(0),
             longest_write: Cell::new(0),
             most_open: Cell::new(0),
+            most_files: Cell::new(0),
             open: Rc::new(()),
+            files: Rc::new(()),
         };
         Self { fs: fs.clone(), ear: Rc::new(ear) }
     }
@@ -84,22 +95,29 @@ impl Meddler {
         self.ear.most_open.set(self.ear.most_open.get().max(open));
         counted
     }
+
+    fn count_file(&self, file: File) -> CountedFile {
+        let counted = CountedFile { file, _open: Rc::clone(&self.ear.files) };
+        let open = Rc::strong_count(&self.ear.files) - 1;
+        self.ear.most_files.set(self.ear.most_files.get().max(open));
+        counted
+    }
 }
 
 impl Fs for Meddler {
     type Dir = Counted;
-    type File = File;
+    type File = CountedFile;
 
     fn open_dir(&self, at: &Counted, name: &str) -> Result<Counted, Cause> {
         self.fs.open_dir(&at.dir, name).map(|dir| self.count(dir))
     }
 
-    fn open_file(&self, at: &Counted, name: &str) -> Result<File, Cause> {
-        self.fs.open_file(&at.dir, name)
+    fn open_file(&self, at: &Counted, name: &str) -> Result<CountedFile, Cause> {
+        self.fs.open_file(&at.dir, name).map(|file| self.count_file(file))
     }
 
-    fn create_file(&self, at: &Counted, name: &str) -> Result<File, Cause> {
-        self.fs.create_file(&at.dir, name)
+    fn create_file(&self, at: &Counted, name: &str) -> Result<CountedFile, Cause> {
+        self.fs.create_file(&at.dir, name).map(|file| self.count_file(file))
     }
 
     fn stat(&self, at: &Counted, name: &str) -> Result<Stat, Cause> {
@@ -108,8 +126,8 @@ impl Fs for Meddler {
         Ok(tale.map_or(stat, |(_, size)| Stat { size, ..stat }))
     }
 
-    fn stat_file(&self, file: &File) -> Result<Stat, Cause> {
-        self.fs.stat_file(file)
+    fn stat_file(&self, file: &CountedFile) -> Result<Stat, Cause> {
+        self.fs.stat_file(&file.file)
     }
 
     fn list(&self, dir: &Counted) -> Result<Vec<Listed>, Cause> {
@@ -126,23 +144,23 @@ impl Fs for Meddler {
         self.fs.read_link(&at.dir, name)
     }
 
-    fn read(&self, file: &File, offset: u64, length: usize) -> Result<Vec<u8>, Cause> {
+    fn read(&self, file: &CountedFile, offset: u64, length: usize) -> Result<Vec<u8>, Cause> {
         self.ear.longest_read.set(self.ear.longest_read.get().max(length));
-        (self.ear.on_read.borrow_mut())(&self.fs, file.path());
-        self.fs.read(file, offset, length)
+        (self.ear.on_read.borrow_mut())(&self.fs, file.file.path());
+        self.fs.read(&file.file, offset, length)
     }
 
     fn is_same(&self, a: (&Counted, &str), b: (&Counted, &str)) -> Result<bool, Cause> {
         self.fs.is_same((&a.0.dir, a.1), (&b.0.dir, b.1))
     }
 
-    fn write(&self, file: &File, offset: u64, bytes: &[u8]) -> Result<usize, Cause> {
+    fn write(&self, file: &CountedFile, offset: u64, bytes: &[u8]) -> Result<usize, Cause> {
         self.ear.longest_write.set(self.ear.longest_write.get().max(bytes.len()));
-        self.fs.write(file, offset, bytes)
+        self.fs.write(&file.file, offset, bytes)
     }
 
-    fn sync_file(&self, file: &File) -> Result<(), Cause> {
-        self.fs.sync_file(file)
+    fn sync_file(&self, file: &CountedFile) -> Result<(), Cause> {
+        self.fs.sync_file(&file.file)
     }
 
     fn sync_dir(&self, dir: &Counted) -> Result<(), Cause> {

@@ -21,8 +21,10 @@ mod images;
 mod model;
 #[cfg(test)]
 mod naive;
+pub mod mutation;
 mod op;
 pub mod operations;
+pub mod planted;
 mod replay;
 mod scan;
 mod simfs;
@@ -30,6 +32,7 @@ mod subsets;
 mod tree;
 mod window;
 mod workers;
+pub mod workloads;
 
 pub use disk::{Disk, Ino, Name, ROOT};
 pub use images::{Census, Images};

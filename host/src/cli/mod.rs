@@ -1,5 +1,6 @@
 //! The command line: what can be asked, and how the answer and the errors leave.
 
+mod crash;
 mod demo;
 mod directory;
 mod file;
@@ -26,6 +27,7 @@ const CRASHED: u8 = 70;
 const EXAMPLES: &str = "\
 Examples:
   onionskin demo
+  onionskin crash --report ./crashes
   echo '{\"title\":\"Trip\"}' | onionskin replace ./store conv-1/metadata.json --json
   onionskin materialize ./workspace index.db --lower /srv/cache
   onionskin put-dir ./store conv-1 --from ./next --publish swap --remove draft.json
@@ -73,6 +75,7 @@ enum Format {
 enum Command {
     /// Shows what is promised, on generated data, and checks that it holds
     Demo,
+    Crash(crash::Crash),
     /// Tries what works at ROOT and says what can be promised there; leaves nothing behind
     Probe(look::Root),
     /// Gives a file new content, all or nothing
@@ -90,7 +93,7 @@ enum Command {
 /// Why there is no answer.
 enum Stop {
     Failed(Error),
-    /// The demonstration saw a promise broken, and has said which.
+    /// A promise was seen broken, and it was said which.
     Broken,
     /// The answer could not be written.
     Output(io::Error),
@@ -118,6 +121,7 @@ pub(crate) fn main() -> ExitCode {
 fn run(command: Command, context: &Context) -> Result<(), Stop> {
     let answer = match command {
         Command::Demo => return demo::run(context),
+        Command::Crash(arguments) => return crash::run(context, &arguments),
         Command::Probe(root) => look::probe(context, &root)?,
         Command::Replace(arguments) => file::replace(context, &arguments)?,
         Command::Materialize(arguments) => file::materialize(context, &arguments)?,

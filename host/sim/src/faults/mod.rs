@@ -29,6 +29,8 @@ pub struct Sweep {
     pub pairs: Vec<Harm>,
     /// From how many crash images recovery is harmed.
     pub recoveries: usize,
+    /// Whether a state that recovery reported must survive the next loss of power.
+    pub stable: bool,
     /// Under which power the images of the harmed runs are made.
     pub power: Power,
     /// How many violations are told.
@@ -48,6 +50,7 @@ impl Default for Sweep {
             sticky: true,
             pairs: Vec::new(),
             recoveries: 32,
+            stable: true,
             power: Power::new(Model::Any),
             shown: 8,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
@@ -112,7 +115,7 @@ pub struct FaultViolation {
 #[must_use]
 pub fn sweep(subject: &dyn Subject, sweep: &Sweep) -> FaultReport {
     let (recording, stages, failed) = record(subject, None);
-    let plan = Plan { threads: 1, ..Plan::default() };
+    let plan = Plan { threads: 1, stable: sweep.stable, ..Plan::default() };
     let court = Court { subject, stages: &stages, plan: &plan, power: sweep.power };
     let bench = Bench::new(court);
     let calls = recording.calls.len() as u32;

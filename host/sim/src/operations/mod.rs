@@ -1,17 +1,30 @@
 //! Every public operation of the store, on a scene that shows what it must care for, as subjects of
 //! the explorer. Tests and the `crash` command run the same list.
 
+mod directories;
+mod door;
+mod files;
+mod interplay;
+mod materializations;
+mod owners;
 mod scenes;
+mod twisted;
 
 use std::rc::Rc;
 
 use onionskin::error::Error;
+use onionskin::fs::Fs;
 use onionskin::lock::Ownership;
 use onionskin::store::{Preopens, Store};
 
-use crate::explore::{Class, Failure, Subject};
-use crate::simfs::{SimFs, Switches};
+use crate::explore::{Class, Failure, Plan, Subject};
+use crate::faults::Sweep;
+use crate::model::{Model, Power};
+use crate::simfs::{Dir, SimFs, Switches};
 use crate::tree::{Node, Tree};
+
+pub use door::{Door, Pair, Twist};
+pub use twisted::Twisted;
 
 /// An operation on a scene.
 pub struct Operation {
@@ -23,29 +36,121 @@ pub struct Operation {
     pub switches: Switches,
     /// What is there before. The root of the store is `ws`, an original is below `lower`.
     pub scene: fn() -> Tree,
+    /// Under which models it promises anything: a write of the durability `visible` promises
+    /// nothing for a loss of power.
+    pub models: &'static [Model],
     /// Whether what opening shows after a crash survives the next one, although it was never
     /// acknowledged. One file has no record that would tell recovery which directory to sync.
     pub stable: bool,
-    /// Whether it shares content between an old and a new place, so that a link which fails is made
-    /// up for by a copy: then which names are one inode is not promised.
-    pub shares: bool,
+    /// Whether crashes can follow one another for ever, each leaving something new: every takeover
+    /// of a root leaves an epoch. Then only a few are followed.
+    pub endless: bool,
     /// The operation. Its success is the acknowledgement.
-    pub act: fn(&Store<SimFs>) -> Result<(), Error>,
+    pub act: Act,
+    /// What the next process does first.
+    pub reopen: fn(&Door) -> Result<(), Error>,
+    /// The states that are allowed in turn, made of those that were acknowledged.
+    pub stages: fn(Vec<Tree>) -> Vec<Tree>,
+    /// Whether what was found counts as a state that is allowed.
+    pub matches: fn(&Tree, &Tree) -> bool,
 }
 
+/// What an operation does.
+#[derive(Clone, Copy)]
+pub enum Act {
+    /// Something with an open store, which is closed afterwards.
+    Store(fn(&Store<Door>) -> Result<(), Error>),
+    /// Something that opens what it needs.
+    Bare(fn(&Door) -> Result<(), Error>),
+}
+
+/// How many crashes in a row are followed where there is no end to them.
+const ENDLESS_ROUNDS_MAX: u32 = 4;
+
 /// All operations, in the order of the contract.
+#[must_use]
 pub fn all() -> Vec<Operation> {
-    scenes::all()
+    let mut all = files::all();
+    all.extend(materializations::all());
+    all.extend(directories::all());
+    all.extend(interplay::all());
+    all.extend(owners::all());
+    all
+}
+
+impl Operation {
+    /// An operation that is durable when it is acknowledged, whole or not at all.
+    fn new(name: &'static str, about: &'static str, scene: fn() -> Tree, act: Act) -> Self {
+        Operation {
+            name,
+            about,
+            switches: Switches::default(),
+            scene,
+            models: &Model::PROVEN,
+            stable: true,
+            endless: false,
+            act,
+            reopen: |door| open_door(door).map(drop),
+            stages: |seen| seen,
+            matches: |found, stage| found == stage,
+        }
+    }
+
+    /// The same without hard links.
+    fn without_links(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self.switches.hard_links = false;
+        self
+    }
+
+    /// What of a plan applies to this operation.
+    #[must_use]
+    pub fn plan(&self, plan: &Plan) -> Plan {
+        let promised = |model: &Model| *model == Model::Lying || self.models.contains(model);
+        Plan {
+            models: plan.models.iter().copied().filter(promised).collect(),
+            stable: plan.stable && self.stable,
+            rounds_max: if self.endless { plan.rounds_max.min(ENDLESS_ROUNDS_MAX) } else { plan.rounds_max },
+            ..plan.clone()
+        }
+    }
+
+    /// What of a sweep applies to this operation.
+    #[must_use]
+    pub fn sweep(&self, sweep: &Sweep) -> Sweep {
+        let model = if self.models.contains(&sweep.power.model) { sweep.power.model } else { Model::Process };
+        let power = Power { model, ..sweep.power };
+        Sweep { stable: sweep.stable && self.stable, power, ..sweep.clone() }
+    }
+
+    /// Does it, through a door.
+    pub(crate) fn perform(&self, door: &Door) -> Result<(), Failure> {
+        let answer = match self.act {
+            Act::Store(act) => open_door(door).and_then(|store| act(&store)),
+            Act::Bare(act) => act(door),
+        };
+        answer.map_err(failed)?;
+        door.settle().map_err(|cause| Failure::new(Class::Other, cause))
+    }
+
+    /// Does what the next process does first, through a door.
+    pub(crate) fn recover_by(&self, door: &Door) -> Result<(), Failure> {
+        (self.reopen)(door).map_err(failed)?;
+        door.settle().map_err(|cause| Failure::new(Class::Other, cause))
+    }
 }
 
 /// The grants of every scene: `/ws` for writing, `/lower` for reading alone.
 pub fn preopens(fs: &SimFs) -> Preopens<SimFs> {
-    use onionskin::fs::Fs as _;
+    grants(fs, &fs.root())
+}
+
+fn grants<F: Fs<Dir = Dir>>(fs: &F, root: &Dir) -> Preopens<F> {
     let mut entries = Vec::new();
-    if let Ok(dir) = fs.open_dir(&fs.root(), "ws") {
+    if let Ok(dir) = fs.open_dir(root, "ws") {
         entries.push(("/ws".to_owned(), Rc::new(dir)));
     }
-    if let Ok(dir) = fs.open_dir(&fs.root(), "lower") {
+    if let Ok(dir) = fs.open_dir(root, "lower") {
         entries.push(("/lower".to_owned(), Rc::new(dir.read_only())));
     }
     Preopens { entries }
@@ -59,7 +164,24 @@ pub fn open(fs: &SimFs) -> Result<Store<SimFs>, Error> {
     Store::open(fs.clone(), &preopens(fs), "/ws", &Ownership::Host, false)
 }
 
+/// As [`open`], through a door.
+///
+/// # Errors
+/// What opening says.
+pub fn open_door(door: &Door) -> Result<Store<Door>, Error> {
+    open_as(door, &Ownership::Host)
+}
+
+fn open_as(door: &Door, owner: &Ownership) -> Result<Store<Door>, Error> {
+    Store::open(door.clone(), &door_grants(door), "/ws", owner, false)
+}
+
+fn door_grants(door: &Door) -> Preopens<Door> {
+    grants(door, &door.fs().root())
+}
+
 /// What an error claims of the state it left behind.
+#[must_use]
 pub fn class(error: &Error) -> Class {
     match error {
         Error::NeedsRecovery(_) => Class::NeedsRecovery,
@@ -68,18 +190,18 @@ pub fn class(error: &Error) -> Class {
     }
 }
 
-fn failed(error: Error) -> Failure {
+pub(crate) fn failed(error: Error) -> Failure {
     Failure::new(class(&error), error)
 }
 
-/// Whether two trees hold the same under the same names, whatever names are one inode.
+/// Whether two trees hold the same under the same names, whatever names are one inode: where a link
+/// that fails is made up for by a copy, which names are one inode is not promised.
 fn same_content(one: &Tree, other: &Tree) -> bool {
     let alone = |node: &Node| match node {
         Node::File { bytes, .. } => Node::File { bytes: bytes.clone(), group: None },
         Node::Directory | Node::Symlink(_) | Node::Other => node.clone(),
     };
-    one.len() == other.len()
-        && one.iter().zip(other.iter()).all(|(a, b)| a.0 == b.0 && alone(a.1) == alone(b.1))
+    one.len() == other.len() && one.iter().zip(other.iter()).all(|(a, b)| a.0 == b.0 && alone(a.1) == alone(b.1))
 }
 
 impl Subject for Operation {
@@ -97,14 +219,18 @@ impl Subject for Operation {
     }
 
     fn run(&self, fs: &SimFs) -> Result<(), Failure> {
-        open(fs).and_then(|store| (self.act)(&store)).map_err(failed)
-    }
-
-    fn matches(&self, found: &Tree, stage: &Tree) -> bool {
-        found == stage || (self.shares && same_content(found, stage))
+        self.perform(&Door::new(fs, &Twist::Straight))
     }
 
     fn recover(&self, fs: &SimFs) -> Result<(), Failure> {
-        open(fs).map(drop).map_err(failed)
+        self.recover_by(&Door::new(fs, &Twist::Straight))
+    }
+
+    fn stages(&self, seen: Vec<Tree>) -> Vec<Tree> {
+        (self.stages)(seen)
+    }
+
+    fn matches(&self, found: &Tree, stage: &Tree) -> bool {
+        (self.matches)(found, stage)
     }
 }

@@ -1,0 +1,67 @@
+//! How fast: the component under its host against native programs that do the same work.
+//!
+//! `cargo bench -p onionskin-host -- [--quick] [--format text|json]`
+//!
+//! Both sides of a row run in turns, in one process and on one filesystem, so what slows one slows
+//! the other: read the ratios, not the times. It ends in one table, and says which targets are met;
+//! missing one is no failure.
+
+mod directory;
+mod materialize;
+mod pairs;
+mod persist;
+mod place;
+mod report;
+mod start;
+
+use std::env;
+use std::process::ExitCode;
+
+use onionskin_host::Onionskin;
+use place::Places;
+use report::{Format, Report};
+
+/// What can go wrong while measuring; it ends in the row that it kept from being measured.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// What every row is measured with.
+struct Bench {
+    onionskin: Onionskin,
+    places: Places,
+    quick: bool,
+}
+
+impl Bench {
+    /// How many pairs to run: the first number, or the second when there is little time.
+    fn pairs(&self, full: usize, quick: usize) -> usize {
+        if self.quick { quick } else { full }
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    if !has("--bench") {
+        println!("nothing measured: run `cargo bench -p onionskin-host`");
+        return ExitCode::SUCCESS;
+    }
+    let json = has("--format=json") || arguments.windows(2).any(|pair| pair == ["--format", "json"]);
+    let report = measure(has("--quick"), if json { Format::Json } else { Format::Text });
+    match report {
+        Ok(report) => report.print(),
+        Err(error) => eprintln!("error: nothing could be measured: {error}"),
+    }
+    ExitCode::SUCCESS
+}
+
+fn measure(quick: bool, format: Format) -> Result<Report> {
+    let places = Places::make()?;
+    let onionskin = Onionskin::builder().cache_directory(places.cache()).build()?;
+    let bench = Bench { onionskin, places, quick };
+    let mut report = Report::new(format, &bench.places);
+    persist::measure(&bench, &mut report);
+    directory::measure(&bench, &mut report);
+    materialize::measure(&bench, &mut report);
+    start::measure(&bench, &mut report);
+    Ok(report)
+}

@@ -1,0 +1,201 @@
+//! The rows, and the table they end in.
+
+use serde_json::{Value, json};
+
+use crate::Result;
+use crate::pairs::{Pairs, Ratio};
+use crate::place::{Place, Places};
+
+/// How to answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+/// What a row is held against.
+#[derive(Clone, Copy)]
+pub(crate) enum Target {
+    /// Ours is at most so many times the peer.
+    Ratio(f64),
+    /// Ours takes at most so many seconds.
+    Seconds(f64),
+    /// Nothing: the row helps to understand the others.
+    None,
+}
+
+/// What came of a row.
+enum Measured {
+    /// Two sides, and how they compare.
+    Times { ours: f64, peer: f64, ratio: Ratio, pairs: usize, target: Target },
+    /// Bytes that were needed, of those that may be.
+    Bytes { ours: u64, target: u64 },
+    /// Nothing, because of this.
+    Not(String),
+}
+
+struct Row {
+    what: String,
+    peer: &'static str,
+    place: String,
+    measured: Measured,
+}
+
+/// What was measured so far.
+pub(crate) struct Report {
+    format: Format,
+    heading: String,
+    rows: Vec<Row>,
+}
+
+impl Report {
+    pub(crate) fn new(format: Format, places: &Places) -> Self {
+        let memory = places.memory().map_or("none", |place| place.filesystem.as_str());
+        let heading = format!("memory: {memory}, disk: {}", places.disk().filesystem);
+        Self { format, heading, rows: Vec::new() }
+    }
+
+    /// Adds a row of times, and says so at once: the table comes late.
+    pub(crate) fn times(
+        &mut self,
+        (what, peer): (impl Into<String>, &'static str),
+        place: Result<&Place>,
+        target: Target,
+        run: impl FnOnce(&Place) -> Result<Pairs>,
+    ) {
+        let filesystem = place.as_ref().map_or_else(|_| "-".to_owned(), |place| place.filesystem.clone());
+        let measured = match place.and_then(run) {
+            Ok(pairs) => Measured::Times {
+                ours: pairs.ours(),
+                peer: pairs.peer(),
+                ratio: pairs.ratio(),
+                pairs: pairs.count(),
+                target,
+            },
+            Err(error) => Measured::Not(error.to_string()),
+        };
+        self.push(Row { what: what.into(), peer, place: filesystem, measured });
+    }
+
+    /// Adds a row of bytes of memory.
+    pub(crate) fn bytes(&mut self, what: &str, target: u64, run: impl FnOnce() -> Result<u64>) {
+        let measured = match run() {
+            Ok(ours) => Measured::Bytes { ours, target },
+            Err(error) => Measured::Not(error.to_string()),
+        };
+        self.push(Row { what: what.to_owned(), peer: "-", place: "-".to_owned(), measured });
+    }
+
+    fn push(&mut self, row: Row) {
+        if self.format == Format::Text {
+            eprintln!("measured: {} ({})", row.what, row.place);
+        }
+        self.rows.push(row);
+    }
+
+    pub(crate) fn print(&self) {
+        match self.format {
+            Format::Text => print!("{}", self.table()),
+            Format::Json => println!("{}", self.json()),
+        }
+    }
+
+    fn table(&self) -> String {
+        let titles = ["what", "on", "ours", "peer", "", "ratio (quartiles)", "target", "met"];
+        let mut lines = vec![titles.map(str::to_owned)];
+        lines.extend(self.rows.iter().map(Row::cells));
+        let mut widths = [0; 8];
+        for line in &lines {
+            for (width, cell) in widths.iter_mut().zip(line) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        let mut text = format!("\n{}\n\n", self.heading);
+        for line in &lines {
+            let padded = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+            text.push_str(padded.collect::<Vec<_>>().join("  ").trim_end());
+            text.push('\n');
+        }
+        text.push_str(
+            "\nMedians of runs in turns; a ratio is ours / peer, below 1 is faster. Times alone are noise.\n",
+        );
+        text
+    }
+
+    fn json(&self) -> Value {
+        json!({ "filesystems": self.heading, "rows": self.rows.iter().map(Row::json).collect::<Vec<_>>() })
+    }
+}
+
+impl Row {
+    fn met(&self) -> Option<bool> {
+        match &self.measured {
+            Measured::Times { ratio, target: Target::Ratio(most), .. } => Some(ratio.of_medians <= *most),
+            Measured::Times { ours, target: Target::Seconds(most), .. } => Some(ours <= most),
+            Measured::Bytes { ours, target } => Some(ours <= target),
+            Measured::Times { target: Target::None, .. } | Measured::Not(_) => None,
+        }
+    }
+
+    fn cells(&self) -> [String; 8] {
+        let none = || "-".to_owned();
+        let (ours, peer, ratio, target) = match &self.measured {
+            Measured::Times { ours, peer, ratio, target, .. } => {
+                let target = match target {
+                    Target::Ratio(most) => format!("<= {most:.2}"),
+                    Target::Seconds(most) => format!("<= {}", time(*most)),
+                    Target::None => none(),
+                };
+                let Ratio { of_medians, low, high } = ratio;
+                (time(*ours), time(*peer), format!("{of_medians:.2} ({low:.2} .. {high:.2})"), target)
+            }
+            Measured::Bytes { ours, target } => {
+                (mebibytes(*ours), none(), none(), format!("<= {}", mebibytes(*target)))
+            }
+            Measured::Not(why) => (format!("not measured: {why}"), none(), none(), none()),
+        };
+        let met = match self.met() {
+            Some(true) => "yes",
+            Some(false) => "NO",
+            None => "-",
+        };
+        [self.what.clone(), self.place.clone(), ours, peer, self.peer.to_owned(), ratio, target, met.to_owned()]
+    }
+
+    fn json(&self) -> Value {
+        let mut row = json!({ "what": self.what, "filesystem": self.place, "peer_is": self.peer, "met": self.met() });
+        let more = match &self.measured {
+            Measured::Times { ours, peer, ratio, pairs, target } => {
+                let (kind, most) = match target {
+                    Target::Ratio(most) => ("ratio", Some(most)),
+                    Target::Seconds(most) => ("seconds", Some(most)),
+                    Target::None => ("none", None),
+                };
+                json!({
+                    "unit": "seconds", "ours": ours, "peer": peer, "pairs": pairs, "ratio": ratio.of_medians,
+                    "ratio_quartiles": [ratio.low, ratio.high], "target_is": kind, "target": most,
+                })
+            }
+            Measured::Bytes { ours, target } => {
+                json!({ "unit": "bytes", "ours": ours, "target_is": "bytes", "target": target })
+            }
+            Measured::Not(why) => json!({ "not_measured": why }),
+        };
+        if let (Value::Object(row), Value::Object(more)) = (&mut row, more) {
+            row.extend(more);
+        }
+        row
+    }
+}
+
+fn time(seconds: f64) -> String {
+    match seconds {
+        _ if seconds < 1e-3 => format!("{:.1} us", seconds * 1e6),
+        _ if seconds < 1.0 => format!("{:.1} ms", seconds * 1e3),
+        _ => format!("{seconds:.2} s"),
+    }
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+}

@@ -1,0 +1,327 @@
+//! The way from the store to the simulated filesystem, which can be hung wrongly on purpose: a
+//! mutation of the protocol that needs no change of its code.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+
+use onionskin::fs::{Cause, Fs, Listed, Stat};
+
+use crate::simfs::{Dir, File, SimFs};
+
+/// Two calls, as they are printed: one, and the one that follows it.
+pub type Pair = (String, String);
+
+/// How the door is hung wrongly.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Twist {
+    /// Not at all.
+    #[default]
+    Straight,
+    /// Not at all, and [`Door::pairs`] is kept.
+    Watch,
+    /// Wherever the first of these calls is followed at once by the second, they change places.
+    Swap(Pair),
+    /// A sync does nothing: the one printed like this, and of several such in one run the one with
+    /// this number, from 0.
+    SkipSync(String, u32),
+    /// Syncs of what holds this text do nothing.
+    SkipSyncs(&'static str),
+    /// A change that fails is taken for one that succeeded.
+    SwallowErrors,
+    /// A sync that fails is made again.
+    RetrySyncs,
+    /// What a rename replaces is removed first.
+    RemoveFirst,
+    /// A log has its final name from the start.
+    LogInPlace,
+}
+
+/// The simulated filesystem behind a door.
+#[derive(Clone)]
+pub struct Door {
+    fs: SimFs,
+    twist: Rc<Twist>,
+    hung: Rc<RefCell<Hung>>,
+}
+
+#[derive(Default)]
+struct Hung {
+    /// The call that waits for the next.
+    held: Option<Change>,
+    /// The last change, if nothing was asked since then.
+    last: Option<String>,
+    pairs: Vec<Pair>,
+    syncs: Vec<(String, u32)>,
+    /// How many of the syncs that are looked for were met.
+    met: u32,
+}
+
+impl Door {
+    /// A door to a filesystem.
+    #[must_use]
+    pub fn new(fs: &SimFs, twist: &Twist) -> Self {
+        Door { fs: fs.clone(), twist: Rc::new(twist.clone()), hung: Rc::default() }
+    }
+
+    /// What is behind the door.
+    #[must_use]
+    pub fn fs(&self) -> &SimFs {
+        &self.fs
+    }
+
+    /// Every change that was followed by another with no question between them that could tell
+    /// their order, and that can wait: all but the creation of a file, which the next call needs.
+    #[must_use]
+    pub fn pairs(&self) -> Vec<Pair> {
+        self.hung.borrow().pairs.clone()
+    }
+
+    /// Every sync, as it is printed, and its number among those that are printed like it.
+    #[must_use]
+    pub fn syncs(&self) -> Vec<(String, u32)> {
+        self.hung.borrow().syncs.clone()
+    }
+
+    /// Lets a call go that still waits for the next.
+    ///
+    /// # Errors
+    /// What the call fails with.
+    pub fn settle(&self) -> Result<(), Cause> {
+        if *self.twist == Twist::Straight {
+            return Ok(());
+        }
+        let mut hung = self.hung.borrow_mut();
+        hung.last = None;
+        hung.held.take().map_or(Ok(()), |held| held.make(&self.fs))
+    }
+
+    fn ask<T>(&self, question: impl FnOnce(&SimFs) -> Result<T, Cause>) -> Result<T, Cause> {
+        self.settle()?;
+        question(&self.fs)
+    }
+
+    /// Opening reads nothing that a change could have to wait for, unless it opens what is new.
+    fn open<T>(&self, open: impl Fn(&SimFs) -> Result<T, Cause>) -> Result<T, Cause> {
+        open(&self.fs).or_else(|_| self.ask(open))
+    }
+
+    fn note(&self, label: impl FnOnce() -> String, waits: bool) {
+        if *self.twist != Twist::Watch {
+            return;
+        }
+        let label = label();
+        let mut hung = self.hung.borrow_mut();
+        if label.starts_with("sync-") {
+            let number = hung.syncs.iter().filter(|(known, _)| *known == label).count();
+            hung.syncs.push((label.clone(), u32::try_from(number).expect("a run makes few syncs")));
+        }
+        if let Some(last) = hung.last.take() {
+            hung.pairs.push((last, label.clone()));
+        }
+        hung.last = waits.then_some(label);
+    }
+
+    fn change(&self, change: Change) -> Result<(), Cause> {
+        self.note(|| change.to_string(), true);
+        if let Twist::Swap((first, second)) = &*self.twist {
+            let label = change.to_string();
+            let held = self.hung.borrow_mut().held.take();
+            if let Some(held) = held {
+                if label == *second {
+                    return change.make(&self.fs).and_then(|()| held.make(&self.fs));
+                }
+                held.make(&self.fs)?;
+            }
+            if label == *first {
+                self.hung.borrow_mut().held = Some(change);
+                return Ok(());
+            }
+        }
+        self.make(&change)
+    }
+
+    fn make(&self, change: &Change) -> Result<(), Cause> {
+        if let (Twist::RemoveFirst, Change::Rename(_, (dir, name))) = (&*self.twist, change) {
+            match self.fs.remove_file(dir, name) {
+                Ok(()) | Err(Cause::NoEntry | Cause::IsDirectory) => {}
+                Err(cause) => return Err(cause),
+            }
+        }
+        match (&*self.twist, change) {
+            (Twist::SkipSync(label, number), Change::SyncFile(_) | Change::SyncDir(_)) if change.to_string() == *label => {
+                let mut hung = self.hung.borrow_mut();
+                hung.met += 1;
+                if hung.met == *number + 1 { Ok(()) } else { change.make(&self.fs) }
+            }
+            (Twist::SkipSyncs(part), Change::SyncFile(_) | Change::SyncDir(_)) if change.to_string().contains(part) => Ok(()),
+            (Twist::LogInPlace, Change::Rename((_, name), _)) if name == "log.tmp" => Ok(()),
+            (Twist::SwallowErrors, _) => Ok(change.make(&self.fs).unwrap_or_default()),
+            (Twist::RetrySyncs, Change::SyncFile(_) | Change::SyncDir(_)) => {
+                change.make(&self.fs).or_else(|_| change.make(&self.fs))
+            }
+            _ => change.make(&self.fs),
+        }
+    }
+
+    fn name<'n>(&self, name: &'n str) -> &'n str {
+        if *self.twist == Twist::LogInPlace && name == "log.tmp" { "log" } else { name }
+    }
+}
+
+/// A change that can wait.
+enum Change {
+    Write(File, u64, Vec<u8>),
+    SyncFile(File),
+    SyncDir(Dir),
+    MakeDir(Dir, String),
+    RemoveDir(Dir, String),
+    RemoveFile(Dir, String),
+    Rename((Dir, String), (Dir, String)),
+    Link((Dir, String), (Dir, String)),
+    Symlink(String, Dir, String),
+}
+
+impl Change {
+    fn make(&self, fs: &SimFs) -> Result<(), Cause> {
+        match self {
+            Change::Write(file, offset, bytes) => {
+                let mut done = 0;
+                while done < bytes.len() {
+                    done += fs.write(file, offset + done as u64, &bytes[done..])?;
+                }
+                Ok(())
+            }
+            Change::SyncFile(file) => fs.sync_file(file),
+            Change::SyncDir(dir) => fs.sync_dir(dir),
+            Change::MakeDir(at, name) => fs.make_dir(at, name),
+            Change::RemoveDir(at, name) => fs.remove_dir(at, name),
+            Change::RemoveFile(at, name) => fs.remove_file(at, name),
+            Change::Rename(from, to) => fs.rename((&from.0, &from.1), (&to.0, &to.1)),
+            Change::Link(from, to) => fs.link((&from.0, &from.1), (&to.0, &to.1)),
+            Change::Symlink(text, at, name) => fs.symlink(text, at, name),
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Change::Write(file, ..) => write!(f, "write {}", file.path()),
+            Change::SyncFile(file) => write!(f, "sync-file {}", file.path()),
+            Change::SyncDir(dir) => write!(f, "sync-dir {}", dir.path()),
+            Change::MakeDir(at, name) => write!(f, "make-dir {}/{name}", at.path()),
+            Change::RemoveDir(at, name) => write!(f, "remove-dir {}/{name}", at.path()),
+            Change::RemoveFile(at, name) => write!(f, "remove-file {}/{name}", at.path()),
+            Change::Rename(from, to) => {
+                write!(f, "rename {}/{} -> {}/{}", from.0.path(), from.1, to.0.path(), to.1)
+            }
+            Change::Link(from, to) => write!(f, "link {}/{} -> {}/{}", from.0.path(), from.1, to.0.path(), to.1),
+            Change::Symlink(_, at, name) => write!(f, "symlink {}/{name}", at.path()),
+        }
+    }
+}
+
+impl Fs for Door {
+    type Dir = Dir;
+    type File = File;
+
+    fn open_dir(&self, at: &Dir, name: &str) -> Result<Dir, Cause> {
+        self.open(|fs| fs.open_dir(at, name))
+    }
+
+    fn open_file(&self, at: &Dir, name: &str) -> Result<File, Cause> {
+        self.open(|fs| fs.open_file(at, name))
+    }
+
+    fn create_file(&self, at: &Dir, name: &str) -> Result<File, Cause> {
+        let name = self.name(name);
+        let label = || format!("create {}/{name}", at.path());
+        self.note(label, false);
+        let held = self.hung.borrow_mut().held.take();
+        let (before, after) = match (held, &*self.twist) {
+            (Some(held), Twist::Swap((_, second))) if *second == label() => (None, Some(held)),
+            (held, _) => (held, None),
+        };
+        before.map_or(Ok(()), |held| held.make(&self.fs))?;
+        let file = self.fs.create_file(at, name)?;
+        after.map_or(Ok(()), |held| held.make(&self.fs))?;
+        Ok(file)
+    }
+
+    fn stat(&self, at: &Dir, name: &str) -> Result<Stat, Cause> {
+        self.ask(|fs| fs.stat(at, name))
+    }
+
+    fn stat_file(&self, file: &File) -> Result<Stat, Cause> {
+        self.ask(|fs| fs.stat_file(file))
+    }
+
+    fn list(&self, dir: &Dir) -> Result<Vec<Listed>, Cause> {
+        self.ask(|fs| fs.list(dir))
+    }
+
+    fn read_link(&self, at: &Dir, name: &str) -> Result<String, Cause> {
+        self.ask(|fs| fs.read_link(at, name))
+    }
+
+    fn read(&self, file: &File, offset: u64, length: usize) -> Result<Vec<u8>, Cause> {
+        self.ask(|fs| fs.read(file, offset, length))
+    }
+
+    fn is_same(&self, a: (&Dir, &str), b: (&Dir, &str)) -> Result<bool, Cause> {
+        self.ask(|fs| fs.is_same(a, b))
+    }
+
+    fn write(&self, file: &File, offset: u64, bytes: &[u8]) -> Result<usize, Cause> {
+        if !matches!(*self.twist, Twist::Swap(_)) {
+            // As it is, with the writes that are cut short by a fault.
+            self.note(|| format!("write {}", file.path()), true);
+            return self.fs.write(file, offset, bytes);
+        }
+        self.change(Change::Write(file.clone(), offset, bytes.to_vec())).map(|()| bytes.len())
+    }
+
+    fn sync_file(&self, file: &File) -> Result<(), Cause> {
+        self.change(Change::SyncFile(file.clone()))
+    }
+
+    fn sync_dir(&self, dir: &Dir) -> Result<(), Cause> {
+        self.change(Change::SyncDir(dir.clone()))
+    }
+
+    fn make_dir(&self, at: &Dir, name: &str) -> Result<(), Cause> {
+        self.change(Change::MakeDir(at.clone(), name.to_owned()))
+    }
+
+    fn remove_dir(&self, at: &Dir, name: &str) -> Result<(), Cause> {
+        if name == ".onionskin" {
+            // It stays when something is in it: its failure is an answer.
+            return self.ask(|fs| fs.remove_dir(at, name));
+        }
+        self.change(Change::RemoveDir(at.clone(), name.to_owned()))
+    }
+
+    fn remove_file(&self, at: &Dir, name: &str) -> Result<(), Cause> {
+        self.change(Change::RemoveFile(at.clone(), name.to_owned()))
+    }
+
+    fn rename(&self, from: (&Dir, &str), to: (&Dir, &str)) -> Result<(), Cause> {
+        if from.1 == ".onionskin-reach" {
+            // A question, put as a rename of nothing.
+            return self.ask(|fs| fs.rename(from, to));
+        }
+        self.change(Change::Rename((from.0.clone(), from.1.to_owned()), (to.0.clone(), to.1.to_owned())))
+    }
+
+    fn link(&self, from: (&Dir, &str), to: (&Dir, &str)) -> Result<(), Cause> {
+        if !self.fs.switches().hard_links {
+            return self.ask(|fs| fs.link(from, to));
+        }
+        self.change(Change::Link((from.0.clone(), from.1.to_owned()), (to.0.clone(), to.1.to_owned())))
+    }
+
+    fn symlink(&self, target: &str, at: &Dir, name: &str) -> Result<(), Cause> {
+        self.change(Change::Symlink(target.to_owned(), at.clone(), name.to_owned()))
+    }
+}

@@ -1,0 +1,211 @@
+//! Operations that meet one another, or somebody who is not the owner.
+
+use std::sync::OnceLock;
+
+use onionskin::error::Error;
+use onionskin::fs::Cause;
+use onionskin::lock::Ownership;
+use onionskin::persist::transaction::Publish;
+use onionskin::store::{Store, WriteOptions};
+
+use super::directories::{changes, durable, persist};
+use super::files::{refused, replace};
+use super::scenes::{conversations, workspace};
+use super::{Act, Door, Operation, Twist, open_as, open_door, same_content};
+use crate::simfs::{Fault, Harm, SimFs, Verb, When};
+use crate::tree;
+use crate::tree::Tree;
+
+type Done = Result<(), Error>;
+
+fn dropped(store: &Store<Door>, publish: Publish) -> Done {
+    let mut transaction = store.begin("conv", durable(publish))?;
+    changes(&mut transaction)
+}
+
+/// What is staged and not decided on when something else is acknowledged.
+fn without_staging(seen: Vec<Tree>) -> Vec<Tree> {
+    seen.into_iter().map(|tree| tree.without(|path| path == "ws/.onionskin")).collect()
+}
+
+pub(super) fn all() -> Vec<Operation> {
+    let mut all = given_up();
+    all.extend(together());
+    all.extend(late());
+    all
+}
+
+fn given_up() -> Vec<Operation> {
+    let operation = |name, about, act| Operation::new(name, about, conversations, Act::Store(act));
+    vec![
+        operation("dropped-in-place", "a transaction that is given up", |store| dropped(store, Publish::InPlace)),
+        operation("dropped-swap", "a transaction by swap that is given up", |store| dropped(store, Publish::Swap)),
+        operation("conflict-swap", "a transaction by swap on something that is no directory", |store| {
+            let mut transaction = store.begin("beside", durable(Publish::Swap))?;
+            changes(&mut transaction)?;
+            refused(transaction.commit().map(drop), |error| matches!(error, Error::NotDirectory(_)))
+        }),
+    ]
+}
+
+fn together() -> Vec<Operation> {
+    vec![
+        Operation {
+            stages: without_staging,
+            stable: false,
+            ..Operation::new(
+                "interleaved",
+                "a writer, a transaction and a file, begun before any is done",
+                conversations,
+                Act::Bare(|door| {
+                    let store = open_door(door)?;
+                    let mut writer = store.writer("beside", &WriteOptions::default())?;
+                    let mut transaction = store.begin("conv", durable(Publish::InPlace))?;
+                    writer.write(b"from the ".to_vec())?;
+                    changes(&mut transaction)?;
+                    writer.write(b"writer".to_vec())?;
+                    replace(&store, "between", &WriteOptions::default())?;
+                    door.fs().acknowledge();
+                    transaction.commit()?;
+                    door.fs().acknowledge();
+                    writer.commit()?;
+                    door.fs().acknowledge();
+                    Ok(())
+                }),
+            )
+        },
+        Operation {
+            stages: without_staging,
+            ..Operation::new(
+                "two-transactions",
+                "two transactions on one directory, begun before either is done",
+                conversations,
+                Act::Bare(|door| {
+                    let store = open_door(door)?;
+                    let mut first = store.begin("conv", durable(Publish::InPlace))?;
+                    let mut second = store.begin("conv", durable(Publish::Swap))?;
+                    changes(&mut first)?;
+                    second.put("second", b"second".to_vec())?;
+                    first.commit()?;
+                    door.fs().acknowledge();
+                    second.commit()?;
+                    door.fs().acknowledge();
+                    Ok(())
+                }),
+            )
+        },
+        Operation {
+            // The directory is made independent first, which alone counts as old.
+            matches: |found, stage| found == stage || (*stage == workspace() && *found == independent()),
+            ..Operation::new(
+                "in-place-through-link",
+                "a linked directory is made independent for a transaction on it",
+                workspace,
+                Act::Store(|store| {
+                    let mut transaction = store.begin("linked", durable(Publish::InPlace))?;
+                    transaction.put("inner", b"new".to_vec())?;
+                    transaction.commit().map(drop)
+                }),
+            )
+        },
+    ]
+}
+
+fn independent() -> Tree {
+    workspace().remove("ws/linked").file("ws/linked/inner", "inside").file("ws/linked/deep/leaf", "leaf")
+}
+
+/// Entries that somebody else adds to a directory while it is being switched. The scene is what a
+/// killed owner left, with the entries in what was the directory; the operation is to open it.
+fn late() -> Vec<Operation> {
+    let open = Act::Bare(|door| open_door(door).map(drop));
+    vec![
+        Operation {
+            stages: |_| vec![switched()],
+            matches: same_content,
+            ..Operation::new("late-swap", "entries that came while a directory was switched", late_swap, open)
+        },
+        Operation { stages: |_| vec![switched()], matches: same_content, ..Operation::new("", "the same without hard links", late_swap, open) }
+            .without_links("late-swap-no-links"),
+        Operation {
+            stages: |_| vec![pointed()],
+            matches: same_content,
+            ..Operation::new("late-pointer", "entries that came before the first generation", late_pointer, open)
+        },
+    ]
+}
+
+fn switched() -> Tree {
+    tree! {
+        dir "lower";
+        file "ws/conv/metadata.json" = "{\"v\":2}";
+        file "ws/conv/events.json" = "[1,2]";
+        file "ws/conv/QUERY_MESSAGE.md" = "unmanaged";
+        file "ws/conv/notes/deep.txt" = "unmanaged too";
+        file "ws/conv/notes/late.txt" = "late";
+        file "ws/conv/new/late.txt" = "late, too";
+        symlink "ws/conv/latest" = "events.json";
+        file "ws/beside" = "nobody's business";
+    }
+}
+
+fn pointed() -> Tree {
+    let conv = switched().below("ws/conv");
+    let mut tree = switched().remove("ws/conv").symlink("ws/conv", ".onionskin/directories/1/1");
+    for (path, node) in conv.iter() {
+        let path = [b"ws/.onionskin/directories/1/1/", path].concat();
+        tree = tree.with(path, node.clone());
+    }
+    tree
+}
+
+fn late_swap() -> Tree {
+    static LEFT: OnceLock<Tree> = OnceLock::new();
+    LEFT.get_or_init(|| with_late_entries(Publish::Swap)).clone()
+}
+
+fn late_pointer() -> Tree {
+    static LEFT: OnceLock<Tree> = OnceLock::new();
+    LEFT.get_or_init(|| with_late_entries(Publish::Pointer)).clone()
+}
+
+fn with_late_entries(publish: Publish) -> Tree {
+    let left = killed_after(&conversations(), Verb::Rename, ".old", |door| persist(&open_door(door)?, publish));
+    left.file("ws/.onionskin-1.old/notes/late.txt", "late").file("ws/.onionskin-1.old/new/late.txt", "late, too")
+}
+
+/// What is there when a process is killed right after the first such call on a path that holds
+/// this.
+pub(super) fn killed_after(scene: &Tree, verb: Verb, part: &str, run: impl Fn(&Door) -> Done) -> Tree {
+    let attempt = |death: Option<u32>| {
+        let fs = SimFs::holding(scene);
+        if let Some(call) = death {
+            fs.harm(Fault::once(When::Call(call), Harm::Die));
+        }
+        (run(&Door::new(&fs, &Twist::Straight)), fs)
+    };
+    let (whole, fs) = attempt(None);
+    whole.expect("nothing is in its way");
+    let to = |call: &crate::simfs::Call| call.to.as_ref().unwrap_or(&call.place).to_string();
+    let calls = fs.calls();
+    let last = calls.iter().position(|call| call.verb == verb && call.result.is_ok() && to(call).contains(part));
+    let last = last.expect("the run makes such a call");
+    let (killed, fs) = attempt(u32::try_from(last + 1).ok());
+    assert!(killed.is_err(), "it was killed");
+    fs.tree()
+}
+
+/// An error that says that the root was lost.
+pub(super) fn is_locked(error: &Error) -> bool {
+    matches!(error, Error::Locked(_))
+}
+
+/// Opens as the owner of a lock file.
+pub(super) fn open_locked(door: &Door, token: &str) -> Result<Store<Door>, Error> {
+    open_as(door, &Ownership::LockFile(token.to_owned()))
+}
+
+/// A failure of the scene itself, where the store reports none.
+pub(super) fn wrong(what: &str) -> Error {
+    Error::NotCommitted(onionskin::error::Failure { path: what.to_owned(), action: "find", cause: Cause::Other })
+}

@@ -1,0 +1,166 @@
+//! Who may write, and what a host can do.
+
+use std::sync::OnceLock;
+
+use onionskin::error::Error;
+use onionskin::persist::transaction::Publish;
+use onionskin::probe::{Tier, probe};
+use onionskin::store::{WriteOptions, break_lock, inspect};
+
+use super::directories::{changes, durable, persist};
+use super::files::{refused, replace};
+use super::interplay::{is_locked, killed_after, open_locked, wrong};
+use super::scenes::{conversations, workspace};
+use super::{Act, Door, Operation, door_grants, open_door};
+use crate::simfs::Verb;
+use crate::tree::Tree;
+
+type Done = Result<(), Error>;
+
+const TOKEN: &str = "owner-1";
+
+pub(super) fn all() -> Vec<Operation> {
+    let mut all = locks();
+    all.extend(takeovers());
+    all.extend(questions());
+    all
+}
+
+/// What a person does after a crash: breaks the lock of the dead owner, if it is held, and opens.
+fn take_over(door: &Door) -> Done {
+    let answer = match seize(door, TOKEN) {
+        // A lock without its whole token: the error says what to expect.
+        Err(Error::Locked(found)) => seize(door, &found),
+        answer => answer,
+    };
+    match answer {
+        Ok(()) | Err(Error::NotFound(_)) => open_door(door).map(drop),
+        Err(error) => Err(error),
+    }
+}
+
+fn seize(door: &Door, token: &str) -> Done {
+    break_lock(door.clone(), &door_grants(door), "/ws", token)
+}
+
+/// A takeover leaves an epoch and takes the lock: they, and the directory they are in, are not part
+/// of what is compared. That the lock is free was seen when the root was opened.
+fn bare(tree: &Tree) -> Tree {
+    let tree = tree.without(|path| path.starts_with("ws/.onionskin/epoch-") || path == "ws/.onionskin/lock");
+    let holds = tree.iter().any(|(path, _)| path.starts_with(b"ws/.onionskin/"));
+    if holds { tree } else { tree.remove("ws/.onionskin") }
+}
+
+/// An operation of an owner with a lock file.
+fn locked(name: &'static str, about: &'static str, scene: fn() -> Tree, act: fn(&Door) -> Done) -> Operation {
+    Operation {
+        endless: true,
+        reopen: take_over,
+        matches: |found, stage| bare(found) == bare(stage),
+        ..Operation::new(name, about, scene, Act::Bare(act))
+    }
+}
+
+fn locks() -> Vec<Operation> {
+    let open_and_close = |door: &Door| open_locked(door, TOKEN).map(drop);
+    vec![
+        locked("lock", "a root is taken by a lock file, and given back", workspace, open_and_close),
+        locked("", "the same without hard links", workspace, open_and_close).without_links("lock-no-links"),
+        Operation {
+            stable: false,
+            ..locked("lock-replace", "a file under a lock file", workspace, |door| {
+                replace(&open_locked(door, TOKEN)?, "file", &WriteOptions::default())
+            })
+        },
+        locked("lock-in-place", "a transaction under a lock file", conversations, |door| {
+            let store = open_locked(door, TOKEN)?;
+            let mut transaction = store.begin("conv", durable(Publish::InPlace))?;
+            changes(&mut transaction)?;
+            transaction.commit().map(drop)
+        }),
+        locked("lock-held", "a second owner is kept out", workspace, |door| {
+            let _first = open_locked(door, TOKEN)?;
+            refused(open_locked(door, "owner-2").map(drop), is_locked)?;
+            refused(open_door(door).map(drop), is_locked)
+        }),
+    ]
+}
+
+fn takeovers() -> Vec<Operation> {
+    vec![
+        locked("break-lock", "the lock of a dead owner is broken", dead_before, |door| seize(door, TOKEN)),
+        Operation {
+            // Whatever of the takeover is lost: what was decided is completed, once.
+            stages: |_| vec![decided()],
+            ..locked("break-lock-decided", "a lock is broken over a decision", dead_after, |door| seize(door, TOKEN))
+        },
+        locked("lost-owner", "an owner that lost the root decides nothing", conversations, |door| {
+            let store = open_locked(door, TOKEN)?;
+            let mut transaction = store.begin("conv", durable(Publish::InPlace))?;
+            changes(&mut transaction)?;
+            seize(door, TOKEN)?;
+            refused(transaction.commit().map(drop), is_locked)?;
+            refused(replace(&store, "beside", &WriteOptions::default()), is_locked)
+        }),
+    ]
+}
+
+fn decided() -> Tree {
+    conversations().file("ws/conv/metadata.json", "{\"v\":2}").file("ws/conv/events.json", "[1,2]")
+}
+
+fn under_lock(door: &Door) -> Done {
+    let store = open_locked(door, TOKEN)?;
+    let mut transaction = store.begin("conv", durable(Publish::InPlace))?;
+    changes(&mut transaction)?;
+    transaction.commit().map(drop)
+}
+
+/// An owner died before it decided anything: only its lock is left.
+fn dead_before() -> Tree {
+    static LEFT: OnceLock<Tree> = OnceLock::new();
+    LEFT.get_or_init(|| killed_after(&conversations(), Verb::RemoveFile, "/lock-", under_lock)).clone()
+}
+
+/// An owner died when it had just decided.
+fn dead_after() -> Tree {
+    static LEFT: OnceLock<Tree> = OnceLock::new();
+    LEFT.get_or_init(|| killed_after(&conversations(), Verb::Rename, "/log", under_lock)).clone()
+}
+
+fn questions() -> Vec<Operation> {
+    vec![
+        Operation::new("probe", "each call is tried, and nothing is left", workspace, Act::Bare(|door| {
+            let abilities = probe(door.clone(), &door_grants(door), "/ws")?;
+            if abilities.tier == Tier::Durable { Ok(()) } else { Err(wrong(&abilities.reason)) }
+        })),
+        Operation {
+            stages: |seen| seen.into_iter().map(|tree| tree.without(|path| path == "ws/.onionskin")).collect(),
+            stable: false,
+            ..Operation::new("probe-in-use", "the same beside an open store that works on", workspace, Act::Bare(|door| {
+                let store = open_door(door)?;
+                let mut writer = store.writer("file", &WriteOptions::default())?;
+                probe(door.clone(), &door_grants(door), "/ws")?;
+                writer.write(b"written on".to_vec())?;
+                writer.commit().map(drop)
+            }))
+        },
+        locked("inspect", "a look that changes nothing", dead_before, |door| {
+            let found = inspect(door.clone(), &door_grants(door), "/ws")?;
+            if found.is_empty() { Err(wrong("what is left")) } else { Ok(()) }
+        }),
+        Operation::new("open", "a root is opened and closed", conversations, Act::Bare(|door| open_door(door).map(drop))),
+        Operation {
+            stages: |_| vec![decided()],
+            ..Operation::new("recover", "a decision that was left is completed", left_decided, Act::Bare(|door| {
+                open_door(door).map(drop)
+            }))
+        },
+    ]
+}
+
+fn left_decided() -> Tree {
+    static LEFT: OnceLock<Tree> = OnceLock::new();
+    let run = |door: &Door| persist(&open_door(door)?, Publish::InPlace);
+    LEFT.get_or_init(|| killed_after(&conversations(), Verb::Rename, "/log", run)).clone()
+}

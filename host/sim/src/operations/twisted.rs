@@ -1,0 +1,55 @@
+//! An operation through doors that are hung wrongly.
+
+use std::borrow::Borrow;
+
+use super::{Door, Operation, Twist};
+use crate::explore::{Failure, Subject, record};
+use crate::simfs::{SimFs, Switches};
+use crate::tree::Tree;
+
+/// An operation with its protocol mutated. It is held to what the operation promises as it is.
+pub struct Twisted<O> {
+    operation: O,
+    run: Twist,
+    recover: Twist,
+    stages: Vec<Tree>,
+}
+
+impl<O: Borrow<Operation>> Twisted<O> {
+    /// An operation, with what is wrong with its way to the filesystem, and with that of recovery.
+    #[must_use]
+    pub fn new(operation: O, run: Twist, recover: Twist) -> Self {
+        let (_, stages, _) = record(operation.borrow(), None);
+        Twisted { operation, run, recover, stages: stages.trees }
+    }
+}
+
+impl<O: Borrow<Operation> + Sync> Subject for Twisted<O> {
+    fn name(&self) -> String {
+        format!("{}, run {:?}, recovery {:?}", self.operation.borrow().name, self.run, self.recover)
+    }
+
+    fn switches(&self) -> Switches {
+        self.operation.borrow().switches
+    }
+
+    fn setup(&self, fs: &SimFs) {
+        self.operation.borrow().setup(fs);
+    }
+
+    fn run(&self, fs: &SimFs) -> Result<(), Failure> {
+        self.operation.borrow().perform(&Door::new(fs, &self.run))
+    }
+
+    fn recover(&self, fs: &SimFs) -> Result<(), Failure> {
+        self.operation.borrow().recover_by(&Door::new(fs, &self.recover))
+    }
+
+    fn stages(&self, _: Vec<Tree>) -> Vec<Tree> {
+        self.stages.clone()
+    }
+
+    fn matches(&self, found: &Tree, stage: &Tree) -> bool {
+        self.operation.borrow().matches(found, stage)
+    }
+}

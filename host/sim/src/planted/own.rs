@@ -1,0 +1,151 @@
+//! Our own protocol with one rule broken, by a door that is hung wrongly.
+
+use onionskin::fs::{Cause, Fs};
+
+use super::{MIXED, Planted, Search};
+use crate::model::Model;
+use crate::operations::{self, Door, Operation, Twist, Twisted, open_door};
+use crate::simfs::Harm;
+
+/// An operation, by its name.
+fn operation(name: &str) -> Operation {
+    let found = operations::all().into_iter().find(|operation| operation.name == name);
+    found.expect("the operation is in the list")
+}
+
+fn broken(
+    name: &'static str,
+    story: &'static str,
+    (of, run, recover): (&str, Twist, Twist),
+    search: Search,
+    shows: &'static str,
+) -> Planted {
+    Planted { name, story, subject: Box::new(Twisted::new(operation(of), run, recover)), search, shows }
+}
+
+pub(super) fn all() -> Vec<Planted> {
+    let mut all = syncs();
+    all.extend(orders());
+    all.extend(errors());
+    all
+}
+
+fn syncs() -> Vec<Planted> {
+    let any = || Search::Crashes(Model::Any);
+    let skipping = |of, part| (of, Twist::SkipSyncs(part), Twist::Straight);
+    vec![
+        broken(
+            "data-after-name",
+            "a file gets its name before its content is durable: the power goes, and it is empty",
+            skipping("replace", "sync-file"),
+            any(),
+            MIXED,
+        ),
+        broken(
+            "name-not-durable",
+            "a file is acknowledged before its name is durable: the power goes, and the old one is back",
+            skipping("replace", "sync-dir"),
+            any(),
+            "what was acknowledged is lost",
+        ),
+        broken(
+            "log-before-staging",
+            "the log is durable before what it names: recovery cannot complete what was decided",
+            skipping("in-place", "sync-file ws/.onionskin/tx-"),
+            any(),
+            "recovery failed",
+        ),
+        broken(
+            "log-not-synced",
+            "the log gets its name before its content is durable: what was decided cannot be read",
+            skipping("in-place", "log.tmp"),
+            any(),
+            "recovery failed",
+        ),
+        broken(
+            "log-removed-too-early",
+            "the log is removed before what it did is durable: some files are old and some are new",
+            skipping("in-place", "sync-dir ws/conv"),
+            any(),
+            MIXED,
+        ),
+        broken(
+            "old-removed-too-early",
+            "the old directory is removed before the new one has its name for good",
+            skipping("materialize-directory", "sync-dir"),
+            any(),
+            MIXED,
+        ),
+    ]
+}
+
+fn orders() -> Vec<Planted> {
+    let kill = || Search::Crashes(Model::Process);
+    let mut sweeps_first = operation("in-place");
+    sweeps_first.reopen = |door| {
+        sweep_staging(door);
+        open_door(door).map(drop)
+    };
+    vec![
+        broken(
+            "removes-before-rename",
+            "what a rename replaces is removed first: the process dies in between, and the file is gone",
+            ("replace", Twist::RemoveFirst, Twist::Straight),
+            kill(),
+            MIXED,
+        ),
+        broken(
+            "log-in-place",
+            "the log is written under its final name: the process dies, and half of it is taken for a decision",
+            ("in-place", Twist::LogInPlace, Twist::Straight),
+            kill(),
+            "recovery failed",
+        ),
+        Planted {
+            name: "sweeps-before-log",
+            story: "recovery removes staging before it reads the log that needs it: the last copy is gone",
+            subject: Box::new(sweeps_first),
+            search: kill(),
+            shows: "recovery failed",
+        },
+    ]
+}
+
+fn errors() -> Vec<Planted> {
+    let io = || vec![Harm::Fail(Cause::Io)];
+    vec![
+        broken(
+            "ignores-errors",
+            "the error of a rename is dropped: what never happened is acknowledged",
+            ("replace", Twist::SwallowErrors, Twist::Straight),
+            Search::Faults(io()),
+            "is allowed",
+        ),
+        broken(
+            "recovery-ignores-errors",
+            "recovery drops the error of a rename and goes on to remove the log",
+            ("in-place", Twist::Straight, Twist::SwallowErrors),
+            Search::Faults(io()),
+            MIXED,
+        ),
+        broken(
+            "retries-sync",
+            "a sync that failed is made again, and says success for pages that were dropped",
+            ("replace", Twist::RetrySyncs, Twist::Straight),
+            Search::Faults(vec![Harm::LoseSync]),
+            MIXED,
+        ),
+    ]
+}
+
+/// Removes everything staged, whatever the log says.
+fn sweep_staging(door: &Door) {
+    let sweep = || -> Result<(), Cause> {
+        let fs = door.fs();
+        let ws = fs.open_dir(&fs.root(), "ws")?;
+        let control = fs.open_dir(&ws, ".onionskin")?;
+        super::remove_tree(fs, &control, "tx-1")
+    };
+    // Where nothing is staged there is nothing to remove.
+    let _nothing_staged = sweep();
+}

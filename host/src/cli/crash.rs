@@ -1,0 +1,354 @@
+//! `crash`: every operation crashed at every point, and what recovery made of it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use onionskin_host::Error;
+use onionskin_host::crash::{Book, Depth, Progress, Sums, Trial, Tried};
+use onionskin_sim::Model;
+use onionskin_sim::explore::{Totals, Violation};
+use onionskin_sim::faults::FaultViolation;
+use onionskin_sim::operations::{self, Operation};
+use serde_json::{Value, json};
+
+use super::render::{self, Answer};
+use super::{Context, Stop};
+
+/// How often the progress is drawn.
+const TICK: Duration = Duration::from_millis(120);
+
+/// Crashes operations at every point, into every state that a loss of power can leave, and
+/// recovers from each of them.
+///
+/// It happens in memory, on the filesystem simulated for it: the operations are those of the
+/// component, compiled for this machine. Every different state is recovered once, and recovery is
+/// crashed in the same way. What comes out must be the old state or the new one.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  onionskin crash
+  onionskin crash --operation swap --operation replace --model any
+  onionskin crash --full --faults --report ./crashes
+
+Exit codes: 0 no promise was broken, 1 one was, 2 wrong usage.")]
+pub(super) struct Crash {
+    /// An operation to try, of those that --list names; may be given several times. All, if not given
+    #[arg(long = "operation", value_name = "NAME", value_parser = names(), hide_possible_values = true)]
+    operations: Vec<String>,
+    /// What survives a crash, of what was not synced; may be given several times. All, if not given
+    #[arg(long = "model", value_enum, value_name = "MODEL")]
+    models: Vec<Survives>,
+    /// Also make every call fail in every way, in operations and in recovery
+    #[arg(long)]
+    faults: bool,
+    /// Go further: more states where there are too many to try all, writes torn by sectors over
+    /// garbage, and with --faults pairs of faults
+    #[arg(long)]
+    full: bool,
+    /// Which states are tried where there are too many to try all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// How many threads work; the result does not depend on it. As many as can run, if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Write crash.html, a page with pictures, and crash.json to this directory
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// Only name the operations and say what they do
+    #[arg(long)]
+    list: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Survives {
+    /// Everything: the process was killed
+    Process,
+    /// Names in order, contents in any choice
+    Ordered,
+    /// Any choice
+    Any,
+    /// Any choice, and renames between directories torn
+    Split,
+}
+
+fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(operations::all().iter().map(|it| PossibleValue::new(it.name)))
+}
+
+pub(super) fn run(context: &Context, arguments: &Crash) -> Result<(), Stop> {
+    if context.crash_at.is_some() {
+        return Err(Stop::Usage("crash crashes at every call by itself: leave out --crash-at"));
+    }
+    let chosen = chosen(&arguments.operations);
+    if arguments.list {
+        return context.print(&list(&chosen));
+    }
+    let trial = arguments.trial();
+    let start = Instant::now();
+    let tried = try_all(&chosen, &trial);
+    let elapsed = start.elapsed();
+    if let Some(directory) = &arguments.report {
+        write(&Book::new(&trial, &tried), directory)?;
+    }
+    let mut text = summary(&tried, trial.faults);
+    text.push_str(&speed(&tried, elapsed));
+    context.print(&Answer { text, notes: notes(&tried, arguments.report.as_deref()), json: as_json(&trial, &tried) })?;
+    if tried.iter().all(Tried::held) { Ok(()) } else { Err(Stop::Broken) }
+}
+
+impl Crash {
+    fn trial(&self) -> Trial {
+        let wanted: Vec<Model> = self.models.iter().map(|model| model.model()).collect();
+        let usual = Trial::default();
+        let models = usual.models.iter().copied().filter(|it| wanted.is_empty() || wanted.contains(it)).collect();
+        Trial {
+            models,
+            depth: if self.full { Depth::Full } else { Depth::Usual },
+            faults: self.faults,
+            seed: self.seed,
+            threads: self.threads.map_or(usual.threads, usize::from),
+        }
+    }
+}
+
+impl Survives {
+    fn model(self) -> Model {
+        match self {
+            Self::Process => Model::Process,
+            Self::Ordered => Model::Ordered,
+            Self::Any => Model::Any,
+            Self::Split => Model::Split,
+        }
+    }
+}
+
+/// The operations with these names, in their own order; all, if there are no names.
+fn chosen(names: &[String]) -> Vec<Operation> {
+    let wanted = |it: &Operation| names.is_empty() || names.iter().any(|name| name == it.name);
+    operations::all().into_iter().filter(wanted).collect()
+}
+
+fn list(operations: &[Operation]) -> Answer {
+    let rows: Vec<_> = operations.iter().map(|it| vec![it.name.to_owned(), it.about.to_owned()]).collect();
+    let json: Value = operations.iter().map(|it| json!({"name": it.name, "about": it.about})).collect();
+    Answer::new(render::table(&rows), json!({"operations": json}))
+}
+
+fn try_all(operations: &[Operation], trial: &Trial) -> Vec<Tried> {
+    let progress = Arc::new(Progress::default());
+    let bar = bar(operations.len(), &progress);
+    let mut tried = Vec::new();
+    for operation in operations {
+        bar.set_message(operation.name);
+        tried.push(trial.run(operation, &progress));
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    tried
+}
+
+/// A line on standard error, if that is a terminal.
+fn bar(operations: usize, progress: &Arc<Progress>) -> ProgressBar {
+    let phase = Arc::clone(progress);
+    let phase = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+        // Where the line cannot be written nothing can be said about it.
+        let _ = write!(out, "{}", phase.phase());
+    };
+    let rate = Arc::clone(progress);
+    let rate = move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let _ = write!(out, "{}", grouped(per_second(rate.states(), state.elapsed())));
+    };
+    let left = Arc::clone(progress);
+    let left = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let _ = match left.time_left() {
+            Some(left) => write!(out, "{} s left", left.as_secs() + 1),
+            None => write!(out, ".."),
+        };
+    };
+    let template = "{pos}/{len} {wide_bar} {msg} ({phase}): {rate} states/s, {left}";
+    let style = ProgressStyle::with_template(template).expect("the template is right");
+    let style = style.with_key("phase", phase).with_key("rate", rate).with_key("left", left);
+    let bar = ProgressBar::new(operations as u64).with_style(style);
+    bar.enable_steady_tick(TICK);
+    bar
+}
+
+fn write(book: &Book, directory: &Path) -> Result<(), Error> {
+    let failed = |action, path: &Path| {
+        let path = path.to_owned();
+        move |source: io::Error| Error::Io { action, path, source }
+    };
+    std::fs::create_dir_all(directory).map_err(failed("make the directory of the report", directory))?;
+    for (name, content) in [("crash.html", book.html()), ("crash.json", book.json())] {
+        let path = directory.join(name);
+        std::fs::write(&path, content).map_err(failed("write the report", &path))?;
+    }
+    Ok(())
+}
+
+/// What went wrong in full, then one line for each operation.
+fn summary(tried: &[Tried], faults: bool) -> String {
+    let mut head = ["operation", "crash points", "raw images", "unique", "exhaustive", "old", "new"].to_vec();
+    if faults {
+        head.extend(["faults", "by faults"]);
+    }
+    head.push("violations");
+    let mut rows = vec![head.into_iter().map(str::to_owned).collect()];
+    rows.extend(tried.iter().map(|it| {
+        let found = it.faults.as_ref().map(|found| (found.injected, found.violations_total));
+        row(&it.report.subject, &it.report.totals(), found)
+    }));
+    let sums = Sums::of(tried);
+    rows.push(row("all", &sums.crashes, faults.then_some((sums.faults, sums.fault_violations))));
+    let told: String = tried.iter().map(broken).collect();
+    told + &numbers(&rows)
+}
+
+fn row(name: &str, totals: &Totals, faults: Option<(u64, u64)>) -> Vec<String> {
+    let mut row = vec![name.to_owned()];
+    row.extend([totals.points, totals.raw, totals.unique].map(grouped));
+    row.push(share(totals.windows_exhaustive, totals.windows));
+    row.extend([totals.old, totals.new].map(grouped));
+    row.extend(faults.into_iter().flat_map(|(injected, violations)| [injected, violations].map(grouped)));
+    row.push(grouped(totals.violations));
+    row
+}
+
+/// The violations of an operation, each with how it comes about.
+fn broken(tried: &Tried) -> String {
+    let name = &tried.report.subject;
+    let mut text = String::new();
+    for model in &tried.report.models {
+        for Violation { path, text: what, image, after } in &model.violations {
+            text.push_str(&format!("broken: {name}, {}: {what}\n", model.model.as_str()));
+            text.push_str(&indented(path));
+            text.push_str(&titled("what the crash left:", image));
+            text.push_str(&titled("what recovery made of it, next to the old state:", after));
+        }
+    }
+    for FaultViolation { faults, text: what, detail } in tried.faults.iter().flat_map(|it| &it.violations) {
+        text.push_str(&format!("broken: {name}, faults: {what}\n"));
+        text.push_str(&indented(faults));
+        text.push_str(&titled("what was left:", detail));
+    }
+    text
+}
+
+fn indented(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("  {line}\n")).collect()
+}
+
+fn titled(title: &str, lines: &str) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    lines.lines().fold(format!("  {title}\n"), |text, line| format!("{text}    {line}\n"))
+}
+
+fn speed(tried: &[Tried], elapsed: Duration) -> String {
+    let raw = Sums::of(tried).crashes.raw;
+    let each = grouped(per_second(raw, elapsed));
+    format!("{} raw images in {:.1} s: {each} per second\n", grouped(raw), elapsed.as_secs_f64())
+}
+
+fn notes(tried: &[Tried], report: Option<&Path>) -> Vec<String> {
+    let named = |left_out: &dyn Fn(&Tried) -> bool| {
+        let names: Vec<_> = tried.iter().filter(|it| left_out(it)).map(|it| it.report.subject.as_str()).collect();
+        names.join(", ")
+    };
+    let said = [
+        ("promises nothing under these models", named(&|it| it.report.models.is_empty())),
+        ("crashes of recoveries were not followed to the end", named(&|it| !it.complete)),
+    ];
+    let mut notes: Vec<String> =
+        said.iter().filter(|(_, names)| !names.is_empty()).map(|(what, names)| format!("{what}: {names}")).collect();
+    notes.extend(report.map(|directory| format!("the pictures are in {}", directory.join("crash.html").display())));
+    notes
+}
+
+fn as_json(trial: &Trial, tried: &[Tried]) -> Value {
+    let operation = |it: &Tried| {
+        let model = |model: &onionskin_sim::explore::ModelReport| {
+            json!({
+                "model": model.model,
+                "tear": model.tear,
+                "garbage": model.garbage,
+                "complete": model.complete,
+                "totals": model.totals,
+                "violations": model.violations,
+            })
+        };
+        json!({
+            "name": it.report.subject,
+            "held": it.held(),
+            "complete": it.complete,
+            "totals": it.report.totals(),
+            "models": it.report.models.iter().map(model).collect::<Value>(),
+            "faults": it.faults,
+        })
+    };
+    json!({
+        "held": tried.iter().all(Tried::held),
+        "depth": trial.depth,
+        "seed": trial.seed,
+        "totals": Sums::of(tried),
+        "operations": tried.iter().map(operation).collect::<Value>(),
+    })
+}
+
+/// Rows with a name on the left and numbers on the right.
+fn numbers(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(String::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).enumerate();
+        let cells = cells.map(|(at, (cell, width))| match at {
+            0 => format!("{cell:<width$}"),
+            _ => format!("  {cell:>width$}"),
+        });
+        cells.collect::<String>() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+/// A number with its digits in threes.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A share in percent, never rounded up to all.
+fn share(part: u64, all: u64) -> String {
+    match part.saturating_mul(1000).checked_div(all) {
+        Some(tenths) if part < all => format!("{}.{} %", tenths / 10, tenths % 10),
+        Some(_) | None => "100 %".to_owned(),
+    }
+}
+
+fn per_second(count: u64, elapsed: Duration) -> u64 {
+    (count as f64 / elapsed.as_secs_f64().max(0.001)) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_in_threes_and_shares_are_not_flattered() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([share(3, 3), share(9999, 10_000), share(0, 0)], ["100 %", "99.9 %", "100 %"]);
+    }
+}

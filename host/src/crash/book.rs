@@ -1,0 +1,302 @@
+//! What came of a trial, in a form to write down: nothing in it depends on time or threads.
+
+use std::collections::BTreeMap;
+
+use onionskin_sim::explore::{ModelReport, Outcome, PointReport, Report, Shown, Totals, Violation};
+use onionskin_sim::faults::FaultReport;
+use onionskin_sim::{Model, Tear};
+use serde::Serialize;
+
+use super::{Depth, Trial, Tried, lines, page};
+
+/// The most bytes a page may have; images are left out until it fits.
+const PAGE_BYTES_MAX: usize = 3_000_000;
+
+/// What came of several operations, and how they were tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Book {
+    trial: Settings,
+    totals: Sums,
+    operations: Vec<Chapter>,
+}
+
+/// What decides the result of a trial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Settings {
+    models: Vec<Model>,
+    depth: Depth,
+    faults: bool,
+    seed: u64,
+}
+
+/// Sums over all operations and models.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Sums {
+    /// How many operations were tried.
+    pub operations: u64,
+    /// What crashes led to.
+    #[serde(flatten)]
+    pub crashes: Totals,
+    /// How many calls were made to fail.
+    pub faults: u64,
+    /// How many images of crashes in harmed runs were recovered.
+    pub fault_images: u64,
+    /// How many promises were broken after a fault.
+    pub fault_violations: u64,
+}
+
+impl Sums {
+    /// The sums over what was tried.
+    #[must_use]
+    pub fn of(tried: &[Tried]) -> Self {
+        tried.iter().fold(Self::default(), |mut sums, it| {
+            sums.operations += 1;
+            sums.crashes = sums.crashes.plus(&it.report.totals());
+            if let Some(faults) = &it.faults {
+                sums.faults += faults.injected;
+                sums.fault_images += faults.images;
+                sums.fault_violations += faults.violations_total;
+            }
+            sums
+        })
+    }
+}
+
+/// One operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Chapter {
+    name: String,
+    about: &'static str,
+    complete: bool,
+    totals: Totals,
+    /// The calls that change something. A crash can fall before the first and after each.
+    steps: Vec<String>,
+    /// Which steps are syncs.
+    syncs: Vec<usize>,
+    /// Which steps decide: the first after which a crash can lead to the new state.
+    commits: Vec<usize>,
+    /// How many parts were acknowledged at each point.
+    acknowledged: Vec<u32>,
+    models: Vec<Row>,
+    faults: Option<FaultReport>,
+    /// The allowed states in turn, as numbers of `trees`.
+    stages: Vec<usize>,
+    /// Every printed tree, once.
+    trees: Vec<String>,
+}
+
+/// One operation under one model. Every list has an entry for each crash point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Row {
+    model: Model,
+    torn: bool,
+    complete: bool,
+    totals: Totals,
+    violations: Vec<Violation>,
+    pending: Vec<u32>,
+    raw: Vec<u64>,
+    unique: Vec<u64>,
+    exhaustive: Vec<bool>,
+    old: Vec<u64>,
+    new: Vec<u64>,
+    broken: Vec<u64>,
+    /// The first images of each outcome.
+    shown: Vec<Vec<Image>>,
+}
+
+/// An image: what recovery made of it, and what it is as a number of `trees`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+struct Image(Outcome, usize);
+
+impl Book {
+    /// Writes down what was tried. Images are left out until the page is not too large.
+    #[must_use]
+    pub fn new(trial: &Trial, tried: &[Tried]) -> Self {
+        let mut limit = super::SHOWN_MAX;
+        loop {
+            let book = Self::with_images(trial, tried, limit);
+            if limit == 0 || book.html().len() <= PAGE_BYTES_MAX {
+                return book;
+            }
+            limit -= 1;
+        }
+    }
+
+    fn with_images(trial: &Trial, tried: &[Tried], limit: usize) -> Self {
+        let Trial { models, depth, faults, seed, threads: _ } = trial.clone();
+        Self {
+            trial: Settings { models, depth, faults, seed },
+            totals: Sums::of(tried),
+            operations: tried.iter().map(|it| Chapter::new(it, limit)).collect(),
+        }
+    }
+
+    /// The page: one HTML document that needs nothing else.
+    #[must_use]
+    pub fn html(&self) -> String {
+        page::html(self)
+    }
+
+    /// The same as JSON: an object, one line for each field of an operation and model.
+    #[must_use]
+    pub fn json(&self) -> String {
+        lines::to_string(self)
+    }
+}
+
+impl Chapter {
+    /// An operation, with so many images of each outcome for each crash point; but where a promise
+    /// was broken there is at least one.
+    fn new(tried: &Tried, limit: usize) -> Self {
+        let Tried { about, report, complete, faults } = tried;
+        let mut trees = Trees::default();
+        let stages = report.stages.iter().map(|tree| trees.number(tree)).collect();
+        let models = report.models.iter().map(|model| Row::new(model, limit, &mut trees)).collect();
+        let points: &[PointReport] = report.models.first().map_or(&[], |model| &model.points);
+        let steps = points.iter().filter_map(|point| point.call.clone());
+        let syncs = (0..).zip(points.iter().skip(1)).filter(|(_, point)| point.sync);
+        Self {
+            name: report.subject.clone(),
+            about,
+            complete: *complete,
+            totals: report.totals(),
+            steps: steps.collect(),
+            syncs: syncs.map(|(step, _)| step).collect(),
+            commits: commits(report),
+            acknowledged: points.iter().map(|point| point.acknowledged).collect(),
+            models,
+            faults: faults.clone(),
+            stages,
+            trees: trees.all,
+        }
+    }
+}
+
+/// The steps that decide: of those between two acknowledgements, the first after which a crash can
+/// lead to the new state.
+fn commits(report: &Report) -> Vec<usize> {
+    let Some(first) = report.models.first() else {
+        return Vec::new();
+    };
+    let last = u32::try_from(report.stages.len().saturating_sub(1)).expect("there are few stages");
+    let is_new = |point: usize| report.models.iter().any(|model| model.points[point].new > 0);
+    let mut decided: BTreeMap<u32, usize> = BTreeMap::new();
+    for (at, point) in first.points.iter().enumerate() {
+        if point.acknowledged < last && is_new(at) {
+            decided.entry(point.acknowledged).or_insert(at);
+        }
+    }
+    // Where the very first point counts as new, old and new are one: nothing is decided.
+    decided.into_values().filter_map(|point| point.checked_sub(1)).collect()
+}
+
+impl Row {
+    fn new(report: &ModelReport, limit: usize, trees: &mut Trees) -> Self {
+        let points = &report.points;
+        let shown = points.iter().map(|point| trees.images(&point.shown, limit)).collect();
+        Self {
+            model: report.model,
+            torn: report.garbage || report.tear != Tear::Pages,
+            complete: report.complete,
+            totals: report.totals,
+            violations: report.violations.clone(),
+            pending: points.iter().map(|point| point.pending).collect(),
+            raw: points.iter().map(|point| point.raw).collect(),
+            unique: points.iter().map(|point| point.unique).collect(),
+            exhaustive: points.iter().map(|point| point.exhaustive).collect(),
+            old: points.iter().map(|point| point.old).collect(),
+            new: points.iter().map(|point| point.new).collect(),
+            broken: points.iter().map(|point| point.violations).collect(),
+            shown,
+        }
+    }
+}
+
+/// Printed trees, each once.
+#[derive(Default)]
+struct Trees {
+    all: Vec<String>,
+    numbers: BTreeMap<String, usize>,
+}
+
+impl Trees {
+    fn number(&mut self, tree: &str) -> usize {
+        if let Some(number) = self.numbers.get(tree) {
+            return *number;
+        }
+        let number = self.all.len();
+        self.all.push(tree.to_owned());
+        self.numbers.insert(tree.to_owned(), number);
+        number
+    }
+
+    fn images(&mut self, shown: &[Shown], limit: usize) -> Vec<Image> {
+        let mut counts: BTreeMap<Outcome, usize> = BTreeMap::new();
+        let mut images = Vec::new();
+        for Shown { outcome, tree } in shown {
+            let count = counts.entry(*outcome).or_default();
+            let most = if *outcome == Outcome::Violation { limit.max(1) } else { limit };
+            if *count < most {
+                *count += 1;
+                images.push(Image(*outcome, self.number(tree)));
+            }
+        }
+        images
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use onionskin_sim::Model;
+    use onionskin_sim::operations::{self, Operation};
+
+    use super::*;
+    use crate::crash::Progress;
+
+    fn replace() -> Operation {
+        operations::all().into_iter().find(|it| it.name == "replace").expect("it is the first of all")
+    }
+
+    fn book(threads: usize) -> Book {
+        let trial = Trial { faults: true, seed: 7, threads, ..Trial::default() };
+        Book::new(&trial, &[trial.run(&replace(), &Progress::default())])
+    }
+
+    #[test]
+    fn the_same_trial_writes_the_same_bytes_whatever_the_threads() {
+        let (one, other) = (book(1), book(3));
+        assert_eq!(one.html(), other.html());
+        assert_eq!(one.json(), other.json());
+    }
+
+    #[test]
+    fn the_page_needs_nothing_else_and_its_data_cannot_end_it() {
+        let page = book(1).html();
+        for outside in ["http://", "https://", "src=", "@import", "url("] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+        assert_eq!(page.matches("</script>").count(), 2);
+    }
+
+    #[test]
+    fn a_file_is_decided_on_by_the_one_rename() {
+        let book = book(1);
+        let chapter = &book.operations[0];
+        let decided: Vec<&str> = chapter.commits.iter().map(|step| chapter.steps[*step].as_str()).collect();
+        assert!(matches!(decided[..], [step] if step.starts_with("rename ") && step.ends_with("ws/file")), "{decided:?}");
+        assert_eq!(chapter.acknowledged.last(), Some(&1));
+        assert_eq!(book.totals.crashes.violations + book.totals.fault_violations, 0);
+    }
+
+    #[test]
+    fn a_disk_that_lies_is_found_out_and_shown() {
+        let trial = Trial { models: vec![Model::Lying], threads: 1, ..Trial::default() };
+        let tried = trial.run(&replace(), &Progress::default());
+        assert!(!tried.held());
+        let book = Book::with_images(&trial, &[tried], 0);
+        let row = &book.operations[0].models[0];
+        let shown = row.shown.iter().flatten();
+        assert_eq!(row.broken.iter().filter(|count| **count > 0).count(), shown.count());
+        assert!(!row.violations.is_empty());
+    }
+}

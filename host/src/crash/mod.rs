@@ -1,0 +1,148 @@
+//! Every public operation, crashed at every point, and what recovery made of it: run, counted and
+//! written down as a page that people can read.
+//!
+//! [`Trial::run`] puts one operation of [`onionskin_sim::operations`] on trial. A [`Book`] holds
+//! what came of several, without times and without the number of threads: the same trial of the
+//! same code writes the same bytes.
+
+mod book;
+mod lines;
+mod page;
+mod progress;
+mod watched;
+
+pub use book::{Book, Sums};
+pub use progress::Progress;
+
+use onionskin::fs::Cause;
+use onionskin_sim::explore::{self, Plan, Report};
+use onionskin_sim::faults::{self, FaultReport, Sweep};
+use onionskin_sim::operations::Operation;
+use onionskin_sim::{Bounds, Harm, Model, Tear};
+
+use watched::Watched;
+
+/// How many images of each outcome are kept for each crash point.
+const SHOWN_MAX: usize = 3;
+/// How many violations by faults are told for each operation.
+const FAULTS_SHOWN_MAX: usize = 8;
+
+/// How far a trial goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Depth {
+    /// Whole pages, and the usual bounds.
+    #[default]
+    Usual,
+    /// Wider bounds; also writes torn by sectors of 512 bytes, over garbage; pairs of faults.
+    Full,
+}
+
+/// What is tried, and how far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// Under which models. An operation that promises nothing under a model is not tried under it.
+    pub models: Vec<Model>,
+    /// How far.
+    pub depth: Depth,
+    /// Whether every call is made to fail, too.
+    pub faults: bool,
+    /// What decides the samples, where not every state is tried.
+    pub seed: u64,
+    /// How many threads work. No result depends on it.
+    pub threads: usize,
+}
+
+impl Default for Trial {
+    fn default() -> Self {
+        Self {
+            models: Model::PROVEN.to_vec(),
+            depth: Depth::Usual,
+            faults: false,
+            seed: 0,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+/// What came of one operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// What the operation does, in one line.
+    pub about: &'static str,
+    /// What crashes led to. It has one part for each model, and with [`Depth::Full`] two.
+    pub report: Report,
+    /// Whether crashes were followed one after another to their end. They are not where each leaves
+    /// something new, or where there are more images than the explorer takes.
+    pub complete: bool,
+    /// What faults led to, if there were any.
+    pub faults: Option<FaultReport>,
+}
+
+impl Tried {
+    /// Whether no promise was broken.
+    #[must_use]
+    pub fn held(&self) -> bool {
+        self.report.totals().violations == 0 && self.faults.as_ref().is_none_or(FaultReport::is_clean)
+    }
+}
+
+impl Trial {
+    /// Puts an operation on trial. `progress` is told how far that is.
+    #[must_use]
+    pub fn run(&self, operation: &Operation, progress: &Progress) -> Tried {
+        let plans: Vec<Plan> = self.plans().iter().map(|plan| operation.plan(plan)).collect();
+        let plans: Vec<Plan> = plans.into_iter().filter(|plan| !plan.models.is_empty()).collect();
+        progress.begin(&plans, self.faults);
+        let watched = Watched { subject: operation, progress };
+        let mut report = explore::explore(&watched, &Plan::under(&[]));
+        for plan in &plans {
+            report.models.extend(explore::explore(&watched, plan).models);
+            progress.phase_done();
+        }
+        let faults = self.faults.then(|| {
+            let found = faults::sweep(&watched, &operation.sweep(&self.sweep()));
+            progress.phase_done();
+            found
+        });
+        let complete = report.models.iter().all(|model| model.complete);
+        Tried { about: operation.about, report, complete, faults }
+    }
+
+    /// One plan for each model, and another where writes are torn.
+    fn plans(&self) -> Vec<Plan> {
+        let plan = |model: Model, torn: bool| Plan {
+            tear: if torn { Tear::Sectors } else { Tear::Pages },
+            garbage: torn,
+            bounds: self.bounds(),
+            shown: SHOWN_MAX,
+            threads: self.threads,
+            ..Plan::under(&[model])
+        };
+        let mut plans = Vec::new();
+        for model in &self.models {
+            plans.push(plan(*model, false));
+            // A killed process tears nothing: what it wrote is with the operating system.
+            if self.depth == Depth::Full && *model != Model::Process {
+                plans.push(plan(*model, true));
+            }
+        }
+        plans
+    }
+
+    fn bounds(&self) -> Bounds {
+        let usual = Bounds { seed: self.seed, ..Bounds::default() };
+        match self.depth {
+            Depth::Usual => usual,
+            Depth::Full => Bounds { exhaustive_ops: 18, exhaustive_subsets: 1 << 20, samples: 1 << 16, ..usual },
+        }
+    }
+
+    fn sweep(&self) -> Sweep {
+        let usual = Sweep { shown: FAULTS_SHOWN_MAX, threads: self.threads, ..Sweep::default() };
+        match self.depth {
+            Depth::Usual => usual,
+            Depth::Full => Sweep { pairs: vec![Harm::Fail(Cause::Io), Harm::LoseSync], recoveries: 256, ..usual },
+        }
+    }
+}

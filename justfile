@@ -1,0 +1,29 @@
+# The commands of a working day. CI runs the same: every step is in `.ci/run`, once.
+
+# List the recipes.
+default:
+    @just --list
+
+# Everything that must hold before a commit: formatting, lints, documentation, tests.
+check:
+    .ci/run fmt wasm native docs tests
+
+# Two stories on generated data, with a crash at every call; ends in a table.
+demo:
+    cargo run -- demo
+
+# The component against native programs that do the same work. Read the ratios.
+bench *ARGS:
+    cargo bench -p onionskin-host --bench speed -- {{ARGS}}
+
+# Every crash and every fault of every operation, with figures. ONLY=swap narrows it down.
+crash:
+    cargo test -p onionskin --test crash -- --nocapture
+
+# Build the component as it ships, and print its size.
+component:
+    .ci/run component
+
+# What CI does on a new machine, set-up included.
+ci:
+    .ci/run

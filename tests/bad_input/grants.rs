@@ -1,0 +1,152 @@
+//! What may not be written is not, and the error says so.
+
+use onionskin::error::Error;
+use onionskin::fs::{Cause, Fs as _};
+use onionskin::lock::Ownership;
+use onionskin::persist::transaction::Transaction;
+use onionskin::probe::{Tier, probe};
+use onionskin::store::{Preopens, Store};
+use onionskin_sim::{SimFs, Tree, operations, tree};
+
+use crate::CALLS;
+use crate::support::{Scene, cause, kind, refused, told};
+
+fn plain() -> Tree {
+    tree! {
+        file "lower/original" = "ground truth";
+        file "ws/file" = "old";
+        symlink "ws/link" = "file";
+        file "ws/real/f" = "old";
+        symlink "ws/linked" = "real";
+    }
+}
+
+/// `/ws`, granted for reading alone.
+fn read_only(fs: &SimFs) -> Preopens<SimFs> {
+    let mut preopens = operations::preopens(fs);
+    let dir = fs.open_dir(&fs.root(), "ws").expect("the root of the store");
+    preopens.entries[0].1 = std::rc::Rc::new(dir.read_only());
+    preopens
+}
+
+/// A root that is granted for reading alone may be opened and looked at; every change is refused
+/// with `read-only`, and nothing changes.
+#[test]
+fn a_read_only_grant_refuses_every_change() {
+    let mut wrong = Vec::new();
+    for (name, call) in CALLS {
+        for path in ["link", "linked/f"] {
+            // An independent file needs no change to be materialized: with the parent it does.
+            let scene = Scene::new(&plain());
+            let store = Store::open(scene.fs.clone(), &read_only(&scene.fs), "/ws", &Ownership::Host, false);
+            let store = store.expect("nothing is to be recovered");
+            assert_eq!(store.fingerprint("file", true).map(|seen| seen.size), Ok(3));
+            match call(&store, path) {
+                Ok(()) => wrong.push(format!("{name} {path} succeeded")),
+                Err(error) if kind(&error) != "read-only" => {
+                    wrong.push(format!("{name} {path}: {}: {error}", kind(&error)))
+                }
+                Err(_) => {}
+            }
+            drop(store);
+            scene.ends_as(&format!("{name} {path}"), &plain());
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A filesystem that is mounted read-only refuses every change, and says why.
+#[test]
+fn a_read_only_mount_refuses_every_change() {
+    for (name, call) in CALLS {
+        let scene = Scene::new(&plain());
+        scene.fs.set_read_only("ws");
+        let store = scene.open();
+        let error = call(&store, "link").expect_err("nothing can change");
+        let why = (kind(&error), cause(&error));
+        let good = matches!(why, ("read-only", _) | ("not-committed", Some(Cause::ReadOnly)));
+        assert!(good, "{name}: {why:?}: {error}");
+        drop(store);
+        scene.ends_as(name, &plain());
+    }
+}
+
+/// A directory inside the root that is read-only is refused before the decision, and by name.
+#[test]
+fn a_read_only_place_inside_the_root_is_refused() {
+    let mut wrong = Vec::new();
+    for (name, call) in CALLS.iter().filter(|(name, _)| !name.starts_with("materialize")) {
+        let scene = Scene::new(&plain());
+        scene.fs.set_read_only("ws/real");
+        let store = scene.open();
+        match call(&store, "real/f") {
+            Ok(()) => wrong.push(format!("{name} succeeded")),
+            Err(error) => {
+                let why = (kind(&error), cause(&error));
+                if !matches!(why, ("read-only", _) | ("not-committed", Some(Cause::ReadOnly))) {
+                    wrong.push(format!("{name}: {why:?}: {error}"));
+                }
+                assert!(error.to_string().contains("real"), "{name}: {error}");
+            }
+        }
+        drop(store);
+        let found = scene.fs.tree();
+        if found != plain() {
+            wrong.push(format!("{name} changed\n{}", plain().diff(&found)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Removals, renames and new directories there are refused before the decision, too: the next opening
+/// finds nothing.
+#[test]
+fn a_change_of_names_in_a_read_only_place_is_refused_before_the_decision() {
+    type Calls = fn(&mut Transaction<SimFs>) -> Result<(), Error>;
+    let cases: [(&str, Calls); 3] = [
+        ("remove", |t| t.remove("real/f")),
+        ("rename", |t| t.rename("real/f", "moved")),
+        ("new directory", |t| t.put("real/new/f", b"new".to_vec())),
+    ];
+    let mut wrong = Vec::new();
+    for (what, calls) in cases {
+        let scene = Scene::new(&plain());
+        scene.fs.set_read_only("ws/real");
+        let answer = crate::in_root(&scene.open(), calls);
+        let opened = operations::open(&scene.fs).map(|store| store.recovered());
+        let good = matches!(answer.as_ref().map_err(kind), Err("read-only" | "not-committed"));
+        if !good || opened != Ok(Vec::new()) || scene.fs.tree() != plain() {
+            wrong.push(format!("{what}: {answer:?}, then {opened:?}\n{}", plain().diff(&scene.fs.tree())));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A read-only root is opened if there is nothing to recover, and `read-only` if there is.
+#[test]
+fn a_read_only_root_with_remains_cannot_be_opened() {
+    for remains in ["ws/.onionskin/tx-1/0", "ws/.onionskin/file-1", "ws/.onionskin/log.tmp"] {
+        let tree = plain().file(remains, "x");
+        let scene = Scene::new(&tree);
+        let open = Store::open(scene.fs.clone(), &read_only(&scene.fs), "/ws", &Ownership::Host, false);
+        assert_eq!(told(open.map(drop)), refused("read-only", "/ws"), "{remains}");
+        scene.ends_as(remains, &tree);
+    }
+    let scene = Scene::new(&plain().dir("ws/.onionskin"));
+    let open = Store::open(scene.fs.clone(), &read_only(&scene.fs), "/ws", &Ownership::Host, false);
+    assert_eq!(open.map(|store| store.recovered()), Ok(Vec::new()));
+    scene.ends_as("nothing to recover", &plain().dir("ws/.onionskin"));
+}
+
+/// A probe of what cannot be written answers `refused` with the reason, and leaves nothing.
+#[test]
+fn a_probe_of_a_read_only_root_answers() {
+    let scene = Scene::new(&plain());
+    let found = probe(scene.fs.clone(), &read_only(&scene.fs), "/ws").expect("an answer, not an error");
+    assert_eq!((found.tier, found.symlinks, found.hard_links), (Tier::Refused, None, None));
+    assert!(found.reason.contains("read"), "{}", found.reason);
+    scene.ends_as("a probe", &plain());
+    let full = probe(scene.fs.clone(), &operations::preopens(&scene.fs), "/ws").expect("an answer");
+    assert_eq!(full.tier, Tier::Durable, "{}", full.reason);
+    scene.ends_as("a probe of what can be written", &plain());
+}

@@ -1,0 +1,150 @@
+//! A database travels with its companions, or not at all.
+
+use onionskin::persist::materialize::{Content, Source};
+use onionskin_sim::{Switches, Tree, tree};
+
+use crate::support::{DATABASE, JOURNAL, WAL, refused};
+use crate::{check, check_with, from};
+
+const SIZE: u64 = DATABASE.len() as u64;
+const WAL_SIZE: u64 = WAL.len() as u64;
+
+/// An index whose newest rows are in its `-wal` alone, and a workspace of links to all of it.
+fn before() -> Tree {
+    tree! {
+        file "lower/index.db" = DATABASE;
+        file "lower/index.db-wal" = WAL;
+        file "lower/index.db-shm" = "shared memory";
+        symlink "ws/index.db" = "/lower/index.db";
+        symlink "ws/index.db-wal" = "/lower/index.db-wal";
+        symlink "ws/index.db-shm" = "/lower/index.db-shm";
+    }
+}
+
+fn own(tree: Tree) -> Tree {
+    tree.file("ws/index.db", DATABASE).file("ws/index.db-wal", WAL).remove("ws/index.db-shm")
+}
+
+/// The `-wal` travels with its database in one transaction; the `-shm`, which a database would
+/// write through its link, goes away and is made anew.
+#[test]
+fn a_database_travels_with_its_log() {
+    for hard_links in [true, false] {
+        let switches = Switches { hard_links, ..Switches::default() };
+        let call = ("index.db", &from("/lower/index.db"), Content::Keep);
+        check_with(switches, "all", &before(), call, Ok((3, SIZE + WAL_SIZE)), &own(before()));
+    }
+    let alone = before().remove("ws/index.db-wal").remove("ws/index.db-shm");
+    let origin = from("/lower/index.db");
+    check("no links beside", &alone, "index.db", &origin, Content::Keep, Ok((2, SIZE + WAL_SIZE)), &own(alone.clone()));
+}
+
+/// A rollback journal travels as a `-wal` does.
+#[test]
+fn a_database_travels_with_its_rollback_journal() {
+    let tree = tree! {
+        file "lower/index.db" = DATABASE;
+        file "lower/index.db-journal" = JOURNAL;
+        symlink "ws/index.db" = "/lower/index.db";
+    };
+    let after = tree.clone().file("ws/index.db", DATABASE).file("ws/index.db-journal", JOURNAL);
+    let size = SIZE + JOURNAL.len() as u64;
+    check("journal", &tree, "index.db", &from("/lower/index.db"), Content::Keep, Ok((2, size)), &after);
+}
+
+/// A journal that is zeroed or empty is not hot, and stays where it is.
+#[test]
+fn a_cold_journal_does_not_travel() {
+    for cold in [&[0; 8][..], &[]] {
+        let tree = tree! {
+            file "lower/index.db" = DATABASE;
+            file "lower/index.db-journal" = cold;
+            symlink "ws/index.db" = "/lower/index.db";
+        };
+        let after = tree.clone().file("ws/index.db", DATABASE);
+        check("cold", &tree, "index.db", &from("/lower/index.db"), Content::Keep, Ok((1, SIZE)), &after);
+    }
+}
+
+/// Links inside the root and hard links travel too: each name becomes a file of its own.
+#[test]
+fn links_inside_the_root_and_hard_links_travel() {
+    let tree = tree! {
+        file "ws/store/index.db" = DATABASE;
+        file "ws/store/index.db-wal" = WAL;
+        symlink "ws/index.db" = "store/index.db";
+        symlink "ws/index.db-wal" = "store/index.db-wal";
+    };
+    let after = tree.clone().file("ws/index.db", DATABASE).file("ws/index.db-wal", WAL);
+    let expected = Ok((2, SIZE + WAL_SIZE));
+    check("links", &tree, "index.db", &Source::LinkTarget, Content::Keep, expected.clone(), &after);
+    let tree = tree! {
+        file "ws/store/index.db" = DATABASE;
+        file "ws/store/index.db-wal" = WAL;
+        same "ws/index.db" = "ws/store/index.db";
+        same "ws/index.db-wal" = "ws/store/index.db-wal";
+    };
+    check("hard links", &tree, "index.db", &Source::LinkTarget, Content::Keep, expected, &after);
+}
+
+/// A hot journal without its database is refused: alone it would corrupt whatever it meets.
+#[test]
+fn a_hot_journal_alone_is_refused() {
+    let tree =
+        before().file("lower/index.db-journal", JOURNAL).symlink("ws/index.db-journal", "/lower/index.db-journal");
+    for name in ["index.db-wal", "index.db-journal"] {
+        let origin = from(&format!("/lower/{name}"));
+        check(name, &tree, name, &origin, Content::Keep, refused("hot-journal", name), &tree);
+    }
+    let tree = before().file("lower/notes-wal", "just a name").symlink("ws/notes-wal", "/lower/notes-wal");
+    let after = tree.clone().file("ws/notes-wal", "just a name");
+    check("a name alone", &tree, "notes-wal", &from("/lower/notes-wal"), Content::Keep, Ok((1, 11)), &after);
+}
+
+/// The journal of another database lies where a companion would go: refused.
+#[test]
+fn a_journal_of_another_database_is_in_the_way() {
+    for suffix in ["-wal", "-journal"] {
+        let name = format!("index.db{suffix}");
+        let beside = before().file(format!("ws/{name}"), WAL);
+        let origin = from("/lower/index.db");
+        check(suffix, &beside, "index.db", &origin, Content::Keep, refused("hot-journal", &name), &beside);
+    }
+}
+
+/// With the content the companions go that belonged to it, links and files alike.
+#[test]
+fn replacing_the_content_removes_the_companions() {
+    let another = [DATABASE, b" of another"].concat();
+    let replaced = |tree: Tree| {
+        let bare = tree.remove("ws/index.db-wal").remove("ws/index.db-shm").remove("ws/index.db-journal");
+        bare.file("ws/index.db", &another)
+    };
+    let holds = || Content::Replace(another.clone());
+    let size = another.len() as u64;
+    let links = before();
+    check("links", &links, "index.db", &Source::LinkTarget, holds(), Ok((3, size)), &replaced(links.clone()));
+    let files = own(before()).file("ws/index.db-journal", JOURNAL);
+    check("files", &files, "index.db", &Source::LinkTarget, holds(), Ok((3, size)), &replaced(files.clone()));
+    let bare = before().remove("ws/index.db-wal").remove("ws/index.db-shm");
+    check("none", &bare, "index.db", &Source::LinkTarget, holds(), Ok((1, size)), &replaced(bare.clone()));
+}
+
+/// A file that is no database has no companions, whatever lies beside it.
+#[test]
+fn what_is_no_database_has_no_companions() {
+    let tree = before().file("lower/index.db", "plain text");
+    let after = tree.clone().file("ws/index.db", "plain text");
+    check("plain", &tree, "index.db", &from("/lower/index.db"), Content::Keep, Ok((1, 10)), &after);
+}
+
+/// A database of one byte of name less than the limit has no room for companions.
+#[test]
+fn a_long_name_has_no_companions() {
+    for length in [250, 251, 252, 255] {
+        let name = "n".repeat(length);
+        let tree = tree! { file "lower/index.db" = DATABASE; }.symlink(format!("ws/{name}"), "/lower/index.db");
+        let after = tree.clone().file(format!("ws/{name}"), DATABASE);
+        check(&name, &tree, &name, &from("/lower/index.db"), Content::Keep, Ok((1, SIZE)), &after);
+    }
+}

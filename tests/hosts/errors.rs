@@ -1,0 +1,303 @@
+//! Every failure is a typed error with a path, and says what is left behind.
+
+use std::error::Error as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use onionskin_host::{
+    Cause, Content, DirectoryOptions, Error, ErrorCode, ErrorKind, Evidence, Fault, Fingerprint, NodeKind,
+    OpenOptions, Precondition, Publish, Source, Store, SymlinkPolicy, Trap, WriteOptions,
+};
+
+use crate::ground;
+use crate::scene::{PUBLISH, Scene, error_of, onionskin, publish, refused};
+
+/// How a database begins.
+const DATABASE: &[u8] = b"SQLite format 3\0 and so on";
+
+fn links(symlinks: SymlinkPolicy) -> WriteOptions {
+    WriteOptions { symlinks, ..WriteOptions::default() }
+}
+
+fn when(when: Precondition) -> WriteOptions {
+    WriteOptions { when, ..WriteOptions::default() }
+}
+
+/// Something of every sort that a call can stumble over.
+fn obstacles() -> Scene {
+    let files = [
+        ("lower/original", "original"),
+        ("lower/d/inner", "inner"),
+        ("root/file", "content"),
+        ("root/dir/inner", "inner"),
+        ("root/odd/inner", "inner"),
+        ("root/base.db-wal", "the log of another database"),
+    ];
+    let scene = Scene::new(&files);
+    scene.odd_name("root/odd");
+    scene.pipe("root/pipe");
+    scene.hard_link("lower/original", "root/hard");
+    scene.absolute("lower/d", "root/absolute");
+    scene.link("../lower/original", "root/out");
+    scene.link("dir/../file", "root/dots");
+    scene.link("loop-b", "root/loop-a");
+    scene.link("loop-a", "root/loop-b");
+    scene
+}
+
+type Act = fn(&Store) -> Result<(), Error>;
+
+const LIST_BYTES_MAX: usize = 16 << 20;
+
+/// What is done, and the kind and subject of the error that must come of it.
+const REFUSED: &[(Act, ErrorKind, &str)] = &[
+    (|it| put(it, "odd", Publish::Swap), ErrorKind::IllegalName, "odd"),
+    (|it| put(it, "odd", Publish::Pointer), ErrorKind::IllegalName, "odd"),
+    (|it| put(it, "file", Publish::InPlace), ErrorKind::NotDirectory, "file"),
+    (|it| put(it, "absolute", Publish::InPlace), ErrorKind::LinkUnreadable, "absolute"),
+    (|it| it.begin(".", publish(Publish::Swap)).map(drop), ErrorKind::InvalidArgument, ""),
+    (|it| it.begin("dir", DirectoryOptions::default())?.append("inner", b"x"), ErrorKind::InvalidArgument, ""),
+    (|it| it.begin("dir", DirectoryOptions::default())?.remove("none"), ErrorKind::NotFound, "none"),
+    (|it| it.begin(".", DirectoryOptions::default())?.remove("dir"), ErrorKind::IsDirectory, "dir"),
+    (|it| it.begin(".", DirectoryOptions::default())?.rename("dir", "x"), ErrorKind::IsDirectory, "dir"),
+    (|it| it.fingerprint("none", Evidence::Metadata).map(drop), ErrorKind::NotFound, "none"),
+    (|it| it.fingerprint("absolute/inner", Evidence::Metadata).map(drop), ErrorKind::SymlinkRefused, "absolute"),
+    (|it| it.replace("none/x", b"x", &WriteOptions::default()).map(drop), ErrorKind::NotFound, "none"),
+    (|it| it.replace("file", b"x", &when(Precondition::Absent)).map(drop), ErrorKind::AlreadyExists, "file"),
+    (|it| it.replace("file/x", b"x", &WriteOptions::default()).map(drop), ErrorKind::NotDirectory, "file"),
+    (|it| it.replace("dir", b"x", &WriteOptions::default()).map(drop), ErrorKind::IsDirectory, "dir"),
+    (|it| it.replace("pipe", b"x", &WriteOptions::default()).map(drop), ErrorKind::NotAFile, "pipe"),
+    (|it| it.replace("out", b"x", &links(SymlinkPolicy::Refuse)).map(drop), ErrorKind::SymlinkRefused, "out"),
+    (|it| it.replace("out", b"x", &links(SymlinkPolicy::FollowWithin)).map(drop), ErrorKind::SymlinkEscapes, "out"),
+    (|it| it.replace("dots", b"x", &links(SymlinkPolicy::FollowWithin)).map(drop), ErrorKind::Unsupported, "dots"),
+    (|it| it.replace("loop-a", b"x", &links(SymlinkPolicy::FollowWithin)).map(drop), ErrorKind::SymlinkLoop, "loop-"),
+    (|it| it.replace("hard", b"x", &when(Precondition::SingleLink)).map(drop), ErrorKind::HardLinked, "hard"),
+    (|it| it.replace("file", b"x", &when(unlike())).map(drop), ErrorKind::PreconditionFailed, "file"),
+    (|it| it.replace("base.db", DATABASE, &WriteOptions::default()).map(drop), ErrorKind::HotJournal, "base.db-wal"),
+    (|it| it.replace("file", &too_long(), &WriteOptions::default()).map(drop), ErrorKind::LimitExceeded, "file"),
+    (|it| it.replace_json("file", "{\"a\":", &WriteOptions::default()).map(drop), ErrorKind::InvalidJson, "file"),
+    (|it| it.materialize("dir", &Source::LinkTarget, &Content::Keep).map(drop), ErrorKind::IsDirectory, "dir"),
+    (|it| it.materialize("pipe", &Source::LinkTarget, &Content::Keep).map(drop), ErrorKind::NotAFile, "pipe"),
+    (|it| it.materialize("none", &Source::LinkTarget, &Content::Keep).map(drop), ErrorKind::NotFound, "none"),
+    (|it| it.materialize("out", &Source::LinkTarget, &Content::Keep).map(drop), ErrorKind::SymlinkEscapes, "out"),
+];
+
+fn put(store: &Store, directory: &str, mode: Publish) -> Result<(), Error> {
+    let mut change = store.begin(directory, publish(mode))?;
+    change.put("new", b"x")?;
+    change.commit().map(drop)
+}
+
+fn unlike() -> Precondition {
+    Precondition::Unchanged(Fingerprint { kind: NodeKind::File, size: 1, modified: None, digest: None })
+}
+
+fn too_long() -> Vec<u8> {
+    vec![b'x'; LIST_BYTES_MAX + 1]
+}
+
+/// Each obstacle gives its error, which names the path, and nothing has changed; and the store goes
+/// on to work.
+#[test]
+fn every_obstacle_has_its_error() {
+    for (at, (act, kind, subject)) in REFUSED.iter().enumerate() {
+        let scene = obstacles();
+        let before = scene.tree();
+        let store = scene.open();
+        let result = act(&store);
+        let what = format!("case {at}, {kind:?} of {subject:?}");
+        let whole = error_of(&what, result);
+        let Error::Guest { error, .. } = &whole else { panic!("{what}: {whole:?}") };
+        assert_eq!(error.kind, *kind, "{what}: {}", error.message);
+        assert!(error.subject.starts_with(subject), "{what}: it is about {}", error.subject);
+        assert!(error.message.contains(subject), "{what}: {}", error.message);
+        assert_eq!(error.cause, None, "{what}: the filesystem did not fail");
+        assert!(whole.source().is_some() && whole.to_string().contains(&error.subject), "{what}: {whole}");
+        let path = if subject.is_empty() { scene.root() } else { error.subject.clone().into() };
+        assert_eq!(whole.path(), path, "{what}");
+        store.replace("file", b"content", &WriteOptions::default()).unwrap_or_else(|error| panic!("{what}: {error}"));
+        store.close().expect("the store closes");
+        assert_eq!(ground::difference(&before, &scene.tree()), [Path::new(""); 0], "{what}");
+        scene.done();
+    }
+}
+
+/// A limit is told with its value, and JSON with the place of its mistake.
+#[test]
+fn a_message_tells_limit_and_place() {
+    let scene = Scene::new(&[]);
+    let store = scene.open();
+    let long = refused("long", store.replace("file", &too_long(), &WriteOptions::default()));
+    assert!(long.message.contains(&LIST_BYTES_MAX.to_string()), "{}", long.message);
+    let mut writer = store.writer("file", &WriteOptions::default()).expect("a new file");
+    assert_eq!(refused("long", writer.write(&too_long())).kind, ErrorKind::LimitExceeded);
+    drop(writer);
+    let json = refused("json", store.replace_json("file", "{\n\"a\" 1}", &WriteOptions::default()));
+    assert!(json.message.contains("line 2"), "{}", json.message);
+    store.close().expect("the store closes");
+    scene.done();
+}
+
+/// Copies a file that another program changes at each write of the copy; returns how often it did.
+fn copy_while(change: impl Fn(&Path, u64) + Send + 'static) -> u64 {
+    let scene = Scene::new(&[("moving/source", "0")]);
+    scene.absolute("moving/source", "root/link");
+    let source = scene.at("moving/source");
+    let changing = source.clone();
+    let (count, counted) = (Arc::new(AtomicU64::new(0)), scene.faults().clone());
+    let counter = Arc::clone(&count);
+    let faults = counted.on_write(move |_| change(&changing, counter.fetch_add(1, Ordering::Relaxed)));
+    let store = scene.session().lower(scene.at("moving")).faults(&faults).open(&OpenOptions::default());
+    let store = store.expect("the root opens");
+    let error = refused("conflict", store.materialize("link", &Source::LinkTarget, &Content::Keep));
+    assert_eq!((error.kind, error.subject.as_str()), (ErrorKind::Conflicts, "source"));
+    store.close().expect("the store closes");
+    assert_eq!(fs::read_link(scene.at("root/link")).ok(), Some(source), "the link stays");
+    scene.done();
+    count.load(Ordering::Relaxed)
+}
+
+/// A source that changes each time it is read is a conflict, and the link stays.
+#[test]
+fn a_source_that_keeps_changing_is_a_conflict() {
+    let times = copy_while(|source, time| fs::write(source, format!("{}", time % 10)).expect("it can be written"));
+    assert_eq!(times, 2, "it is read twice");
+}
+
+/// A source that grows while it is read, as the log of a busy program, does not keep the copy going
+/// for as long as it grows.
+#[test]
+fn a_source_that_keeps_growing_is_a_conflict() {
+    const GROWS_MAX: u64 = 1000;
+    let times = copy_while(|source, time| {
+        if time < GROWS_MAX {
+            let mut file = fs::File::options().append(true).open(source).expect("it is there");
+            file.write_all(b"+").expect("it can grow");
+        }
+    });
+    assert!(times < 10, "the copy followed {times} changes");
+}
+
+type Change = Box<dyn Fn(&Store) -> Result<(), Error>>;
+
+/// A call that makes one change to `d`, in every way there is.
+fn changes() -> Vec<(String, Change)> {
+    let mut all: Vec<(String, Change)> = vec![
+        ("replace".into(), Box::new(|it| it.replace("d/a", b"new", &WriteOptions::default()).map(drop))),
+        ("writer".into(), Box::new(|it| {
+            let mut writer = it.writer("d/a", &WriteOptions::default())?;
+            writer.write(b"n")?;
+            writer.write(b"ew")?;
+            writer.commit().map(drop)
+        })),
+        ("materialize".into(), Box::new(|it| {
+            it.materialize("d/a", &Source::LinkTarget, &Content::Replace(b"new".to_vec())).map(drop)
+        })),
+    ];
+    for mode in PUBLISH {
+        all.push((format!("{mode:?}"), Box::new(move |it| {
+            let mut change = it.begin("d", publish(mode))?;
+            change.put("a", b"new")?;
+            change.commit().map(drop)
+        })));
+    }
+    all
+}
+
+/// A failure at any call leaves what its kind says, names a path and the cause; after one that only
+/// the next open can judge, the store takes no further changes.
+#[test]
+fn a_failing_disk_is_told_with_path_and_cause() {
+    for (name, change) in changes() {
+        let mut kinds = Vec::new();
+        for call in 1..100 {
+            let what = format!("{name}, call {call}");
+            let scene = Scene::with(Fault::FailAt(call, ErrorCode::InsufficientSpace), &[("root/d/a", "old")]);
+            let store = scene.open();
+            let result = change(&store);
+            let mut expected = vec!["new"];
+            if let Err(error) = result {
+                let error = refused::<()>(&what, Err(error));
+                assert_eq!(error.cause, Some(Cause::InsufficientSpace), "{what}: {}", error.message);
+                assert!(!error.subject.is_empty() && error.message.contains(&error.subject), "{what}: {error:?}");
+                let again = store.replace("d/a", b"old", &WriteOptions::default());
+                match error.kind {
+                    ErrorKind::NotCommitted => {
+                        expected = vec!["old"];
+                        again.unwrap_or_else(|error| panic!("{what}: the call may be made again: {error}"));
+                    }
+                    ErrorKind::NeedsRecovery => {
+                        assert_eq!(refused(&what, again).kind, error.kind, "{what}: no further changes");
+                    }
+                    ErrorKind::OutcomeUnknown => {
+                        expected = vec!["old", "new"];
+                        assert_eq!(refused(&what, again).kind, error.kind, "{what}: no further changes");
+                    }
+                    other => panic!("{what}: {other:?} is no failure of the filesystem"),
+                }
+                kinds.push(error.kind);
+            }
+            store.close().unwrap_or_else(|error| panic!("{what}: {error}"));
+            scene.recover();
+            let now = scene.text("root/d/a");
+            assert!(expected.contains(&now.as_str()), "{what}: {now} and not {expected:?}");
+            let ended = !scene.faults().fired();
+            finish(scene, &name);
+            if ended {
+                break;
+            }
+        }
+        assert!(kinds.contains(&ErrorKind::NotCommitted), "{name}: {kinds:?}");
+        let later = [ErrorKind::NeedsRecovery, ErrorKind::OutcomeUnknown];
+        assert!(kinds.iter().any(|kind| later.contains(kind)), "{name}: {kinds:?}");
+    }
+}
+
+/// Generations stay; all else of ours is gone.
+fn finish(scene: Scene, name: &str) {
+    let ours = ground::ours(&scene.tree());
+    let kept: Vec<&str> = ours.iter().filter_map(|path| path.to_str()).collect();
+    if name == "Pointer" {
+        let generations = |path: &&str| *path == ".onionskin" || path.starts_with(".onionskin/directories");
+        assert!(kept.iter().all(generations), "{kept:?}");
+        scene.done_keeping(&kept);
+    } else {
+        scene.done();
+    }
+}
+
+/// A crash is told with its call; nothing more is asked of the instance, and a new one recovers.
+#[test]
+fn a_crash_is_told_and_ends_the_instance() {
+    let scene = Scene::with(Fault::TrapBefore(3), &[("root/file", "old")]);
+    let store = scene.open();
+    let crash = error_of("crash", store.replace("file", b"new", &WriteOptions::default()));
+    assert_eq!((crash.kind(), crash.path()), ("injected-crash", scene.root()));
+    let Error::Trap { trap: Trap::Injected { call: 3, what }, .. } = &crash else { panic!("{crash:?}") };
+    assert!(what.starts_with("write .onionskin/"), "{what}");
+    let after = error_of("after", store.fingerprint("file", Evidence::Metadata));
+    assert!(matches!(after, Error::Trap { trap: Trap::Stopped, .. }), "{after:?}");
+    assert_eq!(after.kind(), "stopped");
+    drop(store);
+    let locked = onionskin().session(scene.root()).open(&OpenOptions::default()).expect("the lock went with it");
+    assert_eq!(locked.recovered().expect("findings").len(), 1);
+    locked.close().expect("the store closes");
+    assert_eq!(scene.text("root/file"), "old");
+    scene.done();
+}
+
+/// A name among our records that is not ours is never removed: the root does not open.
+#[test]
+fn what_is_not_ours_is_kept() {
+    let scene = Scene::new(&[("root/.onionskin/mine", "precious"), ("root/file", "old")]);
+    let before = scene.tree();
+    for result in [scene.session().open(&OpenOptions::default()).map(drop), scene.session().inspect().map(drop)] {
+        let error = refused("foreign", result);
+        assert_eq!((error.kind, error.subject.as_str()), (ErrorKind::Corrupt, ".onionskin/mine"));
+    }
+    assert_eq!(scene.tree(), before);
+    scene.done_keeping(&[".onionskin", ".onionskin/mine"]);
+}

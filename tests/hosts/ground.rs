@@ -1,0 +1,110 @@
+//! A place on the real filesystem, and what is in it.
+
+#![allow(dead_code, reason = "each suite uses its part")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+/// A directory of its own: in memory where there is such a place, since thousands of syncs take
+/// their time and no power is lost here.
+pub(crate) fn scratch() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("there is a place for temporary files")
+}
+
+/// Every entry below a directory, by its path relative to it.
+pub(crate) type Tree = BTreeMap<PathBuf, Entry>;
+
+/// One entry. Links are not followed, and what is neither file nor directory is not opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    File { digest: blake3::Hash, mode: u32 },
+    Directory,
+    Link(PathBuf),
+    Pipe,
+    Socket,
+}
+
+/// Reads a directory and all that is below it.
+pub(crate) fn read(directory: &Path) -> Tree {
+    let mut tree = Tree::new();
+    let mut waiting = vec![PathBuf::new()];
+    while let Some(below) = waiting.pop() {
+        let place = directory.join(&below);
+        for entry in fs::read_dir(&place).unwrap_or_else(|error| panic!("{}: {error}", place.display())) {
+            let entry = entry.expect("the entries of a directory can be read");
+            let name = below.join(entry.file_name());
+            let found = look(&entry.path());
+            if found == Entry::Directory {
+                waiting.push(name.clone());
+            }
+            tree.insert(name, found);
+        }
+    }
+    tree
+}
+
+fn look(path: &Path) -> Entry {
+    let metadata = fs::symlink_metadata(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let kind = metadata.file_type();
+    if kind.is_dir() {
+        Entry::Directory
+    } else if kind.is_symlink() {
+        Entry::Link(fs::read_link(path).expect("a link can be read"))
+    } else if kind.is_fifo() {
+        Entry::Pipe
+    } else if kind.is_socket() {
+        Entry::Socket
+    } else {
+        let content = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Entry::File { digest: blake3::hash(&content), mode: metadata.permissions().mode() & 0o7777 }
+    }
+}
+
+/// The names that are in one tree alone or differ, for messages and comparisons.
+pub(crate) fn difference(before: &Tree, after: &Tree) -> Vec<PathBuf> {
+    let names: std::collections::BTreeSet<&PathBuf> = before.keys().chain(after.keys()).collect();
+    names.into_iter().filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
+}
+
+/// The entries with a name of ours on their path.
+pub(crate) fn ours(tree: &Tree) -> Vec<PathBuf> {
+    let is_ours = |path: &PathBuf| {
+        path.iter().any(|name| name.to_string_lossy().to_ascii_lowercase().starts_with(".onionskin"))
+    };
+    tree.keys().filter(|path| is_ours(path)).cloned().collect()
+}
+
+/// Writes a file, and the directories it is in.
+pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) {
+    let parent = path.parent().expect("a file is in a directory");
+    fs::create_dir_all(parent).unwrap_or_else(|error| panic!("{}: {error}", parent.display()));
+    fs::write(path, content).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
+/// Copies a tree of files, directories and links.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap_or_else(|error| panic!("{}: {error}", to.display()));
+    for (name, entry) in read(from) {
+        let place = to.join(&name);
+        match entry {
+            Entry::Directory => fs::create_dir_all(&place),
+            Entry::Link(text) => std::os::unix::fs::symlink(text, &place),
+            Entry::File { .. } => {
+                fs::create_dir_all(place.parent().expect("it is below"))
+                    .and_then(|()| fs::copy(from.join(&name), &place).map(|_| ()))
+                    .and_then(|()| keep_time(&from.join(&name), &place))
+            }
+            Entry::Pipe | Entry::Socket => panic!("{}: only files are copied", name.display()),
+        }
+        .unwrap_or_else(|error| panic!("{}: {error}", place.display()));
+    }
+}
+
+/// A log tells an untouched file by its time.
+fn keep_time(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::File::options().write(true).open(to)?.set_modified(fs::metadata(from)?.modified()?)
+}

@@ -1,0 +1,381 @@
+//! A log that is not what was written costs nothing: it is set aside, or stops recovery with
+//! everything kept, and never leads out of the root.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use onionskin_host::{
+    DirectoryOptions, Durability, ErrorKind, Fault, Faults, OpenOptions, Publish, Store, Verdict, WriteOptions,
+};
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+
+use crate::ground::{self, Tree};
+use crate::scene::{PUBLISH, onionskin, publish, refused};
+
+const LOG: &str = ".onionskin/log";
+const UNSYNCED: &str = ".onionskin/log-unsynced";
+const DIGEST_BYTES: usize = 32;
+
+/// The two files of the change, in the order in which a log names them.
+const MANAGED: [&str; 2] = ["d/alpha.txt", "d/gamma.txt"];
+
+/// Every so many bits one is flipped; not a divisor of 8, so that all positions in a byte have
+/// their turn.
+const BITS_STEP: usize = 5;
+
+/// A root in which a change was decided and not yet completed, and its log.
+struct Decided {
+    directory: TempDir,
+    name: &'static str,
+    log: Vec<u8>,
+}
+
+impl Decided {
+    /// Crashes ever later until the log is there and `wanted` says yes to what the files hold.
+    fn new(how: DirectoryOptions, wanted: fn(&[String; 2]) -> bool) -> Self {
+        let name = if how.durability == Durability::Visible { UNSYNCED } else { LOG };
+        for call in 1..100 {
+            let directory = ground::scratch();
+            let root = directory.path().join("root");
+            for (file, content) in [(MANAGED[0], "old"), (MANAGED[1], "old"), ("d/note", "not managed")] {
+                ground::write(&root.join(file), content);
+            }
+            ground::write(&directory.path().join("outside1"), "outside");
+            let session = onionskin().session(&root).faults(&Faults::counting(Fault::TrapBefore(call)));
+            let store = session.open(&OpenOptions::default()).expect("the root opens");
+            let mut change = store.begin("d", how).expect("a directory");
+            let _crash = MANAGED
+                .iter()
+                .try_for_each(|file| change.put(file.trim_start_matches("d/"), b"new"))
+                .and_then(|()| change.commit());
+            drop(store);
+            if let Ok(log) = fs::read(root.join(name))
+                && wanted(&managed(&root))
+            {
+                return Self { directory, name, log };
+            }
+        }
+        panic!("{how:?}: no crash leaves such a root");
+    }
+
+    fn in_place(wanted: fn(&[String; 2]) -> bool) -> Self {
+        Self::new(publish(Publish::InPlace), wanted)
+    }
+
+    /// The same root again, in a new place and with another log.
+    fn with(&self, log: &[u8]) -> Case {
+        let directory = ground::scratch();
+        ground::copy(self.directory.path(), directory.path());
+        let case = Case { directory, name: self.name, log: log.to_vec() };
+        fs::write(case.root().join(self.name), log).expect("the log can be written");
+        case
+    }
+
+    /// The log with one bit flipped, for a few hundred bits.
+    fn flipped(&self) -> impl Iterator<Item = (usize, Vec<u8>)> {
+        (0..self.log.len() * 8).step_by(BITS_STEP).map(|bit| {
+            let mut log = self.log.clone();
+            log[bit / 8] ^= 1 << (bit % 8);
+            (bit, log)
+        })
+    }
+
+    /// The log with one text in the place of another of the same length, and the digest put right.
+    fn forged(&self, from: &[u8], to: &[u8]) -> Vec<u8> {
+        assert_eq!(from.len(), to.len(), "{to:?} must have the length of {from:?}");
+        let at = self.log.windows(from.len()).position(|window| window == from).expect("it is in the log");
+        self.forged_at(at, to)
+    }
+
+    fn forged_at(&self, at: usize, to: &[u8]) -> Vec<u8> {
+        let mut log = self.log[..self.log.len() - DIGEST_BYTES].to_vec();
+        log[at..at + to.len()].copy_from_slice(to);
+        let digest = Sha256::digest(&log);
+        log.extend_from_slice(&digest);
+        log
+    }
+}
+
+/// A root with a log that was put there by hand.
+struct Case {
+    directory: TempDir,
+    name: &'static str,
+    log: Vec<u8>,
+}
+
+/// What opening came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Came {
+    /// The log was set aside, the files are the old ones.
+    SetAside,
+    /// Nothing was touched.
+    Stopped,
+}
+
+impl Case {
+    fn root(&self) -> PathBuf {
+        self.directory.path().join("root")
+    }
+
+    fn tree(&self) -> Tree {
+        ground::read(self.directory.path())
+    }
+
+    fn open(&self) -> Result<Store, onionskin_host::Error> {
+        onionskin().session(self.root()).open(&OpenOptions::default())
+    }
+
+    /// Opens the root, which must either set the log aside or stop with everything kept; in both
+    /// cases nothing of the log is applied and it is not lost. To inspect says the same before.
+    fn open_with_bad_log(&self, what: &str) -> Came {
+        let before = self.tree();
+        let faults = Faults::counting(Fault::None);
+        let session = onionskin().session(self.root()).faults(&faults);
+        let foreseen = session.inspect();
+        assert_eq!(self.tree(), before, "{what}: to inspect changes nothing");
+        let came = match session.open(&OpenOptions::default()) {
+            Ok(store) => {
+                let found = store.recovered().expect("findings");
+                let first = found.first().unwrap_or_else(|| panic!("{what}: a bad log is a finding"));
+                assert_eq!((first.path.as_str(), first.verdict), (self.name, Verdict::Quarantined), "{what}");
+                let foreseen = foreseen.unwrap_or_else(|error| panic!("{what}: {error}"));
+                assert_eq!(foreseen.first(), Some(first), "{what}: to inspect says the same");
+                store.replace("usable", b"yes", &WriteOptions::default()).unwrap_or_else(|e| panic!("{what}: {e}"));
+                store.close().expect("the store closes");
+                self.check_set_aside(&before, what);
+                Came::SetAside
+            }
+            Err(error) => {
+                let error = refused::<()>(what, Err(error));
+                assert_eq!(error.kind, ErrorKind::Corrupt, "{what}: {}", error.message);
+                assert_eq!(refused(what, foreseen), error, "{what}: to inspect says the same");
+                assert!(error.message.contains(&error.subject), "{what}: {}", error.message);
+                assert_eq!(ground::difference(&before, &self.tree()), [Path::new(""); 0], "{what}: all is kept");
+                Came::Stopped
+            }
+        };
+        assert_eq!(faults.opened_for_writing(), [""; 0], "{what}");
+        came
+    }
+
+    /// The log is in quarantine, as it was; what is not ours is as it was.
+    fn check_set_aside(&self, before: &Tree, what: &str) {
+        let now = self.tree();
+        let digest = blake3::hash(&self.log);
+        let kept = now.iter().any(|(path, entry)| {
+            let quarantined = path.starts_with("root/.onionskin") && path.ends_with(self.name.trim_start_matches(".onionskin/"));
+            quarantined && matches!(entry, ground::Entry::File { digest: found, .. } if *found == digest)
+        });
+        assert!(kept, "{what}: the log is not lost");
+        for (path, entry) in before.iter().filter(|(path, _)| !path.starts_with("root/.onionskin")) {
+            assert_eq!(now.get(path), Some(entry), "{what}: {}", path.display());
+        }
+    }
+}
+
+fn managed(root: &Path) -> [String; 2] {
+    MANAGED.map(|name| fs::read_to_string(root.join(name)).unwrap_or_default())
+}
+
+fn all_old(now: &[String; 2]) -> bool {
+    now == &["old", "old"]
+}
+
+fn half_new(now: &[String; 2]) -> bool {
+    now == &["new", "old"]
+}
+
+/// The roots that the tests begin with are what they are meant to be: their own log completes them.
+#[test]
+fn a_log_as_it_was_written_is_completed() {
+    for mode in [Publish::InPlace, Publish::Swap, Publish::Pointer] {
+        let decided = Decided::new(publish(mode), all_old);
+        let case = decided.with(&decided.log);
+        case.open().and_then(Store::close).unwrap_or_else(|error| panic!("{mode:?}: {error}"));
+        assert_eq!(managed(&case.root()), ["new", "new"], "{mode:?}");
+        assert_eq!(fs::read_to_string(case.root().join("d/note")).ok().as_deref(), Some("not managed"));
+    }
+    let decided = Decided::in_place(half_new);
+    let case = decided.with(&decided.log);
+    case.open().and_then(Store::close).expect("it is completed");
+    assert_eq!(managed(&case.root()), ["new", "new"]);
+    assert_eq!(ground::ours(&ground::read(&case.root())), [PathBuf::new(); 0]);
+}
+
+/// A flipped bit in the log of a change that has not begun: it is never applied.
+#[test]
+fn a_flipped_bit_before_the_first_step_changes_nothing() {
+    for mode in PUBLISH {
+        let decided = Decided::new(publish(mode), all_old);
+        let (mut stopped, mut aside) = (0, 0);
+        for (bit, log) in decided.flipped() {
+            match decided.with(&log).open_with_bad_log(&format!("{mode:?}, bit {bit}")) {
+                Came::Stopped => stopped += 1,
+                Came::SetAside => aside += 1,
+            }
+        }
+        println!("{mode:?}: {stopped} stopped, {aside} set aside");
+        assert!(stopped > 20 && aside > 20, "{mode:?}: {stopped} stopped, {aside} set aside");
+    }
+}
+
+/// A flipped bit when half of the change is visible: recovery stops, and with the right log it
+/// goes on from there.
+#[test]
+fn a_flipped_bit_half_way_stops_with_everything_kept() {
+    let decided = Decided::in_place(half_new);
+    for (bit, log) in decided.flipped() {
+        let case = decided.with(&log);
+        assert_eq!(case.open_with_bad_log(&format!("bit {bit}")), Came::Stopped, "bit {bit}");
+        if bit % 40 == 0 {
+            fs::write(case.root().join(LOG), &decided.log).expect("the log can be put right");
+            case.open().and_then(Store::close).unwrap_or_else(|error| panic!("bit {bit}: {error}"));
+            assert_eq!(managed(&case.root()), ["new", "new"], "bit {bit}");
+            assert_eq!(ground::ours(&ground::read(&case.root())), [PathBuf::new(); 0], "bit {bit}");
+        }
+    }
+}
+
+/// A log that was never synced may be anything after a power loss: it is set aside.
+#[test]
+fn a_flipped_bit_in_an_unsynced_log_sets_it_aside() {
+    let how = DirectoryOptions { durability: Durability::Visible, ..DirectoryOptions::default() };
+    let decided = Decided::new(how, all_old);
+    for (bit, log) in decided.flipped() {
+        assert_eq!(decided.with(&log).open_with_bad_log(&format!("bit {bit}")), Came::SetAside, "bit {bit}");
+    }
+}
+
+/// Cut off anywhere, grown, emptied, or not a log at all.
+#[test]
+fn a_cut_or_foreign_log_stops_with_everything_kept() {
+    for wanted in [all_old, half_new] {
+        let decided = Decided::in_place(wanted);
+        let mut logs: Vec<Vec<u8>> = (0..decided.log.len()).step_by(3).map(|cut| decided.log[..cut].to_vec()).collect();
+        logs.push([decided.log.as_slice(), b"\0"].concat());
+        logs.push([decided.log.as_slice(), &decided.log].concat());
+        logs.push(vec![0; decided.log.len()]);
+        logs.push(vec![0xff; decided.log.len()]);
+        logs.push(b"not a log".repeat(100));
+        for (at, log) in logs.iter().enumerate() {
+            let came = decided.with(log).open_with_bad_log(&format!("log {at} of {} bytes", log.len()));
+            assert_eq!(came, Came::Stopped, "log {at}");
+        }
+    }
+}
+
+/// The way out that the message names works: the log is moved away, and the root opens.
+#[test]
+fn a_log_that_stops_recovery_can_be_moved_away() {
+    let decided = Decided::in_place(all_old);
+    let case = decided.with(b"nonsense");
+    assert_eq!(case.open_with_bad_log("nonsense"), Came::Stopped);
+    fs::rename(case.root().join(LOG), case.directory.path().join("log")).expect("it can be moved");
+    case.open().and_then(Store::close).expect("the root opens");
+    assert_eq!(managed(&case.root()), ["old", "old"]);
+    assert_eq!(ground::ours(&ground::read(&case.root())), [PathBuf::new(); 0]);
+}
+
+/// A log with the right digest that names a path outside the root, or one of ours.
+#[test]
+fn a_forged_path_leads_nowhere() {
+    let forged: [&[u8]; 14] = [
+        b"../outside1",
+        b"d/../../out",
+        b"/tmp/outsid",
+        b"//../outsid",
+        b"./alpha.txt",
+        b"d/./pha.txt",
+        b"d//lpha.txt",
+        b"d/alpha.tx/",
+        b"d\\alpha.txt",
+        b"..\\outside1",
+        b"d/alpha.tx\0",
+        b"d/alpha.t\xff\xff",
+        b".onionskin1",
+        b".ONIONSKIN1",
+    ];
+    for wanted in [all_old, half_new] {
+        let decided = Decided::in_place(wanted);
+        for path in forged {
+            let what = String::from_utf8_lossy(path).into_owned();
+            let case = decided.with(&decided.forged(MANAGED[0].as_bytes(), path));
+            assert_eq!(case.open_with_bad_log(&what), Came::Stopped, "{what}");
+        }
+    }
+}
+
+/// A log with the right digest whose path leads over a link, or to a directory: never through it.
+#[test]
+fn a_forged_path_passes_no_link() {
+    let decided = Decided::in_place(all_old);
+    for (text, absolute) in [("../lower", false), ("lower", true), ("d", false)] {
+        let case = decided.with(&decided.forged(MANAGED[0].as_bytes(), b"linkd/f.txt"));
+        ground::write(&case.directory.path().join("lower/f.txt"), "original");
+        let text = if absolute { case.directory.path().join(text) } else { text.into() };
+        std::os::unix::fs::symlink(&text, case.root().join("linkd")).expect("a new link");
+        let before = case.tree();
+        let error = refused(&text, case.open());
+        assert!(error.subject.starts_with("linkd"), "{text:?}: {}", error.message);
+        let kept = before.iter().filter(|(path, _)| !path.starts_with("root/.onionskin/tx-1"));
+        let now = case.tree();
+        assert!(kept.clone().all(|(path, entry)| now.get(path) == Some(entry)), "{text:?}: all is kept");
+    }
+    let case = decided.with(&decided.forged(MANAGED[0].as_bytes(), b"d/directory"));
+    fs::create_dir(case.root().join("d/directory")).expect("a new directory");
+    assert_eq!(case.open_with_bad_log("a directory in the way"), Came::Stopped);
+}
+
+/// Numbers in a log with the right digest: an unknown version, another transaction, more records
+/// than it has, and an epoch that never began.
+#[test]
+fn forged_numbers_are_seen() {
+    let decided = Decided::in_place(all_old);
+    let (version, epoch, transaction, count) = (8, 12, 20, 28);
+    for (what, at, bytes, came) in [
+        ("version", version, vec![2, 0], Came::Stopped),
+        ("flags", version + 2, vec![2, 0], Came::Stopped),
+        ("epoch", epoch, 5_u64.to_le_bytes().to_vec(), Came::SetAside),
+        ("transaction", transaction, 999_u64.to_le_bytes().to_vec(), Came::Stopped),
+        ("count", count, u32::MAX.to_le_bytes().to_vec(), Came::Stopped),
+        ("fewer", count, 1_u32.to_le_bytes().to_vec(), Came::Stopped),
+    ] {
+        assert_eq!(decided.with(&decided.forged_at(at, &bytes)).open_with_bad_log(what), came, "{what}");
+    }
+}
+
+/// A log of more bytes than any log has: a limit, and not a component out of memory.
+#[test]
+fn a_huge_log_is_refused() {
+    let decided = Decided::in_place(all_old);
+    let case = decided.with(b"");
+    let log = fs::File::options().write(true).open(case.root().join(LOG)).expect("it can be written");
+    log.set_len(65 << 20).expect("it can grow");
+    drop(log);
+    let error = refused("huge", case.open());
+    assert_eq!((error.kind, error.subject.as_str()), (ErrorKind::LimitExceeded, LOG), "{}", error.message);
+    assert_eq!(managed(&case.root()), ["old", "old"]);
+}
+
+/// What a log counts on is gone or changed: recovery stops unless the file is there already.
+#[test]
+fn missing_or_changed_staging_stops_with_everything_kept() {
+    for (wanted, came) in [(all_old as fn(&[String; 2]) -> bool, true), (half_new, false)] {
+        let decided = Decided::in_place(wanted);
+        for content in [None, Some("NEW"), Some("longer than it was")] {
+            let case = decided.with(&decided.log);
+            let staged = case.root().join(".onionskin/tx-1/0");
+            match content {
+                None => fs::remove_file(&staged).expect("it is there"),
+                Some(content) => fs::write(&staged, content).expect("it can be written"),
+            }
+            if came {
+                assert_eq!(case.open_with_bad_log(&format!("{content:?}")), Came::Stopped);
+            } else {
+                case.open().and_then(Store::close).unwrap_or_else(|error| panic!("{content:?}: {error}"));
+                assert_eq!(managed(&case.root()), ["new", "new"], "{content:?}: its file was there already");
+            }
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! A full disk, a read-only one, or a mount in the way: an error that says so, and nothing lost.
+//!
+//! The disks are small filesystems in memory, which only root may mount; without that right each
+//! test says that it is skipped. The same failures are injected at every call in [`crate::stories`]
+//! and [`crate::errors`].
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use onionskin_host::{
+    Cause, Content, Error, ErrorKind, Fault, Faults, OpenOptions, Publish, Receipt, Source, Store, Tier, WriteOptions,
+};
+
+use crate::ground;
+use crate::scene::{PUBLISH, Scene, onionskin, publish, refused};
+
+const PAGE_BYTES: usize = 4096;
+
+/// A filesystem in memory, until it is dropped.
+struct Mount(PathBuf);
+
+impl Mount {
+    /// Mounts one over a directory, or says that it cannot.
+    fn new(at: PathBuf, options: &str) -> Option<Self> {
+        fs::create_dir_all(&at).expect("a place to mount at");
+        if run(Command::new("mount").args(["-t", "tmpfs", "-o", options, "onionskin"]).arg(&at)) {
+            return Some(Self(at));
+        }
+        println!("SKIPPED: a filesystem can be mounted by root alone");
+        None
+    }
+
+    fn make_read_only(&self) {
+        assert!(run(Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0)), "it was mounted by us");
+    }
+
+    fn make_writable(&self) {
+        assert!(run(Command::new("mount").args(["-o", "remount,rw"]).arg(&self.0)), "it was mounted by us");
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        // Lazily: a failing test may still have it open.
+        run(Command::new("umount").arg("-l").arg(&self.0));
+    }
+}
+
+fn run(command: &mut Command) -> bool {
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+type Change = (&'static str, fn(&Store, &[u8]) -> Result<Receipt, Error>);
+
+/// Every way to write to `d`; the last ones publish it whole.
+const CHANGES: [Change; 6] = [
+    ("replace", |store, data| store.replace("d/a", data, &WriteOptions::default())),
+    ("writer", |store, data| {
+        let mut writer = store.writer("d/a", &WriteOptions::default())?;
+        data.chunks(10_000).try_for_each(|chunk| writer.write(chunk))?;
+        writer.commit()
+    }),
+    ("materialize", |store, _| store.materialize("link", &Source::LinkTarget, &Content::Keep)),
+    ("in place", |store, data| put(store, Publish::InPlace, data)),
+    ("swap", |store, data| put(store, Publish::Swap, data)),
+    ("pointer", |store, data| put(store, Publish::Pointer, data)),
+];
+
+fn put(store: &Store, mode: Publish, data: &[u8]) -> Result<Receipt, Error> {
+    let mut change = store.begin("d", publish(mode))?;
+    change.put("a", data)?;
+    change.put("b", data)?;
+    change.commit()
+}
+
+/// Content that does not fit: not committed, because of the space; the old content stays, the space
+/// is free again, and small content goes on to work.
+#[test]
+fn content_that_does_not_fit() {
+    let original = "o".repeat(2 << 20);
+    for (name, change) in CHANGES {
+        let scene = Scene::new(&[("lower/original", &original)]);
+        let Some(_mount) = Mount::new(scene.root(), "size=512k") else { return end(scene) };
+        ground::write(&scene.at("root/d/a"), "old");
+        ground::write(&scene.at("root/d/b"), "old");
+        scene.absolute("lower/original", "root/link");
+        let before = scene.tree();
+        let store = scene.open();
+        let error = refused(name, change(&store, &vec![b'n'; 2 << 20]));
+        let told = (error.kind, error.cause);
+        assert_eq!(told, (ErrorKind::NotCommitted, Some(Cause::InsufficientSpace)), "{name}: {}", error.message);
+        assert!(!error.subject.is_empty() && error.message.contains(&error.subject), "{name}: {error:?}");
+        let half = vec![b'h'; 256 << 10];
+        store.replace("half", &half, &WriteOptions::default()).unwrap_or_else(|e| panic!("{name}: no space: {e}"));
+        store.close().expect("the store closes");
+        fs::remove_file(scene.at("root/half")).expect("it is there");
+        assert_eq!(ground::difference(&before, &scene.tree()), [Path::new(""); 0], "{name}");
+        scene.done();
+    }
+}
+
+/// Page by page less space, down to none: the files are old or new as the call says, and once there
+/// is space again the next open leaves nothing of ours.
+#[test]
+fn a_disk_that_fills_up_at_every_moment() {
+    for (name, change) in CHANGES {
+        let mut failed = 0;
+        for pages in 0..24 {
+            let what = format!("{name}, {pages} pages left");
+            let scene = Scene::new(&[("lower/original", "original")]);
+            let Some(_mount) = Mount::new(scene.root(), "size=256k") else { return end(scene) };
+            ground::write(&scene.at("root/d/a"), "old");
+            ground::write(&scene.at("root/d/b"), "old");
+            scene.absolute("lower/original", "root/link");
+            fill(&scene.at("root/filler"), pages);
+            let store = scene.open();
+            let result = change(&store, b"new").map_err(|error| refused::<()>(&what, Err(error)));
+            store.close().expect("the store closes");
+            fs::remove_file(scene.at("root/filler")).expect("it is there");
+            scene.recover();
+            let link = if scene.at("root/link").is_symlink() { "old" } else { "new" };
+            let seen = match name {
+                "materialize" => [link.to_owned(), link.to_owned()],
+                "replace" | "writer" => [scene.text("root/d/a"), scene.text("root/d/a")],
+                _ => [scene.text("root/d/a"), scene.text("root/d/b")],
+            };
+            let expected: &[&str] = match &result {
+                Ok(_) => &["new"],
+                Err(error) => match error.kind {
+                    ErrorKind::NotCommitted => &["old"],
+                    ErrorKind::NeedsRecovery => &["new"],
+                    ErrorKind::OutcomeUnknown => &["old", "new"],
+                    other => panic!("{what}: {other:?}: {}", error.message),
+                },
+            };
+            assert!(expected.iter().any(|side| seen == [*side, *side]), "{what}: {result:?}, and then {seen:?}");
+            failed += u32::from(result.is_err());
+            finish(scene, name);
+        }
+        println!("{name}: {failed} of 24 failed");
+        assert!(failed > 0 && failed < 24, "{name}: {failed} failed");
+    }
+}
+
+/// Takes all the space but for so many pages.
+fn fill(path: &Path, pages: usize) {
+    let mut length = 0;
+    let filler = fs::File::create(path).expect("a new file");
+    loop {
+        use std::os::unix::fs::FileExt as _;
+        if filler.write_all_at(&[b'f'; PAGE_BYTES], length).is_err() {
+            break;
+        }
+        length += PAGE_BYTES as u64;
+    }
+    filler.set_len(length.saturating_sub((pages * PAGE_BYTES) as u64)).expect("it can shrink");
+}
+
+/// No inode is left: nothing can even be staged, and nothing is lost.
+#[test]
+fn a_disk_without_inodes() {
+    for (name, change) in CHANGES {
+        let scene = Scene::new(&[("lower/original", "original")]);
+        let Some(_mount) = Mount::new(scene.root(), "nr_inodes=8") else { return end(scene) };
+        ground::write(&scene.at("root/d/a"), "old");
+        ground::write(&scene.at("root/d/b"), "old");
+        scene.absolute("lower/original", "root/link");
+        for at in 0.. {
+            if fs::write(scene.at(format!("root/filler-{at}")), "").is_err() {
+                break;
+            }
+        }
+        let before = scene.tree();
+        let store = scene.open();
+        let error = refused(name, change(&store, b"new"));
+        assert_eq!((error.kind, error.cause), (ErrorKind::NotCommitted, Some(Cause::InsufficientSpace)), "{name}");
+        store.close().expect("the store closes");
+        assert_eq!(ground::difference(&before, &scene.tree()), [Path::new(""); 0], "{name}");
+        scene.done();
+    }
+}
+
+/// A disk mounted read-only: it is probed and opened, every change is refused and nothing happens.
+#[test]
+fn a_read_only_disk() {
+    let scene = Scene::new(&[("lower/original", "original")]);
+    let Some(mount) = Mount::new(scene.root(), "size=1m") else { return end(scene) };
+    ground::write(&scene.at("root/d/a"), "old");
+    scene.absolute("lower/original", "root/link");
+    mount.make_read_only();
+    let before = scene.tree();
+    let probed = scene.session().probe().expect("the root can be probed");
+    assert_eq!(probed.tier, Tier::Refused);
+    assert!(!probed.reason.is_empty(), "it says why");
+    let store = scene.open();
+    for (name, change) in CHANGES {
+        let error = refused(name, change(&store, b"new"));
+        assert!(matches!(error.kind, ErrorKind::NotCommitted | ErrorKind::ReadOnly), "{name}: {error:?}");
+        assert!(!error.subject.is_empty(), "{name}: {}", error.message);
+    }
+    store.close().expect("the store closes");
+    assert_eq!(scene.tree(), before);
+    scene.done();
+}
+
+/// There is something to recover and nothing may be written: `read-only`, and it waits.
+#[test]
+fn recovery_waits_while_nothing_may_be_written() {
+    let scene = Scene::new(&[]);
+    let Some(mount) = Mount::new(scene.root(), "size=1m") else { return end(scene) };
+    ground::write(&scene.at("root/d/a"), "old");
+    ground::write(&scene.at("root/d/b"), "old");
+    let mut call = 0;
+    while !scene.at("root/.onionskin/log").exists() {
+        call += 1;
+        let session = onionskin().session(scene.root()).faults(&Faults::counting(Fault::TrapBefore(call)));
+        let store = session.open(&OpenOptions::default()).expect("the root opens");
+        assert!(put(&store, Publish::InPlace, b"new").is_err(), "a crash leaves a log");
+    }
+    mount.make_read_only();
+    let before = scene.tree();
+    let foreseen = scene.session().inspect().expect("it is only looked at");
+    assert!(!foreseen.is_empty(), "there is something to do");
+    let error = refused("read-only", scene.session().open(&OpenOptions::default()));
+    assert_eq!(error.kind, ErrorKind::ReadOnly, "{}", error.message);
+    assert_eq!(scene.tree(), before);
+    mount.make_writable();
+    scene.recover();
+    assert_eq!([scene.text("root/d/a"), scene.text("root/d/b")], ["new", "new"]);
+    scene.done();
+}
+
+/// A mount below the root: a change that would cross it is refused, and what is mounted there is
+/// neither moved nor removed.
+#[test]
+fn a_mount_in_the_way() {
+    for (name, change) in CHANGES {
+        for place in ["d", "d/inner"] {
+            let what = format!("{name}, mounted at {place}");
+            let files =
+                [("lower/original", "original"), ("root/d/a", "old"), ("root/d/b", "old"), ("root/d/inner/x", "x")];
+            let scene = Scene::new(&files);
+            let Some(_mount) = Mount::new(scene.at(format!("root/{place}")), "size=1m") else { return end(scene) };
+            let files = if place == "d" { ["a", "b", "inner/x"] } else { ["y", "z", "sub/x"] };
+            for file in files {
+                ground::write(&scene.at(format!("root/{place}/{file}")), "mounted");
+            }
+            scene.absolute("lower/original", if place == "d" { "root/d/link" } else { "root/link" });
+            let before = scene.tree();
+            let store = scene.open();
+            let crosses = place == "d" || matches!(name, "swap" | "pointer");
+            let result = match name {
+                "materialize" if place == "d" => store.materialize("d/link", &Source::LinkTarget, &Content::Keep),
+                _ => change(&store, b"new"),
+            };
+            store.close().expect("the store closes");
+            scene.recover();
+            if crosses {
+                let error = refused(&what, result);
+                assert_eq!(error.kind, ErrorKind::NotCommitted, "{what}: {}", error.message);
+                assert!(error.cause.is_some() && !error.subject.is_empty(), "{what}: {error:?}");
+                assert_eq!(ground::difference(&before, &scene.tree()), [Path::new(""); 0], "{what}");
+            } else {
+                result.unwrap_or_else(|error| panic!("{what}: does not cross the mount: {error}"));
+                for file in files {
+                    assert_eq!(scene.text(&format!("root/{place}/{file}")), "mounted", "{what}");
+                }
+            }
+            scene.done();
+        }
+    }
+}
+
+/// Every publish mode is among the changes.
+#[test]
+fn every_publish_mode_is_tried() {
+    assert_eq!(CHANGES.len(), 3 + PUBLISH.len());
+}
+
+fn end(scene: Scene) {
+    scene.session().limits().expect("limits");
+    scene.done();
+}
+
+/// Generations stay; all else of ours is gone.
+fn finish(scene: Scene, name: &str) {
+    let ours = ground::ours(&scene.tree());
+    let kept: Vec<&str> = ours.iter().filter_map(|path| path.to_str()).collect();
+    let is_generation = |path: &&str| *path == ".onionskin" || path.starts_with(".onionskin/directories");
+    assert!(name == "pointer" && kept.iter().all(is_generation) || kept.is_empty(), "{name}: {kept:?}");
+    scene.done_keeping(&kept);
+}

@@ -1,0 +1,232 @@
+//! A root has one owner.
+
+use onionskin_host::{
+    Error, ErrorKind, Fault, OpenOptions, Ownership, Publish, Store, Trap, Verdict, WriteOptions,
+};
+
+use crate::ground;
+use crate::scene::{Scene, error_of, onionskin, publish, refused};
+
+fn owner(token: &str) -> OpenOptions {
+    OpenOptions { owner: Ownership::LockFile(token.to_owned()), ..OpenOptions::default() }
+}
+
+fn write(store: &Store, content: &str) -> Result<(), Error> {
+    store.replace("file", content.as_bytes(), &WriteOptions::default()).map(drop)
+}
+
+/// Two sessions on one root: the second is refused at once, by name, as long as the first is open.
+#[test]
+fn a_second_session_is_refused() {
+    let scene = Scene::new(&[("root/file", "old")]);
+    let first = scene.open();
+    let second = onionskin().session(scene.root());
+    for result in [second.open(&OpenOptions::default()).map(drop), second.probe().map(drop)] {
+        let error = error_of("second", result);
+        assert!(matches!(&error, Error::Locked { root } if *root == scene.root()), "{error:?}");
+        assert_eq!(error.kind(), "locked");
+    }
+    let found = second.inspect().expect("it is only looked at");
+    assert_eq!(found.first().map(|finding| finding.verdict), Some(Verdict::InUse));
+    write(&first, "new").expect("the first goes on");
+    first.close().expect("the store closes");
+    let store = second.open(&OpenOptions::default()).expect("the root is free");
+    write(&store, "newer").expect("it is the owner");
+    store.close().expect("the store closes");
+    assert_eq!(scene.text("root/file"), "newer");
+    scene.done();
+}
+
+/// The same root under another name is the same root.
+#[test]
+fn another_name_of_the_root_is_refused() {
+    let scene = Scene::new(&[]);
+    scene.absolute("root", "alias");
+    let first = scene.open();
+    let second = onionskin().session(scene.at("alias"));
+    assert!(matches!(error_of("alias", second.open(&OpenOptions::default())), Error::Locked { .. }));
+    first.close().expect("the store closes");
+    second.open(&OpenOptions::default()).and_then(Store::close).expect("the root is free");
+    scene.done();
+}
+
+/// A writer or a transaction keeps the root after its store is closed.
+#[test]
+fn work_in_progress_keeps_the_root() {
+    let scene = Scene::new(&[("root/file", "old")]);
+    let second = onionskin().session(scene.root());
+    let is_free = || second.open(&OpenOptions::default()).and_then(Store::close).is_ok();
+    let store = scene.open();
+    let mut writer = store.writer("file", &WriteOptions::default()).expect("a file can be replaced");
+    let mut change = store.begin("d", publish(Publish::Swap)).expect("a directory");
+    store.close().expect("the store closes");
+    assert!(!is_free(), "a writer is open");
+    writer.write(b"new").expect("it grows");
+    writer.commit().expect("it is published");
+    assert!(!is_free(), "a transaction is open");
+    change.put("x", b"new").expect("staged");
+    change.commit().expect("it is published");
+    assert!(is_free(), "nothing is open");
+    assert_eq!([scene.text("root/file"), scene.text("root/d/x")], ["new", "new"]);
+    scene.done();
+}
+
+/// A program that starts others all the time is not locked out by its own lock: when a store is
+/// closed the root is free, whoever has inherited the descriptor for a moment.
+#[test]
+fn a_program_that_starts_others_can_open_again() {
+    let scene = Scene::new(&[]);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    scene.session().limits().expect("limits");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                std::process::Command::new("true").status().expect("it runs");
+            }
+        });
+        let session = onionskin().session(scene.root());
+        let opened = (0..300).try_for_each(|_| session.open(&OpenOptions::default()).and_then(Store::close));
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        opened.expect("the root is free");
+    });
+    scene.done();
+}
+
+/// Calls from several threads on one store take turns.
+#[test]
+fn threads_share_a_store() {
+    let scene = Scene::new(&[]);
+    let store = scene.open();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let store = &store;
+            scope.spawn(move || {
+                for at in 0..5 {
+                    let content = format!("{thread} {at}");
+                    let path = format!("file-{thread}");
+                    store.replace(&path, content.as_bytes(), &WriteOptions::default()).expect("a file of its own");
+                }
+            });
+        }
+    });
+    store.close().expect("the store closes");
+    assert_eq!([0, 1, 2, 3].map(|thread| scene.text(&format!("root/file-{thread}"))), ["0 4", "1 4", "2 4", "3 4"]);
+    scene.done();
+}
+
+/// A lock file names its owner to all others, also to those that rely on the host, and goes with it.
+#[test]
+fn a_lock_file_holds_the_root() {
+    let scene = Scene::new(&[("root/file", "old")]);
+    let first = scene.session().open(&owner("alpha")).expect("the root opens");
+    assert_eq!(scene.text("root/.onionskin/lock"), "alpha");
+    let second = onionskin().session(scene.root());
+    for options in [owner("beta"), owner("alpha"), OpenOptions::default()] {
+        let error = refused(&options, second.open(&options));
+        assert_eq!((error.kind, error.subject.as_str()), (ErrorKind::Locked, "alpha"), "{}", error.message);
+    }
+    let found = second.inspect().expect("it is only looked at");
+    assert_eq!(found.first().map(|finding| finding.verdict), Some(Verdict::InUse));
+    write(&first, "new").expect("the first goes on");
+    let mut change = first.begin("d", publish(Publish::InPlace)).expect("a directory");
+    change.put("x", b"new").expect("staged");
+    change.commit().expect("it is published");
+    first.close().expect("the store closes");
+    second.open(&owner("beta")).and_then(Store::close).expect("the root is free");
+    assert_eq!([scene.text("root/file"), scene.text("root/d/x")], ["new", "new"]);
+    scene.done();
+}
+
+/// A token is 1 to 255 bytes that can be printed.
+#[test]
+fn a_token_is_checked() {
+    let scene = Scene::new(&[]);
+    for token in ["", "new\nline", "nul\0", "ümlaut", &"t".repeat(256)] {
+        let error = refused(token, scene.session().open(&owner(token)));
+        assert_eq!(error.kind, ErrorKind::InvalidArgument, "{token:?}: {}", error.message);
+        assert_eq!(scene.tree().len(), 0, "{token:?}");
+    }
+    for token in ["t", "host:42/7f3a", &"t".repeat(255)] {
+        let store = scene.session().open(&owner(token)).unwrap_or_else(|error| panic!("{token:?}: {error}"));
+        store.close().expect("the store closes");
+    }
+    scene.done();
+}
+
+/// The lock of a dead owner stays until it is broken by who knows its token; then the root opens,
+/// and the owner that was not dead after all can decide nothing more.
+#[test]
+fn a_lock_is_broken_by_its_token_alone() {
+    let scene = Scene::new(&[("root/file", "old")]);
+    let zombie = scene.session().open(&owner("zombie")).expect("the root opens");
+    let mut change = zombie.begin("d", publish(Publish::InPlace)).expect("a directory");
+    change.put("x", b"of the zombie").expect("staged");
+    let mut writer = zombie.writer("file", &WriteOptions::default()).expect("a file can be replaced");
+    writer.write(b"of the zombie").expect("it grows");
+    let session = onionskin().session(scene.root());
+    let wrong = refused("wrong token", session.break_lock("someone"));
+    assert_eq!((wrong.kind, wrong.subject.as_str()), (ErrorKind::Locked, "zombie"));
+    session.break_lock("zombie").expect("the token is right");
+    let none = refused("no lock", session.break_lock("zombie"));
+    assert_eq!((none.kind, none.subject.as_str()), (ErrorKind::NotFound, ".onionskin/lock"));
+
+    for (call, result) in [
+        ("replace", write(&zombie, "of the zombie")),
+        ("writer", writer.commit().map(drop)),
+        ("transaction", change.commit().map(drop)),
+    ] {
+        assert_eq!(refused(call, result).kind, ErrorKind::Locked, "{call}");
+    }
+    drop(zombie);
+    let heir = session.open(&owner("heir")).expect("the root is free");
+    write(&heir, "of the heir").expect("it is the owner");
+    heir.close().expect("the store closes");
+    assert_eq!(scene.text("root/file"), "of the heir");
+    assert!(!scene.at("root/d").exists());
+    scene.done_keeping(&[".onionskin", ".onionskin/epoch-1"]);
+}
+
+/// A crash at any call of an owner with a lock file: its token is still there, or the root is free;
+/// broken, it opens with the old or the new files.
+#[test]
+fn the_lock_of_a_crashed_owner_is_broken() {
+    let (mut held, mut old, mut new) = (0, 0, 0);
+    for call in 1..100 {
+        let what = format!("call {call}");
+        let scene = Scene::with(Fault::TrapBefore(call), &[("root/d/a", "old"), ("root/d/b", "old")]);
+        let result = scene.session().open(&owner("dead")).and_then(|store| {
+            let mut change = store.begin("d", publish(Publish::InPlace))?;
+            change.put("a", b"new")?;
+            change.put("b", b"new")?;
+            change.commit()?;
+            store.close()
+        });
+        if let Err(error) = &result {
+            assert!(matches!(error, Error::Trap { trap: Trap::Injected { .. }, .. }), "{what}: {error}");
+        }
+        let session = onionskin().session(scene.root());
+        match session.open(&owner("heir")) {
+            Ok(store) => store.close().expect("the store closes"),
+            Err(error) => {
+                let error = refused::<()>(&what, Err(error));
+                assert_eq!((error.kind, error.subject.as_str()), (ErrorKind::Locked, "dead"), "{what}");
+                held += 1;
+                session.break_lock("dead").unwrap_or_else(|error| panic!("{what}: {error}"));
+                session.open(&owner("heir")).and_then(Store::close).unwrap_or_else(|error| panic!("{what}: {error}"));
+            }
+        }
+        let now = [scene.text("root/d/a"), scene.text("root/d/b")];
+        assert!(now == ["old", "old"] || now == ["new", "new"], "{what}: {now:?}");
+        if now == ["old", "old"] { old += 1 } else { new += 1 }
+        let ended = result.is_ok();
+        let ours = ground::ours(&scene.tree());
+        let kept: Vec<&str> = ours.iter().filter_map(|path| path.to_str()).collect();
+        assert!(kept.is_empty() || kept == [".onionskin", ".onionskin/epoch-1"], "{what}: {kept:?}");
+        scene.done_keeping(&kept);
+        if ended {
+            break;
+        }
+    }
+    println!("held {held}, old {old}, new {new}");
+    assert!(held > 10 && old > 5 && new > 5, "held {held}, old {old}, new {new}");
+}

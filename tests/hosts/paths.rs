@@ -1,0 +1,185 @@
+//! No path leaves its root: every rule, at every call that takes a path.
+
+use onionskin_host::{
+    Content, Error, ErrorKind, Evidence, Grant, Publish, Session, Source, Store, Transaction, WriteOptions,
+};
+
+use crate::ground;
+use crate::scene::{PUBLISH, Scene, error_of, onionskin, publish, refused};
+
+/// Paths that break a rule, and a word of the rule that the message must have.
+fn bad() -> Vec<(String, &'static str)> {
+    let given = [
+        ("", "empty"),
+        ("/", "relative"),
+        ("/absolute", "relative"),
+        ("..", "`..`"),
+        ("../out", "`..`"),
+        ("a/../../out", "`..`"),
+        ("./a", "`.`"),
+        ("a/.", "`.`"),
+        ("a//b", "slash"),
+        ("a/", "slash"),
+        ("nul\0", "NUL"),
+        ("back\\slash", "backslash"),
+        ("..\\out", "backslash"),
+        (".onionskin", "reserved"),
+        (".onionskin/log", "reserved"),
+        (".onionskin-1.new", "reserved"),
+        (".ONIONSKIN/log", "reserved"),
+        ("a/.OnionSkin", "reserved"),
+    ];
+    let mut all: Vec<(String, &str)> = given.map(|(path, word)| (path.to_owned(), word)).into();
+    all.push(("n".repeat(256), "255"));
+    all.push((format!("a/{}", "ü".repeat(128)), "255"));
+    all.push(("long/".repeat(820), "4095"));
+    all.push((vec!["d"; 129].join("/"), "128"));
+    all
+}
+
+type OnStore = fn(&Store, &str) -> Result<(), Error>;
+type OnTransaction = fn(&mut Transaction, &str) -> Result<(), Error>;
+
+const ON_STORE: [(&str, OnStore); 7] = [
+    ("fingerprint", |store, path| store.fingerprint(path, Evidence::Digest).map(drop)),
+    ("replace", |store, path| store.replace(path, b"x", &WriteOptions::default()).map(drop)),
+    ("replace-json", |store, path| store.replace_json(path, "{}", &WriteOptions::default()).map(drop)),
+    ("writer", |store, path| store.writer(path, &WriteOptions::default()).map(drop)),
+    ("materialize", |store, path| store.materialize(path, &Source::LinkTarget, &Content::Keep).map(drop)),
+    ("materialize with content", |store, path| {
+        store.materialize(path, &Source::LinkTarget, &Content::Replace(b"x".to_vec())).map(drop)
+    }),
+    ("begin", |store, path| store.begin(path, publish(Publish::Swap)).map(drop)),
+];
+
+const ON_TRANSACTION: [(&str, OnTransaction); 6] = [
+    ("put", |change, path| change.put(path, b"x")),
+    ("put-file", |change, path| change.put_file(path, "/lower/0/original")),
+    ("append", |change, path| change.append(path, b"x")),
+    ("remove", |change, path| change.remove(path)),
+    ("rename from", |change, path| change.rename(path, "new")),
+    ("rename to", |change, path| change.rename("inner", path)),
+];
+
+/// Every rule at every call: refused by name, with nothing changed.
+#[test]
+fn a_path_that_breaks_a_rule_is_refused() {
+    let scene = Scene::new(&[("lower/original", "x"), ("root/dir/inner", "x"), ("out", "x")]);
+    let before = scene.tree();
+    let store = scene.open();
+    let check = |call: &str, path: &str, word: &str, result| {
+        let error = refused((call, path), result);
+        assert_eq!(error.kind, ErrorKind::InvalidPath, "{call} {path:?}: {}", error.message);
+        assert_eq!(error.subject, path, "{call}: the error is about the path as it was given");
+        assert!(error.message.contains(word), "{call} {path:?}: {} does not say {word}", error.message);
+        assert_eq!(error.cause, None, "{call} {path:?}");
+    };
+    for (path, word) in bad() {
+        for (call, run) in ON_STORE {
+            check(call, &path, word, run(&store, &path));
+        }
+        for mode in PUBLISH {
+            let mut change = store.begin("dir", publish(mode)).expect("a directory");
+            for (call, run) in ON_TRANSACTION {
+                check(call, &path, word, run(&mut change, &path));
+            }
+        }
+    }
+    store.close().expect("the store closes");
+    assert_eq!(ground::difference(&before, &scene.tree()), [std::path::Path::new(""); 0]);
+    scene.done();
+}
+
+/// The longest name and the deepest path that the rules allow do work.
+#[test]
+fn a_path_at_the_limits_is_written() {
+    let scene = Scene::new(&[]);
+    let store = scene.open();
+    let name = "n".repeat(255);
+    store.replace(&name, b"long", &WriteOptions::default()).expect("255 bytes are allowed");
+    assert_eq!(scene.text(&format!("root/{name}")), "long");
+    let deep = vec!["d"; 127].join("/");
+    for mode in [Publish::InPlace, Publish::Swap] {
+        let mut change = store.begin("top", publish(mode)).expect("a directory");
+        change.put(&deep, b"deep").expect("128 components are allowed");
+        change.commit().unwrap_or_else(|error| panic!("{mode:?}: {error}"));
+        assert_eq!(scene.text(&format!("root/top/{deep}")), "deep");
+    }
+    store.close().expect("the store closes");
+    scene.done();
+}
+
+/// A guest path below no preopen, or one with `..`, is refused wherever content is read from.
+#[test]
+fn an_unknown_preopen_is_refused() {
+    let scene = Scene::new(&[("lower/original", "x"), ("root/file", "x"), ("root/other", "y")]);
+    scene.hard_link("root/file", "root/hard");
+    let before = scene.tree();
+    let store = scene.open();
+    let wrong = ["", "original", "/nowhere", "/lower/1/original", "/lower/00", "/lower/0/../../etc/passwd", "/\0", "/"];
+    for path in wrong {
+        let mut writer = store.writer("file", &WriteOptions::default()).expect("a file can be replaced");
+        let mut change = store.begin("dir", publish(Publish::InPlace)).expect("a directory");
+        let results = [
+            ("materialize", store.materialize("hard", &Source::Path(path.into()), &Content::Keep).map(drop)),
+            ("write-from", writer.write_from(path, 0, 1).map(drop)),
+            ("put-file", change.put_file("file", path)),
+        ];
+        for (call, result) in results {
+            let error = refused((call, path), result);
+            assert_eq!((error.kind, error.subject.as_str()), (ErrorKind::NoPreopen, path), "{call}");
+        }
+    }
+    let outside = error_of("outside", store.guest_path(&scene.at("")));
+    assert!(matches!(&outside, Error::Grant(Grant::Outside { .. })), "{outside:?}");
+    assert_eq!(outside.kind(), "not-granted");
+    store.close().expect("the store closes");
+    assert_eq!(ground::difference(&before, &scene.tree()), [std::path::Path::new(""); 0]);
+    scene.done();
+}
+
+/// A root or a grant that is missing or no directory is refused, naming it and what to do.
+#[test]
+fn a_root_must_be_a_directory() {
+    let scene = Scene::new(&[("root/file", "x")]);
+    let sessions: [(&str, Session); 4] = [
+        ("root/file", onionskin().session(scene.at("root/file"))),
+        ("root/missing", onionskin().session(scene.at("root/missing"))),
+        ("root/file", scene.session().lower(scene.at("root/file"))),
+        ("root/missing", scene.session().lower(scene.at("root/missing"))),
+    ];
+    for (name, session) in sessions {
+        let results = [
+            session.open(&Default::default()).map(drop),
+            session.probe().map(drop),
+            session.inspect().map(drop),
+            session.break_lock("token"),
+            session.limits().map(drop),
+        ];
+        for result in results {
+            let error = error_of(name, result);
+            assert!(matches!(error, Error::Io { .. }), "{name}: {error:?}");
+            assert_eq!((error.kind(), error.path()), ("io", scene.at(name)));
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+    scene.done();
+}
+
+/// Whatever is read from a grant, no call that could change it is even made.
+#[test]
+fn nothing_is_asked_of_a_read_only_grant_but_reading() {
+    let scene = Scene::new(&[("lower/d/a", "a"), ("lower/d/b", "b"), ("lower/file", "f")]);
+    scene.absolute("lower/d", "root/d");
+    scene.absolute("lower/file", "root/file");
+    let store = scene.open();
+    store.replace("d/a", b"new", &WriteOptions::default()).expect("the linked directory is granted");
+    store.replace("file", b"new", &WriteOptions::default()).expect("the linked file is granted");
+    store.close().expect("the store closes");
+    let is_lower = |path: &str| path.starts_with("/lower");
+    for call in scene.faults().calls() {
+        let changes_lower = call.mutating.is_some() && (is_lower(&call.path) || call.other.as_deref().is_some_and(is_lower));
+        assert!(!changes_lower, "{call}");
+    }
+    scene.done();
+}

@@ -1,0 +1,29 @@
+//! Every limit has a name and a value, and passing it is a typed error that changes nothing.
+//!
+//! | limit | module |
+//! |---|---|
+//! | bytes of a path and of a name, components of a path, links in one path | [`paths`] |
+//! | bytes in one call, bytes and entries of a transaction, bytes of its log | [`sizes`] |
+//! | depth and entries of a tree | [`trees`] |
+//! | memory and open directories, whatever the size of the work | [`bounded`] |
+//!
+//! The bytes of a token are in the suite `recovery`, the generations that are kept in `persist`.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bounded;
+mod paths;
+mod sizes;
+mod trees;
+
+use onionskin::error::{Error, Limit};
+
+/// Asserts that this limit was passed, with its value and this path.
+#[track_caller]
+fn passed<T: std::fmt::Debug>(what: &str, answer: Result<T, Error>, limit: Limit, maximum: u64, path: &str) {
+    let expected = Error::LimitExceeded { limit, maximum, path: path.to_owned() };
+    let message = expected.to_string();
+    assert!(message.contains(&maximum.to_string()) && message.contains(path), "{what}: {message}");
+    assert_eq!(answer.map(drop), Err(expected), "{what}");
+}

@@ -1,0 +1,126 @@
+//! A decided change is completed, however far it had come; where that could lose data everything is
+//! kept and the error names the path.
+
+use onionskin::journal::{Change, Op};
+use onionskin::recover::Verdict::{Quarantined, RolledForward, Swept};
+use onionskin_sim::{Tree, tree};
+
+use crate::{Findings, check, check_corrupt, delete, journal, old, path, put};
+
+const FORWARD: Findings<'_> = &[(RolledForward, "."), (Swept, ".onionskin/tx-7")];
+
+/// `a` is put, `b` goes away, `new/c` is put into a directory that is made.
+fn ops() -> Vec<Op> {
+    vec![
+        Op { path: path("new"), change: Change::MakeDir },
+        put("a", 0, "A new", old(5)),
+        delete("b", old(5)),
+        put("new/c", 1, "C new", None),
+    ]
+}
+
+fn old_tree() -> Tree {
+    tree! { file "lower/original" = "ground truth"; file "ws/a" = "A old"; file "ws/b" = "B old"; file "ws/kept" = "kept"; }
+}
+
+fn new_tree() -> Tree {
+    old_tree().file("ws/a", "A new").remove("ws/b").file("ws/new/c", "C new")
+}
+
+fn decided(tree: Tree) -> Tree {
+    staged(tree).file("ws/.onionskin/log", journal(ops()).encode())
+}
+
+fn staged(tree: Tree) -> Tree {
+    tree.file("ws/.onionskin/tx-7/0", "A new").file("ws/.onionskin/tx-7/1", "C new")
+}
+
+/// A log is completed from whatever point an earlier attempt had reached.
+#[test]
+fn a_decision_is_completed_from_any_point() {
+    let applied = new_tree().same("ws/.onionskin/tx-7/0", "ws/a").same("ws/.onionskin/tx-7/1", "ws/new/c");
+    let cases = [
+        ("not begun", decided(old_tree())),
+        ("directory made", decided(old_tree().dir("ws/new"))),
+        ("one deleted", decided(old_tree().remove("ws/b"))),
+        ("one put", decided(old_tree().file("ws/a", "A new"))),
+        ("all applied", applied.file("ws/.onionskin/log", journal(ops()).encode())),
+        ("all applied by copy", decided(new_tree())),
+        ("a second name on its way", decided(old_tree()).same("ws/.onionskin/tx-7/apply-0", "ws/.onionskin/tx-7/0")),
+        ("half a copy on its way", decided(old_tree()).file("ws/.onionskin/tx-7/apply-1", "C n")),
+        ("a link in the place of a file", decided(old_tree().symlink("ws/a", "kept"))),
+        ("a pipe in the place of a file", decided(old_tree().other("ws/a"))),
+        ("a hard link", decided(old_tree().same("ws/a", "ws/kept"))),
+    ];
+    for (what, before) in cases {
+        check(what, &before, &Ok(FORWARD), &new_tree());
+    }
+    let with_others = decided(old_tree()).file("ws/.onionskin/tx-9/0", "x").file("ws/.onionskin/file-8", "x");
+    let expected: Findings<'_> =
+        &[(RolledForward, "."), (Swept, ".onionskin/tx-7"), (Swept, ".onionskin/tx-9"), (Swept, ".onionskin/file-8")];
+    check("remains of others", &with_others, &Ok(expected), &new_tree());
+}
+
+/// Staged content that is gone or wrong does not matter where the path is new already.
+#[test]
+fn what_is_new_already_needs_no_staging() {
+    let bare = new_tree().file("ws/.onionskin/log", journal(ops()).encode());
+    check("no staging at all", &bare, &Ok(&[(RolledForward, ".")]), &new_tree());
+    let wrong = decided(new_tree()).file("ws/.onionskin/tx-7/0", "wrong").remove("ws/.onionskin/tx-7/1");
+    check("wrong and missing", &wrong, &Ok(FORWARD), &new_tree());
+}
+
+/// Staged content that is gone or wrong, of a path that is not new: nothing is touched.
+#[test]
+fn what_is_not_new_is_never_guessed() {
+    for (what, before) in [
+        ("missing", decided(old_tree()).remove("ws/.onionskin/tx-7/0")),
+        ("no staging", decided(old_tree()).remove("ws/.onionskin/tx-7")),
+        ("another length", decided(old_tree()).file("ws/.onionskin/tx-7/0", "A newer")),
+        ("empty", decided(old_tree()).file("ws/.onionskin/tx-7/0", "")),
+        ("the same length", decided(old_tree()).file("ws/.onionskin/tx-7/0", "A n.w")),
+        ("a directory", decided(old_tree()).remove("ws/.onionskin/tx-7/0").dir("ws/.onionskin/tx-7/0")),
+        ("a link", decided(old_tree()).symlink("ws/.onionskin/tx-7/0", "../../kept")),
+        ("a pipe", decided(old_tree()).other("ws/.onionskin/tx-7/0")),
+        ("half applied", decided(new_tree().file("ws/a", "A old")).file("ws/.onionskin/tx-7/0", "wrong")),
+    ] {
+        check_corrupt(what, &before, "a");
+    }
+}
+
+/// What cannot be replaced stands in the way: everything is kept, and it is named.
+#[test]
+fn what_stands_in_the_way_is_named() {
+    let in_the_way = |at: &str| decided(old_tree().remove(at)).dir(at);
+    check_corrupt("a directory where a file goes", &in_the_way("ws/a"), "a");
+    check_corrupt("a directory where one is deleted", &in_the_way("ws/b"), "b");
+    check_corrupt("a file where a directory goes", &decided(old_tree().file("ws/new", "?")), "new");
+    check_corrupt("a link where a directory goes", &decided(old_tree().symlink("ws/new", "kept")), "new");
+}
+
+/// A decision at the durability `visible` is completed when its content is there, and set aside
+/// with its staging when power was lost before it was.
+#[test]
+fn an_unsynced_decision_is_completed_or_set_aside() {
+    let log = onionskin::journal::Journal { unsynced: true, ..journal(ops()) }.encode();
+    let good = staged(old_tree()).file("ws/.onionskin/log-unsynced", &log);
+    check("good", &good, &Ok(FORWARD), &new_tree());
+    for (what, bad) in [("empty", ""), ("zeros", "\0\0\0\0\0")] {
+        let before = good.clone().file("ws/.onionskin/tx-7/0", bad);
+        let after = old_tree()
+            .file("ws/.onionskin/quarantine-8/log-unsynced", &log)
+            .file("ws/.onionskin/quarantine-8/tx-7/0", bad)
+            .file("ws/.onionskin/quarantine-8/tx-7/1", "C new");
+        check(what, &before, &Ok(&[(Quarantined, ".onionskin/log-unsynced")]), &after);
+    }
+    let lost = old_tree().file("ws/.onionskin/log-unsynced", &log);
+    let after = old_tree().file("ws/.onionskin/quarantine-1/log-unsynced", &log);
+    check("no staging", &lost, &Ok(&[(Quarantined, ".onionskin/log-unsynced")]), &after);
+}
+
+/// A decision without a change is completed by forgetting it.
+#[test]
+fn a_decision_without_changes_is_forgotten() {
+    let before = old_tree().file("ws/.onionskin/log", journal(Vec::new()).encode());
+    check("no changes", &before, &Ok(&[(RolledForward, ".")]), &old_tree());
+}
