@@ -113,7 +113,11 @@ pub fn may_change(path: &RelPath) -> bool {
         && rest.next() == Some(DIRECTORIES)
         && rest.next().is_some_and(|name| number(name).is_some())
         && rest.next().is_some_and(|name| number(name).is_some());
-    if inside { rest.next().is_some() && !rest.any(is_reserved) } else { !names.any(is_reserved) }
+    if inside {
+        rest.next().is_some_and(|name| !is_reserved(name)) && !rest.any(is_reserved)
+    } else {
+        !names.any(is_reserved)
+    }
 }
 
 /// A decimal number as we write it, without sign or leading zeros.
@@ -252,7 +256,9 @@ mod tests {
     #[test]
     fn only_names_as_we_write_them_are_ours() {
         assert_eq!(classify("tx-7", Kind::Directory), Some(Entry::Transaction(7)));
-        for (name, kind) in [("tx-07", Kind::Directory), ("tx-7", Kind::File), ("notes", Kind::File), ("file-x", Kind::File)] {
+        for (name, kind) in
+            [("tx-07", Kind::Directory), ("tx-7", Kind::File), ("notes", Kind::File), ("file-x", Kind::File)]
+        {
             assert_eq!(classify(name, kind), None, "{name}");
         }
     }

@@ -49,8 +49,8 @@ pub enum Limit {
     TransactionBytes,
     /// Depth of a tree.
     Depth,
-    /// Links followed in one path.
-    Links,
+    /// Bytes of a decision: the paths of all its changes.
+    LogBytes,
 }
 
 impl fmt::Display for Limit {
@@ -60,7 +60,7 @@ impl fmt::Display for Limit {
             Self::Entries => "entries",
             Self::TransactionBytes => "bytes of a transaction",
             Self::Depth => "directories deep",
-            Self::Links => "links in one path",
+            Self::LogBytes => "bytes for the paths of one transaction",
         })
     }
 }
@@ -111,7 +111,9 @@ pub enum Error {
     #[error("{0}: leads out of what was granted; grant the place it leads to and name it as the source")]
     SymlinkEscapes(String),
     /// The link is absolute and cannot be read here.
-    #[error("{0}: is an absolute link, which cannot be read from inside; grant the place it leads to and name it as the source")]
+    #[error(
+        "{0}: is an absolute link, which cannot be read from inside; grant the place it leads to and name it as the source"
+    )]
     LinkUnreadable(String),
     /// The links lead in a circle.
     #[error("{0}: its links lead in a circle")]
@@ -148,7 +150,9 @@ pub enum Error {
     #[error("another owner holds the root, token {0:?}; wait for it, or break its lock if it is dead")]
     Locked(String),
     /// A journal is in the way.
-    #[error("{0}: belongs to a database, and the two move together or not at all; close the database, or materialize it instead")]
+    #[error(
+        "{0}: belongs to a database, and the two move together or not at all; close the database, or materialize it instead"
+    )]
     HotJournal(String),
     /// A limit was passed.
     #[error("{path}: over the limit of {maximum} {limit}; write in smaller parts")]
@@ -191,6 +195,35 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same error about another path, where it is about one: what the caller gave, instead of
+    /// where that led.
+    pub(crate) fn about(self, rename: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::NotFound(path) => Self::NotFound(rename(path)),
+            Self::AlreadyExists(path) => Self::AlreadyExists(rename(path)),
+            Self::NotDirectory(path) => Self::NotDirectory(rename(path)),
+            Self::IsDirectory(path) => Self::IsDirectory(rename(path)),
+            Self::NotAFile(path) => Self::NotAFile(rename(path)),
+            Self::SymlinkEscapes(path) => Self::SymlinkEscapes(rename(path)),
+            Self::LinkUnreadable(path) => Self::LinkUnreadable(rename(path)),
+            Self::SymlinkLoop(path) => Self::SymlinkLoop(rename(path)),
+            Self::HardLinked(path) => Self::HardLinked(rename(path)),
+            Self::HotJournal(path) => Self::HotJournal(rename(path)),
+            Self::PreconditionFailed { path, now } => Self::PreconditionFailed { path: rename(path), now },
+            other => other,
+        }
+    }
+
+    /// [`Error::NotCommitted`], or [`Error::ReadOnly`] where not even the control directory can be
+    /// made.
+    pub(crate) fn not_committed(failure: Failure) -> Self {
+        let first = failure.action == "make directory" && failure.path == crate::path::RESERVED_PREFIX;
+        if first && matches!(failure.cause, Cause::NotPermitted | Cause::ReadOnly) {
+            return Self::ReadOnly(String::from("."));
+        }
+        Self::NotCommitted(failure)
+    }
+
     /// [`Error::Corrupt`].
     pub(crate) fn corrupt(path: &crate::path::RelPath, what: impl Into<String>) -> Self {
         Self::Corrupt { path: format!("{path}"), what: what.into() }

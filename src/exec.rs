@@ -38,8 +38,6 @@ pub struct Stopped {
 pub struct Done {
     /// Bytes written and copied.
     pub bytes: u64,
-    /// Some directory could not be synced because the host has no such call.
-    pub directory_sync_missing: bool,
 }
 
 /// A step that ran, for those who want to see the plan.
@@ -75,12 +73,20 @@ pub struct Exec<F: Fs> {
     directories: Vec<(RootId, RelPath, Rc<F::Dir>)>,
     open: Vec<Open<F::File>>,
     trace: Option<Vec<Trace>>,
+    directory_sync_missing: bool,
 }
 
 impl<F: Fs> Exec<F> {
     /// An executor on an open root, which is [`RootId::STORE`].
     pub fn new(fs: F, root: Rc<F::Dir>) -> Self {
-        Self { fs, roots: [root].into(), directories: Vec::new(), open: Vec::new(), trace: None }
+        Self {
+            fs,
+            roots: [root].into(),
+            directories: Vec::new(),
+            open: Vec::new(),
+            trace: None,
+            directory_sync_missing: false,
+        }
     }
 
     /// Adds a directory that content may be read from.
@@ -92,6 +98,11 @@ impl<F: Fs> Exec<F> {
     /// Closes the directories that were kept open.
     pub fn forget(&mut self) {
         self.directories.clear();
+    }
+
+    /// Whether a directory could not be synced because the host has no such call.
+    pub const fn lacks_directory_sync(&self) -> bool {
+        self.directory_sync_missing
     }
 
     /// Begins to remember the steps that run.
@@ -154,7 +165,7 @@ impl<F: Fs> Exec<F> {
     /// As [`Exec::stat`], and where the parent is no directory nothing stands there either.
     pub fn stat_deep(&mut self, at: &At) -> Result<Option<Stat>> {
         match self.stat(at) {
-            Err(failure) if matches!(failure.cause, Cause::NoEntry | Cause::NotDirectory) => Ok(None),
+            Err(failure) if matches!(failure.cause, Cause::NoEntry | Cause::NotDirectory | Cause::Loop) => Ok(None),
             answer => answer,
         }
     }
@@ -239,7 +250,7 @@ impl<F: Fs> Exec<F> {
 
     fn step(&mut self, step: Step, commits: bool, done: &mut Done) -> Result<()> {
         let Step { mut act, why } = step;
-        let bytes = self.act(&mut act, done)?;
+        let bytes = self.act(&mut act)?;
         done.bytes += bytes;
         if let Some(trace) = &mut self.trace {
             trace.push(Trace { verb: act.verb(), act, bytes, why, commits });
@@ -248,7 +259,7 @@ impl<F: Fs> Exec<F> {
     }
 
     /// Carries out one act; returns the bytes it moved. A write gives its bytes away.
-    fn act(&mut self, act: &mut Act, done: &mut Done) -> Result<u64> {
+    fn act(&mut self, act: &mut Act) -> Result<u64> {
         let verb = act.verb();
         match act {
             Act::MakeDir(path) => self.at(path, verb, |fs, dir, name| fs.make_dir(dir, name)).map(|()| 0),
@@ -260,7 +271,7 @@ impl<F: Fs> Exec<F> {
             Act::Write { path, bytes } => self.append(path, &core::mem::take(bytes)),
             Act::Copy { from, offset, length, to } => self.copy(from, *offset, *length, to),
             Act::SyncFile(path) => self.sync_file(path).map(|()| 0),
-            Act::SyncDir(path) => self.sync_dir(path, done).map(|()| 0),
+            Act::SyncDir(path) => self.sync_dir(path).map(|()| 0),
             Act::Rename { from, to } => self.rename(from, to).map(|()| 0),
             Act::Link { from, to } => self.link(from, to).map(|()| 0),
             Act::Share { from, to } => self.share(from, to),
@@ -289,6 +300,11 @@ impl<F: Fs> Exec<F> {
         call(&self.fs, &dir, &name).map_err(failed(verb, path))
     }
 
+    /// Closes a file that a plan created and will not write to any more.
+    pub fn close_file(&mut self, path: &RelPath) {
+        self.close(path);
+    }
+
     /// Takes a file out of those that are open; dropping it closes it.
     fn close(&mut self, path: &RelPath) -> Option<Open<F::File>> {
         let index = self.open.iter().position(|open| open.path == *path)?;
@@ -296,7 +312,11 @@ impl<F: Fs> Exec<F> {
     }
 
     fn append(&mut self, path: &RelPath, bytes: &[u8]) -> Result<u64> {
-        let open = self.open.iter_mut().find(|open| open.path == *path).ok_or_else(|| failure("write", path, Cause::NoEntry))?;
+        let open = self
+            .open
+            .iter_mut()
+            .find(|open| open.path == *path)
+            .ok_or_else(|| failure("write", path, Cause::NoEntry))?;
         let mut rest = bytes;
         while !rest.is_empty() {
             let taken = self.fs.write(&open.file, open.length, rest).map_err(failed("write", path))?;
@@ -332,12 +352,12 @@ impl<F: Fs> Exec<F> {
         self.fs.sync_file(&file).map_err(failed("sync file", path))
     }
 
-    fn sync_dir(&mut self, path: &RelPath, done: &mut Done) -> Result<()> {
+    fn sync_dir(&mut self, path: &RelPath) -> Result<()> {
         let dir = self.dir(RootId::STORE, path)?;
         match self.fs.sync_dir(&dir) {
             // The one answer that says nothing was tried: the receipt tells instead.
             Err(Cause::Unsupported) => {
-                done.directory_sync_missing = true;
+                self.directory_sync_missing = true;
                 Ok(())
             }
             answer => answer.map_err(failed("sync directory", path)),

@@ -75,7 +75,7 @@ pub fn acquire<F: Fs>(exec: &mut Exec<F>, control: &Control, how: &Ownership) ->
             let now = Control::read(exec)?;
             Err(Error::Locked(holder(exec, &now)?.unwrap_or_default()))
         }
-        Err(stopped) => Err(Error::NotCommitted(stopped.failure)),
+        Err(stopped) => Err(Error::not_committed(stopped.failure)),
     }
 }
 
@@ -169,7 +169,7 @@ pub fn take_over<F: Fs>(exec: &mut Exec<F>, expected: &str) -> Result<(), Error>
     plan.push(Act::SyncDir(control::directory()), "or the lock could come back");
     exec.run(plan).map(|_| ()).map_err(|stopped| match stopped.failure.cause {
         Cause::AlreadyExists => Error::Locked(expected.to_string()),
-        _ => Error::NotCommitted(stopped.failure),
+        _ => Error::not_committed(stopped.failure),
     })
 }
 

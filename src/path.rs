@@ -209,11 +209,12 @@ pub fn check_name(name: &str) -> Result<(), PathRule> {
 }
 
 /// Finds the preopen that a guest path belongs to, as wasi-libc does: the longest name that is a
-/// prefix of whole components wins. Returns its index and the rest of the path, which may be empty.
+/// prefix of whole components wins. Returns its index and the rest of the path, which may be empty,
+/// or the rule that the rest breaks.
 ///
 /// `.` and a leading `./` are dropped on both sides; doubled and trailing slashes are ignored.
 /// `None` when nothing matches, or when the path has `..`, which could leave the match.
-pub fn match_preopen(names: &[&str], path: &str) -> Option<(usize, RelPath)> {
+pub fn match_preopen(names: &[&str], path: &str) -> Option<(usize, Result<RelPath, PathRule>)> {
     let (absolute, wanted) = parts(path)?;
     let mut best: Option<(usize, usize)> = None;
     for (index, name) in names.iter().enumerate() {
@@ -226,9 +227,9 @@ pub fn match_preopen(names: &[&str], path: &str) -> Option<(usize, RelPath)> {
     let (index, length) = best?;
     let rest = wanted[length..].join("/");
     if rest.is_empty() {
-        return Some((index, RelPath::ROOT));
+        return Some((index, Ok(RelPath::ROOT)));
     }
-    RelPath::parse_any(&rest).ok().map(|rest| (index, rest))
+    Some((index, RelPath::parse_any(&rest)))
 }
 
 /// Whether a path is absolute, and its components without the empty ones and `.`.
@@ -285,7 +286,8 @@ mod tests {
     #[test]
     fn the_longest_preopen_wins_and_dots_match_nothing() {
         let names = ["/data", "/", "/data/cache", "rel"];
-        let found = |path| match_preopen(&names, path).map(|(index, rest)| (index, rest.to_string()));
+        let found =
+            |path| match_preopen(&names, path).map(|(index, rest)| (index, rest.expect("a good path").to_string()));
         assert_eq!(found("/data/cache/a"), Some((2, "a".into())));
         assert_eq!(found("/data/cached"), Some((0, "cached".into())));
         assert_eq!(found("/data/"), Some((0, ".".into())));

@@ -146,7 +146,7 @@ fn try_sync(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> (Tier, Option<bool>,
         return (Tier::ProcessCrash, None, reason);
     }
     match one(exec, Act::SyncDir(scratch.clone())) {
-        Ok(done) if !done.directory_sync_missing => (Tier::Durable, Some(true), String::new()),
+        Ok(_) if !exec.lacks_directory_sync() => (Tier::Durable, Some(true), String::new()),
         Ok(_) => (Tier::Atomic, Some(false), "the host cannot sync a directory".to_string()),
         Err(reason) => (Tier::Atomic, Some(false), reason),
     }
@@ -172,9 +172,9 @@ fn try_case(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> Result<bool, String>
 
 fn remove_scratch<F: Fs>(exec: &mut Exec<F>, scratch: &RelPath) -> Result<(), Error> {
     let tree = tree::read(exec, &At { root: RootId::STORE, path: scratch.clone() })?;
-    exec.run(tree::remove(&tree, scratch)).map(|_| ()).map_err(|stopped| {
-        Error::NotCommitted(Failure { action: "remove the scratch of a probe", ..stopped.failure })
-    })
+    exec.run(tree::remove(&tree, scratch))
+        .map(|_| ())
+        .map_err(|stopped| Error::NotCommitted(Failure { action: "remove the scratch of a probe", ..stopped.failure }))
 }
 
 /// Removes the control directory that the probe made; it stays when others use it meanwhile.

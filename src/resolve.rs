@@ -32,7 +32,40 @@ pub(crate) enum Missing<'a> {
 impl<F: Fs> State<F> {
     /// The real directory that `path` is in.
     pub(crate) fn real_parent(&mut self, path: &RelPath, policy: Symlinks) -> Result<RelPath, Error> {
+        self.links = 0;
         self.walk(RootId::STORE, &path.parent(), policy, &mut Missing::Refuse)
+    }
+
+    /// As [`State::resolve`], but nothing is changed: where links on the way would become
+    /// directories, what they show is looked at instead.
+    pub(crate) fn look(&mut self, path: &RelPath, policy: Symlinks) -> Result<Found, Error> {
+        if policy != Symlinks::Replace {
+            return self.resolve(path, policy, Missing::Refuse);
+        }
+        self.links = 0;
+        let parent = self.walk(RootId::STORE, &path.parent(), Symlinks::FollowWithin, &mut Missing::Refuse);
+        let parent = parent.map_err(|error| self.name_useless_link(error, path))?;
+        let led = parent.child(path.name());
+        let found = self.resolve(&led, policy, Missing::Refuse);
+        found.map_err(|error| error.about(|subject| as_given(&subject, &led, path)))
+    }
+
+    /// Names the first link on the way that leads to no directory, where that is what is wrong.
+    fn name_useless_link(&mut self, error: Error, path: &RelPath) -> Error {
+        if !matches!(error, Error::NotFound(_) | Error::NotDirectory(_)) {
+            return error;
+        }
+        let mut reached = RelPath::ROOT;
+        for name in path.parent().components() {
+            reached = reached.child(name);
+            match self.resolve_source(&At::store(reached.clone())) {
+                Ok((_, stat)) if stat.kind == Kind::Directory => {}
+                Ok(_) => return Error::NotDirectory(reached.to_string()),
+                Err(Error::NotFound(_)) => return Error::NotFound(reached.to_string()),
+                Err(_) => return error,
+            }
+        }
+        error
     }
 
     /// Finds a path that is about to be written: by policy, a link at its end is refused, left for
@@ -44,7 +77,8 @@ impl<F: Fs> State<F> {
         mut missing: Missing<'_>,
     ) -> Result<Found, Error> {
         let mut path = path.clone();
-        for _ in 0..=LINKS_MAX {
+        self.links = 0;
+        while self.links <= LINKS_MAX {
             let parent = self.walk(RootId::STORE, &path.parent(), policy, &mut missing)?;
             let real = parent.child(path.name());
             if !control::may_change(&real) {
@@ -63,7 +97,10 @@ impl<F: Fs> State<F> {
                         return Err(Error::IsDirectory(real.to_string()));
                     }
                     Symlinks::Replace => return Ok(Found { path: real, stat }),
-                    Symlinks::FollowWithin => path = self.link_target(&at)?,
+                    Symlinks::FollowWithin => {
+                        self.links += 1;
+                        path = self.link_target(&at)?;
+                    }
                 },
             }
         }
@@ -73,7 +110,8 @@ impl<F: Fs> State<F> {
     /// Where a place really is, for reading: links are followed inside their root. It must exist.
     pub(crate) fn resolve_source(&mut self, at: &At) -> Result<(At, Stat), Error> {
         let mut at = at.clone();
-        for _ in 0..=LINKS_MAX {
+        self.links = 0;
+        while self.links <= LINKS_MAX {
             let parent = self.walk(at.root, &at.path.parent(), Symlinks::FollowWithin, &mut Missing::Refuse)?;
             let path = if at.path.is_root() { RelPath::ROOT } else { parent.child(at.path.name()) };
             at.path = path;
@@ -81,6 +119,7 @@ impl<F: Fs> State<F> {
             if stat.kind != Kind::Symlink {
                 return Ok((at, stat));
             }
+            self.links += 1;
             at.path = self.link_target(&at)?;
         }
         Err(Error::SymlinkLoop(at.path.to_string()))
@@ -121,7 +160,6 @@ impl<F: Fs> State<F> {
     ) -> Result<RelPath, Error> {
         let mut rest: VecDeque<String> = path.components().map(ToString::to_string).collect();
         let mut reached = RelPath::ROOT;
-        let mut links = 0;
         while let Some(name) = rest.pop_front() {
             let here = reached.child(&name);
             let at = At { root, path: here.clone() };
@@ -133,9 +171,15 @@ impl<F: Fs> State<F> {
             let answer: ExecResult<_> = if is_noted(missing, &reached) { Ok(None) } else { self.exec.stat(&at) };
             match answer?.map(|stat| stat.kind) {
                 Some(Kind::Directory) => reached = here,
+                Some(Kind::Symlink) if is_gone(missing, &here) => {
+                    if let Missing::Note { made, .. } = missing {
+                        made.insert(here.clone());
+                    }
+                    reached = here;
+                }
                 Some(Kind::Symlink) => {
-                    links += 1;
-                    if links > LINKS_MAX {
+                    self.links += 1;
+                    if self.links > LINKS_MAX {
                         return Err(Error::SymlinkLoop(path.to_string()));
                     }
                     let ours = root == RootId::STORE && self.is_pointer_on_the_way(&here, policy)?;
@@ -148,7 +192,9 @@ impl<F: Fs> State<F> {
                     } else if policy == Symlinks::Refuse {
                         return Err(Error::SymlinkRefused(here.to_string()));
                     } else {
-                        self.materialize_directory_link(&here)?;
+                        let links = self.links;
+                        self.materialize_directory_link(&here).map_err(as_not_committed)?;
+                        self.links = links;
                         reached = here;
                     }
                 }
@@ -174,11 +220,7 @@ impl<F: Fs> State<F> {
     /// The place that a link names, by its text: inside its root, or an error.
     pub(crate) fn link_target(&mut self, link: &At) -> Result<RelPath, Error> {
         let text = self.exec.read_link(link).map_err(|failure| {
-            if is_unreadable(failure.cause) {
-                Error::LinkUnreadable(link.path.to_string())
-            } else {
-                failure.into()
-            }
+            if is_unreadable(failure.cause) { Error::LinkUnreadable(link.path.to_string()) } else { failure.into() }
         })?;
         if text.starts_with('/') {
             return Err(Error::LinkUnreadable(link.path.to_string()));
@@ -213,4 +255,25 @@ fn is_unreadable(cause: Cause) -> bool {
 
 fn is_noted(missing: &Missing<'_>, path: &RelPath) -> bool {
     matches!(missing, Missing::Note { made, .. } if made.contains(path))
+}
+
+fn is_gone(missing: &Missing<'_>, path: &RelPath) -> bool {
+    matches!(missing, Missing::Note { gone, .. } if gone.contains(path))
+}
+
+/// Of the write that a link was made into a directory for, nothing was decided, whatever became of
+/// the link.
+fn as_not_committed(error: Error) -> Error {
+    match error {
+        Error::NeedsRecovery(failure) | Error::OutcomeUnknown(failure) => Error::NotCommitted(failure),
+        other => other,
+    }
+}
+
+/// A path beside where a path led, as it is beside the path that was given.
+pub(crate) fn as_given(subject: &str, led: &RelPath, given: &RelPath) -> String {
+    match subject.rsplit_once('/') {
+        Some((parent, name)) if led.parent().as_str() == parent => given.parent().child(name).to_string(),
+        Some(_) | None => String::from(subject),
+    }
 }

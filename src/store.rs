@@ -98,11 +98,8 @@ pub struct Preopens<F: Fs> {
 
 impl<F: Fs> Preopens<F> {
     fn find(&self, path: &str) -> Result<(usize, RelPath), Error> {
-        if path.contains('\0') {
-            return Err(Error::NoPreopen(path.to_string()));
-        }
         let names: Vec<&str> = self.entries.iter().map(|(name, _)| name.as_str()).collect();
-        match_preopen(&names, path).ok_or_else(|| Error::NoPreopen(path.to_string()))
+        find_preopen(&names, path)
     }
 
     /// Opens the directory at a guest path as the root of an executor.
@@ -139,6 +136,8 @@ pub(crate) struct State<F: Fs> {
     control_exists: bool,
     pub(crate) control_durable: bool,
     failed: Option<Error>,
+    /// Links followed so far in the path that is being looked up.
+    pub(crate) links: usize,
 }
 
 /// An open root.
@@ -173,6 +172,7 @@ impl<F: Fs> Store<F> {
             control_exists: control.exists || matches!(owner, Ownership::LockFile(_)),
             control_durable: false,
             failed: None,
+            links: 0,
         };
         if state.control_exists {
             state.findings = recover::settle(&mut state.exec, Scope::All).map_err(|error| match error {
@@ -225,7 +225,7 @@ pub fn inspect<F: Fs>(fs: F, preopens: &Preopens<F>, at: &str) -> Result<Vec<Fin
             detail: format!("held by {token:?}"),
         });
     }
-    findings.extend(recover::plan::plan(&snapshot)?.findings);
+    findings.extend(recover::foresee(&mut exec, snapshot)?);
     Ok(findings)
 }
 
@@ -238,6 +238,13 @@ pub fn break_lock<F: Fs>(fs: F, preopens: &Preopens<F>, at: &str, expected: &str
     lock::take_over(&mut exec, expected)
 }
 
+/// The preopen that a guest path belongs to, and the rest of the path.
+fn find_preopen(names: &[&str], path: &str) -> Result<(usize, RelPath), Error> {
+    let (index, rest) = match_preopen(names, path).ok_or_else(|| Error::NoPreopen(path.to_string()))?;
+    let rest = rest.map_err(|rule| Error::InvalidPath { path: path.to_string(), rule })?;
+    Ok((index, rest))
+}
+
 /// Parses a caller's path.
 pub(crate) fn parse(path: &str) -> Result<RelPath, Error> {
     RelPath::parse(path).map_err(|rule| Error::InvalidPath { path: path.to_string(), rule })
@@ -247,8 +254,7 @@ impl<F: Fs> State<F> {
     /// The place that a guest path names, to read from.
     pub(crate) fn source(&self, path: &str) -> Result<At, Error> {
         let names: Vec<&str> = self.names.iter().map(|(name, _)| name.as_str()).collect();
-        let found = if path.contains('\0') { None } else { match_preopen(&names, path) };
-        let (index, rest) = found.ok_or_else(|| Error::NoPreopen(path.to_string()))?;
+        let (index, rest) = find_preopen(&names, path)?;
         Ok(At { root: self.names[index].1, path: rest })
     }
 
@@ -271,8 +277,9 @@ impl<F: Fs> State<F> {
         number
     }
 
-    pub(crate) fn receipt(&mut self, achieved: Durability, applied: u64, bytes: u64) -> Receipt {
+    pub(crate) fn receipt(&mut self, asked: Durability, applied: u64, bytes: u64) -> Receipt {
         self.receipts += 1;
+        let achieved = if self.exec.lacks_directory_sync() { asked.min(Durability::Data) } else { asked };
         Receipt { transaction: self.receipts, achieved, applied, bytes }
     }
 
@@ -317,7 +324,8 @@ impl<F: Fs> State<F> {
     /// What stands at a place, as a fingerprint.
     pub(crate) fn fingerprint_at(&mut self, at: &At, with_digest: bool) -> Result<Option<Fingerprint>, Error> {
         let Some(stat) = self.exec.stat(at)? else { return Ok(None) };
-        let digest = if with_digest && stat.kind == Kind::File { Some(survey::file_digest(&mut self.exec, at)?) } else { None };
+        let digest =
+            if with_digest && stat.kind == Kind::File { Some(survey::file_digest(&mut self.exec, at)?) } else { None };
         Ok(Some(Fingerprint { kind: stat.kind, size: stat.size, modified: stat.modified, digest }))
     }
 
@@ -341,7 +349,11 @@ impl<F: Fs> State<F> {
                     && now.size == wanted.size
                     && (wanted.modified.is_none() || now.modified == wanted.modified)
                     && (wanted.digest.is_none() || now.digest == wanted.digest);
-                if same { Ok(()) } else { Err(Error::PreconditionFailed { path: at.path.to_string(), now: Box::new(now) }) }
+                if same {
+                    Ok(())
+                } else {
+                    Err(Error::PreconditionFailed { path: at.path.to_string(), now: Box::new(now) })
+                }
             }
         }
     }
@@ -352,7 +364,10 @@ impl<F: Fs> Drop for State<F> {
     /// be reported from here and loses nothing: what stays is dealt with at the next open.
     fn drop(&mut self) {
         self.exec.forget();
-        let released = self.exec.run(lock::release(&self.claim));
+        // A lock that was broken meanwhile is another owner's.
+        let plan =
+            if lock::check(&mut self.exec, &self.claim).is_ok() { lock::release(&self.claim) } else { Plan::new() };
+        let released = self.exec.run(plan);
         if self.control_exists && released.is_ok() {
             let mut plan = Plan::new();
             plan.push(Act::RemoveDir(control::directory()), "nothing is left in it");

@@ -6,8 +6,8 @@ use core::cell::RefCell;
 
 use super::bindings::exports::onionskin::fs::{capabilities, store as wit, types};
 use super::convert::{
-    abilities_out, content_in, directory_options_in, error_out, finding_out, fingerprint_out, ownership_in, receipt_out,
-    source_in, step_out, write_options_in,
+    abilities_out, content_in, directory_options_in, error_out, finding_out, fingerprint_out, ownership_in,
+    receipt_out, source_in, step_out, write_options_in,
 };
 use super::wasi_fs::{WasiFs, preopens};
 use crate::persist::{file, transaction};
@@ -80,10 +80,7 @@ impl wit::GuestStore for Store {
     }
 
     fn replace(&self, path: String, data: Vec<u8>, how: wit::WriteOptions) -> Result<types::Receipt, types::Error> {
-        write_options_in(how)
-            .and_then(|how| self.0.replace(&path, data, &how))
-            .map(receipt_out)
-            .map_err(error_out)
+        write_options_in(how).and_then(|how| self.0.replace(&path, data, &how)).map(receipt_out).map_err(error_out)
     }
 
     fn replace_json(&self, path: String, json: String, how: wit::WriteOptions) -> Result<types::Receipt, types::Error> {
@@ -100,7 +97,12 @@ impl wit::GuestStore for Store {
             .map_err(error_out)
     }
 
-    fn materialize(&self, path: String, origin: wit::Source, holds: wit::Content) -> Result<types::Receipt, types::Error> {
+    fn materialize(
+        &self,
+        path: String,
+        origin: wit::Source,
+        holds: wit::Content,
+    ) -> Result<types::Receipt, types::Error> {
         self.0.materialize(&path, &source_in(origin), content_in(holds)).map(receipt_out).map_err(error_out)
     }
 

@@ -46,9 +46,7 @@ unsafe extern "C" fn cabi_realloc(old: *mut u8, old_length: usize, align: usize,
     if length == 0 {
         return core::ptr::without_provenance_mut(align);
     }
-    let Ok(layout) = Layout::from_size_align(old_length.max(length), align) else {
-        core::arch::wasm32::unreachable()
-    };
+    let Ok(layout) = Layout::from_size_align(old_length.max(length), align) else { core::arch::wasm32::unreachable() };
     // SAFETY: the length is not 0; `old` was allocated here, by the contract, with `old_length` and
     // this alignment.
     let place = unsafe {

@@ -120,9 +120,9 @@ impl Fs for WasiFs {
 }
 
 fn stat(found: &DescriptorStat) -> Stat {
-    let modified = found.data_modification_timestamp.map(|time| {
-        time.seconds.saturating_mul(1_000_000_000).saturating_add(u64::from(time.nanoseconds))
-    });
+    let modified = found
+        .data_modification_timestamp
+        .map(|time| time.seconds.saturating_mul(1_000_000_000).saturating_add(u64::from(time.nanoseconds)));
     Stat { kind: kind(found.type_), links: found.link_count, size: found.size, modified }
 }
 

@@ -31,6 +31,11 @@ pub(crate) fn beside(path: &RelPath, suffix: &str) -> Option<RelPath> {
     (name.len() <= NAME_BYTES_MAX && !path.is_root()).then(|| path.parent().child(&name))
 }
 
+/// The paths of all companions.
+pub(crate) fn all_beside(path: &RelPath) -> impl Iterator<Item = RelPath> {
+    SUFFIXES.iter().filter_map(|suffix| beside(path, suffix))
+}
+
 /// Whether this is content of a database.
 pub(crate) fn is_database(start: &[u8]) -> bool {
     start.starts_with(DATABASE_MAGIC)

@@ -1,15 +1,17 @@
 //! The decision of a transaction: its intent log gets its name, then recovery's own rounds apply it.
 
 use alloc::format;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use crate::control;
-use crate::error::Error;
+use crate::error::{Error, Limit};
 use crate::exec::{Side, Stopped};
-use crate::fs::{Cause, Fs};
+use crate::fs::Fs;
 use crate::journal::{Change, Journal, Op};
+use crate::limits::{ENTRIES_MAX, LOG_BYTES_MAX};
 use crate::path::RelPath;
-use crate::plan::{Act, At, Plan};
+use crate::plan::{Act, At, Plan, RootId};
 use crate::recover::Verdict;
 use crate::store::State;
 
@@ -64,17 +66,22 @@ impl<F: Fs> State<F> {
     /// no further changes.
     pub(crate) fn decide(&mut self, journal: &Journal) -> Result<(), Error> {
         let has_staging = journal.ops.iter().any(|op| matches!(op.change, Change::Put { .. } | Change::Switch));
+        if let Err(error) = check_size(journal) {
+            self.abandon(journal.transaction);
+            return Err(error);
+        }
         if let Some(op) = journal.ops.iter().find(|op| !control::may_change(&op.path)) {
             // Recovery would refuse to read such a log.
             self.abandon(journal.transaction);
             return Err(Error::InvalidArgument(format!("{}: is not for a transaction to change", op.path)));
         }
+        let made = self.run(self.control_plan());
+        made.map_err(|stopped| Error::not_committed(stopped.failure))?;
         if let Err(error) = self.check_owner().and_then(|()| self.check_reach(journal)) {
             self.abandon(journal.transaction);
             return Err(error);
         }
-        let mut plan = self.control_plan();
-        plan.append(decide(journal, has_staging, self.control_durable));
+        let plan = decide(journal, has_staging, self.control_durable);
         let plan = if journal.unsynced { plan.without_syncs() } else { plan };
         if let Err(stopped) = self.run(plan) {
             return Err(self.undecided(journal, stopped));
@@ -112,32 +119,50 @@ impl<F: Fs> State<F> {
             // A rename that failed may have happened all the same: only its absence tells.
             Side::Before | Side::At if absent => {
                 self.abandon(journal.transaction);
-                Error::NotCommitted(stopped.failure)
+                Error::not_committed(stopped.failure)
             }
             Side::Before | Side::At | Side::After => self.fail(Error::OutcomeUnknown(stopped.failure)),
         }
     }
 
     /// Whether every directory that the decision changes can be reached from the staging by a
-    /// rename: asked before, because afterwards it would be too late.
+    /// rename, and changed: asked before, because afterwards it would be too late.
     fn check_reach(&mut self, journal: &Journal) -> Result<(), Error> {
         let mut asked: Vec<RelPath> = Vec::new();
         for op in &journal.ops {
-            let parent = op.path.parent();
-            let reachable = parent.is_root() || !matches!(op.change, Change::Put { .. }) || asked.contains(&parent);
-            if reachable {
+            let mut parent = op.path.parent();
+            // Of a directory that this decision makes, ask the one that it is made in.
+            while self.exec.dir(RootId::STORE, &parent).is_err() && !parent.is_root() {
+                parent = parent.parent();
+            }
+            if parent.is_root() || asked.contains(&parent) {
                 continue;
             }
-            match self.exec.check_reach(&control::directory(), &parent, ".onionskin-reach") {
-                Ok(()) => {}
-                // A directory that this decision makes, in a parent that was asked.
-                Err(failure) if failure.cause == Cause::NoEntry || failure.cause == Cause::NotDirectory => {}
-                Err(failure) => return Err(Error::NotCommitted(failure)),
-            }
+            self.check_reach_between(&control::directory(), &parent)?;
             asked.push(parent);
         }
         Ok(())
     }
+
+    /// Whether a rename reaches from one directory to another: no mount point is between.
+    pub(crate) fn check_reach_between(&mut self, from: &RelPath, to: &RelPath) -> Result<(), Error> {
+        self.exec.check_reach(from, to, REACH).map_err(Error::NotCommitted)
+    }
+}
+
+/// A name that is never there.
+const REACH: &str = ".onionskin-reach";
+
+/// Refuses a decision that could not be read back.
+fn check_size(journal: &Journal) -> Result<(), Error> {
+    let path = control::entry(log_name(journal)).to_string();
+    if journal.ops.len() > ENTRIES_MAX {
+        return Err(Error::LimitExceeded { limit: Limit::Entries, maximum: ENTRIES_MAX as u64, path });
+    }
+    if journal.encode().len() as u64 > LOG_BYTES_MAX {
+        return Err(Error::LimitExceeded { limit: Limit::LogBytes, maximum: LOG_BYTES_MAX, path });
+    }
+    Ok(())
 }
 
 const fn is_not_complete(verdict: Verdict) -> bool {

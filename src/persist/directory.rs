@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::fs::{Fs, Kind};
 use crate::journal::{Change, Op};
 use crate::path::RelPath;
+use crate::persist::companions;
 use crate::persist::transaction::{DirectoryOptions, Entry, Pending};
 use crate::plan::{At, RootId};
 use crate::resolve::Missing;
@@ -39,8 +40,7 @@ impl<F: Fs> State<F> {
         let pointer = self.pointer_of(directory, policy)?;
         let mut made = BTreeSet::new();
         let none = BTreeSet::new();
-        let place =
-            self.walk(RootId::STORE, directory, policy, &mut Missing::Note { made: &mut made, gone: &none })?;
+        let place = self.walk(RootId::STORE, directory, policy, &mut Missing::Note { made: &mut made, gone: &none })?;
         let mut gone = BTreeSet::new();
         for (path, entry) in &pending {
             if entry.pending == Pending::Delete {
@@ -66,10 +66,29 @@ impl<F: Fs> State<F> {
                 return Err(Error::InvalidArgument(format!("{real}: two paths of the transaction lead there")));
             }
         }
-        if let Some(file) = made.iter().find(|path| matches!(changes.get(*path), Some(Entry { pending: Pending::Put(_), .. }))) {
+        if let Some(file) =
+            made.iter().find(|path| matches!(changes.get(*path), Some(Entry { pending: Pending::Put(_), .. })))
+        {
             return Err(Error::NotDirectory(file.to_string()));
         }
+        self.refuse_stale_journals(&changes)?;
         Ok(Resolved { directory: place, pointer, changes, made })
+    }
+
+    /// Refuses a database beside a journal that is not part of the same change.
+    fn refuse_stale_journals(&mut self, changes: &BTreeMap<RelPath, Entry>) -> Result<(), Error> {
+        for (path, entry) in changes {
+            if !matches!(&entry.pending, Pending::Put(staged) if staged.database) {
+                continue;
+            }
+            for companion in companions::all_beside(path) {
+                let here = self.exec.stat_deep(&At::store(companion.clone()))?;
+                if here.is_some() && !changes.contains_key(&companion) {
+                    return Err(Error::HotJournal(companion.to_string()));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Commits file by file, from an intent log.
@@ -102,7 +121,9 @@ impl<F: Fs> State<F> {
         if directory.is_root() {
             return Err(Error::InvalidArgument(".: the root itself can only be changed in place".to_string()));
         }
-        if let Some(path) = resolved.changes.keys().find(|path| !path.is_within(directory) || !control::may_change(path)) {
+        if let Some(path) =
+            resolved.changes.keys().find(|path| !path.is_within(directory) || !control::may_change(path))
+        {
             return Err(Error::SymlinkEscapes(path.to_string()));
         }
         Ok(self.exec.stat_deep(&At::store(directory.clone()))?.map(|stat| stat.kind))

@@ -8,13 +8,13 @@ use core::cell::RefCell;
 
 use crate::control;
 use crate::error::{Error, Limit};
-use crate::exec::{Done, Side, Stopped};
+use crate::exec::{Side, Stopped};
 use crate::fs::{Cause, Fs, Kind};
 use crate::limits::{CHUNK_BYTES_MAX, COPY_BYTES};
 use crate::path::RelPath;
 use crate::persist::companions;
 use crate::plan::{Act, At, Plan};
-use crate::resolve::{Found, Missing};
+use crate::resolve::{Found, Missing, as_given};
 use crate::store::{Durability, Precondition, Receipt, State, Store, WriteOptions, parse};
 
 /// The plan that stages the content of one file.
@@ -93,7 +93,14 @@ impl<F: Fs> Store<F> {
         state.check_usable()?;
         let found = state.resolve(&path, how.symlinks, Missing::Refuse)?;
         let staged = state.begin_file()?;
-        Ok(Writer { state: Rc::clone(&self.state), staged: Some(staged), found, how: how.clone(), bytes: 0, broken: false })
+        Ok(Writer {
+            state: Rc::clone(&self.state),
+            staged: Some(staged),
+            found,
+            how: how.clone(),
+            bytes: 0,
+            broken: false,
+        })
     }
 }
 
@@ -143,10 +150,11 @@ impl<F: Fs> Writer<F> {
         let staged = self.staged()?;
         let state = &mut *self.state.borrow_mut();
         state.check_usable()?;
-        state.run(end(&staged, self.how.durability)).map_err(|stopped| Error::NotCommitted(stopped.failure))?;
+        state.run(end(&staged, self.how.durability)).map_err(|stopped| Error::not_committed(stopped.failure))?;
         let start = state.exec.read_start(&At::store(staged.clone()), companions::DATABASE_MAGIC.len())?;
         companions::refuse_beside(state, &self.found.path, &start)?;
         if self.how.keep_identical && state.is_identical_file(&self.found, &staged)? {
+            state.check_precondition(&At::store(self.found.path.clone()), &self.how.when)?;
             return state.keep(&self.found.path, self.how.durability);
         }
         self.staged = None;
@@ -171,7 +179,7 @@ impl<F: Fs> Writer<F> {
             }
             Err(stopped) => {
                 self.broken = true;
-                Err(Error::NotCommitted(stopped.failure))
+                Err(Error::not_committed(stopped.failure))
             }
         }
     }
@@ -190,8 +198,14 @@ impl<F: Fs> Drop for Writer<F> {
 
 impl<F: Fs> State<F> {
     pub(crate) fn replace(&mut self, path: &RelPath, data: Vec<u8>, how: &WriteOptions) -> Result<Receipt, Error> {
-        let found = self.resolve(path, how.symlinks, Missing::Refuse)?;
-        companions::refuse_beside(self, &found.path, &data)?;
+        let mut found = self.look(path, how.symlinks)?;
+        let refused = companions::refuse_beside(self, &found.path, &data)
+            .and_then(|()| self.check_precondition(&At::store(found.path.clone()), &how.when));
+        refused.map_err(|error| error.about(|subject| as_given(&subject, &found.path, path)))?;
+        if found.path != *path {
+            // Only a write that will not be refused makes links on its way into directories.
+            found = self.resolve(path, how.symlinks, Missing::Refuse)?;
+        }
         if how.keep_identical && self.is_identical(&found, &data)? {
             return self.keep(&found.path, how.durability);
         }
@@ -208,14 +222,15 @@ impl<F: Fs> State<F> {
         let staged = control::file(self.take_number());
         let mut plan = self.control_plan();
         plan.append(begin(&staged));
-        self.run(plan).map_err(|stopped| Error::NotCommitted(stopped.failure))?;
+        self.run(plan).map_err(|stopped| Error::not_committed(stopped.failure))?;
         Ok(staged)
     }
 
     /// The file at a guest path, to read from.
     pub(crate) fn source_file(&mut self, origin: &str) -> Result<At, Error> {
         let at = self.source(origin)?;
-        let (at, stat) = self.resolve_source(&at)?;
+        let found = self.resolve_source(&at).map_err(|error| error.about(|_| origin.to_string()));
+        let (at, stat) = found?;
         match stat.kind {
             Kind::File => Ok(at),
             Kind::Directory => Err(Error::IsDirectory(origin.to_string())),
@@ -238,7 +253,10 @@ impl<F: Fs> State<F> {
         }
         let exclusive = how.when == Precondition::Absent;
         let mut answer = self.run(publish(staged, target, how.durability, exclusive));
-        if exclusive && let Err(stopped) = &answer && stopped.side == Side::At {
+        if exclusive
+            && let Err(stopped) = &answer
+            && stopped.side == Side::At
+        {
             if stopped.failure.cause == Cause::AlreadyExists {
                 self.discard(staged.clone());
                 return Err(Error::AlreadyExists(target.to_string()));
@@ -246,8 +264,8 @@ impl<F: Fs> State<F> {
             // No hard links here: the check of a moment ago has to do.
             answer = self.run(publish(staged, target, how.durability, false));
         }
-        let done = answer.map_err(|stopped| self.judge(staged, stopped))?;
-        Ok(self.receipt(achieved(how.durability, done), 1, bytes))
+        answer.map_err(|stopped| self.judge(staged, stopped))?;
+        Ok(self.receipt(how.durability, 1, bytes))
     }
 
     /// What a publish that stopped has come to.
@@ -263,7 +281,7 @@ impl<F: Fs> State<F> {
 
     fn not_committed(&mut self, staged: RelPath, stopped: Stopped) -> Error {
         self.discard(staged);
-        Error::NotCommitted(stopped.failure)
+        Error::not_committed(stopped.failure)
     }
 
     /// Removes a staged file that is not wanted. A failure loses nothing: the next open removes it.
@@ -307,19 +325,14 @@ impl<F: Fs> State<F> {
         if durability == Durability::Full {
             plan.push(Act::SyncDir(path.parent()), "nor its name");
         }
-        let done = self.run(plan).map_err(|stopped| Error::NotCommitted(stopped.failure))?;
-        Ok(self.receipt(achieved(durability, done), 0, 0))
+        self.run(plan).map_err(|stopped| Error::not_committed(stopped.failure))?;
+        Ok(self.receipt(durability, 0, 0))
     }
 }
 
 /// An independent file of this length could be identical; a link or shared inode is written anew.
 fn is_candidate(found: &Found, length: u64) -> bool {
     found.stat.is_some_and(|stat| stat.kind == Kind::File && stat.links == 1 && stat.size == length)
-}
-
-/// What was achieved when this was asked.
-pub(crate) fn achieved(asked: Durability, done: Done) -> Durability {
-    if done.directory_sync_missing { asked.min(Durability::Data) } else { asked }
 }
 
 /// Refuses a list that is too long to hold.

@@ -25,12 +25,7 @@ use crate::tree::{self, Node, Seen, Tree};
 
 impl<F: Fs> State<F> {
     /// Commits by two renames of directories.
-    pub(crate) fn commit_swap(
-        &mut self,
-        number: u64,
-        resolved: &Resolved,
-        how: DirectoryOptions,
-    ) -> Result<(), Error> {
+    pub(crate) fn commit_swap(&mut self, number: u64, resolved: &Resolved, how: DirectoryOptions) -> Result<(), Error> {
         let path = resolved.directory.clone();
         let exists = self.whole_directory(resolved)?.is_some();
         if path.components().any(|name| crate::path::is_reserved(name)) {
@@ -109,11 +104,11 @@ impl<F: Fs> State<F> {
                 // A rename that failed may have happened all the same: the link tells.
                 (Side::Before | Side::At, Ok(now)) if now != text => {
                     self.abandon(number);
-                    Error::NotCommitted(stopped.failure)
+                    Error::not_committed(stopped.failure)
                 }
                 (Side::Before, _) => {
                     self.abandon(number);
-                    Error::NotCommitted(stopped.failure)
+                    Error::not_committed(stopped.failure)
                 }
                 (Side::At | Side::After, _) => self.fail(Error::OutcomeUnknown(stopped.failure)),
             });
@@ -160,6 +155,12 @@ impl<F: Fs> State<F> {
             Some(from) => tree::read_stats(&mut self.exec, &At::store(from.clone()))?,
             None => Vec::new(),
         };
+        if let Some(from) = from {
+            self.check_movable(from, &seen)?;
+            if base.is_within(&control::directory()) {
+                self.check_links_stay(from, &seen, resolved)?;
+            }
+        }
         let mut plan = if self.has_staging(number)? { Plan::new() } else { self.staging_plan(number) };
         plan.append(decide::intend(&self.journal(number, intent, !how.synced())));
         let inside = control::generations(0).parent();
@@ -194,13 +195,43 @@ impl<F: Fs> State<F> {
         Ok(())
     }
 
+    /// Whether no mount point is at a directory or in it: its entries could be carried, but never
+    /// be removed with it.
+    fn check_movable(&mut self, from: &RelPath, seen: &[Seen]) -> Result<(), Error> {
+        let parent = from.parent();
+        self.check_reach_between(&parent, from)?;
+        for entry in seen.iter().filter(|entry| entry.stat.kind == Kind::Directory) {
+            self.check_reach_between(&parent, &from.join(&entry.path))?;
+        }
+        Ok(())
+    }
+
+    /// Refuses links that lead out of a directory by their place: in a generation, which is another
+    /// place, they would lead elsewhere.
+    fn check_links_stay(&mut self, from: &RelPath, seen: &[Seen], resolved: &Resolved) -> Result<(), Error> {
+        for entry in seen.iter().filter(|entry| entry.stat.kind == Kind::Symlink) {
+            let at = At::store(from.join(&entry.path));
+            if resolved.changes.contains_key(&resolved.directory.join(&entry.path)) {
+                continue;
+            }
+            match self.link_target(&at) {
+                Ok(target) if target.is_within(from) => {}
+                // An absolute link leads where it leads, from wherever.
+                Err(Error::LinkUnreadable(_)) => {}
+                Ok(_) => return Err(Error::SymlinkEscapes(at.path.to_string())),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     fn has_staging(&mut self, number: u64) -> Result<bool, Error> {
         Ok(self.exec.stat_deep(&At::store(control::transaction(number)))?.is_some())
     }
 
     fn run_synced(&mut self, plan: Plan, how: DirectoryOptions) -> Result<(), Error> {
         let plan = if how.synced() { plan } else { plan.without_syncs() };
-        self.run(plan).map(|_| ()).map_err(|stopped| Error::NotCommitted(stopped.failure))
+        self.run(plan).map(|_| ()).map_err(|stopped| Error::not_committed(stopped.failure))
     }
 
     /// Passes an answer on, and removes the staging when it is an error.
@@ -213,7 +244,10 @@ impl<F: Fs> State<F> {
     fn pointer_place(&mut self, resolved: &Resolved) -> Result<(RelPath, Current), Error> {
         let kind = self.whole_directory(resolved)?;
         let Some(path) = resolved.pointer.clone() else {
-            return Ok((resolved.directory.clone(), if kind.is_some() { Current::Directory } else { Current::Nothing }));
+            return Ok((
+                resolved.directory.clone(),
+                if kind.is_some() { Current::Directory } else { Current::Nothing },
+            ));
         };
         let (directory, generation) =
             self.pointer(&path)?.ok_or_else(|| Error::Conflicts([path.to_string()].into()))?;

@@ -64,8 +64,7 @@ impl<F: Fs> State<F> {
     /// The content is given: only companions of a database need care.
     fn materialize_replacing(&mut self, path: &RelPath, bytes: Vec<u8>) -> Result<Receipt, Error> {
         let how = WriteOptions::default();
-        let travels =
-            if companions::is_database(&bytes) { companions::travel(self, path, None)? } else { Vec::new() };
+        let travels = if companions::is_database(&bytes) { companions::travel(self, path, None)? } else { Vec::new() };
         if travels.is_empty() {
             return self.replace(path, bytes, &how);
         }
@@ -83,7 +82,9 @@ impl<F: Fs> State<F> {
             Kind::Directory => return Err(Error::IsDirectory(path.to_string())),
             Kind::Other => return Err(Error::NotAFile(path.to_string())),
             Kind::File if stat.links == 1 => return Ok(self.receipt(Durability::Full, 0, 0)),
-            Kind::Symlink if self.pointer_if_readable(path)?.is_some() => return Err(Error::IsDirectory(path.to_string())),
+            Kind::Symlink if self.pointer_if_readable(path)?.is_some() => {
+                return Err(Error::IsDirectory(path.to_string()));
+            }
             Kind::File | Kind::Symlink => {}
         }
         let from = match origin {
@@ -98,17 +99,16 @@ impl<F: Fs> State<F> {
         match from_stat.kind {
             Kind::File => self.materialize_file(path, stat, &from, from_stat),
             Kind::Directory if stat.kind == Kind::Symlink => self.materialize_tree(path, &from),
-            Kind::Directory => Err(Error::IsDirectory(from.path.to_string())),
-            Kind::Symlink | Kind::Other => Err(Error::NotAFile(from.path.to_string())),
+            Kind::Directory => Err(name_the_link(Error::IsDirectory(from.path.to_string()), path, origin)),
+            Kind::Symlink | Kind::Other => Err(name_the_link(Error::NotAFile(from.path.to_string()), path, origin)),
         }
     }
 
     /// A link on the way to a path that is written becomes a directory.
     pub(crate) fn materialize_directory_link(&mut self, link: &RelPath) -> Result<(), Error> {
         let at = self.link_target(&At::store(link.clone()))?;
-        let (from, stat) = self
-            .resolve_source(&At::store(at))
-            .map_err(|error| name_the_link(error, link, &Source::LinkTarget))?;
+        let (from, stat) =
+            self.resolve_source(&At::store(at)).map_err(|error| name_the_link(error, link, &Source::LinkTarget))?;
         if stat.kind != Kind::Directory {
             return Err(Error::NotDirectory(link.to_string()));
         }
@@ -174,7 +174,7 @@ impl<F: Fs> State<F> {
             for (index, (from, _)) in sources.iter().enumerate() {
                 plan.append(copy_plan(from, &staged(index)));
             }
-            self.run(core::mem::take(&mut plan)).map_err(|stopped| Error::NotCommitted(stopped.failure))?;
+            self.run(core::mem::take(&mut plan)).map_err(|stopped| Error::not_committed(stopped.failure))?;
             changed.clear();
             for (index, (from, seen)) in sources.iter_mut().enumerate() {
                 let now = self.exec.stat(from)?.ok_or_else(|| Error::NotFound(from.path.to_string()))?;
@@ -201,7 +201,7 @@ impl<F: Fs> State<F> {
     ) -> Result<Receipt, Error> {
         if let Err(stopped) = self.run(first) {
             self.abandon(number);
-            return Err(Error::NotCommitted(stopped.failure));
+            return Err(Error::not_committed(stopped.failure));
         }
         let bytes = copies.iter().map(|(_, length)| length).sum();
         let mut ops = Vec::new();
@@ -234,27 +234,30 @@ impl<F: Fs> State<F> {
         if from.root == RootId::STORE && link.is_within(&from.path) {
             return Err(Error::SymlinkLoop(link.to_string()));
         }
-        let mut seen = tree::read_stats(&mut self.exec, from)?;
-        self.read_links(from, &mut seen)?;
-        let number = self.take_number();
-        let switch = Op { path: link.clone(), change: Change::Switch };
-        let intent = self.journal(number, [switch].into(), false);
-        let mut plan = self.staging_plan(number);
-        plan.append(decide::intend(&intent));
-        plan.append(copy_tree(&seen, from, &control::sibling_new(link, number)));
-        plan.push(Act::SyncDir(link.parent()), "or the log could name a sibling that was lost");
-        let copied = self.copy_tree_unchanged(plan, from, &seen);
-        let bytes = copied.inspect_err(|_| self.abandon(number))?;
-        self.control_durable = true;
-        self.decide(&intent)?;
-        Ok(self.receipt(Durability::Full, seen.len() as u64 + 1, bytes))
-    }
-
-    /// Copies a tree of one moment; returns its bytes.
-    fn copy_tree_unchanged(&mut self, plan: Plan, from: &At, seen: &[Seen]) -> Result<u64, Error> {
-        let done = self.run(plan).map_err(|stopped| Error::NotCommitted(stopped.failure))?;
-        let changed = tree::changes(seen, &tree::read_stats(&mut self.exec, from)?);
-        if changed.is_empty() { Ok(done.bytes) } else { Err(Error::Conflicts(changed)) }
+        let switch = || Op { path: link.clone(), change: Change::Switch };
+        let mut changed = Vec::new();
+        for _ in 0..ATTEMPTS {
+            let mut seen = tree::read_stats(&mut self.exec, from)?;
+            self.read_links(from, &mut seen)?;
+            let number = self.take_number();
+            let intent = self.journal(number, [switch()].into(), false);
+            let mut plan = self.staging_plan(number);
+            plan.append(decide::intend(&intent));
+            plan.append(copy_tree(&seen, from, &control::sibling_new(link, number)));
+            plan.push(Act::SyncDir(link.parent()), "or the log could name a sibling that was lost");
+            let copied = self.run(plan).map_err(|stopped| Error::not_committed(stopped.failure));
+            let now = copied.and_then(|_| tree::read_stats(&mut self.exec, from));
+            changed = tree::changes(&seen, &now.inspect_err(|_| self.abandon(number))?);
+            if changed.is_empty() {
+                self.control_durable = true;
+                self.decide(&intent)?;
+                let bytes =
+                    seen.iter().filter(|entry| entry.stat.kind == Kind::File).map(|entry| entry.stat.size).sum();
+                return Ok(self.receipt(Durability::Full, seen.len() as u64 + 1, bytes));
+            }
+            self.abandon(number);
+        }
+        Err(Error::Conflicts(changed))
     }
 
     /// Reads the texts of the links in a tree. Each must stay inside it, or the copy would not be
@@ -311,6 +314,7 @@ fn copy_tree(tree: &[Seen], from: &At, to: &RelPath) -> Plan {
 fn name_the_link(error: Error, link: &RelPath, origin: &Source) -> Error {
     match (error, origin) {
         (Error::NotFound(_), Source::LinkTarget) => Error::NotFound(link.to_string()),
-        (error, Source::LinkTarget | Source::Path(_)) => error,
+        (error, Source::LinkTarget) => error,
+        (error, Source::Path(guest)) => error.about(|_| guest.clone()),
     }
 }

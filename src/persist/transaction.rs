@@ -15,6 +15,7 @@ use crate::fs::{Fs, Kind};
 use crate::journal::{Digest, Old};
 use crate::limits::{ENTRIES_MAX, TRANSACTION_BYTES_MAX};
 use crate::path::RelPath;
+use crate::persist::companions;
 use crate::persist::file::{self, check_chunk};
 use crate::plan::{Act, At, Plan, RootId};
 use crate::resolve::Missing;
@@ -78,6 +79,8 @@ pub(crate) struct Staged {
     pub(crate) length: u64,
     /// Where the bytes passed through us.
     pub(crate) digest: Option<Digest>,
+    /// It is a database: it must not get beside the journal of another.
+    pub(crate) database: bool,
 }
 
 /// The last put, whose file is still open for more.
@@ -86,6 +89,7 @@ struct Growing {
     index: u32,
     length: u64,
     hasher: Option<Sha256>,
+    database: bool,
 }
 
 /// Changes to one directory, on their way. Dropping it leaves nothing behind.
@@ -139,7 +143,8 @@ impl<F: Fs> Transaction<F> {
     pub fn put(&mut self, path: &str, data: Vec<u8>) -> Result<(), Error> {
         check_chunk(path, data.len())?;
         let path = self.parse(path)?;
-        self.create(&path, Some(Sha256::new()))?;
+        let database = companions::is_database(&data);
+        self.create(&path, Some(Sha256::new()), database)?;
         self.grow(data)
     }
 
@@ -149,15 +154,16 @@ impl<F: Fs> Transaction<F> {
     /// As for [`Transaction::put`], and what is wrong with the source.
     pub fn put_file(&mut self, path: &str, origin: &str) -> Result<(), Error> {
         let path = self.parse(path)?;
-        let (from, size) = {
+        let (from, size, database) = {
             let state = &mut *self.state.borrow_mut();
             state.check_usable()?;
             let from = state.source_file(origin)?;
             let size = state.exec.stat(&from)?.map_or(0, |stat| stat.size);
-            (from, size)
+            let start = state.exec.read_start(&from, companions::DATABASE_MAGIC.len())?;
+            (from, size, companions::is_database(&start))
         };
         self.check_bytes(&path, size)?;
-        self.create(&path, None)?;
+        self.create(&path, None, database)?;
         let to = self.growing_path();
         let mut plan = Plan::new();
         plan.push(Act::Copy { from, offset: 0, length: u64::MAX, to }, "content of the transaction");
@@ -172,6 +178,7 @@ impl<F: Fs> Transaction<F> {
         check_chunk(path, data.len())?;
         let path = self.parse(path)?;
         if self.growing.as_ref().is_none_or(|growing| growing.path != path) {
+            let path = self.full(&path);
             return Err(Error::InvalidArgument(format!("{path}: only the file that was put last can be appended to")));
         }
         self.grow(data)
@@ -185,17 +192,19 @@ impl<F: Fs> Transaction<F> {
         let path = self.parse(path)?;
         self.settle_growing()?;
         let on_disk = self.kind_on_disk(&path)?;
+        let full = self.full(&path).to_string();
         match (self.pending_at(&path), on_disk) {
-            (_, Some(Kind::Directory)) => return Err(Error::IsDirectory(path.to_string())),
-            (Some(Pending::Delete), _) | (None, None) => return Err(Error::NotFound(path.to_string())),
+            (_, Some(Kind::Directory)) => return Err(Error::IsDirectory(full)),
+            (Some(Pending::Delete), _) | (None, None) => return Err(Error::NotFound(full)),
             (Some(Pending::Put(_)), None) => {
                 self.pending.remove(&path);
             }
             (Some(Pending::Put(_)) | None, Some(Kind::File | Kind::Symlink | Kind::Other)) => {
-                self.pending.insert(path.clone(), Pending::Delete.into());
+                self.check_entries(&path)?;
+                self.pending.insert(path, Pending::Delete.into());
             }
         }
-        self.check_entries(&path)
+        Ok(())
     }
 
     /// The file gets another name, and replaces a file of that name.
@@ -205,13 +214,15 @@ impl<F: Fs> Transaction<F> {
     pub fn rename(&mut self, old: &str, new: &str) -> Result<(), Error> {
         let (old, new) = (self.parse(old)?, self.parse(new)?);
         self.settle_growing()?;
+        self.check_entries(&new)?;
         let on_disk = self.kind_on_disk(&old)?;
+        let full = self.full(&old).to_string();
         let staged = match (self.pending_at(&old), on_disk) {
             (Some(Pending::Put(staged)), _) => staged.clone(),
-            (Some(Pending::Delete), _) | (None, None) => return Err(Error::NotFound(old.to_string())),
-            (None, Some(Kind::Directory)) => return Err(Error::IsDirectory(old.to_string())),
-            (None, Some(Kind::Symlink)) => return Err(Error::SymlinkRefused(old.to_string())),
-            (None, Some(Kind::Other)) => return Err(Error::NotAFile(old.to_string())),
+            (Some(Pending::Delete), _) | (None, None) => return Err(Error::NotFound(full)),
+            (None, Some(Kind::Directory)) => return Err(Error::IsDirectory(full)),
+            (None, Some(Kind::Symlink)) => return Err(Error::SymlinkRefused(full)),
+            (None, Some(Kind::Other)) => return Err(Error::NotAFile(full)),
             (None, Some(Kind::File)) if old == new => return Ok(()),
             (None, Some(Kind::File)) => self.stage_existing(&old)?,
         };
@@ -221,9 +232,9 @@ impl<F: Fs> Transaction<F> {
             } else {
                 self.pending.remove(&old);
             }
-            self.pending.insert(new.clone(), Pending::Put(staged).into());
+            self.pending.insert(new, Pending::Put(staged).into());
         }
-        self.check_entries(&new)
+        Ok(())
     }
 
     /// Decides and publishes all changes.
@@ -281,11 +292,18 @@ impl<F: Fs> Transaction<F> {
         self.pending.get(path).map(|entry| &entry.pending)
     }
 
+    /// Refuses one path more than a transaction may have.
     fn check_entries(&self, path: &RelPath) -> Result<(), Error> {
-        if self.pending.len() <= ENTRIES_MAX {
+        if self.pending.len() < ENTRIES_MAX || self.pending.contains_key(path) {
             return Ok(());
         }
-        Err(Error::LimitExceeded { limit: Limit::Entries, maximum: ENTRIES_MAX as u64, path: path.to_string() })
+        let path = self.full(path).to_string();
+        Err(Error::LimitExceeded { limit: Limit::Entries, maximum: ENTRIES_MAX as u64, path })
+    }
+
+    /// A path below the directory, as the root sees it: what errors name.
+    fn full(&self, path: &RelPath) -> RelPath {
+        self.directory.join(path)
     }
 
     fn check_bytes(&self, path: &RelPath, more: u64) -> Result<(), Error> {
@@ -293,7 +311,7 @@ impl<F: Fs> Transaction<F> {
             return Ok(());
         }
         let limit = Limit::TransactionBytes;
-        Err(Error::LimitExceeded { limit, maximum: TRANSACTION_BYTES_MAX, path: path.to_string() })
+        Err(Error::LimitExceeded { limit, maximum: TRANSACTION_BYTES_MAX, path: self.full(path).to_string() })
     }
 
     /// The plan that makes the staging directory, once.
@@ -307,8 +325,9 @@ impl<F: Fs> Transaction<F> {
         index
     }
 
-    fn create(&mut self, path: &RelPath, hasher: Option<Sha256>) -> Result<(), Error> {
+    fn create(&mut self, path: &RelPath, hasher: Option<Sha256>, database: bool) -> Result<(), Error> {
         self.settle_growing()?;
+        self.check_entries(path)?;
         let index = self.take_index();
         {
             let state = &mut *self.state.borrow_mut();
@@ -318,14 +337,14 @@ impl<F: Fs> Transaction<F> {
             state.run(plan).map_err(|stopped| {
                 // The directory may have been made by the part that ran.
                 self.begun |= stopped.failure.action == "create";
-                Error::NotCommitted(stopped.failure)
+                Error::not_committed(stopped.failure)
             })?;
         }
         self.begun = true;
-        self.growing = Some(Growing { path: path.clone(), index, length: 0, hasher });
-        let staged = Staged { index, length: 0, digest: None };
+        self.growing = Some(Growing { path: path.clone(), index, length: 0, hasher, database });
+        let staged = Staged { index, length: 0, digest: None, database };
         self.pending.insert(path.clone(), Pending::Put(staged).into());
-        self.check_entries(path)
+        Ok(())
     }
 
     fn growing_path(&self) -> RelPath {
@@ -365,7 +384,7 @@ impl<F: Fs> Transaction<F> {
                 if let Some(growing) = growing.take() {
                     self.pending.remove(&growing.path);
                 }
-                Err(Error::NotCommitted(stopped.failure))
+                Err(Error::not_committed(stopped.failure))
             }
         }
     }
@@ -374,13 +393,18 @@ impl<F: Fs> Transaction<F> {
     fn settle_growing(&mut self) -> Result<(), Error> {
         let Some(growing) = self.growing.take() else { return Ok(()) };
         let staged = control::staged(self.number, growing.index);
-        let answer = self.state.borrow_mut().run(file::end(&staged, self.how.durability));
+        let answer = {
+            let state = &mut *self.state.borrow_mut();
+            let answer = state.run(file::end(&staged, self.how.durability));
+            state.exec.close_file(&staged);
+            answer
+        };
         if let Err(stopped) = answer {
             self.pending.remove(&growing.path);
-            return Err(Error::NotCommitted(stopped.failure));
+            return Err(Error::not_committed(stopped.failure));
         }
         let digest = growing.hasher.map(|hasher| hasher.finalize().into());
-        let staged = Staged { index: growing.index, length: growing.length, digest };
+        let staged = Staged { index: growing.index, length: growing.length, digest, database: growing.database };
         self.pending.insert(growing.path, Pending::Put(staged).into());
         Ok(())
     }
@@ -400,13 +424,13 @@ impl<F: Fs> Transaction<F> {
             }
             state.run(plan).map_err(|stopped| {
                 self.begun |= stopped.failure.action != "make directory";
-                Error::NotCommitted(stopped.failure)
+                Error::not_committed(stopped.failure)
             })?;
             let stat = state.exec.stat(&At::store(staged.clone()))?;
             stat.ok_or_else(|| Error::NotFound(staged.to_string()))?.size
         };
         self.begun = true;
-        Ok(Staged { index, length, digest: None })
+        Ok(Staged { index, length, digest: None, database: false })
     }
 }
 

@@ -65,22 +65,33 @@ pub fn apply(journal: &Journal, decision: &Decision, scope: Scope) -> Result<Out
         put(journal, op, fact, scope, &mut applied.plan, &mut touched)?;
         late(journal, op, fact, &mut applied.plan, &mut touched);
     }
-    applied.plan.append(tree::sync_upwards(
-        touched,
-        "or a change could be lost after the log that would repeat it is gone",
-    ));
+    applied
+        .plan
+        .append(tree::sync_upwards(touched, "or a change could be lost after the log that would repeat it is gone"));
     applied.plan.push(Act::RemoveFile(control::entry(decision.name)), "all of it has been applied");
     applied.plan.push(Act::SyncDir(control::directory()), "or the log could come back after its staging is gone");
-    applied.findings.push(Finding {
-        path: common_directory(journal).to_string(),
-        verdict: Verdict::RolledForward,
-        detail: format!("transaction {} was decided and is complete now: {} paths", journal.transaction, count(journal)),
-    });
+    applied.findings.push(completed(journal));
     Ok(Outcome::Go(applied))
 }
 
+/// What a decision comes to when it is complete.
+pub fn completed(journal: &Journal) -> Finding {
+    Finding {
+        path: common_directory(journal).to_string(),
+        verdict: Verdict::RolledForward,
+        detail: format!(
+            "transaction {} was decided and is complete now: {} paths",
+            journal.transaction,
+            count(journal)
+        ),
+    }
+}
+
 fn is_bad_put(fact: &Fact) -> bool {
-    matches!(fact, Fact::Put { staged: Staged::Missing | Staged::Wrong, target: Target::Directory | Target::Replaceable, .. })
+    matches!(
+        fact,
+        Fact::Put { staged: Staged::Missing | Staged::Wrong, target: Target::Directory | Target::Replaceable, .. }
+    )
 }
 
 fn count(journal: &Journal) -> usize {

@@ -81,9 +81,38 @@ pub fn settle<F: Fs>(exec: &mut Exec<F>, scope: Scope) -> Result<alloc::vec::Vec
         };
         exec.run(steps).map_err(|stopped| {
             debug_assert_eq!(stopped.side, Side::Before, "recovery decides nothing");
-            Error::NotCommitted(stopped.failure)
+            Error::not_committed(stopped.failure)
         })?;
         findings.extend(round.findings);
     }
-    Err(Error::corrupt(&crate::control::directory(), "is being changed by others while it is recovered; stop them and open again"))
+    Err(Error::corrupt(
+        &crate::control::directory(),
+        "is being changed by others while it is recovered; stop them and open again",
+    ))
+}
+
+/// What [`settle`] would find, from the facts of its first round.
+///
+/// # Errors
+/// As for [`settle`].
+pub fn foresee<F: Fs>(exec: &mut Exec<F>, snapshot: survey::Snapshot) -> Result<alloc::vec::Vec<Finding>, Error> {
+    let mut findings = plan::plan(&snapshot)?.findings;
+    let Some(decision) = &snapshot.decision else { return Ok(findings) };
+    let set_aside = findings.iter().any(|finding| finding.verdict == Verdict::Quarantined);
+    if let Ok(journal) = &decision.content
+        && !set_aside
+        && findings.iter().all(|finding| finding.verdict != Verdict::RolledForward)
+    {
+        findings.push(apply::completed(journal));
+    }
+    let mut rest = snapshot;
+    let moved = rest.decision.take().and_then(|decision| decision.content.ok()).map(|journal| journal.transaction);
+    rest.control.log = None;
+    if set_aside {
+        // Its staging is set aside with it; of a damaged log, all staging.
+        rest.control.transactions.retain(|number| moved.is_some_and(|moved| moved != *number));
+    }
+    rest.remains = survey::remains(exec, rest.scope, &rest.control)?;
+    findings.extend(plan::plan(&rest)?.findings);
+    Ok(findings)
 }

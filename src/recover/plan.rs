@@ -55,17 +55,17 @@ pub fn plan(snapshot: &Snapshot) -> Result<Round, Error> {
 
 /// Deals with a log that is not what was written.
 fn damaged(round: &mut Round, snapshot: &Snapshot, decision: &Decision, damage: &Damage) -> Result<(), Error> {
-    let (journal, reason) = match damage {
-        Damage::Unreadable(reason) => (None, *reason),
-        Damage::Digest(journal) => (Some(journal), "its digest does not match"),
+    let reason = match damage {
+        Damage::Unreadable(reason) => *reason,
+        Damage::Digest(_) => "its digest does not match",
     };
     if decision.name == control::LOG_UNSYNCED {
         let why = "power was lost before a change with the durability `visible` reached the disk";
-        set_aside(round, snapshot, decision, journal, why);
+        set_aside(round, snapshot, decision, None, why);
         return Ok(());
     }
     if decision.untouched {
-        set_aside(round, snapshot, decision, journal, "it is damaged, and none of it had been applied");
+        set_aside(round, snapshot, decision, None, "it is damaged, and none of it had been applied");
         return Ok(());
     }
     Err(Error::corrupt(
@@ -81,12 +81,13 @@ fn damaged(round: &mut Round, snapshot: &Snapshot, decision: &Decision, damage: 
 fn set_aside(round: &mut Round, snapshot: &Snapshot, decision: &Decision, journal: Option<&Journal>, why: &str) {
     let place = control::entry(&format!("quarantine-{}", snapshot.control.next));
     round.plan.push(Act::MakeDir(place.clone()), "a place that recovery does not read");
-    if let Some(number) = journal.map(|journal| journal.transaction)
-        && snapshot.control.transactions.contains(&number)
-    {
-        let from = control::transaction(number);
-        let to = place.child(from.name());
-        round.plan.push(Act::Rename { from, to }, "the staging stays with its log");
+    for &number in &snapshot.control.transactions {
+        // What a damaged log says of its staging is not to be trusted: all of it stays.
+        if journal.is_none_or(|journal| journal.transaction == number) {
+            let from = control::transaction(number);
+            let to = place.child(from.name());
+            round.plan.push(Act::Rename { from, to }, "the staging stays with its log");
+        }
     }
     let from = control::entry(decision.name);
     let to = place.child(decision.name);
@@ -135,7 +136,8 @@ fn sweep_all(snapshot: &Snapshot) -> Round {
         }
         if !round.plan.is_empty() {
             let mut first = Plan::new();
-            first.push(Act::SyncDir(control::directory()), "act on durable facts: a log that was removed stays removed");
+            first
+                .push(Act::SyncDir(control::directory()), "act on durable facts: a log that was removed stays removed");
             first.append(core::mem::take(&mut round.plan));
             round.plan = first;
         }

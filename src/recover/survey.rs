@@ -7,7 +7,7 @@ use crate::control::{self, Control};
 use crate::error::{Error, Limit};
 use crate::exec::Exec;
 use crate::fs::{Fs, Kind};
-use crate::journal::{Change, Damage, Digest, Journal, Op, OldEntry};
+use crate::journal::{Change, Damage, Digest, Journal, OldEntry, Op};
 use crate::limits::LOG_BYTES_MAX;
 use crate::lock;
 use crate::path::RelPath;
@@ -116,17 +116,13 @@ pub enum Target {
 pub fn survey<F: Fs>(exec: &mut Exec<F>, scope: Scope) -> Result<Snapshot, Error> {
     exec.forget();
     let control = Control::read(exec)?;
-    let mut snapshot = Snapshot { scope, control, decision: None, remains: Vec::new(), probe: None, no_generations: false };
+    let mut snapshot =
+        Snapshot { scope, control, decision: None, remains: Vec::new(), probe: None, no_generations: false };
     if let Some(name) = snapshot.control.log {
         snapshot.decision = Some(decision(exec, scope, &snapshot.control, name)?);
         return Ok(snapshot);
     }
-    for &number in &snapshot.control.transactions {
-        if matches!(scope, Scope::Transaction { number: own, .. } if own != number) {
-            continue;
-        }
-        snapshot.remains.push(sweep::read(exec, number)?);
-    }
+    snapshot.remains = remains(exec, scope, &snapshot.control)?;
     if snapshot.control.directories {
         snapshot.no_generations = names(exec, &control::entry(control::DIRECTORIES))?.is_empty();
     }
@@ -136,12 +132,21 @@ pub fn survey<F: Fs>(exec: &mut Exec<F>, scope: Scope) -> Result<Snapshot, Error
     Ok(snapshot)
 }
 
-fn decision<F: Fs>(
-    exec: &mut Exec<F>,
-    scope: Scope,
-    control: &Control,
-    name: &'static str,
-) -> Result<Decision, Error> {
+/// What transactions without a decision left.
+///
+/// # Errors
+/// As for [`survey`].
+pub fn remains<F: Fs>(exec: &mut Exec<F>, scope: Scope, control: &Control) -> Result<Vec<Remains>, Error> {
+    let mut remains = Vec::new();
+    for &number in &control.transactions {
+        if !matches!(scope, Scope::Transaction { number: own, .. } if own != number) {
+            remains.push(sweep::read(exec, number)?);
+        }
+    }
+    Ok(remains)
+}
+
+fn decision<F: Fs>(exec: &mut Exec<F>, scope: Scope, control: &Control, name: &'static str) -> Result<Decision, Error> {
     let path = control::entry(name);
     let bytes = read_log(exec, &path)?;
     let content = Journal::decode(&bytes);
@@ -216,8 +221,8 @@ fn put<F: Fs>(
             Some(_) | None => Staged::Good,
         },
     };
-    let spare = scope == Scope::All
-        && exec.stat_deep(&At::store(control::applied(journal.transaction, index)))?.is_some();
+    let spare =
+        scope == Scope::All && exec.stat_deep(&At::store(control::applied(journal.transaction, index)))?.is_some();
     let target_stat = exec.stat_deep(target)?;
     let state = match target_stat.map(|stat| stat.kind) {
         Some(Kind::Directory) => Target::Directory,

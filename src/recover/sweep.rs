@@ -66,9 +66,11 @@ pub enum Elsewhere {
 pub fn read<F: Fs>(exec: &mut Exec<F>, number: u64) -> Result<Remains, Error> {
     let place = control::transaction(number);
     let names = names(exec, &place)?;
-    for (name, _) in &names {
+    for (name, kind) in &names {
         let index = name.strip_prefix("apply-").unwrap_or(name);
-        if control::number(index).is_none() && name != control::INTENT && name != control::LINK {
+        if control::number(index).is_none() && name != control::INTENT && name != control::LINK
+            || *kind == Kind::Directory
+        {
             return Err(control::not_ours(&place.child(name)));
         }
     }
@@ -172,9 +174,10 @@ pub fn plan(remains: &Remains, scope: Scope) -> (Plan, Vec<Finding>) {
     }
     let place = control::transaction(remains.number);
     for path in &remains.directories {
-        let emptied = remains.elsewhere.iter().any(|elsewhere| {
-            matches!(elsewhere, Elsewhere::Generation { store, empties: true, .. } if store == path)
-        });
+        let emptied = remains
+            .elsewhere
+            .iter()
+            .any(|elsewhere| matches!(elsewhere, Elsewhere::Generation { store, empties: true, .. } if store == path));
         if !emptied {
             let why = "or what was prepared could come back when nothing names it any more";
             plan.push(Act::SyncDir(path.clone()), why);

@@ -49,7 +49,11 @@ fn every_sync_and_every_order_is_needed() {
             }
         }
     }
-    println!("mutation: {} operations, {mutants} mutants, {killed} killed, {} kinds survive", names.len(), survivors.len());
+    println!(
+        "mutation: {} operations, {mutants} mutants, {killed} killed, {} kinds survive",
+        names.len(),
+        survivors.len()
+    );
     let listed = |is_sync: bool| if is_sync { SYNCS } else { ORDERS };
     let is_listed = |row: &(bool, String)| listed(row.0).iter().any(|(_, rows)| rows.contains(&row.1.as_str()));
     let unexplained: Vec<_> = survivors.iter().filter(|row| !is_listed(row)).collect();
@@ -60,14 +64,23 @@ fn every_sync_and_every_order_is_needed() {
     for is_sync in [true, false] {
         for row in listed(is_sync).iter().flat_map(|(_, rows)| *rows) {
             // An order may survive in any operation, so only a run of all of them can tell.
-            let ran = if is_sync { row.split(':').next().is_some_and(|name| names.contains(name)) } else { is_everything(&names) };
+            let ran = if is_sync {
+                row.split(':').next().is_some_and(|name| names.contains(name))
+            } else {
+                is_everything(&names)
+            };
             if ran && !survivors.contains(&(is_sync, (*row).to_owned())) {
                 println!("is needed now, or gone: {} {row}", if is_sync { "sync" } else { "order" });
                 stale.push(row);
             }
         }
     }
-    assert!(unexplained.is_empty() && stale.is_empty(), "{} without a reason, {} stale", unexplained.len(), stale.len());
+    assert!(
+        unexplained.is_empty() && stale.is_empty(),
+        "{} without a reason, {} stale",
+        unexplained.len(),
+        stale.len()
+    );
     assert!(killed > 0, "no mutant was killed");
 }
 

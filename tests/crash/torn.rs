@@ -6,8 +6,16 @@ use onionskin_sim::{Model, Tear};
 
 use crate::support::{Sum, is_full, operations};
 
-const MAIN: &[&str] =
-    &["replace", "writer", "materialize", "materialize-database", "in-place", "swap-reshape", "pointer", "lock-replace"];
+const MAIN: &[&str] = &[
+    "replace",
+    "writer",
+    "materialize",
+    "materialize-database",
+    "in-place",
+    "swap-reshape",
+    "pointer",
+    "lock-replace",
+];
 
 /// Torn at every 512 bytes, as a prefix and in any part, with garbage where nothing was written.
 #[test]
@@ -15,7 +23,8 @@ fn torn_writes_and_garbage_do_no_harm() {
     let main = |name: &str| is_full() || MAIN.contains(&name);
     let mut sum = Sum::default();
     for operation in operations().into_iter().filter(|operation| main(operation.name)) {
-        for (tear, garbage) in [(Tear::Pages, true), (Tear::Prefix, false), (Tear::Prefix, true), (Tear::Sectors, true)] {
+        for (tear, garbage) in [(Tear::Pages, true), (Tear::Prefix, false), (Tear::Prefix, true), (Tear::Sectors, true)]
+        {
             let plan = Plan { tear, garbage, shown: 1, ..Plan::under(&[Model::Any]) };
             sum.add(&explore(&operation, &operation.plan(&plan)), !operation.endless);
         }

@@ -28,7 +28,8 @@ fn pairs() {
     let seed = setting("ONIONSKIN_SEED", 1);
     let count = setting("ONIONSKIN_WORKLOADS", PAIRS);
     println!("seed {seed}");
-    let all = if is_full() { sequences(2) } else { sampled(2, usize::try_from(count).expect("a number of tests"), seed) };
+    let all =
+        if is_full() { sequences(2) } else { sampled(2, usize::try_from(count).expect("a number of tests"), seed) };
     try_all("sequences of 2", &all);
 }
 

@@ -3,8 +3,8 @@
 use std::fs;
 
 use onionskin_host::{
-    Action, Content, DirectoryOptions, Durability, ErrorKind, Evidence, Fault, Fingerprint, Identical, NodeKind, Onionskin,
-    OpenOptions, Outcome, Precondition, Publish, Receipt, Source, Step, Tier, Tracing, WriteOptions,
+    Action, Content, DirectoryOptions, Durability, ErrorKind, Evidence, Fault, Fingerprint, Identical, NodeKind,
+    Onionskin, OpenOptions, Outcome, Precondition, Publish, Receipt, Source, Step, Tier, Tracing, WriteOptions,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -66,7 +66,8 @@ fn a_fingerprint_is_evidence_and_precondition() {
     let seen = store.fingerprint("file", Evidence::Digest).expect("it is there");
     assert_eq!(seen.digest.as_deref(), Some(Sha256::digest("content").as_slice()));
 
-    for expected in [seen.clone(), Fingerprint { modified: None, ..seen.clone() }, Fingerprint { digest: None, ..seen }] {
+    for expected in [seen.clone(), Fingerprint { modified: None, ..seen.clone() }, Fingerprint { digest: None, ..seen }]
+    {
         let how = WriteOptions { when: Precondition::Unchanged(expected), ..WriteOptions::default() };
         store.replace("other", b"unlike", &WriteOptions::default()).expect("nothing is asked");
         let error = refused("unchanged", store.replace("other", b"x", &how));

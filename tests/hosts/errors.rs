@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use onionskin_host::{
-    Cause, Content, DirectoryOptions, Error, ErrorCode, ErrorKind, Evidence, Fault, Fingerprint, NodeKind,
-    OpenOptions, Precondition, Publish, Source, Store, SymlinkPolicy, Trap, WriteOptions,
+    Cause, Content, DirectoryOptions, Error, ErrorCode, ErrorKind, Evidence, Fault, Fingerprint, NodeKind, OpenOptions,
+    Precondition, Publish, Source, Store, SymlinkPolicy, Trap, WriteOptions,
 };
 
 use crate::ground;
@@ -60,7 +60,7 @@ const REFUSED: &[(Act, ErrorKind, &str)] = &[
     (|it| put(it, "absolute", Publish::InPlace), ErrorKind::LinkUnreadable, "absolute"),
     (|it| it.begin(".", publish(Publish::Swap)).map(drop), ErrorKind::InvalidArgument, ""),
     (|it| it.begin("dir", DirectoryOptions::default())?.append("inner", b"x"), ErrorKind::InvalidArgument, ""),
-    (|it| it.begin("dir", DirectoryOptions::default())?.remove("none"), ErrorKind::NotFound, "none"),
+    (|it| it.begin("dir", DirectoryOptions::default())?.remove("none"), ErrorKind::NotFound, "dir/none"),
     (|it| it.begin(".", DirectoryOptions::default())?.remove("dir"), ErrorKind::IsDirectory, "dir"),
     (|it| it.begin(".", DirectoryOptions::default())?.rename("dir", "x"), ErrorKind::IsDirectory, "dir"),
     (|it| it.fingerprint("none", Evidence::Metadata).map(drop), ErrorKind::NotFound, "none"),
@@ -187,22 +187,29 @@ type Change = Box<dyn Fn(&Store) -> Result<(), Error>>;
 fn changes() -> Vec<(String, Change)> {
     let mut all: Vec<(String, Change)> = vec![
         ("replace".into(), Box::new(|it| it.replace("d/a", b"new", &WriteOptions::default()).map(drop))),
-        ("writer".into(), Box::new(|it| {
-            let mut writer = it.writer("d/a", &WriteOptions::default())?;
-            writer.write(b"n")?;
-            writer.write(b"ew")?;
-            writer.commit().map(drop)
-        })),
-        ("materialize".into(), Box::new(|it| {
-            it.materialize("d/a", &Source::LinkTarget, &Content::Replace(b"new".to_vec())).map(drop)
-        })),
+        (
+            "writer".into(),
+            Box::new(|it| {
+                let mut writer = it.writer("d/a", &WriteOptions::default())?;
+                writer.write(b"n")?;
+                writer.write(b"ew")?;
+                writer.commit().map(drop)
+            }),
+        ),
+        (
+            "materialize".into(),
+            Box::new(|it| it.materialize("d/a", &Source::LinkTarget, &Content::Replace(b"new".to_vec())).map(drop)),
+        ),
     ];
     for mode in PUBLISH {
-        all.push((format!("{mode:?}"), Box::new(move |it| {
-            let mut change = it.begin("d", publish(mode))?;
-            change.put("a", b"new")?;
-            change.commit().map(drop)
-        })));
+        all.push((
+            format!("{mode:?}"),
+            Box::new(move |it| {
+                let mut change = it.begin("d", publish(mode))?;
+                change.put("a", b"new")?;
+                change.commit().map(drop)
+            }),
+        ));
     }
     all
 }

@@ -72,9 +72,8 @@ pub(crate) fn difference(before: &Tree, after: &Tree) -> Vec<PathBuf> {
 
 /// The entries with a name of ours on their path.
 pub(crate) fn ours(tree: &Tree) -> Vec<PathBuf> {
-    let is_ours = |path: &PathBuf| {
-        path.iter().any(|name| name.to_string_lossy().to_ascii_lowercase().starts_with(".onionskin"))
-    };
+    let is_ours =
+        |path: &PathBuf| path.iter().any(|name| name.to_string_lossy().to_ascii_lowercase().starts_with(".onionskin"));
     tree.keys().filter(|path| is_ours(path)).cloned().collect()
 }
 
@@ -93,11 +92,9 @@ pub(crate) fn copy(from: &Path, to: &Path) {
         match entry {
             Entry::Directory => fs::create_dir_all(&place),
             Entry::Link(text) => std::os::unix::fs::symlink(text, &place),
-            Entry::File { .. } => {
-                fs::create_dir_all(place.parent().expect("it is below"))
-                    .and_then(|()| fs::copy(from.join(&name), &place).map(|_| ()))
-                    .and_then(|()| keep_time(&from.join(&name), &place))
-            }
+            Entry::File { .. } => fs::create_dir_all(place.parent().expect("it is below"))
+                .and_then(|()| fs::copy(from.join(&name), &place).map(|_| ()))
+                .and_then(|()| keep_time(&from.join(&name), &place)),
             Entry::Pipe | Entry::Socket => panic!("{}: only files are copied", name.display()),
         }
         .unwrap_or_else(|error| panic!("{}: {error}", place.display()));

@@ -156,10 +156,9 @@ fn a_missing_grant_is_named() {
     for (call, write) in WRITES {
         // A link at the end goes away when it is replaced: what it leads to need not be granted.
         let needs_leaf = call == "materialize";
-        for (path, link, target, wanted) in [
-            ("link", "root/link", "lower/file", needs_leaf),
-            ("parent/a", "root/parent", "lower/d", true),
-        ] {
+        for (path, link, target, wanted) in
+            [("link", "root/link", "lower/file", needs_leaf), ("parent/a", "root/parent", "lower/d", true)]
+        {
             if !wanted {
                 continue;
             }

@@ -164,7 +164,8 @@ impl Case {
         let now = self.tree();
         let digest = blake3::hash(&self.log);
         let kept = now.iter().any(|(path, entry)| {
-            let quarantined = path.starts_with("root/.onionskin") && path.ends_with(self.name.trim_start_matches(".onionskin/"));
+            let quarantined =
+                path.starts_with("root/.onionskin") && path.ends_with(self.name.trim_start_matches(".onionskin/"));
             quarantined && matches!(entry, ground::Entry::File { digest: found, .. } if *found == digest)
         });
         assert!(kept, "{what}: the log is not lost");

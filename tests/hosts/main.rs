@@ -11,6 +11,7 @@
 //! | no path leaves its root | [`paths`] |
 //! | pipes, sockets, odd names, dangling links and loops neither hang nor trap | [`nodes`] |
 //! | a log that is not what was written costs nothing | [`logs`] |
+//! | nor does an intent that is not what was written | [`intents`] |
 //! | a full disk, a read-only one or a mount in the way is an error and no more | [`mounts`] |
 //! | a root has one owner | [`owners`] |
 //! | the component stays within what it was given | [`bounds`] |
@@ -24,6 +25,7 @@ mod bounds;
 mod calls;
 mod databases;
 mod errors;
+mod intents;
 mod links;
 mod logs;
 mod mounts;

@@ -6,14 +6,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use onionskin_host::{
     Cause, Content, Error, ErrorKind, Fault, Faults, OpenOptions, Publish, Receipt, Source, Store, Tier, WriteOptions,
 };
 
 use crate::ground;
-use crate::scene::{PUBLISH, Scene, onionskin, publish, refused};
+use crate::scene::{PUBLISH, Scene, no_starts, onionskin, publish, refused, run};
 
 const PAGE_BYTES: usize = 4096;
 
@@ -47,10 +47,6 @@ impl Drop for Mount {
     }
 }
 
-fn run(command: &mut Command) -> bool {
-    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-}
-
 type Change = (&'static str, fn(&Store, &[u8]) -> Result<Receipt, Error>);
 
 /// Every way to write to `d`; the last ones publish it whole.
@@ -82,6 +78,7 @@ fn content_that_does_not_fit() {
     for (name, change) in CHANGES {
         let scene = Scene::new(&[("lower/original", &original)]);
         let Some(_mount) = Mount::new(scene.root(), "size=512k") else { return end(scene) };
+        let _space_is_free_at_once = no_starts();
         ground::write(&scene.at("root/d/a"), "old");
         ground::write(&scene.at("root/d/b"), "old");
         scene.absolute("lower/original", "root/link");
@@ -110,6 +107,7 @@ fn a_disk_that_fills_up_at_every_moment() {
             let what = format!("{name}, {pages} pages left");
             let scene = Scene::new(&[("lower/original", "original")]);
             let Some(_mount) = Mount::new(scene.root(), "size=256k") else { return end(scene) };
+            let _space_is_free_at_once = no_starts();
             ground::write(&scene.at("root/d/a"), "old");
             ground::write(&scene.at("root/d/b"), "old");
             scene.absolute("lower/original", "root/link");
@@ -163,6 +161,7 @@ fn a_disk_without_inodes() {
     for (name, change) in CHANGES {
         let scene = Scene::new(&[("lower/original", "original")]);
         let Some(_mount) = Mount::new(scene.root(), "nr_inodes=8") else { return end(scene) };
+        let _space_is_free_at_once = no_starts();
         ground::write(&scene.at("root/d/a"), "old");
         ground::write(&scene.at("root/d/b"), "old");
         scene.absolute("lower/original", "root/link");

@@ -1,11 +1,9 @@
 //! A root has one owner.
 
-use onionskin_host::{
-    Error, ErrorKind, Fault, OpenOptions, Ownership, Publish, Store, Trap, Verdict, WriteOptions,
-};
+use onionskin_host::{Error, ErrorKind, Fault, OpenOptions, Ownership, Publish, Store, Trap, Verdict, WriteOptions};
 
 use crate::ground;
-use crate::scene::{Scene, error_of, onionskin, publish, refused};
+use crate::scene::{Scene, error_of, onionskin, publish, refused, run};
 
 fn owner(token: &str) -> OpenOptions {
     OpenOptions { owner: Ownership::LockFile(token.to_owned()), ..OpenOptions::default() }
@@ -81,7 +79,7 @@ fn a_program_that_starts_others_can_open_again() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                std::process::Command::new("true").status().expect("it runs");
+                assert!(run(&mut std::process::Command::new("true")), "it runs");
             }
         });
         let session = onionskin().session(scene.root());
@@ -217,7 +215,11 @@ fn the_lock_of_a_crashed_owner_is_broken() {
         }
         let now = [scene.text("root/d/a"), scene.text("root/d/b")];
         assert!(now == ["old", "old"] || now == ["new", "new"], "{what}: {now:?}");
-        if now == ["old", "old"] { old += 1 } else { new += 1 }
+        if now == ["old", "old"] {
+            old += 1
+        } else {
+            new += 1
+        }
         let ended = result.is_ok();
         let ours = ground::ours(&scene.tree());
         let kept: Vec<&str> = ours.iter().filter_map(|path| path.to_str()).collect();

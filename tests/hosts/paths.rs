@@ -178,7 +178,8 @@ fn nothing_is_asked_of_a_read_only_grant_but_reading() {
     store.close().expect("the store closes");
     let is_lower = |path: &str| path.starts_with("/lower");
     for call in scene.faults().calls() {
-        let changes_lower = call.mutating.is_some() && (is_lower(&call.path) || call.other.as_deref().is_some_and(is_lower));
+        let changes_lower =
+            call.mutating.is_some() && (is_lower(&call.path) || call.other.as_deref().is_some_and(is_lower));
         assert!(!changes_lower, "{call}");
     }
     scene.done();

@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::{OnceLock, mpsc};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -80,8 +80,7 @@ impl Scene {
 
     /// A pipe without anybody at its other end: to open it is to wait for ever.
     pub(crate) fn pipe(&self, name: &str) {
-        let made = Command::new("mkfifo").arg(self.at(name)).status().expect("mkfifo runs");
-        assert!(made.success(), "a new pipe");
+        assert!(run(Command::new("mkfifo").arg(self.at(name))), "a new pipe");
     }
 
     /// A file whose name is not UTF-8, in a directory of the scene.
@@ -165,6 +164,19 @@ pub(crate) fn error_of<T>(what: impl Debug, result: Result<T, Error>) -> Error {
 /// Options for a transaction that publishes in this way.
 pub(crate) fn publish(publish: Publish) -> DirectoryOptions {
     DirectoryOptions { publish, ..DirectoryOptions::default() }
+}
+
+/// While this is held no test starts a program. One that is being started has, for a moment, all
+/// open files of this process, and what is removed meanwhile still takes its space.
+pub(crate) fn no_starts() -> MutexGuard<'static, ()> {
+    static STARTS: Mutex<()> = Mutex::new(());
+    STARTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a program could be run, and did what it was asked for.
+pub(crate) fn run(command: &mut Command) -> bool {
+    let _one_at_a_time = no_starts();
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 /// Runs something that could wait for ever, and fails if it does.

@@ -15,30 +15,54 @@ type Write = (&'static str, fn(&Store), &'static str);
 
 /// Every way to write to `d/file`, and what it then holds.
 const WRITES: [Write; 6] = [
-    ("replace", |it| {
-        it.replace("d/file", b"new", &WriteOptions::default()).expect("done");
-    }, "new"),
-    ("keep identical", |it| {
-        let how = WriteOptions { same: Identical::Keep, ..WriteOptions::default() };
-        let done = it.replace("d/file", b"original", &how).expect("done");
-        assert_eq!(done.applied, 1, "a shared file is not independent, whatever it holds");
-    }, "original"),
-    ("visible", |it| {
-        let how = WriteOptions { durability: Durability::Visible, ..WriteOptions::default() };
-        it.replace("d/file", b"new", &how).expect("done");
-    }, "new"),
-    ("writer", |it| {
-        let mut writer = it.writer("d/file", &WriteOptions::default()).expect("a file can be replaced");
-        writer.write(b"new").expect("it grows");
-        writer.commit().expect("done");
-    }, "new"),
-    ("materialize", |it| {
-        let done = it.materialize("d/file", &Source::LinkTarget, &Content::Keep).expect("done");
-        assert_eq!((done.applied, done.bytes), (1, 8));
-    }, "original"),
-    ("materialize with content", |it| {
-        it.materialize("d/file", &Source::LinkTarget, &Content::Replace(b"new".to_vec())).expect("done");
-    }, "new"),
+    (
+        "replace",
+        |it| {
+            it.replace("d/file", b"new", &WriteOptions::default()).expect("done");
+        },
+        "new",
+    ),
+    (
+        "keep identical",
+        |it| {
+            let how = WriteOptions { same: Identical::Keep, ..WriteOptions::default() };
+            let done = it.replace("d/file", b"original", &how).expect("done");
+            assert_eq!(done.applied, 1, "a shared file is not independent, whatever it holds");
+        },
+        "original",
+    ),
+    (
+        "visible",
+        |it| {
+            let how = WriteOptions { durability: Durability::Visible, ..WriteOptions::default() };
+            it.replace("d/file", b"new", &how).expect("done");
+        },
+        "new",
+    ),
+    (
+        "writer",
+        |it| {
+            let mut writer = it.writer("d/file", &WriteOptions::default()).expect("a file can be replaced");
+            writer.write(b"new").expect("it grows");
+            writer.commit().expect("done");
+        },
+        "new",
+    ),
+    (
+        "materialize",
+        |it| {
+            let done = it.materialize("d/file", &Source::LinkTarget, &Content::Keep).expect("done");
+            assert_eq!((done.applied, done.bytes), (1, 8));
+        },
+        "original",
+    ),
+    (
+        "materialize with content",
+        |it| {
+            it.materialize("d/file", &Source::LinkTarget, &Content::Replace(b"new".to_vec())).expect("done");
+        },
+        "new",
+    ),
 ];
 
 /// Through a hard link: the original keeps its content and is the only name of its inode.
@@ -76,9 +100,12 @@ fn a_transaction_writes_no_hard_link() {
         change.put("there", b"new too").expect("staged");
         change.commit().expect("it is published");
         store.close().expect("the store closes");
-        assert_eq!(["put", "there", "kept"].map(|name| scene.text(&format!("root/d/{name}"))), ["new", "new too", "original"]);
+        assert_eq!(
+            ["put", "there", "kept"].map(|name| scene.text(&format!("root/d/{name}"))),
+            ["new", "new too", "original"]
+        );
         let is_generation = mode == Publish::Pointer;
-        assert_eq!(links(&scene, "lower/put"), 1 , "{mode:?}");
+        assert_eq!(links(&scene, "lower/put"), 1, "{mode:?}");
         assert!(links(&scene, "lower/kept") >= 2, "{mode:?}: a file that is not part of the change keeps its inode");
         let ours = crate::ground::ours(&scene.tree());
         assert_eq!(ours.is_empty(), !is_generation, "{mode:?}: {ours:?}");

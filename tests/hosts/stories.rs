@@ -86,10 +86,13 @@ fn at_every_call(scene: Scene, blow: Blow) {
     println!("{scene:?}, {blow:?}: {tally:?}");
     held(&teller, &[conversations::UNMANAGED, conversations::LEFT_OVER, conversations::OPEN_TWICE]);
     held(&teller, &[conversations::MONITOR]);
-    held(&teller, match blow {
-        Blow::Crash => &[conversations::OLD_OR_NEW],
-        Blow::Failure { .. } => &[conversations::TRUE_ERRORS],
-    });
+    held(
+        &teller,
+        match blow {
+            Blow::Crash => &[conversations::OLD_OR_NEW],
+            Blow::Failure { .. } => &[conversations::TRUE_ERRORS],
+        },
+    );
     assert_eq!(tally.neither, 0);
     assert!(tally.old >= CASES_EACH_SIDE_MIN && tally.new >= CASES_EACH_SIDE_MIN, "{tally:?}: too few cases");
     assert_eq!(fs::read_dir(directory.path()).expect("it is there").count(), 0, "the story clears up");

@@ -19,9 +19,9 @@ pub mod explore;
 pub mod faults;
 mod images;
 mod model;
+pub mod mutation;
 #[cfg(test)]
 mod naive;
-pub mod mutation;
 mod op;
 pub mod operations;
 pub mod planted;

@@ -97,7 +97,11 @@ pub(super) fn run(context: &Context, arguments: &Crash) -> Result<(), Stop> {
     }
     let mut text = summary(&tried, trial.faults);
     text.push_str(&speed(&tried, elapsed));
-    context.print(&Answer { text, notes: notes(&tried, arguments.report.as_deref()), json: as_json(&trial, &tried) })?;
+    context.print(&Answer {
+        text,
+        notes: notes(&tried, arguments.report.as_deref()),
+        json: as_json(&trial, &tried),
+    })?;
     if tried.iter().all(Tried::held) { Ok(()) } else { Err(Stop::Broken) }
 }
 
@@ -110,6 +114,7 @@ impl Crash {
             models,
             depth: if self.full { Depth::Full } else { Depth::Usual },
             faults: self.faults,
+            results: self.report.is_some(),
             seed: self.seed,
             threads: self.threads.map_or(usual.threads, usize::from),
         }

@@ -104,9 +104,10 @@ struct Row {
     shown: Vec<Vec<Image>>,
 }
 
-/// An image: what recovery made of it, and what it is as a number of `trees`.
+/// An image: what its recovery counts as, what it is, and what recovery made of it if that was kept;
+/// both as numbers of `trees`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-struct Image(Outcome, usize);
+struct Image(Outcome, usize, Option<usize>);
 
 impl Book {
     /// Writes down what was tried. Images are left out until the page is not too large.
@@ -123,7 +124,7 @@ impl Book {
     }
 
     fn with_images(trial: &Trial, tried: &[Tried], limit: usize) -> Self {
-        let Trial { models, depth, faults, seed, threads: _ } = trial.clone();
+        let Trial { models, depth, faults, seed, results: _, threads: _ } = trial.clone();
         Self {
             trial: Settings { models, depth, faults, seed },
             totals: Sums::of(tried),
@@ -148,8 +149,8 @@ impl Chapter {
     /// An operation, with so many images of each outcome for each crash point; but where a promise
     /// was broken there is at least one.
     fn new(tried: &Tried, limit: usize) -> Self {
-        let Tried { about, report, complete, faults } = tried;
-        let mut trees = Trees::default();
+        let Tried { about, report, complete, results, faults } = tried;
+        let mut trees = Trees { results, all: Vec::new(), numbers: BTreeMap::new() };
         let stages = report.stages.iter().map(|tree| trees.number(tree)).collect();
         let models = report.models.iter().map(|model| Row::new(model, limit, &mut trees)).collect();
         let points: &[PointReport] = report.models.first().map_or(&[], |model| &model.points);
@@ -191,7 +192,7 @@ fn commits(report: &Report) -> Vec<usize> {
 }
 
 impl Row {
-    fn new(report: &ModelReport, limit: usize, trees: &mut Trees) -> Self {
+    fn new(report: &ModelReport, limit: usize, trees: &mut Trees<'_>) -> Self {
         let points = &report.points;
         let shown = points.iter().map(|point| trees.images(&point.shown, limit)).collect();
         Self {
@@ -213,13 +214,14 @@ impl Row {
 }
 
 /// Printed trees, each once.
-#[derive(Default)]
-struct Trees {
+struct Trees<'t> {
+    /// What recovery made of images.
+    results: &'t BTreeMap<String, String>,
     all: Vec<String>,
     numbers: BTreeMap<String, usize>,
 }
 
-impl Trees {
+impl Trees<'_> {
     fn number(&mut self, tree: &str) -> usize {
         if let Some(number) = self.numbers.get(tree) {
             return *number;
@@ -238,7 +240,9 @@ impl Trees {
             let most = if *outcome == Outcome::Violation { limit.max(1) } else { limit };
             if *count < most {
                 *count += 1;
-                images.push(Image(*outcome, self.number(tree)));
+                let results = self.results;
+                let result = results.get(tree).map(|result| self.number(result));
+                images.push(Image(*outcome, self.number(tree), result));
             }
         }
         images
@@ -258,7 +262,7 @@ mod tests {
     }
 
     fn book(threads: usize) -> Book {
-        let trial = Trial { faults: true, seed: 7, threads, ..Trial::default() };
+        let trial = Trial { faults: true, results: true, seed: 7, threads, ..Trial::default() };
         Book::new(&trial, &[trial.run(&replace(), &Progress::default())])
     }
 
@@ -283,8 +287,15 @@ mod tests {
         let book = book(1);
         let chapter = &book.operations[0];
         let decided: Vec<&str> = chapter.commits.iter().map(|step| chapter.steps[*step].as_str()).collect();
-        assert!(matches!(decided[..], [step] if step.starts_with("rename ") && step.ends_with("ws/file")), "{decided:?}");
+        assert!(
+            matches!(decided[..], [step] if step.starts_with("rename ") && step.ends_with("ws/file")),
+            "{decided:?}"
+        );
         assert_eq!(chapter.acknowledged.last(), Some(&1));
+        for Image(outcome, _, result) in chapter.models.iter().flat_map(|row| row.shown.iter().flatten()) {
+            let stage = usize::from(*outcome == Outcome::New);
+            assert_eq!(*result, Some(chapter.stages[stage]), "recovery made of it what it counts as");
+        }
         assert_eq!(book.totals.crashes.violations + book.totals.fault_violations, 0);
     }
 

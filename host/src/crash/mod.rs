@@ -14,6 +14,9 @@ mod watched;
 pub use book::{Book, Sums};
 pub use progress::Progress;
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use onionskin::fs::Cause;
 use onionskin_sim::explore::{self, Plan, Report};
 use onionskin_sim::faults::{self, FaultReport, Sweep};
@@ -47,6 +50,8 @@ pub struct Trial {
     pub depth: Depth,
     /// Whether every call is made to fail, too.
     pub faults: bool,
+    /// Whether to keep what recovery made of the images that a [`Book`] shows. It takes some time.
+    pub results: bool,
     /// What decides the samples, where not every state is tried.
     pub seed: u64,
     /// How many threads work. No result depends on it.
@@ -59,6 +64,7 @@ impl Default for Trial {
             models: Model::PROVEN.to_vec(),
             depth: Depth::Usual,
             faults: false,
+            results: false,
             seed: 0,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
         }
@@ -75,6 +81,8 @@ pub struct Tried {
     /// Whether crashes were followed one after another to their end. They are not where each leaves
     /// something new, or where there are more images than the explorer takes.
     pub complete: bool,
+    /// What recovery made of the images in the report, printed as they are there.
+    pub results: BTreeMap<String, String>,
     /// What faults led to, if there were any.
     pub faults: Option<FaultReport>,
 }
@@ -94,19 +102,23 @@ impl Trial {
         let plans: Vec<Plan> = self.plans().iter().map(|plan| operation.plan(plan)).collect();
         let plans: Vec<Plan> = plans.into_iter().filter(|plan| !plan.models.is_empty()).collect();
         progress.begin(&plans, self.faults);
-        let watched = Watched { subject: operation, progress };
+        let results = self.results.then(Mutex::default);
+        let watched = Watched { subject: operation, progress, results };
         let mut report = explore::explore(&watched, &Plan::under(&[]));
         for plan in &plans {
             report.models.extend(explore::explore(&watched, plan).models);
             progress.phase_done();
         }
+        let results = watched.results.map(|results| results.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let results = results.map(|results| results.of(images(&report))).unwrap_or_default();
         let faults = self.faults.then(|| {
+            let watched = Watched { subject: operation, progress, results: None };
             let found = faults::sweep(&watched, &operation.sweep(&self.sweep()));
             progress.phase_done();
             found
         });
         let complete = report.models.iter().all(|model| model.complete);
-        Tried { about: operation.about, report, complete, faults }
+        Tried { about: operation.about, report, complete, results, faults }
     }
 
     /// One plan for each model, and another where writes are torn.
@@ -145,4 +157,10 @@ impl Trial {
             Depth::Full => Sweep { pairs: vec![Harm::Fail(Cause::Io), Harm::LoseSync], recoveries: 256, ..usual },
         }
     }
+}
+
+/// The images that a report shows.
+fn images(report: &Report) -> impl Iterator<Item = &str> {
+    let points = report.models.iter().flat_map(|model| &model.points);
+    points.flat_map(|point| &point.shown).map(|shown| shown.tree.as_str())
 }

@@ -1,14 +1,49 @@
-//! A subject that tells how often it recovered.
+//! A subject that is watched: how often it recovered, and what from what.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
 
 use onionskin_sim::explore::{Failure, Subject};
 use onionskin_sim::{SimFs, Switches, Tree};
 
 use super::Progress;
 
-/// A subject as it is, but for the counting.
+/// A subject as it is, but for the watching.
 pub(super) struct Watched<'w> {
     pub(super) subject: &'w dyn Subject,
     pub(super) progress: &'w Progress,
+    /// What recovery made of each image, if anybody wants to know.
+    pub(super) results: Option<Mutex<Results>>,
+}
+
+/// What recovery made of printed images. Images are kept as hashes, since there are many; results
+/// are few.
+#[derive(Default)]
+pub(super) struct Results {
+    of: HashMap<blake3::Hash, usize>,
+    printed: Vec<String>,
+    numbers: HashMap<String, usize>,
+}
+
+impl Results {
+    /// Of two results for images that are printed alike the lesser stays, so that it does not
+    /// matter which thread came first.
+    fn add(&mut self, image: &str, result: String) {
+        let number = *self.numbers.entry(result).or_insert_with_key(|result| {
+            self.printed.push(result.clone());
+            self.printed.len() - 1
+        });
+        let known = self.of.entry(blake3::hash(image.as_bytes())).or_insert(number);
+        if self.printed[number] < self.printed[*known] {
+            *known = number;
+        }
+    }
+
+    /// The results of some images.
+    pub(super) fn of<'i>(&self, images: impl Iterator<Item = &'i str>) -> BTreeMap<String, String> {
+        let known = |image: &str| self.of.get(&blake3::hash(image.as_bytes()));
+        images.filter_map(|image| Some((image.to_owned(), self.printed[*known(image)?].clone()))).collect()
+    }
 }
 
 impl Subject for Watched<'_> {
@@ -30,7 +65,14 @@ impl Subject for Watched<'_> {
 
     fn recover(&self, fs: &SimFs) -> Result<(), Failure> {
         self.progress.recovered();
-        self.subject.recover(fs)
+        let Some(results) = &self.results else {
+            return self.subject.recover(fs);
+        };
+        let image = fs.tree().to_string();
+        self.subject.recover(fs)?;
+        let result = fs.tree().to_string();
+        results.lock().expect("no holder panics").add(&image, result);
+        Ok(())
     }
 
     fn is_leftover(&self, path: &str) -> bool {

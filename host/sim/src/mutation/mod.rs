@@ -68,7 +68,10 @@ pub fn mutations(operation: &Operation, plan: &Plan) -> Vec<(Part, Change)> {
     watch(&fs, Part::Operation, &mut found, |door| operation.perform(door).is_ok());
     let (recording, _, _) = record(operation, None);
     for model in &operation.plan(plan).models {
-        let mut scan = Scan::new(&recording.trace, Power { model: *model, tear: plan.tear, garbage: plan.garbage, bounds: plan.bounds });
+        let mut scan = Scan::new(
+            &recording.trace,
+            Power { model: *model, tear: plan.tear, garbage: plan.garbage, bounds: plan.bounds },
+        );
         for point in 0..recording.trace.points() {
             scan.at(point, &rustc_hash::FxHashSet::default());
         }
@@ -115,7 +118,8 @@ fn catch(operation: &Operation, plan: &Plan, subject: &Twisted<&Operation>) -> O
     let crash = |plan: &Plan| explore(subject, plan).violations().next().map(|violation| violation.text.clone());
     let fault = || {
         let harms = vec![Harm::Fail(Cause::Io), Harm::LoseSync];
-        let faults = Sweep { harms, sticky: false, recoveries: RECOVERIES, shown: 1, threads: plan.threads, ..Sweep::default() };
+        let faults =
+            Sweep { harms, sticky: false, recoveries: RECOVERIES, shown: 1, threads: plan.threads, ..Sweep::default() };
         sweep(subject, &operation.sweep(&faults)).violations.first().map(|violation| violation.text.clone())
     };
     crash(&quick).or_else(|| crash(&whole)).or_else(fault)

@@ -120,9 +120,12 @@ fn pointer() -> Vec<Operation> {
         operation("pointer-first", "a directory becomes a generation", conversations, |store| {
             persist(store, Publish::Pointer)
         }),
-        operation("pointer-first-reshape", "the first generation, with a removal and a rename", file_and_directory, |store| {
-            reshape(store, Publish::Pointer)
-        }),
+        operation(
+            "pointer-first-reshape",
+            "the first generation, with a removal and a rename",
+            file_and_directory,
+            |store| reshape(store, Publish::Pointer),
+        ),
         Operation {
             matches: parents_are_old,
             ..operation("pointer-new", "a generation of what was not there", nothing, |store| {
@@ -139,7 +142,8 @@ fn pointer() -> Vec<Operation> {
 
 /// Transactions of less than full durability. `data` is not weaker here: the log makes it durable.
 fn weak() -> Vec<Operation> {
-    let visible = |name, about, act| Operation { models: &[Model::Process], ..operation(name, about, conversations, act) };
+    let visible =
+        |name, about, act| Operation { models: &[Model::Process], ..operation(name, about, conversations, act) };
     vec![
         operation("in-place-data", "two files, whole under power loss", conversations, |store| {
             weakly(store, Publish::InPlace, Durability::Data)

@@ -149,12 +149,16 @@ impl Door {
             }
         }
         match (&*self.twist, change) {
-            (Twist::SkipSync(label, number), Change::SyncFile(_) | Change::SyncDir(_)) if change.to_string() == *label => {
+            (Twist::SkipSync(label, number), Change::SyncFile(_) | Change::SyncDir(_))
+                if change.to_string() == *label =>
+            {
                 let mut hung = self.hung.borrow_mut();
                 hung.met += 1;
                 if hung.met == *number + 1 { Ok(()) } else { change.make(&self.fs) }
             }
-            (Twist::SkipSyncs(part), Change::SyncFile(_) | Change::SyncDir(_)) if change.to_string().contains(part) => Ok(()),
+            (Twist::SkipSyncs(part), Change::SyncFile(_) | Change::SyncDir(_)) if change.to_string().contains(part) => {
+                Ok(())
+            }
             (Twist::LogInPlace, Change::Rename((_, name), _)) if name == "log.tmp" => Ok(()),
             (Twist::SwallowErrors, _) => Ok(change.make(&self.fs).unwrap_or_default()),
             (Twist::RetrySyncs, Change::SyncFile(_) | Change::SyncDir(_)) => {

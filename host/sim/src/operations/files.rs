@@ -81,9 +81,12 @@ fn replacements() -> Vec<Operation> {
             // The directory is made independent first. That alone changes nothing that a reader
             // of the old content could tell, so it counts as old.
             matches: |found, stage| found == stage || (*stage == workspace() && *found == materialized()),
-            ..single("replace-through-link", "a linked directory is made independent for a file in it", workspace, |store| {
-                replace(store, "linked/inner", &WriteOptions::default())
-            })
+            ..single(
+                "replace-through-link",
+                "a linked directory is made independent for a file in it",
+                workspace,
+                |store| replace(store, "linked/inner", &WriteOptions::default()),
+            )
         },
     ]
 }
@@ -114,7 +117,8 @@ fn conditions() -> Vec<Operation> {
             refused(answer, |error| matches!(error, Error::HardLinked(_)))
         }),
         single("refused-link", "a link that must not be one", workspace, |store| {
-            let answer = replace(store, "link", &WriteOptions { symlinks: Symlinks::Refuse, ..WriteOptions::default() });
+            let answer =
+                replace(store, "link", &WriteOptions { symlinks: Symlinks::Refuse, ..WriteOptions::default() });
             refused(answer, |error| matches!(error, Error::SymlinkRefused(_)))
         }),
         single("refused-json", "what is no JSON", workspace, |store| {

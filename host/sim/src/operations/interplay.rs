@@ -125,8 +125,12 @@ fn late() -> Vec<Operation> {
             matches: same_content,
             ..Operation::new("late-swap", "entries that came while a directory was switched", late_swap, open)
         },
-        Operation { stages: |_| vec![switched()], matches: same_content, ..Operation::new("", "the same without hard links", late_swap, open) }
-            .without_links("late-swap-no-links"),
+        Operation {
+            stages: |_| vec![switched()],
+            matches: same_content,
+            ..Operation::new("", "the same without hard links", late_swap, open)
+        }
+        .without_links("late-swap-no-links"),
         Operation {
             stages: |_| vec![pointed()],
             matches: same_content,

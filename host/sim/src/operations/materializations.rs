@@ -12,14 +12,9 @@ pub(super) fn all() -> Vec<Operation> {
     let database = |store: &Store<Door>| {
         store.materialize("index.db", &Source::Path("/lower/index.db".into()), Content::Keep).map(drop)
     };
-    let databases = Operation::new(
-        "materialize-database",
-        "a database and its log become files",
-        workspace,
-        Act::Store(database),
-    );
-    let databases_no_links =
-        Operation::new("", "the same without hard links", workspace, Act::Store(database));
+    let databases =
+        Operation::new("materialize-database", "a database and its log become files", workspace, Act::Store(database));
+    let databases_no_links = Operation::new("", "the same without hard links", workspace, Act::Store(database));
     vec![
         single("materialize", "a link becomes a file", workspace, |store| {
             store.materialize("absolute", &Source::Path("/lower/original".into()), Content::Keep).map(drop)

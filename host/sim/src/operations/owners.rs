@@ -130,31 +130,49 @@ fn dead_after() -> Tree {
 
 fn questions() -> Vec<Operation> {
     vec![
-        Operation::new("probe", "each call is tried, and nothing is left", workspace, Act::Bare(|door| {
-            let abilities = probe(door.clone(), &door_grants(door), "/ws")?;
-            if abilities.tier == Tier::Durable { Ok(()) } else { Err(wrong(&abilities.reason)) }
-        })),
+        Operation::new(
+            "probe",
+            "each call is tried, and nothing is left",
+            workspace,
+            Act::Bare(|door| {
+                let abilities = probe(door.clone(), &door_grants(door), "/ws")?;
+                if abilities.tier == Tier::Durable { Ok(()) } else { Err(wrong(&abilities.reason)) }
+            }),
+        ),
         Operation {
             stages: |seen| seen.into_iter().map(|tree| tree.without(|path| path == "ws/.onionskin")).collect(),
             stable: false,
-            ..Operation::new("probe-in-use", "the same beside an open store that works on", workspace, Act::Bare(|door| {
-                let store = open_door(door)?;
-                let mut writer = store.writer("file", &WriteOptions::default())?;
-                probe(door.clone(), &door_grants(door), "/ws")?;
-                writer.write(b"written on".to_vec())?;
-                writer.commit().map(drop)
-            }))
+            ..Operation::new(
+                "probe-in-use",
+                "the same beside an open store that works on",
+                workspace,
+                Act::Bare(|door| {
+                    let store = open_door(door)?;
+                    let mut writer = store.writer("file", &WriteOptions::default())?;
+                    probe(door.clone(), &door_grants(door), "/ws")?;
+                    writer.write(b"written on".to_vec())?;
+                    writer.commit().map(drop)
+                }),
+            )
         },
         locked("inspect", "a look that changes nothing", dead_before, |door| {
             let found = inspect(door.clone(), &door_grants(door), "/ws")?;
             if found.is_empty() { Err(wrong("what is left")) } else { Ok(()) }
         }),
-        Operation::new("open", "a root is opened and closed", conversations, Act::Bare(|door| open_door(door).map(drop))),
+        Operation::new(
+            "open",
+            "a root is opened and closed",
+            conversations,
+            Act::Bare(|door| open_door(door).map(drop)),
+        ),
         Operation {
             stages: |_| vec![decided()],
-            ..Operation::new("recover", "a decision that was left is completed", left_decided, Act::Bare(|door| {
-                open_door(door).map(drop)
-            }))
+            ..Operation::new(
+                "recover",
+                "a decision that was left is completed",
+                left_decided,
+                Act::Bare(|door| open_door(door).map(drop)),
+            )
         },
     ]
 }

@@ -20,7 +20,8 @@ enum Bug {
 struct Swap(Bug);
 
 pub(super) fn all() -> Vec<Planted> {
-    let planted = |name, story, bug, search| Planted { name, story, subject: Box::new(Swap(bug)), search, shows: MIXED };
+    let planted =
+        |name, story, bug, search| Planted { name, story, subject: Box::new(Swap(bug)), search, shows: MIXED };
     vec![
         planted(
             "swap-no-syncs",

@@ -67,7 +67,10 @@ pub fn steps() -> Vec<Step> {
         file("create", |store| {
             replace(store, "dir/sub/new", &WriteOptions { when: Precondition::Absent, ..WriteOptions::default() })
         }),
-        Step { through_link: true, ..file("replace linked/x", |store| replace(store, "linked/x", &WriteOptions::default())) },
+        Step {
+            through_link: true,
+            ..file("replace linked/x", |store| replace(store, "linked/x", &WriteOptions::default()))
+        },
         file("write b", |store| {
             let mut writer = store.writer("b", &WriteOptions::default())?;
             writer.write(b"one ".to_vec())?;

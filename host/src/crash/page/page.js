@@ -1,7 +1,6 @@
 'use strict';
 (() => {
 const data = JSON.parse(document.getElementById('data').textContent);
-const OUTCOMES = { old: 'came back as old', new: 'came back as new', violation: 'violates the promise' };
 const MODELS = {
   process: 'All of them. The process was killed, and the machine lives.',
   ordered: 'Changes of names in the order in which they were made, up to some moment; changes of content in any choice. Near to a journaling filesystem.',
@@ -25,13 +24,21 @@ const plural = (count, one, many) => `${number(count)} ${count === 1 ? one : man
 const share = (part, all) => all === 0 ? '100 %' : `${(Math.floor(1000 * part / all) / 10).toFixed(part === all ? 0 : 1)} %`;
 const rowName = row => row.model + (row.torn ? ', torn' : '');
 
-function kind(row, point) {
+// Whether the operation is to leave everything as it is.
+const keeps = operation => operation.stages.length > 1 && operation.stages.every(stage => stage === operation.stages[0]);
+
+// Whether what was there before counts as new, since the promise is weaker than that of others.
+const weak = operation => operation.stages.length > 1 && !keeps(operation) && operation.models.some(row => row.new[0] > 0);
+
+function kind(operation, row, point) {
   if (row.broken[point] > 0) return 'bad';
   if (row.old[point] > 0 && row.new[point] > 0) return 'mixed';
   if (row.old[point] > 0) return 'old';
-  return row.new[point] > 0 ? 'new' : 'none';
+  if (row.new[point] === 0) return 'none';
+  if (keeps(operation)) return 'same';
+  return weak(operation) ? 'weak' : 'new';
 }
-const KINDS = { old: 'old', new: 'new', mixed: 'old or new', bad: 'violation', none: 'not recovered' };
+const KINDS = { old: 'old', new: 'new', mixed: 'old or new', same: 'unchanged', weak: 'allowed', bad: 'violation', none: 'not recovered' };
 
 function figures(list, pairs) {
   list.replaceChildren(...pairs.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, value))));
@@ -41,15 +48,18 @@ function figures(list, pairs) {
 // The model that allows most: of those tried the last that loses power.
 const harshest = operation => operation.models[operation.models.length - 1];
 
+const brokenIn = operation => operation.totals.violations + (operation.faults ? operation.faults.violations_total : 0);
+
 function head() {
   const totals = data.totals;
   const broken = totals.violations + totals.fault_violations;
   const verdict = document.getElementById('verdict');
   verdict.classList.toggle('broken', broken > 0);
-  verdict.textContent = broken === 0
-    ? `No promise was broken: ${plural(totals.unique, 'different image')} of a crash` +
-      (data.trial.faults ? ` and ${plural(totals.faults, 'injected fault')}` : '') + ', and after each the state is old or new.'
-    : `${plural(broken, 'promise was', 'promises were')} broken. They are marked below.`;
+  const faults = data.trial.faults ? ` and ${plural(totals.faults, 'injected fault')}` : '';
+  const guilty = data.operations.filter(operation => brokenIn(operation) > 0).map(operation => el('a', { href: `#${operation.name}` }, operation.name));
+  verdict.replaceChildren(...(broken === 0
+    ? [`No violation: ${plural(totals.unique, 'different image')} of a crash${faults}, and each came back whole.`]
+    : [`${plural(broken, 'violation')}, in `, ...guilty.flatMap((link, at) => at ? [', ', link] : [link]), '.']));
   figures(document.getElementById('totals'), [
     ['operations', number(totals.operations)],
     ['crash points', number(totals.points)],
@@ -71,21 +81,19 @@ function head() {
 function overview() {
   const faults = data.trial.faults;
   const right = (text, more) => el('td', { class: `number ${more || ''}` }, text);
-  const names = ['operation', 'what it does', 'crash points', 'raw images', 'unique', 'old', 'new'];
-  const columns = [...names, ...(faults ? ['faults'] : []), 'violations', 'a crash after each step'];
-  const last = columns.length - 1;
-  const header = columns.map((name, at) => el('th', { scope: 'col', class: at > 1 && at < last ? 'number' : '' }, name));
+  const names = ['operation', 'what it does', 'a crash after each step', 'points', 'raw images', 'unique', 'old', 'new'];
+  const columns = [...names, ...(faults ? ['faults'] : []), 'violations'];
+  const header = columns.map((name, at) => el('th', { scope: 'col', class: at > 2 ? 'number' : '' }, name));
   const line = (first, about, totals, injected, broken, strip, sum) => el('tr', { class: sum ? 'sum' : null },
-    el('td', {}, first), el('td', { class: 'aside' }, about), right(number(totals.points)), right(number(totals.raw)),
+    el('td', {}, first), el('td', { class: 'aside what' }, about), el('td', {}, strip), right(number(totals.points)), right(number(totals.raw)),
     right(number(totals.unique)), right(number(totals.old)), right(number(totals.new)),
-    faults ? right(number(injected)) : null, right(number(broken), broken ? 'broken-count' : ''), el('td', {}, strip));
+    faults ? right(number(injected)) : null, right(number(broken), broken ? 'broken-count' : ''));
   const rows = data.operations.map(operation => {
     const row = harshest(operation);
-    const points = row ? row.raw.map((_, point) => el('i', { class: kind(row, point) })) : [];
+    const points = row ? row.raw.map((_, point) => el('i', { class: kind(operation, row, point) })) : [];
     const link = el('a', { href: `#${operation.name}` }, operation.name);
     const found = operation.faults;
-    const broken = operation.totals.violations + (found ? found.violations_total : 0);
-    return line(link, operation.about, operation.totals, found ? found.injected : 0, broken, el('div', { class: 'strip', 'aria-hidden': 'true' }, points));
+    return line(link, operation.about, operation.totals, found ? found.injected : 0, brokenIn(operation), el('div', { class: 'strip', 'aria-hidden': 'true' }, points));
   });
   const totals = data.totals;
   rows.push(line('all', '', totals, totals.faults, totals.violations + totals.fault_violations, '', true));
@@ -94,7 +102,8 @@ function overview() {
 
 // The last components of the paths of a call: the head of a column has little room.
 function brief(rest) {
-  const cut = path => path.split('/').slice(-2).join('/');
+  const kept = rest.includes(' -> ') ? 1 : 2;
+  const cut = path => path.split('/').slice(-kept).join('/');
   return rest.split(' -> ').map(cut).join(' → ');
 }
 function call(text) {
@@ -121,9 +130,9 @@ function picture(operation, show) {
     return el('td', { class: side(point), title }, sign ? el('span', { class: `sign ${sign}` }) : null, both);
   });
   const rows = operation.models.map((row, which) => el('tr', {},
-    el('th', { scope: 'row' }, rowName(row)),
+    el('th', { scope: 'row' }, rowName(row), row.totals.violations ? el('span', { class: 'broken-count' }, ` ✕ ${number(row.totals.violations)}`) : null),
     row.raw.map((_, point) => {
-      const what = kind(row, point);
+      const what = kind(operation, row, point);
       const where = point === 0 ? 'before the first step' : `after step ${point}, ${operation.steps[point - 1]}`;
       const label = `${rowName(row)}, crash ${where}: ${KINDS[what]}, ${plural(row.unique[point], 'unique image')}`;
       const classes = `cell ${what} ${row.exhaustive[point] ? '' : 'sampled'}`;
@@ -156,29 +165,40 @@ function walk(event, points) {
 }
 
 const lines = tree => tree.split('\n').filter(line => line !== '');
+// A line without the number of its file: one name less changes the numbers of others.
+const plain = line => line.replace(/ #\d+(?= \[)/, '');
 
 // A tree, with the lines marked that are not in the other.
 function printed(tree, other, mark) {
-  const known = new Set(lines(other));
-  return el('pre', {}, lines(tree).map(line => el('span', { class: known.has(line) ? null : mark }, line)));
+  const known = new Set(lines(other).map(plain));
+  return el('pre', {}, lines(tree).map(line => el('span', { class: known.has(plain(line)) ? null : mark }, line)));
 }
 
-function image(operation, row, point, [outcome, tree]) {
+function image(operation, row, point, [outcome, tree, result]) {
   const before = operation.trees[tree];
-  const last = operation.stages.length - 1;
-  const stage = Math.min(operation.acknowledged[point] + (outcome === 'new' ? 1 : 0), last);
-  const classes = { old: 'old', new: 'new', violation: 'bad' }[outcome];
-  const title = el('p', {}, el('span', { class: `cell ${classes}`, 'aria-hidden': 'true' }), el('b', {}, OUTCOMES[outcome]));
+  const after = result == null ? null : operation.trees[result];
   const left = (other, mark) => el('div', {}, el('h5', {}, 'what the crash left'), printed(before, other, mark));
+  const made = after == null ? null : el('div', {},
+    el('h5', {}, `what recovery made of it${before === after ? ' (there was nothing to do)' : ''}`), printed(after, before, 'come'));
+  const title = (mark, text) => el('p', {}, el('span', { class: `cell ${mark}`, 'aria-hidden': 'true' }), el('b', {}, text));
   if (outcome === 'violation') {
     const known = row.violations.find(violation => violation.image === before);
-    const told = known ? `${known.text}\n${known.after}` : 'Not told in full; the first violations are below the picture.';
-    return el('div', { class: 'image' }, title, el('div', { class: 'trees' }, left(before, ''), el('div', {}, el('h5', {}, 'what is wrong; - is in the old state, + in the result'), el('pre', {}, told))));
+    return el('div', { class: 'image' }, title('bad', known ? known.text : 'violates the promise'),
+      el('div', { class: 'trees' }, left(after || before, 'gone'), made));
   }
-  const after = operation.trees[operation.stages[stage]];
-  const same = before === after ? ' (nothing to do)' : '';
-  return el('div', { class: 'image' }, title, el('div', { class: 'trees' }, left(after, 'gone'),
-    el('div', {}, el('h5', {}, `what recovery made of it${same}`), printed(after, before, 'come'))));
+  const [text, mark] = came(operation, point, outcome, result);
+  return el('div', { class: 'image' }, title(mark, text), el('div', { class: 'trees' }, left(after || before, 'gone'), made));
+}
+
+// What to call the result of an image. Where a promise is weaker, more than one state counts as new.
+function came(operation, point, outcome, result) {
+  if (outcome === 'old') return ['came back as old', 'old'];
+  if (keeps(operation)) return ['came back unchanged', 'same'];
+  const done = operation.acknowledged[point];
+  const stage = which => operation.stages[Math.min(which, operation.stages.length - 1)];
+  if (result == null || result === stage(done + 1)) return ['came back as new', 'new'];
+  if (operation.stages.includes(result)) return ['came back as old, which is allowed here', 'old'];
+  return ['came back as something that counts as new here', 'new'];
 }
 
 function detail(operation, row, point) {
@@ -189,7 +209,7 @@ function detail(operation, row, point) {
     ['unique images', number(row.unique[point])],
     ['tried', row.exhaustive[point] ? 'all' : 'a part'],
     ['came back as old', number(row.old[point])],
-    ['came back as new', number(row.new[point])],
+    [weak(operation) ? 'came back as what is allowed' : 'came back as new', number(row.new[point])],
     ['violations', number(row.broken[point])],
   ]);
   const images = row.shown[point];
@@ -209,12 +229,24 @@ function violations(operation) {
     el('ol', {}, found.faults.map(step => el('li', {}, step))), found.detail ? el('pre', {}, found.detail) : null)));
 }
 
+const weaker = operation => operation.models.some(row => row.shown.some((images, point) => images.some(
+  ([outcome, , result]) => outcome === 'new' && came(operation, point, outcome, result)[0] !== 'came back as new')));
+
 function notes(operation) {
   const totals = operation.totals;
   const kinds = `${plural(totals.raw, 'raw image')}, ${number(totals.unique)} unique, ${share(totals.windows_exhaustive, totals.windows)} of the points tried exhaustively, ${plural(totals.kills, 'kill')} followed by a recovery and a loss of power.`;
   const told = [el('p', { class: 'note' }, `Crashes in recovery included: ${kinds}`)];
-  if (operation.stages.every(stage => stage === operation.stages[0])) {
-    told.push(el('p', { class: 'note' }, 'It is to change nothing that lasts: old and new are the same here.'));
+  if (totals.violations > operation.models.flatMap(row => row.broken).reduce((sum, broken) => sum + broken, 0)) {
+    told.push(el('p', { class: 'note' }, 'Violations after a crash in recovery are in the counts beside the models, not in the cells.'));
+  }
+  if (keeps(operation)) {
+    told.push(el('p', { class: 'note' }, 'It is to leave everything as it is: old and new are the same here.'));
+  } else if (operation.stages.length === 1) {
+    told.push(el('p', { class: 'note' }, 'There is one state that is right from the first step on; it is shown as new.'));
+  } else if (weak(operation)) {
+    told.push(el('p', { class: 'note' }, 'It promises less than the others, so what was there before is allowed as well; the images behind the cells show what came.'));
+  } else if (weaker(operation)) {
+    told.push(el('p', { class: 'note' }, 'More than one state counts as new here; the images behind the cells show which came.'));
   }
   if (!operation.complete) {
     told.push(el('p', { class: 'note' }, 'Crashes of recoveries were not followed to the end: there is always something new.'));

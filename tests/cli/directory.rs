@@ -1,0 +1,106 @@
+//! `put-dir`: many files at once, in three ways.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::json;
+
+use crate::world::{World, generations, nothing};
+
+pub(crate) const MODES: [&str; 3] = ["in-place", "swap", "pointer"];
+
+fn world() -> World {
+    let world = World::new(&[
+        ("root/d/put", "old"),
+        ("root/d/gone", "x"),
+        ("root/d/sub/gone-too", "x"),
+        ("root/d/sub/kept", "kept"),
+        ("root/d/run.sh", "#!"),
+        ("src/put", "new"),
+        ("src/deep/er/added", "added"),
+    ]);
+    fs::set_permissions(world.at("root/d/run.sh"), fs::Permissions::from_mode(0o755)).expect("a mode can be set");
+    world
+}
+
+/// Files are put, added and removed together; what is not part of it stays, modes included.
+#[test]
+fn put_dir_in_each_mode() {
+    for mode in MODES {
+        let world = world();
+        let arguments =
+            ["put-dir", "root", "d", "--from", "src", "--publish", mode, "--remove", "gone", "sub/gone-too"];
+        let out = world.done(&arguments);
+        assert_eq!(out, "d: 4 paths changed, 8 bytes written, durability full, change 1\n", "{mode}");
+        let now = ["put", "deep/er/added", "sub/kept"].map(|name| world.text(&format!("root/d/{name}")));
+        assert_eq!(now, ["new", "added", "kept"], "{mode}");
+        assert!(["gone", "sub/gone-too"].iter().all(|name| !world.at(&format!("root/d/{name}")).exists()), "{mode}");
+        let script = fs::metadata(world.at("root/d/run.sh")).expect("it is there");
+        assert_eq!(script.permissions().mode() & 0o777, 0o755, "{mode}");
+        assert_eq!(world.at("root/d").is_symlink(), mode == "pointer");
+        let again = world.json(&["put-dir", "root", "d", "--from", "src", "--publish", mode]);
+        assert_eq!((&again["applied"], &again["skipped"]), (&json!(2), &json!([])), "{mode}");
+        world.left_over(if mode == "pointer" { generations } else { nothing });
+    }
+}
+
+/// Without `--publish` it goes file by file; a directory that is not there is made; `.` is the root.
+#[test]
+fn put_dir_makes_its_directory() {
+    let world = world();
+    world.done(&["put-dir", "root", "new/er", "--from", "src"]);
+    world.done(&["put-dir", "root", ".", "--from", "src"]);
+    for mode in MODES {
+        world.done(&["put-dir", "root", &format!("fresh-{mode}"), "--from", "src", "--publish", mode]);
+        assert_eq!(world.text(&format!("root/fresh-{mode}/deep/er/added")), "added", "{mode}");
+    }
+    assert_eq!([world.text("root/new/er/put"), world.text("root/put")], ["new", "new"]);
+    world.left_over(generations);
+}
+
+/// What is not a regular file is not put, and that is told.
+#[test]
+fn put_dir_tells_what_it_leaves_out() {
+    let world = world();
+    world.link("lower", "src/link");
+    let made = std::process::Command::new("mkfifo").arg(world.at("src/pipe")).status();
+    assert!(made.is_ok_and(|status| status.success()), "a new pipe");
+    let ran = world.run(&["put-dir", "root", "d", "--from", "src"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, "not put, since not a regular file: link, pipe\n"));
+    let answer = world.json(&["put-dir", "root", "d", "--from", "src"]);
+    assert_eq!(answer["skipped"], json!(["link", "pipe"]));
+    world.left_over(nothing);
+}
+
+/// Absolute links are resolved on the way, with the grant.
+#[test]
+fn put_dir_below_an_absolute_link() {
+    for mode in MODES {
+        let world = world();
+        fs::create_dir(world.at("lower/d")).expect("a new directory");
+        fs::write(world.at("lower/d/original"), "original").expect("a new file");
+        world.link("lower/d", "root/linked");
+        let refused = world.run(&["put-dir", "root", "linked", "--from", "src", "--publish", mode]);
+        assert_eq!(refused.code, 1, "{mode}: {refused:?}");
+        assert!(refused.err.starts_with("error: root/linked: this link leads to "), "{mode}: {}", refused.err);
+        world.done(&["put-dir", "root", "linked", "--from", "src", "--publish", mode, "--lower", "lower"]);
+        assert_eq!([world.text("root/linked/put"), world.text("root/linked/original")], ["new", "original"], "{mode}");
+        assert_eq!(fs::read_dir(world.at("lower/d")).expect("it is there").count(), 1, "{mode}");
+        world.left_over(if mode == "pointer" { generations } else { nothing });
+    }
+}
+
+/// `--explain` shows the whole plan, which decides once.
+#[test]
+fn put_dir_explains_itself() {
+    for mode in MODES {
+        let world = world();
+        let answer = world.json(&["--explain", "put-dir", "root", "d", "--from", "src", "--publish", mode]);
+        let steps = answer["steps"].as_array().expect("an array of steps");
+        let deciding = steps.iter().filter(|step| step["commits"] == true).count();
+        assert_eq!(deciding, 1, "{mode}: {steps:#?}");
+        assert!(steps.len() > 15, "{mode}: {} steps", steps.len());
+        let text = world.done(&["--explain", "put-dir", "root", "d", "--from", "src", "--publish", mode]);
+        assert_eq!(text.matches("COMMIT").count(), 1, "{mode}:\n{text}");
+    }
+}

@@ -1,0 +1,110 @@
+//! A failure is exit code 1, with the path and the way out on standard error and nothing else.
+
+use serde_json::Value;
+
+use crate::world::{World, nothing};
+
+/// Arguments, what the message begins with, what it advises, and the kind and path for programs.
+type Case = (&'static [&'static str], &'static str, &'static str, &'static str, &'static str);
+
+const CASES: [Case; 18] = [
+    (&["probe", "none"], "none: cannot open the root", "Check the path.", "io", "none"),
+    (&["recover", "root/file"], "root/file: cannot open the root", "Give a directory.", "io", "root/file"),
+    (&["inspect", "none"], "none: cannot open the root", "Check the path.", "io", "none"),
+    (&["replace", "root", ""], "root: \"\" is not a path", "Give a path relative", "invalid-path", "root"),
+    (&["replace", "root", "../x"], "root: \"../x\" is not", "Give a path relative", "invalid-path", "../x"),
+    (&["replace", "root", "/x"], "root: \"/x\" is not", "Give a path relative", "invalid-path", "/x"),
+    (&["replace", "root", ".onionskin/x"], "root: \".onionskin/x\"", "reserved", "invalid-path", ".onionskin/x"),
+    (&["replace", "root", "none/x"], "root: none: there is no", "Check the name", "not-found", "none"),
+    (&["replace", "root", "dir"], "root: dir: is a directory", "name a file in it", "is-directory", "dir"),
+    (&["replace", "root", "file/x"], "root: file: is not a directory", "choose another path", "not-directory", "file"),
+    (&["replace", "root", "file", "--from", "none"], "none: cannot read the new content", "Check", "io", "none"),
+    (&["replace", "root", "file", "--from", "src"], "src: cannot read the new content", "Give a file.", "io", "src"),
+    (&["replace", "root", "file", "--lower", "none"], "none: cannot open the lower", "Check the path.", "io", "none"),
+    (&["materialize", "root", "none"], "root: none: there is no", "Check the name", "not-found", "none"),
+    (&["materialize", "root", "link"], "root/link: this link leads to", "Correct or remove", "not-found", "root/link"),
+    (&["put-dir", "root", "d", "--from", "none"], "none: cannot list the directory", "Check the path.", "io", "none"),
+    (
+        &["put-dir", "root", ".", "--from", "src", "--publish", "swap"],
+        "root: .: the root itself",
+        "Change one",
+        "invalid-argument",
+        "root",
+    ),
+    (
+        &["put-dir", "root", "dir", "--from", "src", "--remove", "none"],
+        "root: dir/none: there is",
+        "Check",
+        "not-found",
+        "dir/none",
+    ),
+];
+
+fn world() -> World {
+    let world = World::new(&[("root/file", "old"), ("root/dir/inner", "old"), ("src/x", "x")]);
+    world.link("lower/none", "root/link");
+    world
+}
+
+/// The message is one line for people.
+#[test]
+fn an_error_names_path_and_way_out() {
+    for (arguments, start, advice, _, _) in CASES {
+        let world = world();
+        let before = world.tree();
+        let ran = world.run_with(arguments, "new");
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{arguments:?}: {ran:?}");
+        assert!(ran.err.starts_with(&format!("error: {start}")), "{arguments:?}: {}", ran.err);
+        assert!(ran.err.contains(advice), "{arguments:?}: {} does not say {advice}", ran.err);
+        assert_eq!(ran.err.lines().count(), 1, "{arguments:?}: {}", ran.err);
+        assert_eq!(world.tree(), before, "{arguments:?}");
+        world.left_over(nothing);
+    }
+}
+
+/// For programs it is one object, with kind and path.
+#[test]
+fn an_error_is_an_object_for_programs() {
+    for (arguments, start, _, kind, path) in CASES {
+        let world = world();
+        let ran = world.run_with(&[&["--format", "json"], arguments].concat(), "new");
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{arguments:?}: {ran:?}");
+        assert_eq!(ran.err.lines().count(), 1, "{arguments:?}: {}", ran.err);
+        let value: Value = serde_json::from_str(&ran.err).unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
+        let error = &value["error"];
+        let told = (error["kind"].as_str(), error["path"].as_str());
+        assert_eq!(told, (Some(kind), Some(path)), "{arguments:?}: {value}");
+        let message = error["message"].as_str().unwrap_or_default();
+        assert!(message.starts_with(start), "{arguments:?}: {message}");
+    }
+}
+
+/// What is not ours among our records stops every command that opens the root, and stays.
+#[test]
+fn a_root_that_contradicts_itself_is_left_alone() {
+    let world = World::new(&[("root/file", "old"), ("root/.onionskin/mine", "precious")]);
+    let before = world.tree();
+    for command in [&["recover", "root"][..], &["inspect", "root"], &["replace", "root", "file"]] {
+        let ran = world.run_with(command, "new");
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{command:?}: {ran:?}");
+        assert!(ran.err.starts_with("error: root: .onionskin/mine: is not ours"), "{command:?}: {}", ran.err);
+        assert!(ran.err.contains("move it away"), "{command:?}: {}", ran.err);
+    }
+    assert_eq!(world.tree(), before);
+}
+
+/// A reader that has seen enough is not an error, and one that is gone is no panic.
+#[test]
+fn closed_outputs_are_no_panic() {
+    let world = World::new(&[]);
+    let script = "\"$0\" --format json probe root | true; \"$0\" inspect root >&-; \"$0\" probe none 2>&-; true";
+    let status = std::process::Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_onionskin")])
+        .current_dir(world.at(""))
+        .env("ONIONSKIN_CACHE_DIR", std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("onionskin-cache"))
+        .output()
+        .expect("sh runs");
+    let told = String::from_utf8_lossy(&status.stderr);
+    assert!(!told.contains("panicked"), "{told}");
+    world.left_over(nothing);
+}

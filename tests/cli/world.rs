@@ -1,0 +1,126 @@
+//! A directory to run the program in, and what a run said.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::ground;
+
+/// Where runs begin; paths on the command line and in messages are relative to it.
+pub(crate) struct World {
+    directory: TempDir,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl World {
+    /// Makes these files, by their paths and contents, and the directories `root` and `lower`.
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
+        let directory = ground::scratch();
+        for name in ["root", "lower"] {
+            fs::create_dir(directory.path().join(name)).expect("a new directory");
+        }
+        for (name, content) in files {
+            ground::write(&directory.path().join(name), content);
+        }
+        Self { directory }
+    }
+
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// An absolute link.
+    pub(crate) fn link(&self, to: &str, name: &str) {
+        std::os::unix::fs::symlink(self.at(to), self.at(name)).expect("a new link");
+    }
+
+    pub(crate) fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.at(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    pub(crate) fn tree(&self) -> ground::Tree {
+        ground::read(self.directory.path())
+    }
+
+    /// Runs the program without input.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_with(arguments, "")
+    }
+
+    /// Runs the program with this on its standard input. Whatever comes of it, it never shows a
+    /// backtrace, not even when it is asked for those.
+    pub(crate) fn run_with(&self, arguments: &[&str], input: &str) -> Ran {
+        let mut running = Command::new(env!("CARGO_BIN_EXE_onionskin"))
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .env("ONIONSKIN_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("onionskin-cache"))
+            .env("RUST_BACKTRACE", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        // It may end without having read it all.
+        let _ = running.stdin.take().expect("it is piped").write_all(input.as_bytes());
+        let output = running.wait_with_output().expect("the program ends");
+        let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
+        let code = output.status.code().unwrap_or_else(|| panic!("{arguments:?}: {}", output.status));
+        let ran = Ran { code, out: text(output.stdout), err: text(output.stderr) };
+        for word in ["panicked", "stack backtrace", "RUST_BACKTRACE"] {
+            assert!(!ran.err.contains(word) && !ran.out.contains(word), "{arguments:?}: {ran:?}");
+        }
+        ran
+    }
+
+    /// As [`World::run_with`], for a run that must do what was asked, with nothing to complain of.
+    pub(crate) fn done_with(&self, arguments: &[&str], input: &str) -> String {
+        let ran = self.run_with(arguments, input);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{arguments:?}: {ran:?}");
+        ran.out
+    }
+
+    pub(crate) fn done(&self, arguments: &[&str]) -> String {
+        self.done_with(arguments, "")
+    }
+
+    /// As [`World::done_with`], with the answer as JSON: one object on one line.
+    pub(crate) fn json_with(&self, arguments: &[&str], input: &str) -> Value {
+        let out = self.done_with(&[&["--format", "json"], arguments].concat(), input);
+        assert_eq!(out.lines().count(), 1, "{arguments:?}: {out}");
+        let value: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {out}"));
+        assert!(value.is_object(), "{arguments:?}: {out}");
+        value
+    }
+
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        self.json_with(arguments, "")
+    }
+
+    /// Nothing of ours is left, but what this filter knows.
+    pub(crate) fn left_over(&self, known: fn(&Path) -> bool) {
+        let left: Vec<PathBuf> = ground::ours(&self.tree()).into_iter().filter(|path| !known(path)).collect();
+        assert_eq!(left, [PathBuf::new(); 0]);
+    }
+}
+
+/// Nothing at all.
+pub(crate) fn nothing(_: &Path) -> bool {
+    false
+}
+
+/// What a directory that is published by pointer keeps.
+pub(crate) fn generations(path: &Path) -> bool {
+    let store = Path::new("root/.onionskin/directories");
+    path.starts_with(store) || store.starts_with(path)
+}

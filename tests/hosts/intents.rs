@@ -1,0 +1,72 @@
+//! An intent that is not what was written: what was being prepared may stay, what was there stays,
+//! and the next change is not in its way.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use onionskin_host::{Fault, Faults, OpenOptions, Publish, Store};
+
+use crate::ground;
+use crate::scene::{onionskin, publish};
+
+const INTENT: &str = ".onionskin/tx-1/intent";
+const BITS_STEP: usize = 29;
+
+fn swap(root: &Path, faults: &Faults, mode: Publish, content: &str) -> Result<(), onionskin_host::Error> {
+    let store = onionskin().session(root).faults(faults).open(&OpenOptions::default())?;
+    let mut change = store.begin("d", publish(mode))?;
+    change.put("file", content.as_bytes())?;
+    change.commit()?;
+    store.close()
+}
+
+/// A root in which the new directory was prepared, and not yet decided on.
+fn prepared(mode: Publish) -> tempfile::TempDir {
+    let mut last = None;
+    for call in 1..100 {
+        let directory = ground::scratch();
+        ground::write(&directory.path().join("d/file"), "old");
+        ground::write(&directory.path().join("d/sub/kept"), "kept");
+        let crashed = swap(directory.path(), &Faults::counting(Fault::TrapBefore(call)), mode, "new").is_err();
+        let decided = directory.path().join(".onionskin/log").exists() || !directory.path().join(INTENT).exists();
+        if last.is_some() && (decided || !crashed) {
+            break;
+        }
+        if directory.path().join(INTENT).exists() {
+            last = Some(directory);
+        }
+    }
+    last.expect("a crash leaves an intent")
+}
+
+/// Flipped or cut: the root opens or says why not, the directory is what it was, and it can be
+/// changed again.
+#[test]
+fn a_damaged_intent_loses_nothing() {
+    for mode in [Publish::Swap, Publish::Pointer] {
+        let template = prepared(mode);
+        let intent = fs::read(template.path().join(INTENT)).expect("it is there");
+        let mut damaged: Vec<Vec<u8>> = (0..intent.len()).step_by(13).map(|cut| intent[..cut].to_vec()).collect();
+        damaged.extend((0..intent.len() * 8).step_by(BITS_STEP).map(|bit| {
+            let mut flipped = intent.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            flipped
+        }));
+        for (at, bytes) in damaged.iter().enumerate() {
+            let what = format!("{mode:?}, damage {at}");
+            let directory = ground::scratch();
+            let root = directory.path().join("root");
+            ground::copy(template.path(), &root);
+            fs::write(root.join(INTENT), bytes).expect("it can be written");
+            let opened = onionskin().session(&root).open(&OpenOptions::default()).and_then(Store::close);
+            let now = ["file", "sub/kept"].map(|name| fs::read_to_string(root.join("d").join(name)).ok());
+            assert_eq!(now, [Some("old".to_owned()), Some("kept".to_owned())], "{what}: {opened:?}");
+            opened.unwrap_or_else(|error| panic!("{what}: {error}"));
+            let quiet = Faults::counting(Fault::None);
+            swap(&root, &quiet, mode, "newer").unwrap_or_else(|error| panic!("{what}: it can be changed: {error}"));
+            assert_eq!(quiet.opened_for_writing(), [""; 0], "{what}");
+            let file: PathBuf = root.join("d/file");
+            assert_eq!(fs::read_to_string(file).ok().as_deref(), Some("newer"), "{what}");
+        }
+    }
+}
