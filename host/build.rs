@@ -59,7 +59,8 @@ fn build(out: &Path) -> Result<PathBuf, String> {
     let mut cargo = Command::new(variable("CARGO")?);
     cargo
         .current_dir(&root)
-        .args(["build", "--package", "onionskin", "--lib"])
+        // One crate type: where the library is built as well, cargo leaves link-time optimization out.
+        .args(["rustc", "--package", "onionskin", "--lib", "--crate-type", "cdylib"])
         .args(["--profile", "component", "--target", TARGET])
         .arg("--manifest-path")
         .arg(root.join("Cargo.toml"))
@@ -71,8 +72,8 @@ fn build(out: &Path) -> Result<PathBuf, String> {
     let status = cargo.status().map_err(|error| format!("cannot run cargo to build the component: {error}"))?;
     if !status.success() {
         return Err(format!(
-            "the component did not build ({status}); see above, or run `cargo build -p onionskin \
-             --lib --profile component --target {TARGET}` for the messages"
+            "the component did not build ({status}); see above, or run `cargo rustc -p onionskin \
+             --lib --crate-type cdylib --profile component --target {TARGET}` for the messages"
         ));
     }
     Ok(target_dir.join(TARGET).join("component/onionskin.wasm"))

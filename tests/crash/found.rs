@@ -24,10 +24,6 @@ const LATE: &str = "carried entries of a recovery that was killed are not synced
 /// the log goes, the power goes, and the sweep removes the new tree of a decided transaction.
 const NESTED: &str = "a switch that is visible is not synced before its log is removed";
 
-/// A linked directory on the way to a file is made independent by a decision of its own. When that
-/// stops half-way the error speaks of it, and the caller takes its own write for decided.
-const THROUGH: &str = "the error of a step on the way is taken for that of the change";
-
 pub(crate) const OPEN: &[Found] = &[
     Found { operation: "late-swap", by_crash: true, story: LATE },
     Found { operation: "late-pointer", by_crash: true, story: LATE },
@@ -38,8 +34,6 @@ pub(crate) const OPEN: &[Found] = &[
     },
     Found { operation: "swap-new", by_crash: false, story: NESTED },
     Found { operation: "swap-nested", by_crash: false, story: NESTED },
-    Found { operation: "replace-through-link", by_crash: false, story: THROUGH },
-    Found { operation: "in-place-through-link", by_crash: false, story: THROUGH },
 ];
 
 fn shows(found: &Found, operation: &Operation) -> bool {
