@@ -28,7 +28,7 @@ impl<F: Fs> State<F> {
     pub(crate) fn commit_swap(&mut self, number: u64, resolved: &Resolved, how: DirectoryOptions) -> Result<(), Error> {
         let path = resolved.directory.clone();
         let exists = self.whole_directory(resolved)?.is_some();
-        if path.components().any(|name| crate::path::is_reserved(name)) {
+        if path.components().any(crate::path::is_reserved) {
             return Err(Error::InvalidArgument(alloc::format!(
                 "{path}: a directory that is published by pointer cannot be swapped; publish it by pointer or in place"
             )));

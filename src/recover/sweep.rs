@@ -197,10 +197,13 @@ pub fn plan(remains: &Remains, scope: Scope) -> (Plan, Vec<Finding>) {
     (plan, findings)
 }
 
+/// A sibling that is there, with all it holds.
+type Sibling<'a> = Option<&'a (Kind, Tree)>;
+
 fn sweep_siblings(
     path: &RelPath,
     at: Option<Kind>,
-    (new, old): (Option<&(Kind, Tree)>, Option<&(Kind, Tree)>),
+    (new, old): (Sibling<'_>, Sibling<'_>),
     number: u64,
     findings: &mut Vec<Finding>,
 ) -> Plan {

@@ -110,7 +110,7 @@ impl World {
     /// Nothing of ours is left, but what this filter knows.
     pub(crate) fn left_over(&self, known: fn(&Path) -> bool) {
         let left: Vec<PathBuf> = ground::ours(&self.tree()).into_iter().filter(|path| !known(path)).collect();
-        assert_eq!(left, [PathBuf::new(); 0]);
+        assert_eq!(left, ground::NONE);
     }
 }
 

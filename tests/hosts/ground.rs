@@ -70,6 +70,9 @@ pub(crate) fn difference(before: &Tree, after: &Tree) -> Vec<PathBuf> {
     names.into_iter().filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
 }
 
+/// No names.
+pub(crate) const NONE: [&Path; 0] = [];
+
 /// The entries with a name of ours on their path.
 pub(crate) fn ours(tree: &Tree) -> Vec<PathBuf> {
     let is_ours =

@@ -151,7 +151,7 @@ impl Case {
                 assert_eq!(error.kind, ErrorKind::Corrupt, "{what}: {}", error.message);
                 assert_eq!(refused(what, foreseen), error, "{what}: to inspect says the same");
                 assert!(error.message.contains(&error.subject), "{what}: {}", error.message);
-                assert_eq!(ground::difference(&before, &self.tree()), [Path::new(""); 0], "{what}: all is kept");
+                assert_eq!(ground::difference(&before, &self.tree()), ground::NONE, "{what}: all is kept");
                 Came::Stopped
             }
         };
@@ -201,7 +201,7 @@ fn a_log_as_it_was_written_is_completed() {
     let case = decided.with(&decided.log);
     case.open().and_then(Store::close).expect("it is completed");
     assert_eq!(managed(&case.root()), ["new", "new"]);
-    assert_eq!(ground::ours(&ground::read(&case.root())), [PathBuf::new(); 0]);
+    assert_eq!(ground::ours(&ground::read(&case.root())), ground::NONE);
 }
 
 /// A flipped bit in the log of a change that has not begun: it is never applied.
@@ -233,7 +233,7 @@ fn a_flipped_bit_half_way_stops_with_everything_kept() {
             fs::write(case.root().join(LOG), &decided.log).expect("the log can be put right");
             case.open().and_then(Store::close).unwrap_or_else(|error| panic!("bit {bit}: {error}"));
             assert_eq!(managed(&case.root()), ["new", "new"], "bit {bit}");
-            assert_eq!(ground::ours(&ground::read(&case.root())), [PathBuf::new(); 0], "bit {bit}");
+            assert_eq!(ground::ours(&ground::read(&case.root())), ground::NONE, "bit {bit}");
         }
     }
 }
@@ -275,7 +275,7 @@ fn a_log_that_stops_recovery_can_be_moved_away() {
     fs::rename(case.root().join(LOG), case.directory.path().join("log")).expect("it can be moved");
     case.open().and_then(Store::close).expect("the root opens");
     assert_eq!(managed(&case.root()), ["old", "old"]);
-    assert_eq!(ground::ours(&ground::read(&case.root())), [PathBuf::new(); 0]);
+    assert_eq!(ground::ours(&ground::read(&case.root())), ground::NONE);
 }
 
 /// A log with the right digest that names a path outside the root, or one of ours.

@@ -132,7 +132,7 @@ impl Scene {
         let originals = self.originals.get().expect("a scene has had a session");
         assert_eq!(self.faults.opened_for_writing(), [""; 0], "no existing file is opened for writing");
         let changed = ground::difference(originals, &ground::read(&self.at("lower")));
-        assert_eq!(changed, [Path::new(""); 0], "the originals are what they were");
+        assert_eq!(changed, ground::NONE, "the originals are what they were");
         let left = ground::ours(&self.tree());
         assert_eq!(left, kept.iter().map(PathBuf::from).collect::<Vec<_>>(), "what is left in the root");
     }

@@ -39,8 +39,8 @@ fn ground_truth_of_generated_data() {
     ground_truth::tell_over(onionskin(), &places, &mut teller).expect("the story goes to its end");
     held(&teller, &GROUND_TRUTH);
     held(&teller, &[ground_truth::CONTENT, ground_truth::GRANTS]);
-    assert_eq!(ground::difference(&before, &ground::read(&places.cache)), [PathBuf::new(); 0]);
-    assert_eq!(ground::ours(&ground::read(&places.workspace)), [PathBuf::new(); 0]);
+    assert_eq!(ground::difference(&before, &ground::read(&places.cache)), ground::NONE);
+    assert_eq!(ground::ours(&ground::read(&places.workspace)), ground::NONE);
 }
 
 /// The same on the cache of a real application, where it is at hand.
@@ -63,8 +63,8 @@ fn ground_truth_of_a_real_cache() {
     let mut teller = Teller::silent();
     ground_truth::tell_over(onionskin(), &places, &mut teller).expect("the story goes to its end");
     held(&teller, &GROUND_TRUTH);
-    assert_eq!(ground::difference(&before, &ground::read(&data)), [PathBuf::new(); 0]);
-    assert_eq!(ground::ours(&ground::read(&workspace)), [PathBuf::new(); 0]);
+    assert_eq!(ground::difference(&before, &ground::read(&data)), ground::NONE);
+    assert_eq!(ground::ours(&ground::read(&workspace)), ground::NONE);
 }
 
 /// Five changes in a row, none of them disturbed.

@@ -67,7 +67,7 @@ fn survives(work: Work) {
         );
         work.check(&root, revision, &what);
         assert_eq!(work.unmanaged(&root), unmanaged, "{what}: what is not part of the change");
-        assert_eq!(work.left_over(&now), [Path::new(""); 0], "{what}: nothing is left over");
+        assert_eq!(work.left_over(&now), ground::NONE, "{what}: nothing is left over");
         let store = session.open(&OpenOptions::default()).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!(store.recovered().expect("findings"), [], "{what}: opening twice equals opening once");
         store.close().unwrap_or_else(|error| panic!("{what}: {error}"));

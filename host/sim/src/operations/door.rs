@@ -160,7 +160,10 @@ impl Door {
                 Ok(())
             }
             (Twist::LogInPlace, Change::Rename((_, name), _)) if name == "log.tmp" => Ok(()),
-            (Twist::SwallowErrors, _) => Ok(change.make(&self.fs).unwrap_or_default()),
+            (Twist::SwallowErrors, _) => {
+                change.make(&self.fs).unwrap_or_default();
+                Ok(())
+            }
             (Twist::RetrySyncs, Change::SyncFile(_) | Change::SyncDir(_)) => {
                 change.make(&self.fs).or_else(|_| change.make(&self.fs))
             }
