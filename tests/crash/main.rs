@@ -6,7 +6,6 @@
 //! | and torn writes, and garbage where nothing was written | [`torn`] |
 //! | every call may fail in every way, and the error tells the truth | [`faults`] |
 //! | sequences of operations survive every crash | [`workloads`] |
-//! | every sync and every order of two steps is there for a reason | [`mutation`] |
 //! | what the explorer found in the store stays found until it is mended | [`found`] |
 //! | known bugs of others, and bugs put into our own protocol, are found | [`planted`] |
 //!
@@ -17,7 +16,6 @@
 mod crashes;
 mod faults;
 mod found;
-mod mutation;
 mod planted;
 mod support;
 mod torn;
