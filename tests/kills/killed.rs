@@ -1,0 +1,155 @@
+//! The program that is killed: it makes one change after the other and says so.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use onionskin_host::{DirectoryOptions, Error, Onionskin, OpenOptions, Publish, Store, WriteOptions};
+
+use crate::ground::{self, Entry, Tree};
+
+/// In the environment of the program: the root, and what to do there.
+pub(crate) const ROOT: &str = "ONIONSKIN_KILLED_ROOT";
+pub(crate) const WORK: &str = "ONIONSKIN_KILLED_WORK";
+
+/// What it says when it begins, and after each change.
+pub(crate) const READY: &str = "ready";
+pub(crate) const ACKNOWLEDGED: &str = "acknowledged ";
+
+const UNMANAGED: [&str; 4] = ["QUERY_MESSAGE.md", "run.sh", "attachments/photo.bin", "attachments/deep/notes.txt"];
+
+/// What the program does over and over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    Replace,
+    InPlace,
+    Swap,
+    Pointer,
+}
+
+impl Work {
+    pub(crate) const ALL: [Self; 4] = [Self::Replace, Self::InPlace, Self::Swap, Self::Pointer];
+
+    pub(crate) fn name(self) -> String {
+        format!("{self:?}")
+    }
+
+    pub(crate) fn named(name: &str) -> Self {
+        Self::ALL.into_iter().find(|work| work.name() == name).expect("the test names one of them")
+    }
+
+    pub(crate) fn set_up(self, root: &Path) {
+        for (name, content) in self.files(0) {
+            ground::write(&root.join("d").join(name), content);
+        }
+        for name in UNMANAGED {
+            ground::write(&root.join("d").join(name), name);
+        }
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(root.join("d/run.sh"), fs::Permissions::from_mode(0o755)).expect("a mode can be set");
+    }
+
+    /// The files of a revision, each of them telling it.
+    fn files(self, revision: u64) -> Vec<(String, String)> {
+        let mut files = vec![("metadata.json".to_owned(), format!("{{\"revision\": {revision}}}\n"))];
+        if self != Self::Replace {
+            // Long enough for several writes, and of a length that changes.
+            files
+                .push(("events.json".to_owned(), format!("event {revision}\n").repeat(1000 + revision as usize % 500)));
+            files.push(("state/cursor.json".to_owned(), format!("{revision}\n")));
+            files.push((format!("draft-{revision}.md"), "comes and goes\n".to_owned()));
+            files.push((format!("outline-{revision}.md"), "renamed each time\n".to_owned()));
+        }
+        files
+    }
+
+    /// Opens the root, and changes it until somebody puts an end to it.
+    pub(crate) fn persist_for_ever(self, root: &Path) {
+        let onionskin = Onionskin::load().expect("the component that is built in loads");
+        say(READY);
+        let store = onionskin.session(root).open(&OpenOptions::default()).expect("the root opens");
+        let mut revision = revision_of(root, "the program");
+        loop {
+            revision += 1;
+            self.persist(&store, revision).expect("the change is made");
+            say(&format!("{ACKNOWLEDGED}{revision}"));
+        }
+    }
+
+    fn persist(self, store: &Store, revision: u64) -> Result<(), Error> {
+        let publish = match self {
+            Self::Replace => {
+                let (name, content) = &self.files(revision)[0];
+                return store.replace_json(&format!("d/{name}"), content, &WriteOptions::default()).map(|_| ());
+            }
+            Self::InPlace => Publish::InPlace,
+            Self::Swap => Publish::Swap,
+            Self::Pointer => Publish::Pointer,
+        };
+        let mut change = store.begin("d", DirectoryOptions { publish, ..DirectoryOptions::default() })?;
+        for (name, content) in self.files(revision) {
+            if !name.starts_with("outline-") {
+                change.put(&name, content.as_bytes())?;
+            }
+        }
+        let before = revision - 1;
+        change.rename(&format!("outline-{before}.md"), &format!("outline-{revision}.md"))?;
+        change.remove(&format!("draft-{before}.md"))?;
+        change.commit().map(|_| ())
+    }
+
+    /// The managed files are those of one revision: no other content, none missing, none too many.
+    pub(crate) fn check(self, root: &Path, revision: u64, what: &str) {
+        let directory = root.join("d");
+        let tree = ground::read(&fs::canonicalize(&directory).expect("the directory is there"));
+        let mut wanted: Vec<PathBuf> = UNMANAGED.iter().map(PathBuf::from).collect();
+        for (name, content) in self.files(revision) {
+            let now =
+                fs::read_to_string(directory.join(&name)).unwrap_or_else(|error| panic!("{what}: {name}: {error}"));
+            assert!(now == content, "{what}: {name} is not of revision {revision}");
+            wanted.push(name.into());
+        }
+        wanted.sort();
+        let files: Vec<&PathBuf> =
+            tree.iter().filter(|(_, entry)| **entry != Entry::Directory).map(|(name, _)| name).collect();
+        assert_eq!(files, wanted.iter().collect::<Vec<_>>(), "{what}");
+    }
+
+    /// What is not part of any change: content, mode and inode.
+    pub(crate) fn unmanaged(self, root: &Path) -> Vec<(String, u32, u64)> {
+        use std::os::unix::fs::MetadataExt as _;
+        let look = |name: &str| {
+            let path = root.join("d").join(name);
+            let metadata = fs::metadata(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+            (fs::read_to_string(path).expect("it is text"), metadata.mode(), metadata.ino())
+        };
+        UNMANAGED.map(look).into()
+    }
+
+    /// What lies in the root and has no business there. A pointer keeps two generations.
+    pub(crate) fn left_over(self, tree: &Tree) -> Vec<PathBuf> {
+        let store = Path::new(".onionskin/directories");
+        let generations = tree.keys().filter(|path| path.starts_with(store) && path.components().count() == 4).count();
+        let is_store = |path: &Path| path.starts_with(store) || store.starts_with(path);
+        ground::ours(tree)
+            .into_iter()
+            .filter(|path| self != Self::Pointer || !is_store(path) || generations > 2)
+            .filter(|path| !path.starts_with("d"))
+            .collect()
+    }
+}
+
+/// Not as the tests print, which is kept back.
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    // Nobody listens any more only when the end is near.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// The revision that is there, by the one file that every work writes.
+pub(crate) fn revision_of(root: &Path, what: &str) -> u64 {
+    let path = root.join("d/metadata.json");
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{what}: metadata.json: {error}"));
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{what}: {text}: {error}"));
+    json["revision"].as_u64().unwrap_or_else(|| panic!("{what}: {text}"))
+}
