@@ -11,7 +11,7 @@ use crate::grants::Grants;
 /// it back when its holder dies. It keeps out other owners, not programs that do not ask.
 #[derive(Debug)]
 pub(crate) struct RootLock {
-    _directory: File,
+    directory: File,
 }
 
 impl RootLock {
@@ -20,9 +20,17 @@ impl RootLock {
         let root = grants.named_root();
         let directory = File::open(grants.root()).map_err(|error| Error::io("open the root", root, error))?;
         match directory.try_lock() {
-            Ok(()) => Ok(Self { _directory: directory }),
+            Ok(()) => Ok(Self { directory: directory }),
             Err(TryLockError::WouldBlock) => Err(Error::Locked { root: root.to_owned() }),
             Err(TryLockError::Error(error)) => Err(Error::io("lock the root", root, error)),
         }
+    }
+}
+
+impl Drop for RootLock {
+    /// Unlocks, where closing would not do: a process that the embedder forks meanwhile has the
+    /// open directory too, and would keep the lock until it runs another program.
+    fn drop(&mut self) {
+        let _closing_does_it_otherwise = self.directory.unlock();
     }
 }

@@ -63,7 +63,7 @@ pub fn apply(journal: &Journal, decision: &Decision, scope: Scope) -> Result<Out
     }
     for (op, fact) in &pairs {
         put(journal, op, fact, scope, &mut applied.plan, &mut touched)?;
-        late(journal, op, fact, &mut applied.plan, &mut touched);
+        late(journal, op, fact, scope, &mut applied.plan, &mut touched);
     }
     applied
         .plan
@@ -238,14 +238,33 @@ fn put(
     Ok(())
 }
 
-fn late(journal: &Journal, op: &Op, fact: &Fact, plan: &mut Plan, touched: &mut BTreeSet<RelPath>) {
-    let Fact::Switch { late, into, old: Some(Kind::Directory), .. } = fact else { return };
+fn late(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, plan: &mut Plan, touched: &mut BTreeSet<RelPath>) {
+    let Fact::Switch { late, common, spare, into, old, .. } = fact else { return };
+    if scope == Scope::All {
+        // Its owner is dead and may have died between the renames and their sync.
+        touched.insert(op.path.parent());
+    }
+    if *old != Some(Kind::Directory) {
+        return;
+    }
+    if scope == Scope::All {
+        touched.insert(into.clone());
+        touched.extend(common.iter().map(|path| into.join(path)));
+    }
     let from = control::sibling_old(&op.path, journal.transaction);
-    plan.append(tree::carry(late, &from, into));
+    let second = control::applied(journal.transaction, 0);
+    if *spare {
+        plan.push(Act::RemoveFile(second.clone()), "left by an attempt that died");
+    }
     for node in late {
-        touched.insert(into.join(&node.path.parent()));
+        let target = into.join(&node.path);
+        touched.insert(target.parent());
         if node.kind == Kind::Directory {
-            touched.insert(into.join(&node.path));
+            plan.push(Act::MakeDir(target.clone()), "a directory that came late");
+            touched.insert(target);
+        } else {
+            plan.push(Act::Share { from: from.join(&node.path), to: second.clone() }, "an entry that came late, whole");
+            plan.push(Act::Rename { from: second.clone(), to: target }, "it takes its name");
         }
     }
 }

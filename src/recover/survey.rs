@@ -80,6 +80,11 @@ pub enum Fact {
         /// Entries of the old directory that are neither in the new one nor deleted: they came
         /// while it was being prepared.
         late: Tree,
+        /// Directories that the old and the new one have in common: the late entries that a killed
+        /// recovery carried into them may not be durable.
+        common: Vec<RelPath>,
+        /// A second name of a late entry is left from an attempt that died.
+        spare: bool,
         /// The directory that late entries go to.
         into: RelPath,
     },
@@ -248,9 +253,14 @@ fn switch<F: Fs>(exec: &mut Exec<F>, journal: &Journal, path: &RelPath) -> Resul
     });
     let into = generation.unwrap_or_else(|| path.clone());
     let mut late = Tree::new();
+    let mut common = Vec::new();
     if new.is_none() && at.is_some() && old == Some(Kind::Directory) {
         let now = tree::read(exec, &At::store(into.clone()))?;
         late = tree::read(exec, &At::store(old_path))?;
+        let is_there = |node: &tree::Node| now.binary_search_by(|other| other.path.cmp(&node.path)).is_ok();
+        common.extend(
+            late.iter().filter(|node| node.kind == Kind::Directory && is_there(node)).map(|node| node.path.clone()),
+        );
         late.retain(|node| {
             let known = now.binary_search_by(|other| other.path.cmp(&node.path)).is_ok();
             let full = path.join(&node.path);
@@ -258,7 +268,8 @@ fn switch<F: Fs>(exec: &mut Exec<F>, journal: &Journal, path: &RelPath) -> Resul
             !known && !deleted
         });
     }
-    Ok(Fact::Switch { at, new, old, late, into })
+    let spare = exec.stat_deep(&At::store(control::applied(journal.transaction, 0)))?.is_some();
+    Ok(Fact::Switch { at, new, old, late, common, spare, into })
 }
 
 /// Whether every path that a doubtful log names is still as the log says it was before.

@@ -1,6 +1,7 @@
 //! Every public operation is all or nothing under a crash at any moment, and so is its recovery.
 
-use onionskin_sim::explore::{Plan, explore};
+use onionskin_sim::explore::{Plan, Totals, explore};
+use onionskin_sim::operations;
 
 use crate::support::{Sum, operations};
 
@@ -15,4 +16,16 @@ fn every_operation_survives_every_crash() {
         sum.add(&report, !operation.endless);
     }
     sum.conclude("crashes");
+}
+
+/// The same seed gives the same report, whoever does the work: also where windows are sampled.
+#[test]
+fn reports_do_not_depend_on_threads() {
+    let all = operations::all();
+    let operation = all.iter().find(|operation| operation.name == "probe").expect("there is a probe");
+    let report = |threads| explore(operation, &operation.plan(&Plan { threads, ..Plan::default() }));
+    let one = report(1);
+    let Totals { windows, windows_exhaustive, .. } = one.totals();
+    assert!(windows_exhaustive < windows, "nothing was sampled: choose another operation");
+    assert_eq!(format!("{one:?}"), format!("{:?}", report(3)));
 }

@@ -6,7 +6,7 @@
 //! | and torn writes, and garbage where nothing was written | [`torn`] |
 //! | every call may fail in every way, and the error tells the truth | [`faults`] |
 //! | sequences of operations survive every crash | [`workloads`] |
-//! | what the explorer found in the store stays found until it is mended | [`found`] |
+//! | what the explorer found in the store, each with its story | [`found`] |
 //! | known bugs of others, and bugs put into our own protocol, are found | [`planted`] |
 //!
 //! A run without settings is bounded for continuous integration. `ONIONSKIN_CRASH=full` lifts the

@@ -84,11 +84,12 @@ impl<'t> Scan<'t> {
     }
 
     fn enumerate(&mut self, known: &FxHashSet<u128>) -> At {
-        let Scan { replay, power, images, by_raw, by_hash, met, points, hashes, .. } = self;
+        let Scan { replay, power, images, by_raw, by_hash, met, points, hashes, fed, .. } = self;
         *points += 1;
         let mut window = Window::new(replay, power.fill(), hashes);
         let mut bounds = power.bounds;
-        bounds.seed ^= u64::from(*points);
+        // By the place in the trace: what is drawn does not depend on who scans which points.
+        bounds.seed ^= *fed as u64;
         let (mut raw, mut found) = (0, Vec::new());
         let exhaustive = enumerate(&mut window, &bounds, &mut |window| {
             raw += 1;
