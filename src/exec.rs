@@ -211,6 +211,26 @@ impl<F: Fs> Exec<F> {
         Ok(start)
     }
 
+    /// Reads a whole file, or nothing when it is longer than `maximum` or than memory has room for.
+    pub fn read_whole(&mut self, at: &At, maximum: u64) -> Result<Option<Vec<u8>>> {
+        let size = self.stat(at)?.map_or(0, |stat| stat.size);
+        let mut whole = Vec::new();
+        let fits = usize::try_from(size).is_ok_and(|size| whole.try_reserve_exact(size).is_ok());
+        if size > maximum || !fits {
+            return Ok(None);
+        }
+        let mut grew = false;
+        self.read_pieces(at, |piece| {
+            // Without growing: memory was asked for once, and a log is never appended to.
+            grew = piece.len() > whole.capacity() - whole.len();
+            if !grew {
+                whole.extend_from_slice(piece);
+            }
+            !grew
+        })?;
+        Ok((!grew).then_some(whole))
+    }
+
     /// Whether a rename from the directory `from` can reach `to`, that is, no mount point lies
     /// between. Asked before a decision, by a rename of a name that does not exist: it changes
     /// nothing, and only "no such entry" is a yes.
@@ -331,7 +351,11 @@ impl<F: Fs> Exec<F> {
 
     fn copy(&mut self, from: &At, offset: u64, length: u64, to: &RelPath) -> Result<u64> {
         let (dir, name) = self.parent(from.root, &from.path)?;
+        let size = self.fs.stat(&dir, &name).map_err(failed("stat", &from.path))?.size;
         let file = self.fs.open_file(&dir, &name).map_err(failed("open", &from.path))?;
+        // A source that grows while it is copied would have no end. One without a size has to end
+        // by itself: what `/proc` shows is such a file.
+        let length = if size == 0 { length } else { length.min(size.saturating_sub(offset)) };
         let mut copied = 0;
         while copied < length {
             let wanted = usize::try_from(length - copied).map_or(COPY_BYTES, |left| left.min(COPY_BYTES));

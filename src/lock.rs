@@ -12,12 +12,13 @@ use alloc::vec::Vec;
 
 use crate::control::{self, Control};
 use crate::error::Error;
-use crate::exec::{Exec, Stopped};
+use crate::exec::{Exec, Side, Stopped};
 use crate::fs::{Cause, Fs};
 use crate::journal::{digest, hex};
 use crate::limits::TOKEN_BYTES_MAX;
 use crate::path::RelPath;
 use crate::plan::{Act, At, Plan};
+use crate::recover::survey::file_digest;
 
 /// Who keeps a second owner out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +76,15 @@ pub fn acquire<F: Fs>(exec: &mut Exec<F>, control: &Control, how: &Ownership) ->
             let now = Control::read(exec)?;
             Err(Error::Locked(holder(exec, &now)?.unwrap_or_default()))
         }
-        Err(stopped) => Err(Error::not_committed(stopped.failure)),
+        Err(stopped) => {
+            if stopped.side == Side::After {
+                // Nobody owns the root with it: it would only keep everybody out.
+                let mut plan = Plan::new();
+                plan.push(Act::RemoveFile(lock), "the root is not ours after all");
+                let _to_be_broken_when_it_stays = exec.run(plan);
+            }
+            Err(Error::not_committed(stopped.failure))
+        }
     }
 }
 
@@ -88,7 +97,7 @@ fn cannot_link(stopped: &Stopped) -> bool {
 fn create_lock(draft: &RelPath, lock: &RelPath, token: &str) -> Plan {
     let mut plan = Plan::new();
     plan.push(Act::RemoveFile(draft.clone()), "this filesystem has no hard links");
-    plan.push(Act::Create(lock.clone()), "fails when the lock is held");
+    plan.push_commit(Act::Create(lock.clone()), "fails when the lock is held");
     plan.push(Act::Write { path: lock.clone(), bytes: token.as_bytes().into() }, "who holds the root");
     plan.push(Act::SyncFile(lock.clone()), "or a lock that says nothing could be left");
     plan.push(Act::SyncDir(control::directory()), "or the lock could vanish under its owner");
@@ -152,14 +161,10 @@ pub fn take_over<F: Fs>(exec: &mut Exec<F>, expected: &str) -> Result<(), Error>
         Some(_) => {}
     }
     let epoch = control::entry(&format!("epoch-{}", control.epoch + 1));
-    let mut decided = Vec::new();
-    if let Some(name) = control.log {
-        exec.read_pieces(&At::store(control::entry(name)), |piece| {
-            decided.extend_from_slice(piece);
-            true
-        })?;
-    }
-    let bytes = if control.log.is_some() { hex(&digest(&decided)).into_bytes() } else { Vec::new() };
+    let bytes = match control.log {
+        Some(name) => hex(&file_digest(exec, &At::store(control::entry(name)))?).into_bytes(),
+        None => Vec::new(),
+    };
     let mut plan = Plan::new();
     plan.push(Act::Create(epoch.clone()), "one of those who break the lock at once gets it");
     plan.push(Act::Write { path: epoch.clone(), bytes }, "the decision that still counts");

@@ -130,6 +130,8 @@ impl<F: Fs> State<F> {
         match self.exec.read_link(&At::store(path.clone())) {
             Ok(text) => Ok(control::parse_pointer(path, &text)),
             Err(failure) if is_unreadable(failure.cause) => Err(Error::LinkUnreadable(path.to_string())),
+            // Ours are ASCII.
+            Err(failure) if failure.cause == Cause::IllegalName => Ok(None),
             Err(failure) => Err(failure.into()),
         }
     }

@@ -277,6 +277,19 @@ impl<F: Fs> State<F> {
         number
     }
 
+    /// As [`State::take_number`], for a change that prepares siblings of `path`. A number is passed
+    /// over when siblings of that number are there: of a transaction whose intent was damaged.
+    pub(crate) fn take_number_beside(&mut self, path: &RelPath) -> Result<u64, Error> {
+        loop {
+            let number = self.take_number();
+            let new = self.exec.stat_deep(&At::store(control::sibling_new(path, number)))?;
+            let old = self.exec.stat_deep(&At::store(control::sibling_old(path, number)))?;
+            if new.is_none() && old.is_none() {
+                return Ok(number);
+            }
+        }
+    }
+
     pub(crate) fn receipt(&mut self, asked: Durability, applied: u64, bytes: u64) -> Receipt {
         self.receipts += 1;
         let achieved = if self.exec.lacks_directory_sync() { asked.min(Durability::Data) } else { asked };
@@ -300,7 +313,9 @@ impl<F: Fs> State<F> {
         if makes_control {
             let made = match &answer {
                 Ok(_) => true,
-                Err(stopped) => stopped.failure.action != "make directory",
+                Err(Stopped { failure, .. }) => {
+                    failure.action != "make directory" || failure.path != control::directory().as_str()
+                }
             };
             self.control_exists |= made;
         }

@@ -35,6 +35,10 @@ impl Fs for WasiFs {
     type File = Descriptor;
 
     fn open_dir(&self, at: &Descriptor, name: &str) -> Result<Descriptor, Cause> {
+        // wasmtime opens first and asks then: a pipe without a writer would never be open.
+        if self.stat(at, name)?.kind == Kind::Other {
+            return Err(Cause::NotDirectory);
+        }
         at.open_at(PathFlags::empty(), name, OpenFlags::DIRECTORY, DescriptorFlags::READ).map_err(cause)
     }
 

@@ -239,7 +239,7 @@ impl<F: Fs> State<F> {
         for _ in 0..ATTEMPTS {
             let mut seen = tree::read_stats(&mut self.exec, from)?;
             self.read_links(from, &mut seen)?;
-            let number = self.take_number();
+            let number = self.take_number_beside(link)?;
             let intent = self.journal(number, [switch()].into(), false);
             let mut plan = self.staging_plan(number);
             plan.append(decide::intend(&intent));

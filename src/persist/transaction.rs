@@ -119,7 +119,7 @@ impl<F: Fs> Store<F> {
         };
         let state = &mut *self.state.borrow_mut();
         state.check_usable()?;
-        let number = state.take_number();
+        let number = state.take_number_beside(&directory)?;
         Ok(Transaction {
             state: Rc::clone(&self.state),
             directory,

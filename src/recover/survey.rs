@@ -171,21 +171,14 @@ fn decision<F: Fs>(exec: &mut Exec<F>, scope: Scope, control: &Control, name: &'
     Ok(decision)
 }
 
-fn read_log<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Vec<u8>, Error> {
-    let at = At::store(path.clone());
-    let mut bytes = Vec::new();
-    exec.read_pieces(&at, |piece| {
-        bytes.extend_from_slice(piece);
-        bytes.len() as u64 <= LOG_BYTES_MAX
-    })?;
-    if bytes.len() as u64 > LOG_BYTES_MAX {
-        return Err(Error::LimitExceeded {
-            limit: Limit::TransactionBytes,
-            maximum: LOG_BYTES_MAX,
-            path: format!("{path}"),
-        });
-    }
-    Ok(bytes)
+/// Reads a log or an intent.
+pub(super) fn read_log<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Vec<u8>, Error> {
+    let bytes = exec.read_whole(&At::store(path.clone()), LOG_BYTES_MAX)?;
+    bytes.ok_or_else(|| Error::LimitExceeded {
+        limit: Limit::LogBytes,
+        maximum: LOG_BYTES_MAX,
+        path: format!("{path}"),
+    })
 }
 
 fn fact<F: Fs>(exec: &mut Exec<F>, scope: Scope, journal: &Journal, op: &Op) -> Result<Fact, Error> {

@@ -12,7 +12,7 @@ use crate::journal::{Change, Journal};
 use crate::limits::GENERATIONS_KEPT;
 use crate::path::RelPath;
 use crate::plan::{Act, At, Plan};
-use crate::recover::survey::{kind, names};
+use crate::recover::survey::{kind, names, read_log};
 use crate::recover::{Finding, Scope, Verdict};
 use crate::tree::{self, Tree};
 
@@ -77,11 +77,7 @@ pub fn read<F: Fs>(exec: &mut Exec<F>, number: u64) -> Result<Remains, Error> {
     let mut elsewhere = Vec::new();
     let mut directories = Vec::new();
     if names.iter().any(|(name, kind)| name == control::INTENT && *kind == Kind::File) {
-        let mut bytes = Vec::new();
-        exec.read_pieces(&At::store(place.child(control::INTENT)), |piece| {
-            bytes.extend_from_slice(piece);
-            true
-        })?;
+        let bytes = read_log(exec, &place.child(control::INTENT))?;
         // An intent is synced before it is acted on: one that cannot be read was never acted on.
         for op in Journal::decode(&bytes).map(|intent| intent.ops).unwrap_or_default() {
             match op.change {
