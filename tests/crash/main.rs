@@ -7,6 +7,7 @@
 //! | every call may fail in every way, and the error tells the truth | [`faults`] |
 //! | sequences of operations survive every crash | [`workloads`] |
 //! | what the explorer found in the store, each with its story | [`found`] |
+//! | every sync, and every order of two steps, is needed, or it is said why not | [`mutation`] |
 //! | known bugs of others, and bugs put into our own protocol, are found | [`planted`] |
 //!
 //! A run without settings is bounded for continuous integration. `ONIONSKIN_CRASH=full` lifts the
@@ -16,6 +17,7 @@
 mod crashes;
 mod faults;
 mod found;
+mod mutation;
 mod planted;
 mod support;
 mod torn;

@@ -97,14 +97,25 @@ pub(crate) const SYNCS: Rows = &[
         ],
     ),
     (
+        "a switch is synced when it is made, and again before the log goes: either is enough unless a call fails \
+         between, see `found`",
+        &[
+            "materialize-directory: Recovery sync-dir ws #0",
+            "materialize-directory: Recovery sync-dir ws #2",
+            "materialize-directory: Recovery sync-dir ws #4",
+            "swap-reshape: Recovery sync-dir ws #0",
+            "swap-reshape: Recovery sync-dir ws #2",
+            "swap-reshape: Recovery sync-dir ws #4",
+        ],
+    ),
+    ("nothing came late: with late entries it is needed, see `found`", &["swap-reshape: Recovery sync-dir ws/conv #0"]),
+    (
         "renames are seen as done or not done, and synced again before the sweep removes anything",
         &[
-            "materialize-directory: Recovery sync-dir ws #3",
             "materialize-directory: Recovery sync-dir ws/.onionskin #0",
             "materialize-directory: Recovery sync-dir ws/.onionskin #1",
             "materialize-directory: Recovery sync-dir ws/.onionskin #2",
             "materialize-directory: Recovery sync-dir ws/.onionskin #3",
-            "swap-reshape: Recovery sync-dir ws #3",
             "swap-reshape: Recovery sync-dir ws/.onionskin #0",
             "swap-reshape: Recovery sync-dir ws/.onionskin #1",
             "swap-reshape: Recovery sync-dir ws/.onionskin #2",
@@ -260,7 +271,7 @@ pub(crate) const ORDERS: Rows = &[
             "Recovery sync-dir records | make-dir target",
             "Recovery sync-dir records | remove-dir staging",
             "Recovery sync-dir records | remove-file lock",
-            "Recovery sync-dir records | remove-file log",
+            "Recovery sync-dir root | remove-file log",
             "Recovery sync-dir records | remove-file staging",
             "Recovery sync-dir records | remove-file target",
             "Recovery sync-dir records | rename new > target",
