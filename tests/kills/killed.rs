@@ -12,9 +12,12 @@ use crate::ground::{self, Entry, Tree};
 pub(crate) const ROOT: &str = "ONIONSKIN_KILLED_ROOT";
 pub(crate) const WORK: &str = "ONIONSKIN_KILLED_WORK";
 
-/// What it says when it begins, and after each change.
+/// What it says: that the component is loaded; the revision that it found when it had opened the
+/// root; and each revision before and after it is written.
 pub(crate) const READY: &str = "ready";
-pub(crate) const ACKNOWLEDGED: &str = "acknowledged ";
+pub(crate) const OPENED: &str = "opened";
+pub(crate) const BEGINS: &str = "begins";
+pub(crate) const ACKNOWLEDGED: &str = "acknowledged";
 
 const UNMANAGED: [&str; 4] = ["QUERY_MESSAGE.md", "run.sh", "attachments/photo.bin", "attachments/deep/notes.txt"];
 
@@ -69,10 +72,12 @@ impl Work {
         say(READY);
         let store = onionskin.session(root).open(&OpenOptions::default()).expect("the root opens");
         let mut revision = revision_of(root, "the program");
+        say(&format!("{OPENED} {revision}"));
         loop {
             revision += 1;
+            say(&format!("{BEGINS} {revision}"));
             self.persist(&store, revision).expect("the change is made");
-            say(&format!("{ACKNOWLEDGED}{revision}"));
+            say(&format!("{ACKNOWLEDGED} {revision}"));
         }
     }
 

@@ -18,17 +18,21 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use killed::{ACKNOWLEDGED, READY, Work, revision_of};
+use killed::{ACKNOWLEDGED, BEGINS, OPENED, READY, Work, revision_of};
 use onionskin_host::{Onionskin, OpenOptions};
 
-const KILLS_DEFAULT: u64 = 200;
+const KILLS_DEFAULT: u64 = 1000;
 
 /// One in so many killed programs is followed by the next one at once, which recovers and may be
 /// killed while it does.
 const UNSEEN: u64 = 3;
 
-/// A kill comes at most so long after the component is loaded.
-const MOMENT_MICROSECONDS_MAX: u64 = 25_000;
+/// A kill comes after one of the first lines that the program says: ready, opened, begins,
+/// acknowledged, begins...
+const LINES: u64 = 5;
+
+/// ... and at most so long after that: about as long as a change takes.
+const MOMENT_MICROSECONDS_MAX: u64 = 1500;
 
 /// Old or new, whole; what was acknowledged; what is not part of the change; and nothing left over.
 fn survives(work: Work) {
@@ -44,13 +48,21 @@ fn survives(work: Work) {
     let root = directory.path().join("root");
     work.set_up(&root);
     let unmanaged = work.unmanaged(&root);
-    let (mut acknowledged, mut changes, mut in_flight) = (0, 0, 0);
+    let mut known = Known::default();
+    let mut tally = Tally::default();
     for kill in 1..=kills {
         let what = format!("{work:?}, ONIONSKIN_SEED={seed}, kill {kill}");
-        let before = acknowledged;
-        acknowledged = one_kill(work, &root, Duration::from_micros(random.below(MOMENT_MICROSECONDS_MAX)), &what)
-            .max(acknowledged);
-        changes += acknowledged - before;
+        let moment =
+            Moment { lines: random.below(LINES), then: Duration::from_micros(random.below(MOMENT_MICROSECONDS_MAX)) };
+        let told = one_kill(work, &root, moment, &what);
+        match told.last() {
+            None => tally.opening += 1,
+            Some(Said::Begins(_)) => tally.during += 1,
+            Some(Said::Opened(_) | Said::Acknowledged(_)) => tally.between += 1,
+        }
+        for said in told {
+            known.hear(said, &mut tally, &what);
+        }
         if kill < kills && random.below(UNSEEN) == 0 {
             continue;
         }
@@ -58,13 +70,10 @@ fn survives(work: Work) {
         let store = session.open(&OpenOptions::default()).unwrap_or_else(|error| panic!("{what}: {error}"));
         let found = store.recovered().expect("findings");
         store.close().unwrap_or_else(|error| panic!("{what}: {error}"));
-        in_flight += u64::from(!found.is_empty());
+        tally.recovered += u64::from(!found.is_empty());
         let now = ground::read(&root);
         let revision = revision_of(&root, &what);
-        assert!(
-            (acknowledged..=acknowledged + 1).contains(&revision),
-            "{what}: {acknowledged} was acknowledged and {revision} is there"
-        );
+        known.hear(Said::Opened(revision), &mut tally, &what);
         work.check(&root, revision, &what);
         assert_eq!(work.unmanaged(&root), unmanaged, "{what}: what is not part of the change");
         assert_eq!(work.left_over(&now), ground::NONE, "{what}: nothing is left over");
@@ -72,28 +81,105 @@ fn survives(work: Work) {
         assert_eq!(store.recovered().expect("findings"), [], "{what}: opening twice equals opening once");
         store.close().unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!(ground::read(&root), now, "{what}: opening twice equals opening once");
-        acknowledged = revision;
     }
-    println!("{work:?}: {changes} changes acknowledged, {in_flight} kills left something to recover");
-    assert!(changes >= kills / 4, "{work:?}: only {changes} changes: the kills come too early to mean anything");
+    println!("{work:?}: {tally:?}");
+    assert!(tally.during >= kills / 4, "{work:?}: only {} kills came during a change", tally.during);
 }
 
-/// Starts the program, kills it, and returns the last change that it acknowledged.
-fn one_kill(work: Work, root: &Path, moment: Duration, what: &str) -> u64 {
-    let mut program = Program::start(work, root);
-    let first = program.lines.next().and_then(Result::ok);
-    assert!(first.as_deref().is_some_and(|line| line.ends_with(READY)), "{what}: the program starts: {first:?}");
-    thread::sleep(moment);
-    program.child.kill().expect("it can be killed");
-    let mut last = 0;
-    for line in program.lines.by_ref() {
-        let line = line.expect("it is text");
-        let told = line.strip_prefix(ACKNOWLEDGED).unwrap_or_else(|| panic!("{what}: the program says: {line}"));
-        last = told.parse().unwrap_or_else(|_| panic!("{what}: the program says: {line}"));
+/// When a program is killed: so many lines after it said that it is ready, and this much later.
+struct Moment {
+    lines: u64,
+    then: Duration,
+}
+
+/// A line of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    Opened(u64),
+    Begins(u64),
+    Acknowledged(u64),
+}
+
+impl Said {
+    fn parse(line: &str, what: &str) -> Self {
+        let read = || {
+            let (word, revision) = line.split_once(' ')?;
+            let revision = revision.parse().ok()?;
+            match word {
+                OPENED => Some(Self::Opened(revision)),
+                BEGINS => Some(Self::Begins(revision)),
+                ACKNOWLEDGED => Some(Self::Acknowledged(revision)),
+                _ => None,
+            }
+        };
+        read().unwrap_or_else(|| panic!("{what}: the program says: {line}"))
     }
+}
+
+/// What must be there, going by what was said: this revision, which was acknowledged or seen, or the
+/// next one, if that was begun.
+#[derive(Default)]
+struct Known {
+    revision: u64,
+    begun: bool,
+}
+
+impl Known {
+    fn hear(&mut self, said: Said, tally: &mut Tally, what: &str) {
+        let next = self.revision + 1;
+        match said {
+            Said::Opened(found) => {
+                let expected = self.revision..=self.revision + u64::from(self.begun);
+                assert!(expected.contains(&found), "{what}: {found} is there and not {expected:?}");
+                if self.begun {
+                    *(if found == next { &mut tally.new } else { &mut tally.old }) += 1;
+                }
+                *self = Self { revision: found, begun: false };
+            }
+            Said::Begins(revision) => {
+                assert_eq!(revision, next, "{what}: one after the other");
+                self.begun = true;
+            }
+            Said::Acknowledged(revision) => {
+                assert!(self.begun && revision == next, "{what}: {revision} is acknowledged");
+                *self = Self { revision, begun: false };
+                tally.acknowledged += 1;
+            }
+        }
+    }
+}
+
+/// What the kills hit, and what came of it.
+#[derive(Debug, Default)]
+struct Tally {
+    /// While the root was opened, and recovered where there was something to recover.
+    opening: u64,
+    /// While a change was made...
+    during: u64,
+    /// ... which then had not happened, ...
+    old: u64,
+    /// ... or had.
+    new: u64,
+    /// Between two changes.
+    between: u64,
+    /// The next to look had something to recover.
+    recovered: u64,
+    /// Changes that were acknowledged before the kills.
+    acknowledged: u64,
+}
+/// Starts the program, kills it, and returns what it said of its changes.
+fn one_kill(work: Work, root: &Path, moment: Moment, what: &str) -> Vec<Said> {
+    let mut program = Program::start(work, root);
+    let mut next = || program.lines.next().map(|line| line.expect("it is text"));
+    let first = next();
+    assert!(first.as_deref().is_some_and(|line| line.ends_with(READY)), "{what}: the program starts: {first:?}");
+    let mut lines: Vec<String> = (0..moment.lines).map_while(|_| next()).collect();
+    thread::sleep(moment.then);
+    program.child.kill().expect("it can be killed");
+    lines.extend(std::iter::from_fn(next));
     let status = program.child.wait().expect("it has ended");
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9), "{what}: it ran until it was killed");
-    last
+    lines.iter().map(|line| Said::parse(line, what)).collect()
 }
 
 /// This test, as the program that is killed.
