@@ -20,7 +20,7 @@ impl RootLock {
         let root = grants.named_root();
         let directory = File::open(grants.root()).map_err(|error| Error::io("open the root", root, error))?;
         match directory.try_lock() {
-            Ok(()) => Ok(Self { directory: directory }),
+            Ok(()) => Ok(Self { directory }),
             Err(TryLockError::WouldBlock) => Err(Error::Locked { root: root.to_owned() }),
             Err(TryLockError::Error(error)) => Err(Error::io("lock the root", root, error)),
         }

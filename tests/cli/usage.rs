@@ -2,7 +2,7 @@
 
 use crate::world::{World, nothing};
 
-const COMMANDS: [&str; 7] = ["demo", "probe", "replace", "materialize", "put-dir", "inspect", "recover"];
+const COMMANDS: [&str; 8] = ["demo", "crash", "probe", "replace", "materialize", "put-dir", "inspect", "recover"];
 
 /// Flags that must be in the help of a command.
 const FLAGS: [(&str, &[&str]); 4] = [

@@ -10,6 +10,13 @@ use tempfile::TempDir;
 use super::render::{self, Answer};
 use super::{Context, Format, Stop};
 
+pub(super) const HELP: &str = "\
+Examples:
+  onionskin demo
+  onionskin demo --format json
+
+Exit codes: 0 every promise held, 1 one did not, 2 wrong usage.";
+
 /// Broken cases told in full, for each promise; the first ones tell most.
 const BROKEN_SHOWN_MAX: usize = 3;
 

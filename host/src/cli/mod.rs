@@ -74,6 +74,7 @@ enum Format {
 #[derive(Subcommand)]
 enum Command {
     /// Shows what is promised, on generated data, and checks that it holds
+    #[command(after_help = demo::HELP)]
     Demo,
     Crash(crash::Crash),
     /// Tries what works at ROOT and says what can be promised there; leaves nothing behind

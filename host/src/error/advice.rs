@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::bindings::types::ErrorKind;
+use crate::bindings::types::{Cause, Error, ErrorKind};
 
 /// The name of the case in the contract.
 pub(super) fn kind(kind: ErrorKind) -> &'static str {
@@ -38,8 +38,8 @@ pub(super) fn kind(kind: ErrorKind) -> &'static str {
 
 /// What to do on this host, as a sentence to go behind the message of the component. None where
 /// that says it all.
-pub(super) fn way_out(kind: ErrorKind) -> Option<&'static str> {
-    match kind {
+pub(super) fn way_out(error: &Error) -> Option<&'static str> {
+    match error.kind {
         ErrorKind::InvalidPath => Some("Give a path relative to the root, such as `notes/today.json`."),
         ErrorKind::NotFound => Some("Check the name; missing directories above a file are not created."),
         ErrorKind::AlreadyExists => Some("Choose another name, or allow it to be replaced."),
@@ -51,6 +51,10 @@ pub(super) fn way_out(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::InvalidJson => Some("Correct it, or write it without asking for JSON."),
         ErrorKind::Unsupported => Some("See what works here with `onionskin probe`, and choose another way."),
         ErrorKind::InvalidArgument => Some("Change one of the arguments; nothing was touched."),
+        // The host says no more of a read-only mount than of a broken disk.
+        ErrorKind::NotCommitted if matches!(error.cause, Some(Cause::Io)) => {
+            Some("What can be done there at all: `onionskin probe`.")
+        }
         ErrorKind::NeedsRecovery => Some("`onionskin recover` does so; do not repeat the change."),
         ErrorKind::OutcomeUnknown => Some("`onionskin recover` does so; look before repeating the change."),
         ErrorKind::NoPreopen

@@ -206,7 +206,7 @@ impl fmt::Display for Error {
 /// The message of the component names the path, relative to the root.
 fn write_guest(f: &mut fmt::Formatter<'_>, root: &Path, error: &GuestError) -> fmt::Result {
     write!(f, "{}: {}.", root.display(), error.message.trim_end_matches('.'))?;
-    match advice::way_out(error.kind) {
+    match advice::way_out(error) {
         Some(sentence) => write!(f, " {sentence}"),
         None => Ok(()),
     }
