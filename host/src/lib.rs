@@ -35,6 +35,11 @@
 //! The component sees the root, the granted directories, and nothing else: no clock, environment
 //! or network is even linked. Programs that do not ask for the lock are not kept out.
 
+/// The program of the README is compiled with the other examples.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 mod bindings;
 mod cache;
 mod component;

@@ -9,6 +9,7 @@
 //! | `probe`, `inspect` and `recover` say what is so | [`look`] |
 //! | a failure is exit code 1 and a message with path and way out | [`errors`] |
 //! | `--crash-at N` for every N: exactly old or new after `recover` | [`crash`] |
+//! | the session of the README goes as it is shown | [`readme`] |
 //! | `demo` tells the stories and ends in a table | [`demo`] |
 
 #![cfg(unix)]
@@ -23,4 +24,5 @@ mod directory;
 mod errors;
 mod file;
 mod look;
+mod readme;
 mod usage;

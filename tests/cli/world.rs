@@ -64,7 +64,7 @@ impl World {
         let mut running = Command::new(env!("CARGO_BIN_EXE_onionskin"))
             .args(arguments)
             .current_dir(self.directory.path())
-            .env("ONIONSKIN_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("onionskin-cache"))
+            .env("ONIONSKIN_CACHE_DIR", cache())
             .env("RUST_BACKTRACE", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -81,6 +81,21 @@ impl World {
             assert!(!ran.err.contains(word) && !ran.out.contains(word), "{arguments:?}: {ran:?}");
         }
         ran
+    }
+
+    /// What a line of the shell writes, errors too; the program is on its path.
+    pub(crate) fn shell(&self, line: &str) -> String {
+        let directory = Path::new(env!("CARGO_BIN_EXE_onionskin")).parent().expect("a program is in a directory");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths([directory.into()].into_iter().chain(std::env::split_paths(&path)));
+        let output = Command::new("sh")
+            .args(["-c", &format!("{{ {line}; }} 2>&1")])
+            .current_dir(self.directory.path())
+            .env("PATH", path.expect("no directory on the way has a colon in its name"))
+            .env("ONIONSKIN_CACHE_DIR", cache())
+            .output()
+            .expect("there is a shell");
+        String::from_utf8(output.stdout).expect("it writes UTF-8")
     }
 
     /// As [`World::run_with`], for a run that must do what was asked, with nothing to complain of.
@@ -112,6 +127,11 @@ impl World {
         let left: Vec<PathBuf> = ground::ours(&self.tree()).into_iter().filter(|path| !known(path)).collect();
         assert_eq!(left, ground::NONE);
     }
+}
+
+/// Where all runs keep compiled code.
+pub(crate) fn cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("onionskin-cache")
 }
 
 /// Nothing at all.

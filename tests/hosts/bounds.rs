@@ -28,13 +28,13 @@ fn fueled(scene: &Scene, units: u64) -> Session {
     onionskin.session(scene.root()).faults(scene.faults())
 }
 
-/// 64 MiB are materialized, streamed, copied by a writer and put by a transaction with at most
+/// 32 MiB are materialized, streamed, copied by a writer and put by a transaction with at most
 /// 8 MiB of memory, the component itself included.
 #[test]
 fn copies_of_any_size_take_8_mib() {
     let scene = Scene::new(&[]);
-    let content: Vec<u8> = (0..16 * MIB as u32).flat_map(u32::to_le_bytes).collect();
-    assert_eq!(content.len(), 64 * MIB);
+    let content: Vec<u8> = (0..8 * MIB as u32).flat_map(u32::to_le_bytes).collect();
+    assert_eq!(content.len(), 32 * MIB);
     let digest = blake3::hash(&content);
     ground::write(&scene.at("lower/original"), &content);
     ground::write(&scene.at("lower/d/original"), &content);

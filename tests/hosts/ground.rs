@@ -6,13 +6,28 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-/// A directory of its own: in memory where there is such a place, since thousands of syncs take
-/// their time and no power is lost here.
+/// What the tests of a suite take at the same time, and some more.
+const ROOM_KIB: u64 = 1 << 20;
+
+/// A directory of its own: in memory where there is room, since thousands of syncs take their time
+/// and no power is lost here.
 pub(crate) fn scratch() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("there is a place for temporary files")
+    static IN_MEMORY: OnceLock<bool> = OnceLock::new();
+    let memory = Path::new("/dev/shm");
+    let in_memory = *IN_MEMORY.get_or_init(|| free_kib(memory).is_some_and(|free| free >= ROOM_KIB));
+    let directory = if in_memory { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    directory.expect("there is a place for temporary files")
+}
+
+/// As `df` has it, the fourth word of the last line.
+fn free_kib(place: &Path) -> Option<u64> {
+    let told = Command::new("df").arg("-Pk").arg(place).output().ok().filter(|told| told.status.success())?;
+    String::from_utf8(told.stdout).ok()?.lines().last()?.split_whitespace().nth(3)?.parse().ok()
 }
 
 /// Every entry below a directory, by its path relative to it.

@@ -23,6 +23,9 @@ impl Input {
     pub(super) fn open(from: Option<&Path>) -> Result<Self, Error> {
         let Some(path) = from else {
             let name = PathBuf::from("standard input");
+            if io::stdin().is_terminal() && wanted() {
+                eprintln!("the new content is read from standard input, up to its end (Ctrl-D)");
+            }
             return Ok(Self { name, reader: Box::new(io::stdin().lock()), length: None });
         };
         let open = || {

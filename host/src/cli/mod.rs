@@ -51,10 +51,11 @@ struct Arguments {
 
 #[derive(clap::Args)]
 struct Global {
-    /// How to answer; as JSON, one object on standard output, and errors as one on standard error
+    /// How to answer; as JSON, one object on standard output, and a failure as one on standard error
     #[arg(long, global = true, value_enum, default_value = "text")]
     format: Format,
-    /// Also print the steps that ran: what each did, to which path, and why it is there
+    /// Also print the steps that ran, of a command that changes ROOT: what each did, to which path,
+    /// and why it is there
     #[arg(long, global = true)]
     explain: bool,
     /// Stop the component just before its N-th call that changes something (exit code 70); with N

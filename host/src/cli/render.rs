@@ -59,15 +59,15 @@ pub(super) fn abilities(root: &Path, found: &Abilities) -> Answer {
         Some(false) => "no",
         None => "could not be tried",
     };
-    let mut text = table(&[
+    let mut rows = vec![
         vec![root.display().to_string(), format!("{}: {}", tier.0, tier.1)],
         vec!["  symbolic links".into(), answer(found.symlinks).into()],
         vec!["  hard links".into(), answer(found.hard_links).into()],
         vec!["  directory sync".into(), answer(found.directory_sync).into()],
         vec!["  case-sensitive".into(), answer(found.case_sensitive).into()],
-    ]);
+    ];
     if !found.reason.is_empty() {
-        text.push_str(&format!("  why not durable: {}\n", found.reason));
+        rows.push(vec!["  reason".into(), found.reason.clone()]);
     }
     let json = json!({
         "tier": tier.0,
@@ -77,7 +77,7 @@ pub(super) fn abilities(root: &Path, found: &Abilities) -> Answer {
         "case-sensitive": found.case_sensitive,
         "reason": found.reason,
     });
-    Answer::new(text, json)
+    Answer::new(table(&rows), json)
 }
 
 pub(super) fn findings(findings: &[Finding], how: &str) -> Answer {

@@ -51,10 +51,14 @@ pub(super) fn way_out(error: &Error) -> Option<&'static str> {
         ErrorKind::InvalidJson => Some("Correct it, or write it without asking for JSON."),
         ErrorKind::Unsupported => Some("See what works here with `onionskin probe`, and choose another way."),
         ErrorKind::InvalidArgument => Some("Change one of the arguments; nothing was touched."),
-        // The host says no more of a read-only mount than of a broken disk.
-        ErrorKind::NotCommitted if matches!(error.cause, Some(Cause::Io)) => {
-            Some("What can be done there at all: `onionskin probe`.")
-        }
+        ErrorKind::NotCommitted => match error.cause {
+            // The host says no more of a read-only mount than of a broken disk.
+            Some(Cause::Access | Cause::NotPermitted | Cause::ReadOnly | Cause::Io) => {
+                Some("See what works there with `onionskin probe`.")
+            }
+            Some(Cause::InsufficientSpace | Cause::Quota) => Some("Make room first."),
+            _ => None,
+        },
         ErrorKind::NeedsRecovery => Some("`onionskin recover` does so; do not repeat the change."),
         ErrorKind::OutcomeUnknown => Some("`onionskin recover` does so; look before repeating the change."),
         ErrorKind::NoPreopen
@@ -69,7 +73,6 @@ pub(super) fn way_out(error: &Error) -> Option<&'static str> {
         | ErrorKind::Locked
         | ErrorKind::HotJournal
         | ErrorKind::LimitExceeded
-        | ErrorKind::NotCommitted
         | ErrorKind::Corrupt => None,
     }
 }
