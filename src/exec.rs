@@ -4,41 +4,14 @@ use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::error::{Error, Failure};
+use crate::error::{Error, Side};
 use crate::fs::{Cause, Fs, Kind, Stat};
 use crate::limits::{COPY_BYTES, DIRECTORIES_OPEN_MAX};
 use crate::path::RelPath;
 use crate::plan::{Act, At, Plan, RootId, Step};
 
-/// A failed call and where it happened.
-pub type Result<T, E = Failure> = core::result::Result<T, E>;
-
-/// Where a plan stopped, seen from its commit point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// Nothing that counts has happened.
-    Before,
-    /// The deciding step itself failed.
-    At,
-    /// It was decided; the rest is left to recovery.
-    After,
-}
-
-/// A plan that stopped.
-#[derive(Debug)]
-pub struct Stopped {
-    /// The call that failed.
-    pub failure: Failure,
-    /// On which side of the commit point.
-    pub side: Side,
-}
-
-/// What running a plan achieved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Done {
-    /// Bytes written and copied.
-    pub bytes: u64,
-}
+/// The answer of a call on the filesystem.
+pub type Result<T, E = Error> = core::result::Result<T, E>;
 
 /// A step that ran, for those who want to see the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,14 +131,14 @@ impl<F: Fs> Exec<F> {
         match self.fs.stat(&dir, name) {
             Ok(stat) => Ok(Some(stat)),
             Err(Cause::NoEntry) => Ok(None),
-            Err(cause) => Err(failure("stat", &at.path, cause)),
+            Err(cause) => Err(Error::failed("stat", at.path.shown(), cause)),
         }
     }
 
     /// As [`Exec::stat`], and where the parent is no directory nothing stands there either.
     pub fn stat_deep(&mut self, at: &At) -> Result<Option<Stat>> {
         match self.stat(at) {
-            Err(failure) if matches!(failure.cause, Cause::NoEntry | Cause::NotDirectory | Cause::Loop) => Ok(None),
+            Err(error) if matches!(error.cause(), Some(Cause::NoEntry | Cause::NotDirectory | Cause::Loop)) => Ok(None),
             answer => answer,
         }
     }
@@ -237,45 +210,43 @@ impl<F: Fs> Exec<F> {
     pub fn check_reach(&mut self, from: &RelPath, to: &RelPath, name: &str) -> Result<()> {
         let (source, target) = (self.dir(RootId::STORE, from)?, self.dir(RootId::STORE, to)?);
         match self.fs.rename((&source, name), (&target, name)) {
-            Ok(()) => Err(failure("move content into", to, Cause::AlreadyExists)),
+            Ok(()) => Err(Error::failed("move content into", to.shown(), Cause::AlreadyExists)),
             Err(Cause::NoEntry) => Ok(()),
-            Err(cause) => Err(failure("move content into", to, cause)),
+            Err(cause) => Err(Error::failed("move content into", to.shown(), cause)),
         }
     }
 
     fn parent(&mut self, root: RootId, path: &RelPath) -> Result<(Rc<F::Dir>, String)> {
-        let (parent, name) = path.split().ok_or_else(|| failure("use", path, Cause::IsDirectory))?;
+        let (parent, name) = path.split().ok_or_else(|| Error::failed("use", path.shown(), Cause::IsDirectory))?;
         Ok((self.dir(root, &parent)?, name.to_string()))
     }
 
     // ---- changing
 
-    /// Runs a plan to its end, or to the first step that fails.
-    pub fn run(&mut self, plan: Plan) -> Result<Done, Stopped> {
+    /// Runs a plan to its end, or to the first step that fails: [`Error::side`] tells where that is.
+    /// Returns the bytes written and copied.
+    pub fn run(&mut self, plan: Plan) -> Result<u64> {
         let (steps, commit) = plan.into_parts();
-        let mut done = Done::default();
+        let mut bytes = 0;
         for (index, step) in steps.into_iter().enumerate() {
-            let commits = commit == Some(index);
-            self.step(step, commits, &mut done).map_err(|failure| Stopped {
-                failure,
-                side: match commit {
+            bytes += self.step(step, commit == Some(index)).map_err(|error| {
+                error.of_plan(match commit {
                     Some(at) if index == at => Side::At,
                     Some(at) if index > at => Side::After,
                     Some(_) | None => Side::Before,
-                },
+                })
             })?;
         }
-        Ok(done)
+        Ok(bytes)
     }
 
-    fn step(&mut self, step: Step, commits: bool, done: &mut Done) -> Result<()> {
+    fn step(&mut self, step: Step, commits: bool) -> Result<u64> {
         let Step { mut act, why } = step;
         let bytes = self.act(&mut act)?;
-        done.bytes += bytes;
         if let Some(trace) = &mut self.trace {
             trace.push(Trace { verb: act.verb(), act, bytes, why, commits });
         }
-        Ok(())
+        Ok(bytes)
     }
 
     /// Carries out one act; returns the bytes it moved. A write gives its bytes away.
@@ -336,12 +307,12 @@ impl<F: Fs> Exec<F> {
             .open
             .iter_mut()
             .find(|open| open.path == *path)
-            .ok_or_else(|| failure("write", path, Cause::NoEntry))?;
+            .ok_or_else(|| Error::failed("write", path.shown(), Cause::NoEntry))?;
         let mut rest = bytes;
         while !rest.is_empty() {
             let taken = self.fs.write(&open.file, open.length, rest).map_err(failed("write", path))?;
             if taken == 0 || taken > rest.len() {
-                return Err(failure("write", path, Cause::Io));
+                return Err(Error::failed("write", path.shown(), Cause::Io));
             }
             open.length += taken as u64;
             rest = &rest[taken..];
@@ -415,9 +386,9 @@ impl<F: Fs> Exec<F> {
             Ok(()) => return Ok(0),
             // What filesystems without hard links, or with too many to one file, answer.
             Err(cause @ (Cause::Unsupported | Cause::NotPermitted | Cause::CrossDevice | Cause::Other)) => {
-                failure("link", to, cause)
+                Error::failed("link", to.shown(), cause)
             }
-            Err(cause) => return Err(failure("link", to, cause)),
+            Err(cause) => return Err(Error::failed("link", to.shown(), cause)),
         };
         let source = At::store(from.clone());
         match self.stat(&source)?.map(|stat| stat.kind) {
@@ -441,36 +412,6 @@ impl<F: Fs> Exec<F> {
     }
 }
 
-fn failure(action: &'static str, path: &RelPath, cause: Cause) -> Failure {
-    Failure { path: path.to_string(), action, cause }
-}
-
-fn failed(action: &'static str, path: &RelPath) -> impl Fn(Cause) -> Failure {
-    move |cause| failure(action, path, cause)
-}
-
-impl From<Failure> for Error {
-    /// A failed read: nothing has changed.
-    fn from(failure: Failure) -> Self {
-        match failure.cause {
-            Cause::IllegalName => Self::IllegalName(failure.path),
-            Cause::NoEntry => Self::NotFound(failure.path),
-            Cause::NotDirectory => Self::NotDirectory(failure.path),
-            Cause::Access
-            | Cause::AlreadyExists
-            | Cause::CrossDevice
-            | Cause::NotEmpty
-            | Cause::InsufficientSpace
-            | Cause::Quota
-            | Cause::Io
-            | Cause::IsDirectory
-            | Cause::NameTooLong
-            | Cause::NotPermitted
-            | Cause::ReadOnly
-            | Cause::Loop
-            | Cause::Interrupted
-            | Cause::Unsupported
-            | Cause::Other => Self::NotCommitted(failure),
-        }
-    }
+fn failed(action: &'static str, path: &RelPath) -> impl Fn(Cause) -> Error {
+    move |cause| Error::failed(action, path.shown(), cause)
 }

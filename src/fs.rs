@@ -56,9 +56,10 @@ pub enum Cause {
     Other,
 }
 
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Cause {
+    /// The cause in words.
+    pub const fn text(self) -> &'static str {
+        match self {
             Self::Access => "access denied",
             Self::AlreadyExists => "the name is taken",
             Self::CrossDevice => "on another filesystem",
@@ -77,7 +78,13 @@ impl fmt::Display for Cause {
             Self::Unsupported => "not supported here",
             Self::IllegalName => "a name that is not UTF-8",
             Self::Other => "the host gave no reason",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
     }
 }
 
@@ -143,16 +150,12 @@ pub trait Fs {
     fn create_file(&self, at: &Self::Dir, name: &str) -> Result<Self::File, Cause>;
     /// What the entry `name` in `at` is; of a link, the link itself.
     fn stat(&self, at: &Self::Dir, name: &str) -> Result<Stat, Cause>;
-    /// What an open file is now.
-    fn stat_file(&self, file: &Self::File) -> Result<Stat, Cause>;
     /// Every entry of a directory, in no order, without `.` and `..`.
     fn list(&self, dir: &Self::Dir) -> Result<Vec<Listed>, Cause>;
     /// The text of the link `name` in `at`. An absolute one cannot be read: `NotPermitted`.
     fn read_link(&self, at: &Self::Dir, name: &str) -> Result<String, Cause>;
     /// Up to `length` bytes from `offset`; empty at the end of the file. May be short.
     fn read(&self, file: &Self::File, offset: u64, length: usize) -> Result<Vec<u8>, Cause>;
-    /// Whether two names lead to one inode.
-    fn is_same(&self, a: (&Self::Dir, &str), b: (&Self::Dir, &str)) -> Result<bool, Cause>;
 
     /// Writes at `offset`; returns how many bytes were taken, which may be fewer than given and is
     /// at least one. Visible at once, durable after [`Fs::sync_file`].

@@ -11,8 +11,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::control::{self, Control};
-use crate::error::Error;
-use crate::exec::{Exec, Side, Stopped};
+use crate::error::{Error, ErrorKind, Side};
+use crate::exec::Exec;
 use crate::fs::{Cause, Fs};
 use crate::journal::{digest, hex};
 use crate::limits::TOKEN_BYTES_MAX;
@@ -45,7 +45,7 @@ pub struct Claim {
 /// one, [`Error::NotCommitted`] when the filesystem fails.
 pub fn acquire<F: Fs>(exec: &mut Exec<F>, control: &Control, how: &Ownership) -> Result<Claim, Error> {
     if let Some(holder) = holder(exec, control)? {
-        return Err(Error::Locked(holder));
+        return Err(ErrorKind::Locked.of(&holder));
     }
     let token = match how {
         Ownership::Host => return Ok(Claim { token: None, epoch: control.epoch }),
@@ -67,30 +67,30 @@ pub fn acquire<F: Fs>(exec: &mut Exec<F>, control: &Control, how: &Ownership) ->
     plan.push(Act::RemoveFile(draft.clone()), "the lock has its own name now");
     plan.push(Act::SyncDir(control::directory()), "or the lock could vanish under its owner");
     let answer = match exec.run(plan) {
-        Err(stopped) if cannot_link(&stopped) => exec.run(create_lock(&draft, &lock, token)),
+        Err(error) if cannot_link(&error) => exec.run(create_lock(&draft, &lock, token)),
         answer => answer,
     };
     match answer {
         Ok(_) => Ok(Claim { token: Some(token.to_string()), epoch: control.epoch }),
-        Err(stopped) if stopped.failure.cause == Cause::AlreadyExists => {
+        Err(error) if error.cause() == Some(Cause::AlreadyExists) => {
             let now = Control::read(exec)?;
-            Err(Error::Locked(holder(exec, &now)?.unwrap_or_default()))
+            Err(ErrorKind::Locked.of(&holder(exec, &now)?.unwrap_or_default()))
         }
-        Err(stopped) => {
-            if stopped.side == Side::After {
+        Err(error) => {
+            if error.side() == Side::After {
                 // Nobody owns the root with it: it would only keep everybody out.
                 let mut plan = Plan::new();
                 plan.push(Act::RemoveFile(lock), "the root is not ours after all");
                 let _to_be_broken_when_it_stays = exec.run(plan);
             }
-            Err(Error::not_committed(stopped.failure))
+            Err(error)
         }
     }
 }
 
 /// Whether the filesystem has no hard links, as far as its answer tells.
-fn cannot_link(stopped: &Stopped) -> bool {
-    stopped.failure.action == "link" && stopped.failure.cause != Cause::AlreadyExists
+fn cannot_link(error: &Error) -> bool {
+    error.action() == "link" && error.cause() != Some(Cause::AlreadyExists)
 }
 
 /// The lock without a hard link: exclusive too, but a reader may catch it before its token is in it.
@@ -109,9 +109,7 @@ fn checked(token: &str) -> Result<&str, Error> {
     if good {
         Ok(token)
     } else {
-        Err(Error::InvalidArgument(format!(
-            "{token:?}: a token is 1 to {TOKEN_BYTES_MAX} printable ASCII characters without spaces"
-        )))
+        Err(Error::invalid_argument(token, "a token is 1 to 255 printable ASCII characters without spaces"))
     }
 }
 
@@ -135,7 +133,7 @@ pub fn check<F: Fs>(exec: &mut Exec<F>, claim: &Claim) -> Result<(), Error> {
     let Some(token) = &claim.token else { return Ok(()) };
     let now = Control::read(exec)?;
     let holder = holder(exec, &now)?.unwrap_or_default();
-    if holder == *token && now.epoch == claim.epoch { Ok(()) } else { Err(Error::Locked(holder)) }
+    if holder == *token && now.epoch == claim.epoch { Ok(()) } else { Err(ErrorKind::Locked.of(&holder)) }
 }
 
 /// The plan that gives the root back.
@@ -156,8 +154,8 @@ pub fn take_over<F: Fs>(exec: &mut Exec<F>, expected: &str) -> Result<(), Error>
     let control = Control::read(exec)?;
     let lock = control::entry(control::LOCK);
     match holder(exec, &control)? {
-        None => return Err(Error::NotFound(lock.to_string())),
-        Some(token) if token != expected => return Err(Error::Locked(token)),
+        None => return Err(ErrorKind::NotFound.at(&lock)),
+        Some(token) if token != expected => return Err(ErrorKind::Locked.of(&token)),
         Some(_) => {}
     }
     let epoch = control::entry(&format!("epoch-{}", control.epoch + 1));
@@ -172,9 +170,9 @@ pub fn take_over<F: Fs>(exec: &mut Exec<F>, expected: &str) -> Result<(), Error>
     plan.push(Act::SyncDir(control::directory()), "or the epoch could be used again");
     plan.push_commit(Act::RemoveFile(lock), "the root is free");
     plan.push(Act::SyncDir(control::directory()), "or the lock could come back");
-    exec.run(plan).map(|_| ()).map_err(|stopped| match stopped.failure.cause {
-        Cause::AlreadyExists => Error::Locked(expected.to_string()),
-        _ => Error::not_committed(stopped.failure),
+    exec.run(plan).map(|_| ()).map_err(|error| match error.cause() {
+        Some(Cause::AlreadyExists) => ErrorKind::Locked.of(expected),
+        _ => error,
     })
 }
 

@@ -34,9 +34,10 @@ pub enum PathRule {
     Reserved,
 }
 
-impl fmt::Display for PathRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl PathRule {
+    /// The rule in words.
+    pub const fn text(self) -> &'static str {
+        match self {
             Self::Empty => "it must not be empty",
             Self::Absolute => "it must be relative to the root",
             Self::Dots => "no component may be `.` or `..`",
@@ -47,7 +48,7 @@ impl fmt::Display for PathRule {
             Self::PathLength => "it has more than 4095 bytes",
             Self::Depth => "it has more than 128 components",
             Self::Reserved => "names that begin with `.onionskin` are reserved",
-        })
+        }
     }
 }
 
@@ -95,6 +96,11 @@ impl RelPath {
     /// The path as text, components joined by `/`; empty for the root.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The path as it is shown to people: `.` for the root.
+    pub fn shown(&self) -> &str {
+        if self.is_root() { "." } else { &self.0 }
     }
 
     /// Whether this is the root itself.
@@ -177,7 +183,7 @@ impl RelPath {
 
 impl fmt::Display for RelPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_root() { "." } else { &self.0 })
+        f.write_str(self.shown())
     }
 }
 

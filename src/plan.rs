@@ -103,7 +103,7 @@ pub enum Act {
 }
 
 impl Act {
-    /// What is being done, in words; the `action` of a [`crate::error::Failure`].
+    /// What is being done, in words; [`crate::error::Error::action`] of a failure.
     pub const fn verb(&self) -> &'static str {
         match self {
             Self::MakeDir(_) => "make directory",

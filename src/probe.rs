@@ -5,8 +5,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::control::{self, Control};
-use crate::error::{Error, Failure};
-use crate::exec::{Done, Exec};
+use crate::error::Error;
+use crate::exec::Exec;
 use crate::fs::{Cause, Fs};
 use crate::path::RelPath;
 use crate::plan::{Act, At, Plan, RootId};
@@ -61,12 +61,12 @@ pub fn probe<F: Fs>(fs: F, preopens: &Preopens<F>, at: &str) -> Result<Abilities
         plan.push(Act::MakeDir(control::directory()), "a place for the scratch directory");
     }
     plan.push(Act::MakeDir(scratch.clone()), "nothing else is touched");
-    if let Err(stopped) = exec.run(plan) {
-        let made = stopped.failure.path == scratch.as_str();
+    if let Err(error) = exec.run(plan) {
+        let made = error.subject() == scratch.as_str();
         if made && !control.exists {
             remove_control(&mut exec);
         }
-        return Ok(refused(&stopped.failure));
+        return Ok(refused(&error));
     }
     let abilities = try_all(&mut exec, &scratch);
     remove_scratch(&mut exec, &scratch)?;
@@ -76,16 +76,18 @@ pub fn probe<F: Fs>(fs: F, preopens: &Preopens<F>, at: &str) -> Result<Abilities
     Ok(abilities)
 }
 
-fn refused(failure: &Failure) -> Abilities {
+fn refused(error: &Error) -> Abilities {
     Abilities {
         tier: Tier::Refused,
         symlinks: None,
         hard_links: None,
         directory_sync: None,
         case_sensitive: None,
-        reason: match failure.cause {
-            Cause::NotPermitted | Cause::ReadOnly | Cause::Access => "it is granted for reading alone".to_string(),
-            _ => failure.to_string(),
+        reason: match error.cause() {
+            Some(Cause::NotPermitted | Cause::ReadOnly | Cause::Access) => {
+                "it is granted for reading alone".to_string()
+            }
+            _ => error.failure(),
         },
     }
 }
@@ -108,18 +110,18 @@ fn write_plan(path: &RelPath, text: &str) -> Plan {
     plan
 }
 
-fn run(exec: &mut Exec<impl Fs>, plan: Plan) -> Result<Done, String> {
-    exec.run(plan).map_err(|stopped| stopped.failure.to_string())
+fn run(exec: &mut Exec<impl Fs>, plan: Plan) -> Result<u64, String> {
+    exec.run(plan).map_err(|error| error.failure())
 }
 
-fn one(exec: &mut Exec<impl Fs>, act: Act) -> Result<Done, String> {
+fn one(exec: &mut Exec<impl Fs>, act: Act) -> Result<u64, String> {
     let mut plan = Plan::new();
     plan.push(act, "to see whether it works");
     run(exec, plan)
 }
 
 fn read(exec: &mut Exec<impl Fs>, path: &RelPath) -> Result<Vec<u8>, String> {
-    exec.read_start(&At::store(path.clone()), 64).map_err(|failure| failure.to_string())
+    exec.read_start(&At::store(path.clone()), 64).map_err(|error| error.failure())
 }
 
 /// A rename must replace: the new content is read under the name, and the old name is gone. Some
@@ -135,7 +137,7 @@ fn try_replace(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> Result<(), String
     match exec.stat(&At::store(new)) {
         Ok(None) => Ok(()),
         Ok(Some(_)) => Err("a rename leaves the old name behind".to_string()),
-        Err(failure) => Err(failure.to_string()),
+        Err(error) => Err(error.failure()),
     }
 }
 
@@ -167,14 +169,12 @@ fn try_hard_link(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> bool {
 
 fn try_case(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> Result<bool, String> {
     run(exec, write_plan(&scratch.child("case"), "case"))?;
-    exec.stat(&At::store(scratch.child("CASE"))).map(|stat| stat.is_none()).map_err(|failure| failure.to_string())
+    exec.stat(&At::store(scratch.child("CASE"))).map(|stat| stat.is_none()).map_err(|error| error.failure())
 }
 
 fn remove_scratch<F: Fs>(exec: &mut Exec<F>, scratch: &RelPath) -> Result<(), Error> {
     let tree = tree::read(exec, &At { root: RootId::STORE, path: scratch.clone() })?;
-    exec.run(tree::remove(&tree, scratch))
-        .map(|_| ())
-        .map_err(|stopped| Error::NotCommitted(Failure { action: "remove the scratch of a probe", ..stopped.failure }))
+    exec.run(tree::remove(&tree, scratch)).map(|_| ())
 }
 
 /// Removes the control directory that the probe made; it stays when others use it meanwhile.

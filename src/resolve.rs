@@ -4,7 +4,7 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::{String, ToString};
 
 use crate::control;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::exec::Result as ExecResult;
 use crate::fs::{Cause, Fs, Kind, Stat};
 use crate::limits::LINKS_MAX;
@@ -47,12 +47,12 @@ impl<F: Fs> State<F> {
         let parent = parent.map_err(|error| self.name_useless_link(error, path))?;
         let led = parent.child(path.name());
         let found = self.resolve(&led, policy, Missing::Refuse);
-        found.map_err(|error| error.about(|subject| as_given(&subject, &led, path)))
+        found.map_err(|error| about_given(error, &led, path))
     }
 
     /// Names the first link on the way that leads to no directory, where that is what is wrong.
     fn name_useless_link(&mut self, error: Error, path: &RelPath) -> Error {
-        if !matches!(error, Error::NotFound(_) | Error::NotDirectory(_)) {
+        if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotDirectory) {
             return error;
         }
         let mut reached = RelPath::ROOT;
@@ -60,8 +60,8 @@ impl<F: Fs> State<F> {
             reached = reached.child(name);
             match self.resolve_source(&At::store(reached.clone())) {
                 Ok((_, stat)) if stat.kind == Kind::Directory => {}
-                Ok(_) => return Error::NotDirectory(reached.to_string()),
-                Err(Error::NotFound(_)) => return Error::NotFound(reached.to_string()),
+                Ok(_) => return ErrorKind::NotDirectory.at(&reached),
+                Err(other) if other.kind() == ErrorKind::NotFound => return ErrorKind::NotFound.at(&reached),
                 Err(_) => return error,
             }
         }
@@ -83,18 +83,18 @@ impl<F: Fs> State<F> {
             let real = parent.child(path.name());
             if !control::may_change(&real) {
                 // A link that leads among our records would make them anybody's to write.
-                return Err(Error::SymlinkEscapes(path.to_string()));
+                return Err(ErrorKind::SymlinkEscapes.at(&path));
             }
             let at = At::store(real.clone());
             let stat = if is_noted(&missing, &parent) { None } else { self.exec.stat(&at)? };
             match stat.map(|stat| stat.kind) {
                 None | Some(Kind::File) => return Ok(Found { path: real, stat }),
-                Some(Kind::Directory) => return Err(Error::IsDirectory(real.to_string())),
-                Some(Kind::Other) => return Err(Error::NotAFile(real.to_string())),
+                Some(Kind::Directory) => return Err(ErrorKind::IsDirectory.at(&real)),
+                Some(Kind::Other) => return Err(ErrorKind::NotAFile.at(&real)),
                 Some(Kind::Symlink) => match policy {
-                    Symlinks::Refuse => return Err(Error::SymlinkRefused(real.to_string())),
+                    Symlinks::Refuse => return Err(ErrorKind::SymlinkRefused.at(&real)),
                     Symlinks::Replace if self.pointer_if_readable(&real)?.is_some() => {
-                        return Err(Error::IsDirectory(real.to_string()));
+                        return Err(ErrorKind::IsDirectory.at(&real));
                     }
                     Symlinks::Replace => return Ok(Found { path: real, stat }),
                     Symlinks::FollowWithin => {
@@ -104,7 +104,7 @@ impl<F: Fs> State<F> {
                 },
             }
         }
-        Err(Error::SymlinkLoop(path.to_string()))
+        Err(ErrorKind::SymlinkLoop.at(&path))
     }
 
     /// Where a place really is, for reading: links are followed inside their root. It must exist.
@@ -115,31 +115,31 @@ impl<F: Fs> State<F> {
             let parent = self.walk(at.root, &at.path.parent(), Symlinks::FollowWithin, &mut Missing::Refuse)?;
             let path = if at.path.is_root() { RelPath::ROOT } else { parent.child(at.path.name()) };
             at.path = path;
-            let stat = self.exec.stat(&at)?.ok_or_else(|| Error::NotFound(at.path.to_string()))?;
+            let stat = self.exec.stat(&at)?.ok_or_else(|| ErrorKind::NotFound.at(&at.path))?;
             if stat.kind != Kind::Symlink {
                 return Ok((at, stat));
             }
             self.links += 1;
             at.path = self.link_target(&at)?;
         }
-        Err(Error::SymlinkLoop(at.path.to_string()))
+        Err(ErrorKind::SymlinkLoop.at(&at.path))
     }
 
     /// The directory and generation that a link of ours at `path` points to.
     pub(crate) fn pointer(&mut self, path: &RelPath) -> Result<Option<(u64, u64)>, Error> {
         match self.exec.read_link(&At::store(path.clone())) {
             Ok(text) => Ok(control::parse_pointer(path, &text)),
-            Err(failure) if is_unreadable(failure.cause) => Err(Error::LinkUnreadable(path.to_string())),
+            Err(error) if is_unreadable(&error) => Err(ErrorKind::LinkUnreadable.at(path)),
             // Ours are ASCII.
-            Err(failure) if failure.cause == Cause::IllegalName => Ok(None),
-            Err(failure) => Err(failure.into()),
+            Err(error) if error.cause() == Some(Cause::IllegalName) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
     /// As [`State::pointer`], where a link that cannot be read is taken for an absolute one.
     pub(crate) fn pointer_if_readable(&mut self, path: &RelPath) -> Result<Option<(u64, u64)>, Error> {
         match self.pointer(path) {
-            Err(Error::LinkUnreadable(_)) => Ok(None),
+            Err(error) if error.kind() == ErrorKind::LinkUnreadable => Ok(None),
             answer => answer,
         }
     }
@@ -147,7 +147,9 @@ impl<F: Fs> State<F> {
     /// Whether a link on the way is one of ours. One that cannot be read is nobody's to pass.
     fn is_pointer_on_the_way(&mut self, link: &RelPath, policy: Symlinks) -> Result<bool, Error> {
         match self.pointer(link) {
-            Err(Error::LinkUnreadable(path)) if policy == Symlinks::Refuse => Err(Error::SymlinkRefused(path)),
+            Err(error) if error.kind() == ErrorKind::LinkUnreadable && policy == Symlinks::Refuse => {
+                Err(ErrorKind::SymlinkRefused.at(link))
+            }
             answer => Ok(answer?.is_some()),
         }
     }
@@ -182,7 +184,7 @@ impl<F: Fs> State<F> {
                 Some(Kind::Symlink) => {
                     self.links += 1;
                     if self.links > LINKS_MAX {
-                        return Err(Error::SymlinkLoop(path.to_string()));
+                        return Err(ErrorKind::SymlinkLoop.at(&path));
                     }
                     let ours = root == RootId::STORE && self.is_pointer_on_the_way(&here, policy)?;
                     if ours || policy == Symlinks::FollowWithin {
@@ -192,7 +194,7 @@ impl<F: Fs> State<F> {
                         }
                         reached = RelPath::ROOT;
                     } else if policy == Symlinks::Refuse {
-                        return Err(Error::SymlinkRefused(here.to_string()));
+                        return Err(ErrorKind::SymlinkRefused.at(&here));
                     } else {
                         let links = self.links;
                         self.materialize_directory_link(&here).map_err(as_not_committed)?;
@@ -201,7 +203,7 @@ impl<F: Fs> State<F> {
                     }
                 }
                 None => match missing {
-                    Missing::Refuse => return Err(Error::NotFound(here.to_string())),
+                    Missing::Refuse => return Err(ErrorKind::NotFound.at(&here)),
                     Missing::Note { made, .. } => {
                         made.insert(here.clone());
                         reached = here;
@@ -212,7 +214,7 @@ impl<F: Fs> State<F> {
                         made.insert(here.clone());
                         reached = here;
                     }
-                    Missing::Refuse | Missing::Note { .. } => return Err(Error::NotDirectory(here.to_string())),
+                    Missing::Refuse | Missing::Note { .. } => return Err(ErrorKind::NotDirectory.at(&here)),
                 },
             }
         }
@@ -221,11 +223,12 @@ impl<F: Fs> State<F> {
 
     /// The place that a link names, by its text: inside its root, or an error.
     pub(crate) fn link_target(&mut self, link: &At) -> Result<RelPath, Error> {
-        let text = self.exec.read_link(link).map_err(|failure| {
-            if is_unreadable(failure.cause) { Error::LinkUnreadable(link.path.to_string()) } else { failure.into() }
-        })?;
+        let text = self
+            .exec
+            .read_link(link)
+            .map_err(|error| if is_unreadable(&error) { ErrorKind::LinkUnreadable.at(&link.path) } else { error })?;
         if text.starts_with('/') {
-            return Err(Error::LinkUnreadable(link.path.to_string()));
+            return Err(ErrorKind::LinkUnreadable.at(&link.path));
         }
         let mut target = link.path.parent();
         let mut named = false;
@@ -235,11 +238,11 @@ impl<F: Fs> State<F> {
                 // `a/..` is not where it seems to be when `a` is a link itself.
                 ".." if named => {
                     let what = "a link whose text has `..` after a name";
-                    return Err(Error::Unsupported { path: link.path.to_string(), what });
+                    return Err(ErrorKind::Unsupported.because(link.path.shown(), what));
                 }
-                ".." if target.is_root() => return Err(Error::SymlinkEscapes(link.path.to_string())),
+                ".." if target.is_root() => return Err(ErrorKind::SymlinkEscapes.at(&link.path)),
                 ".." => target = target.parent(),
-                _ if check_name(name).is_err() => return Err(Error::SymlinkEscapes(link.path.to_string())),
+                _ if check_name(name).is_err() => return Err(ErrorKind::SymlinkEscapes.at(&link.path)),
                 _ => {
                     named = true;
                     target = target.child(name);
@@ -251,8 +254,8 @@ impl<F: Fs> State<F> {
 }
 
 /// An absolute link is refused by the host with one of these; which one differs between hosts.
-fn is_unreadable(cause: Cause) -> bool {
-    matches!(cause, Cause::NotPermitted | Cause::Access)
+fn is_unreadable(error: &Error) -> bool {
+    matches!(error.cause(), Some(Cause::NotPermitted | Cause::Access))
 }
 
 fn is_noted(missing: &Missing<'_>, path: &RelPath) -> bool {
@@ -266,16 +269,19 @@ fn is_gone(missing: &Missing<'_>, path: &RelPath) -> bool {
 /// Of the write that a link was made into a directory for, nothing was decided, whatever became of
 /// the link.
 fn as_not_committed(error: Error) -> Error {
-    match error {
-        Error::NeedsRecovery(failure) | Error::OutcomeUnknown(failure) => Error::NotCommitted(failure),
-        other => other,
+    match error.kind() {
+        ErrorKind::NeedsRecovery | ErrorKind::OutcomeUnknown => error.with_kind(ErrorKind::NotCommitted),
+        _ => error,
     }
 }
 
-/// A path beside where a path led, as it is beside the path that was given.
-pub(crate) fn as_given(subject: &str, led: &RelPath, given: &RelPath) -> String {
-    match subject.rsplit_once('/') {
-        Some((parent, name)) if led.parent().as_str() == parent => given.parent().child(name).to_string(),
-        Some(_) | None => String::from(subject),
+/// An error about a path beside where a path led is about the one beside the path that was given.
+pub(crate) fn about_given(error: Error, led: &RelPath, given: &RelPath) -> Error {
+    match error.subject().rsplit_once('/') {
+        Some((parent, name)) if led.parent().as_str() == parent => {
+            let beside = given.parent().child(name);
+            error.about(beside.as_str())
+        }
+        Some(_) | None => error,
     }
 }

@@ -1,6 +1,5 @@
 //! An open root: who owns it, what opening found, and what its changes share.
 
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
@@ -8,8 +7,8 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use crate::control::{self, Control};
-use crate::error::{Error, Failure, Fingerprint};
-use crate::exec::{Exec, Stopped, Trace};
+use crate::error::{Error, ErrorKind, Fingerprint};
+use crate::exec::{Exec, Trace};
 use crate::fs::{Cause, Fs, Kind};
 use crate::lock::{self, Claim, Ownership};
 use crate::path::{RelPath, match_preopen};
@@ -115,10 +114,8 @@ impl<F: Fs> Preopens<F> {
         let mut dir = Rc::clone(top);
         for name in rest.components() {
             dir = Rc::new(fs.open_dir(&dir, name).map_err(|cause| match cause {
-                Cause::NoEntry => Error::NotFound(path.to_string()),
-                Cause::NotDirectory => Error::NotDirectory(path.to_string()),
-                Cause::Loop => Error::SymlinkRefused(path.to_string()),
-                other => Error::NotCommitted(Failure { path: path.to_string(), action: "open", cause: other }),
+                Cause::Loop => ErrorKind::SymlinkRefused.of(path),
+                other => Error::failed("open", path, other),
             })?);
         }
         Ok(Exec::new(fs, dir))
@@ -175,11 +172,9 @@ impl<F: Fs> Store<F> {
             links: 0,
         };
         if state.control_exists {
-            state.findings = recover::settle(&mut state.exec, Scope::All).map_err(|error| match error {
-                Error::NotCommitted(failure) if matches!(failure.cause, Cause::NotPermitted | Cause::ReadOnly) => {
-                    Error::ReadOnly(at.to_string())
-                }
-                other => other,
+            state.findings = recover::settle(&mut state.exec, Scope::All).map_err(|error| {
+                let refused = error.kind() == ErrorKind::NotCommitted && error.is_refused_write();
+                if refused { ErrorKind::ReadOnly.of(at) } else { error }
             })?;
             state.next = Control::read(&mut state.exec)?.next;
         }
@@ -206,7 +201,7 @@ impl<F: Fs> Store<F> {
         state.exec.forget();
         let parent = state.real_parent(&path, Symlinks::Refuse)?;
         let at = At::store(parent.child(path.name()));
-        state.fingerprint_at(&at, with_digest)?.ok_or_else(|| Error::NotFound(path.to_string()))
+        state.fingerprint_at(&at, with_digest)?.ok_or_else(|| ErrorKind::NotFound.at(&path))
     }
 }
 
@@ -240,14 +235,14 @@ pub fn break_lock<F: Fs>(fs: F, preopens: &Preopens<F>, at: &str, expected: &str
 
 /// The preopen that a guest path belongs to, and the rest of the path.
 fn find_preopen(names: &[&str], path: &str) -> Result<(usize, RelPath), Error> {
-    let (index, rest) = match_preopen(names, path).ok_or_else(|| Error::NoPreopen(path.to_string()))?;
-    let rest = rest.map_err(|rule| Error::InvalidPath { path: path.to_string(), rule })?;
+    let (index, rest) = match_preopen(names, path).ok_or_else(|| ErrorKind::NoPreopen.of(path))?;
+    let rest = rest.map_err(|rule| Error::invalid_path(path, rule))?;
     Ok((index, rest))
 }
 
 /// Parses a caller's path.
 pub(crate) fn parse(path: &str) -> Result<RelPath, Error> {
-    RelPath::parse(path).map_err(|rule| Error::InvalidPath { path: path.to_string(), rule })
+    RelPath::parse(path).map_err(|rule| Error::invalid_path(path, rule))
 }
 
 impl<F: Fs> State<F> {
@@ -307,15 +302,13 @@ impl<F: Fs> State<F> {
 
     /// Runs a plan that has not decided anything when it fails, or whose commit point the caller
     /// looks after. Keeps track of the control directory.
-    pub(crate) fn run(&mut self, plan: Plan) -> Result<crate::exec::Done, Stopped> {
+    pub(crate) fn run(&mut self, plan: Plan) -> Result<u64, Error> {
         let makes_control = plan.steps().first().is_some_and(|step| step.act == Act::MakeDir(control::directory()));
         let answer = self.exec.run(plan);
         if makes_control {
             let made = match &answer {
                 Ok(_) => true,
-                Err(Stopped { failure, .. }) => {
-                    failure.action != "make directory" || failure.path != control::directory().as_str()
-                }
+                Err(error) => !error.is_without_control(),
             };
             self.control_exists |= made;
         }
@@ -350,25 +343,21 @@ impl<F: Fs> State<F> {
             Precondition::None => Ok(()),
             Precondition::Absent => match self.exec.stat(at)? {
                 None => Ok(()),
-                Some(_) => Err(Error::AlreadyExists(at.path.to_string())),
+                Some(_) => Err(ErrorKind::AlreadyExists.at(&at.path)),
             },
             Precondition::SingleLink => match self.exec.stat(at)? {
-                None => Err(Error::NotFound(at.path.to_string())),
-                Some(stat) if stat.links > 1 => Err(Error::HardLinked(at.path.to_string())),
+                None => Err(ErrorKind::NotFound.at(&at.path)),
+                Some(stat) if stat.links > 1 => Err(ErrorKind::HardLinked.at(&at.path)),
                 Some(_) => Ok(()),
             },
             Precondition::Unchanged(wanted) => {
                 let now = self.fingerprint_at(at, wanted.digest.is_some())?;
-                let now = now.ok_or_else(|| Error::NotFound(at.path.to_string()))?;
+                let now = now.ok_or_else(|| ErrorKind::NotFound.at(&at.path))?;
                 let same = now.kind == wanted.kind
                     && now.size == wanted.size
                     && (wanted.modified.is_none() || now.modified == wanted.modified)
                     && (wanted.digest.is_none() || now.digest == wanted.digest);
-                if same {
-                    Ok(())
-                } else {
-                    Err(Error::PreconditionFailed { path: at.path.to_string(), now: Box::new(now) })
-                }
+                if same { Ok(()) } else { Err(Error::precondition_failed(at.path.shown(), &now)) }
             }
         }
     }

@@ -4,7 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::error::{Error, Limit};
+use crate::error::{Error, ErrorKind, Limit};
 use crate::exec::Exec;
 use crate::fs::{Fs, Kind, Stat};
 use crate::limits::{DEPTH_MAX, ENTRIES_MAX};
@@ -71,7 +71,7 @@ pub fn read_stats<F: Fs>(exec: &mut Exec<F>, top: &At) -> Result<Vec<Seen>, Erro
     let mut seen = Vec::new();
     for node in read(exec, top)? {
         let at = At { root: top.root, path: top.path.join(&node.path) };
-        let stat = exec.stat(&at)?.ok_or_else(|| Error::Conflicts([at.path.to_string()].into()))?;
+        let stat = exec.stat(&at)?.ok_or_else(|| ErrorKind::Conflicts.because(at.path.shown(), at.path.shown()))?;
         seen.push(Seen { path: node.path, stat, link: None });
     }
     Ok(seen)
@@ -98,7 +98,7 @@ pub fn changes(seen: &[Seen], now: &[Seen]) -> Vec<String> {
 }
 
 fn over(limit: Limit, maximum: usize, path: &RelPath) -> Error {
-    Error::LimitExceeded { limit, maximum: maximum as u64, path: path.to_string() }
+    Error::limit(path.shown(), limit, maximum as u64)
 }
 
 /// Removes a tree and its top, children before parents.

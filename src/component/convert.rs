@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::bindings::exports::onionskin::fs::{capabilities, store as wit, types};
-use crate::error::{Error, Fingerprint};
+use crate::error::{Error, ErrorKind, Fingerprint};
 use crate::exec::Trace;
 use crate::fs::{Cause, Kind};
 use crate::lock::Ownership;
@@ -79,7 +79,7 @@ fn precondition_in(value: types::Precondition) -> Result<Precondition, Error> {
 }
 
 fn digest_in(bytes: Vec<u8>) -> Result<[u8; 32], Error> {
-    bytes.try_into().map_err(|_| Error::InvalidArgument("a digest is 32 bytes of SHA-256".to_string()))
+    bytes.try_into().map_err(|_| Error::invalid_argument("digest", "32 bytes of SHA-256 are wanted"))
 }
 
 pub(super) fn write_options_in(value: wit::WriteOptions) -> Result<WriteOptions, Error> {
@@ -210,45 +210,46 @@ const fn cause_out(value: Cause) -> types::Cause {
 /// Never inlined: every export ends with it.
 #[inline(never)]
 pub(super) fn error_out(value: Error) -> types::Error {
-    let cause = match &value {
-        Error::NotCommitted(failure) | Error::NeedsRecovery(failure) | Error::OutcomeUnknown(failure) => {
-            Some(cause_out(failure.cause))
-        }
-        _ => None,
-    };
-    let message = value.to_string();
-    let (kind, subject) = kind_out_of(value);
-    types::Error { kind, subject, message, cause }
+    let kind = kind_out_of(value.kind());
+    let failed = matches!(
+        kind,
+        types::ErrorKind::NotCommitted | types::ErrorKind::NeedsRecovery | types::ErrorKind::OutcomeUnknown
+    );
+    types::Error {
+        kind,
+        subject: String::from(value.subject()),
+        message: value.message(),
+        cause: value.cause().filter(|_| failed).map(cause_out),
+    }
 }
 
-fn kind_out_of(value: Error) -> (types::ErrorKind, String) {
-    use types::ErrorKind as K;
+const fn kind_out_of(value: ErrorKind) -> types::ErrorKind {
     match value {
-        Error::InvalidPath { path, .. } => (K::InvalidPath, path),
-        Error::NoPreopen(path) => (K::NoPreopen, path),
-        Error::NotFound(path) => (K::NotFound, path),
-        Error::AlreadyExists(path) => (K::AlreadyExists, path),
-        Error::NotDirectory(path) => (K::NotDirectory, path),
-        Error::IsDirectory(path) => (K::IsDirectory, path),
-        Error::NotAFile(path) => (K::NotAFile, path),
-        Error::SymlinkRefused(path) => (K::SymlinkRefused, path),
-        Error::SymlinkEscapes(path) => (K::SymlinkEscapes, path),
-        Error::LinkUnreadable(path) => (K::LinkUnreadable, path),
-        Error::SymlinkLoop(path) => (K::SymlinkLoop, path),
-        Error::HardLinked(path) => (K::HardLinked, path),
-        Error::IllegalName(path) => (K::IllegalName, path),
-        Error::InvalidJson { path, .. } => (K::InvalidJson, path),
-        Error::ReadOnly(path) => (K::ReadOnly, path),
-        Error::PreconditionFailed { path, .. } => (K::PreconditionFailed, path),
-        Error::Conflicts(paths) => (K::Conflicts, paths.into_iter().next().unwrap_or_default()),
-        Error::Locked(token) => (K::Locked, token),
-        Error::HotJournal(path) => (K::HotJournal, path),
-        Error::LimitExceeded { path, .. } => (K::LimitExceeded, path),
-        Error::Unsupported { path, .. } => (K::Unsupported, path),
-        Error::InvalidArgument(_) => (K::InvalidArgument, String::new()),
-        Error::NotCommitted(failure) => (K::NotCommitted, failure.path),
-        Error::NeedsRecovery(failure) => (K::NeedsRecovery, failure.path),
-        Error::OutcomeUnknown(failure) => (K::OutcomeUnknown, failure.path),
-        Error::Corrupt { path, .. } => (K::Corrupt, path),
+        ErrorKind::InvalidPath => types::ErrorKind::InvalidPath,
+        ErrorKind::NoPreopen => types::ErrorKind::NoPreopen,
+        ErrorKind::NotFound => types::ErrorKind::NotFound,
+        ErrorKind::AlreadyExists => types::ErrorKind::AlreadyExists,
+        ErrorKind::NotDirectory => types::ErrorKind::NotDirectory,
+        ErrorKind::IsDirectory => types::ErrorKind::IsDirectory,
+        ErrorKind::NotAFile => types::ErrorKind::NotAFile,
+        ErrorKind::SymlinkRefused => types::ErrorKind::SymlinkRefused,
+        ErrorKind::SymlinkEscapes => types::ErrorKind::SymlinkEscapes,
+        ErrorKind::LinkUnreadable => types::ErrorKind::LinkUnreadable,
+        ErrorKind::SymlinkLoop => types::ErrorKind::SymlinkLoop,
+        ErrorKind::HardLinked => types::ErrorKind::HardLinked,
+        ErrorKind::IllegalName => types::ErrorKind::IllegalName,
+        ErrorKind::InvalidJson => types::ErrorKind::InvalidJson,
+        ErrorKind::ReadOnly => types::ErrorKind::ReadOnly,
+        ErrorKind::PreconditionFailed => types::ErrorKind::PreconditionFailed,
+        ErrorKind::Conflicts => types::ErrorKind::Conflicts,
+        ErrorKind::Locked => types::ErrorKind::Locked,
+        ErrorKind::HotJournal => types::ErrorKind::HotJournal,
+        ErrorKind::LimitExceeded => types::ErrorKind::LimitExceeded,
+        ErrorKind::Unsupported => types::ErrorKind::Unsupported,
+        ErrorKind::InvalidArgument => types::ErrorKind::InvalidArgument,
+        ErrorKind::NotCommitted => types::ErrorKind::NotCommitted,
+        ErrorKind::NeedsRecovery => types::ErrorKind::NeedsRecovery,
+        ErrorKind::OutcomeUnknown => types::ErrorKind::OutcomeUnknown,
+        ErrorKind::Corrupt => types::ErrorKind::Corrupt,
     }
 }

@@ -55,10 +55,6 @@ impl Fs for WasiFs {
         at.stat_at(PathFlags::empty(), name).map(|found| stat(&found)).map_err(cause)
     }
 
-    fn stat_file(&self, file: &Descriptor) -> Result<Stat, Cause> {
-        file.stat().map(|found| stat(&found)).map_err(cause)
-    }
-
     fn list(&self, dir: &Descriptor) -> Result<Vec<Listed>, Cause> {
         let stream = dir.read_directory().map_err(cause)?;
         let mut listed = Vec::new();
@@ -80,10 +76,6 @@ impl Fs for WasiFs {
 
     fn read(&self, file: &Descriptor, offset: u64, length: usize) -> Result<Vec<u8>, Cause> {
         file.read(length as u64, offset).map(|(bytes, _)| bytes).map_err(cause)
-    }
-
-    fn is_same(&self, a: (&Descriptor, &str), b: (&Descriptor, &str)) -> Result<bool, Cause> {
-        Ok(self.open_file(a.0, a.1)?.is_same_object(&self.open_file(b.0, b.1)?))
     }
 
     fn write(&self, file: &Descriptor, offset: u64, bytes: &[u8]) -> Result<usize, Cause> {

@@ -5,10 +5,9 @@
 //! wrong database corrupts it (sqlite.org, "How To Corrupt An SQLite Database File", section 1.4).
 
 use alloc::format;
-use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::fs::{Fs, Kind};
 use crate::limits::NAME_BYTES_MAX;
 use crate::path::RelPath;
@@ -55,7 +54,7 @@ pub(crate) fn refuse_beside<F: Fs>(state: &mut State<F>, path: &RelPath, content
         if let Some(companion) = beside(path, suffix)
             && state.exec.stat(&At::store(companion.clone()))?.is_some()
         {
-            return Err(Error::HotJournal(companion.to_string()));
+            return Err(ErrorKind::HotJournal.at(&companion));
         }
     }
     Ok(())
@@ -65,7 +64,7 @@ pub(crate) fn refuse_beside<F: Fs>(state: &mut State<F>, path: &RelPath, content
 pub(crate) fn refuse_alone<F: Fs>(state: &mut State<F>, path: &RelPath, source: &At) -> Result<(), Error> {
     let named = SUFFIXES.iter().any(|suffix| path.name().len() > suffix.len() && path.name().ends_with(suffix));
     if named && is_journal(&state.exec.read_start(source, JOURNAL_MAGIC.len())?) {
-        return Err(Error::HotJournal(path.to_string()));
+        return Err(ErrorKind::HotJournal.at(&path));
     }
     Ok(())
 }
@@ -103,14 +102,14 @@ pub(crate) fn travel<F: Fs>(state: &mut State<F>, path: &RelPath, source: Option
             (Some(from), Some(_)) if !shares => {
                 // Its own journal stays where it is; that of another database is in the way.
                 if from != At::store(to.clone()) {
-                    return Err(Error::HotJournal(to.to_string()));
+                    return Err(ErrorKind::HotJournal.at(&to));
                 }
             }
             (Some(from), _) => travels.push(Travel::Copy { from, to }),
             (None, None) => {}
             (None, Some(_)) if shares || source.is_none() => travels.push(Travel::Remove { path: to }),
             (None, Some(_)) if suffix == "-shm" => {}
-            (None, Some(_)) => return Err(Error::HotJournal(to.to_string())),
+            (None, Some(_)) => return Err(ErrorKind::HotJournal.at(&to)),
         }
     }
     Ok(travels)

@@ -1,12 +1,9 @@
 //! The decision of a transaction: its intent log gets its name, then recovery's own rounds apply it.
 
-use alloc::format;
-use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use crate::control;
-use crate::error::{Error, Limit};
-use crate::exec::{Side, Stopped};
+use crate::error::{Error, ErrorKind, Limit, Side};
 use crate::fs::Fs;
 use crate::journal::{Change, Journal, Op};
 use crate::limits::{ENTRIES_MAX, LOG_BYTES_MAX};
@@ -73,10 +70,9 @@ impl<F: Fs> State<F> {
         if let Some(op) = journal.ops.iter().find(|op| !control::may_change(&op.path)) {
             // Recovery would refuse to read such a log.
             self.abandon(journal.transaction);
-            return Err(Error::InvalidArgument(format!("{}: is not for a transaction to change", op.path)));
+            return Err(Error::invalid_argument(op.path.shown(), "is not for a transaction to change"));
         }
-        let made = self.run(self.control_plan());
-        made.map_err(|stopped| Error::not_committed(stopped.failure))?;
+        self.run(self.control_plan())?;
         if let Err(error) = self.check_owner().and_then(|()| self.check_reach(journal)) {
             self.abandon(journal.transaction);
             return Err(error);
@@ -96,10 +92,10 @@ impl<F: Fs> State<F> {
             Ok(findings) => match findings.into_iter().find(|finding| is_not_complete(finding.verdict)) {
                 None => return Ok(()),
                 // Somebody who is not the owner took away what was prepared.
-                Some(finding) => Error::Conflicts([finding.path].into()),
+                Some(finding) => Error::conflicts(&[finding.path]),
             },
-            Err(Error::NotCommitted(failure)) => Error::NeedsRecovery(failure),
-            Err(other) => other,
+            Err(error) if error.kind() == ErrorKind::NotCommitted => error.with_kind(ErrorKind::NeedsRecovery),
+            Err(error) => error,
         };
         Err(self.fail(error))
     }
@@ -112,16 +108,16 @@ impl<F: Fs> State<F> {
     }
 
     /// What a decision that stopped has come to.
-    fn undecided(&mut self, journal: &Journal, stopped: Stopped) -> Error {
+    fn undecided(&mut self, journal: &Journal, stopped: Error) -> Error {
         let log = At::store(control::entry(log_name(journal)));
         let absent = matches!(self.exec.stat_deep(&log), Ok(None));
-        match stopped.side {
+        match stopped.side() {
             // A rename that failed may have happened all the same: only its absence tells.
             Side::Before | Side::At if absent => {
                 self.abandon(journal.transaction);
-                Error::not_committed(stopped.failure)
+                stopped
             }
-            Side::Before | Side::At | Side::After => self.fail(Error::OutcomeUnknown(stopped.failure)),
+            Side::Before | Side::At | Side::After => self.fail(stopped.with_kind(ErrorKind::OutcomeUnknown)),
         }
     }
 
@@ -146,7 +142,7 @@ impl<F: Fs> State<F> {
 
     /// Whether a rename reaches from one directory to another: no mount point is between.
     pub(crate) fn check_reach_between(&mut self, from: &RelPath, to: &RelPath) -> Result<(), Error> {
-        self.exec.check_reach(from, to, REACH).map_err(Error::NotCommitted)
+        self.exec.check_reach(from, to, REACH).map_err(|error| error.with_kind(ErrorKind::NotCommitted))
     }
 }
 
@@ -155,12 +151,12 @@ const REACH: &str = ".onionskin-reach";
 
 /// Refuses a decision that could not be read back.
 fn check_size(journal: &Journal) -> Result<(), Error> {
-    let path = control::entry(log_name(journal)).to_string();
+    let path = control::entry(log_name(journal));
     if journal.ops.len() > ENTRIES_MAX {
-        return Err(Error::LimitExceeded { limit: Limit::Entries, maximum: ENTRIES_MAX as u64, path });
+        return Err(Error::limit(path.shown(), Limit::Entries, ENTRIES_MAX as u64));
     }
     if journal.encode().len() as u64 > LOG_BYTES_MAX {
-        return Err(Error::LimitExceeded { limit: Limit::LogBytes, maximum: LOG_BYTES_MAX, path });
+        return Err(Error::limit(path.shown(), Limit::LogBytes, LOG_BYTES_MAX));
     }
     Ok(())
 }

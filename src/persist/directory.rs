@@ -1,12 +1,10 @@
 //! Where the changes of a transaction really go, and their commit in place.
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::format;
-use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use crate::control;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::fs::{Fs, Kind};
 use crate::journal::{Change, Op};
 use crate::path::RelPath;
@@ -63,13 +61,13 @@ impl<F: Fs> State<F> {
                 }
             };
             if changes.insert(real.clone(), Entry { pending, old }).is_some() {
-                return Err(Error::InvalidArgument(format!("{real}: two paths of the transaction lead there")));
+                return Err(Error::invalid_argument(real.shown(), "two paths of the transaction lead there"));
             }
         }
         if let Some(file) =
             made.iter().find(|path| matches!(changes.get(*path), Some(Entry { pending: Pending::Put(_), .. })))
         {
-            return Err(Error::NotDirectory(file.to_string()));
+            return Err(ErrorKind::NotDirectory.at(&file));
         }
         self.refuse_stale_journals(&changes)?;
         Ok(Resolved { directory: place, pointer, changes, made })
@@ -84,7 +82,7 @@ impl<F: Fs> State<F> {
             for companion in companions::all_beside(path) {
                 let here = self.exec.stat_deep(&At::store(companion.clone()))?;
                 if here.is_some() && !changes.contains_key(&companion) {
-                    return Err(Error::HotJournal(companion.to_string()));
+                    return Err(ErrorKind::HotJournal.at(&companion));
                 }
             }
         }
@@ -119,12 +117,12 @@ impl<F: Fs> State<F> {
     pub(crate) fn whole_directory(&mut self, resolved: &Resolved) -> Result<Option<Kind>, Error> {
         let directory = &resolved.directory;
         if directory.is_root() {
-            return Err(Error::InvalidArgument(".: the root itself can only be changed in place".to_string()));
+            return Err(Error::invalid_argument(".", "the root itself can only be changed in place"));
         }
         if let Some(path) =
             resolved.changes.keys().find(|path| !path.is_within(directory) || !control::may_change(path))
         {
-            return Err(Error::SymlinkEscapes(path.to_string()));
+            return Err(ErrorKind::SymlinkEscapes.at(&path));
         }
         Ok(self.exec.stat_deep(&At::store(directory.clone()))?.map(|stat| stat.kind))
     }

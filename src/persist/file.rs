@@ -1,20 +1,18 @@
 //! One file: staged in the control directory, synced, renamed to its name.
 
-use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use crate::control;
-use crate::error::{Error, Limit};
-use crate::exec::{Side, Stopped};
+use crate::error::{Error, ErrorKind, Limit, Side};
 use crate::fs::{Cause, Fs, Kind};
 use crate::limits::{CHUNK_BYTES_MAX, COPY_BYTES};
 use crate::path::RelPath;
 use crate::persist::companions;
 use crate::plan::{Act, At, Plan};
-use crate::resolve::{Found, Missing, as_given};
+use crate::resolve::{Found, Missing, about_given};
 use crate::store::{Durability, Precondition, Receipt, State, Store, WriteOptions, parse};
 
 /// The plan that stages the content of one file.
@@ -79,7 +77,7 @@ impl<F: Fs> Store<F> {
     /// [`Error::InvalidJson`] before anything is touched.
     pub fn replace_json(&self, path: &str, json: &str, how: &WriteOptions) -> Result<Receipt, Error> {
         serde_json::from_str::<&serde_json::value::RawValue>(json)
-            .map_err(|error| Error::InvalidJson { path: path.to_string(), reason: error.to_string() })?;
+            .map_err(|error| ErrorKind::InvalidJson.because(path, &error.to_string()))?;
         self.replace(path, json.as_bytes().to_vec(), how)
     }
 
@@ -150,7 +148,7 @@ impl<F: Fs> Writer<F> {
         let staged = self.staged()?;
         let state = &mut *self.state.borrow_mut();
         state.check_usable()?;
-        state.run(end(&staged, self.how.durability)).map_err(|stopped| Error::not_committed(stopped.failure))?;
+        state.run(end(&staged, self.how.durability))?;
         let start = state.exec.read_start(&At::store(staged.clone()), companions::DATABASE_MAGIC.len())?;
         companions::refuse_beside(state, &self.found.path, &start)?;
         if self.how.keep_identical && state.is_identical_file(&self.found, &staged)? {
@@ -164,22 +162,22 @@ impl<F: Fs> Writer<F> {
     fn staged(&self) -> Result<RelPath, Error> {
         match &self.staged {
             Some(staged) if !self.broken => Ok(staged.clone()),
-            Some(_) | None => Err(Error::InvalidArgument(format!(
-                "{}: this writer failed before; drop it and begin again",
-                self.found.path
-            ))),
+            Some(_) | None => Err(Error::invalid_argument(
+                self.found.path.shown(),
+                "this writer failed before; drop it and begin again",
+            )),
         }
     }
 
     fn grow(&mut self, plan: Plan) -> Result<u64, Error> {
         match self.state.borrow_mut().run(plan) {
-            Ok(done) => {
-                self.bytes += done.bytes;
-                Ok(done.bytes)
+            Ok(bytes) => {
+                self.bytes += bytes;
+                Ok(bytes)
             }
             Err(stopped) => {
                 self.broken = true;
-                Err(Error::not_committed(stopped.failure))
+                Err(stopped)
             }
         }
     }
@@ -201,7 +199,7 @@ impl<F: Fs> State<F> {
         let mut found = self.look(path, how.symlinks)?;
         let refused = companions::refuse_beside(self, &found.path, &data)
             .and_then(|()| self.check_precondition(&At::store(found.path.clone()), &how.when));
-        refused.map_err(|error| error.about(|subject| as_given(&subject, &found.path, path)))?;
+        refused.map_err(|error| about_given(error, &found.path, path))?;
         if found.path != *path {
             // Only a write that will not be refused makes links on its way into directories.
             found = self.resolve(path, how.symlinks, Missing::Refuse)?;
@@ -213,7 +211,7 @@ impl<F: Fs> State<F> {
         let staged = control::file(self.take_number());
         let mut plan = self.control_plan();
         plan.append(stage(&staged, data, how.durability));
-        self.run(plan).map_err(|stopped| self.not_committed(staged.clone(), stopped))?;
+        self.run(plan).inspect_err(|_| self.discard(staged.clone()))?;
         self.publish(&staged, &found.path, how, bytes)
     }
 
@@ -222,19 +220,19 @@ impl<F: Fs> State<F> {
         let staged = control::file(self.take_number());
         let mut plan = self.control_plan();
         plan.append(begin(&staged));
-        self.run(plan).map_err(|stopped| Error::not_committed(stopped.failure))?;
+        self.run(plan)?;
         Ok(staged)
     }
 
     /// The file at a guest path, to read from.
     pub(crate) fn source_file(&mut self, origin: &str) -> Result<At, Error> {
         let at = self.source(origin)?;
-        let found = self.resolve_source(&at).map_err(|error| error.about(|_| origin.to_string()));
+        let found = self.resolve_source(&at).map_err(|error| error.about(origin));
         let (at, stat) = found?;
         match stat.kind {
             Kind::File => Ok(at),
-            Kind::Directory => Err(Error::IsDirectory(origin.to_string())),
-            Kind::Symlink | Kind::Other => Err(Error::NotAFile(origin.to_string())),
+            Kind::Directory => Err(ErrorKind::IsDirectory.of(origin)),
+            Kind::Symlink | Kind::Other => Err(ErrorKind::NotAFile.of(origin)),
         }
     }
 
@@ -255,11 +253,11 @@ impl<F: Fs> State<F> {
         let mut answer = self.run(publish(staged, target, how.durability, exclusive));
         if exclusive
             && let Err(stopped) = &answer
-            && stopped.side == Side::At
+            && stopped.side() == Side::At
         {
-            if stopped.failure.cause == Cause::AlreadyExists {
+            if stopped.cause() == Some(Cause::AlreadyExists) {
                 self.discard(staged.clone());
-                return Err(Error::AlreadyExists(target.to_string()));
+                return Err(ErrorKind::AlreadyExists.at(&target));
             }
             // No hard links here: the check of a moment ago has to do.
             answer = self.run(publish(staged, target, how.durability, false));
@@ -269,19 +267,15 @@ impl<F: Fs> State<F> {
     }
 
     /// What a publish that stopped has come to.
-    fn judge(&mut self, staged: &RelPath, stopped: Stopped) -> Error {
-        match stopped.side {
+    fn judge(&mut self, staged: &RelPath, stopped: Error) -> Error {
+        match stopped.side() {
             // A rename that failed may have happened all the same: the staged name tells.
             Side::Before | Side::At if matches!(self.exec.stat(&At::store(staged.clone())), Ok(Some(_))) => {
-                self.not_committed(staged.clone(), stopped)
+                self.discard(staged.clone());
+                stopped
             }
-            Side::Before | Side::At | Side::After => self.fail(Error::OutcomeUnknown(stopped.failure)),
+            Side::Before | Side::At | Side::After => self.fail(stopped.with_kind(ErrorKind::OutcomeUnknown)),
         }
-    }
-
-    fn not_committed(&mut self, staged: RelPath, stopped: Stopped) -> Error {
-        self.discard(staged);
-        Error::not_committed(stopped.failure)
     }
 
     /// Removes a staged file that is not wanted. A failure loses nothing: the next open removes it.
@@ -325,7 +319,7 @@ impl<F: Fs> State<F> {
         if durability == Durability::Full {
             plan.push(Act::SyncDir(path.parent()), "nor its name");
         }
-        self.run(plan).map_err(|stopped| Error::not_committed(stopped.failure))?;
+        self.run(plan)?;
         Ok(self.receipt(durability, 0, 0))
     }
 }
@@ -340,7 +334,7 @@ pub(crate) fn check_chunk(path: &str, length: usize) -> Result<(), Error> {
     if length <= CHUNK_BYTES_MAX {
         return Ok(());
     }
-    Err(Error::LimitExceeded { limit: Limit::ChunkBytes, maximum: CHUNK_BYTES_MAX as u64, path: path.to_string() })
+    Err(Error::limit(path, Limit::ChunkBytes, CHUNK_BYTES_MAX as u64))
 }
 
 const _: () = assert!(COPY_BYTES <= CHUNK_BYTES_MAX, "a piece of a copy fits into a chunk");

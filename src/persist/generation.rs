@@ -9,8 +9,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use crate::control;
-use crate::error::{Error, Limit};
-use crate::exec::Side;
+use crate::error::{Error, ErrorKind, Limit, Side};
 use crate::fs::{Fs, Kind};
 use crate::journal::{Change, Op};
 use crate::limits::ENTRIES_MAX;
@@ -29,9 +28,8 @@ impl<F: Fs> State<F> {
         let path = resolved.directory.clone();
         let exists = self.whole_directory(resolved)?.is_some();
         if path.components().any(crate::path::is_reserved) {
-            return Err(Error::InvalidArgument(alloc::format!(
-                "{path}: a directory that is published by pointer cannot be swapped; publish it by pointer or in place"
-            )));
+            let why = "a directory that is published by pointer cannot be swapped; publish it by pointer or in place";
+            return Err(Error::invalid_argument(path.shown(), why));
         }
         self.make_parents(number, resolved, how)?;
         let ops = self.switch_ops(&path, resolved, None);
@@ -100,17 +98,17 @@ impl<F: Fs> State<F> {
         let plan = if how.synced() { plan } else { plan.without_syncs() };
         if let Err(stopped) = self.run(plan) {
             let switched = self.exec.read_link(&At::store(path.clone()));
-            return Err(match (stopped.side, switched) {
+            return Err(match (stopped.side(), switched) {
                 // A rename that failed may have happened all the same: the link tells.
                 (Side::Before | Side::At, Ok(now)) if now != text => {
                     self.abandon(number);
-                    Error::not_committed(stopped.failure)
+                    stopped
                 }
                 (Side::Before, _) => {
                     self.abandon(number);
-                    Error::not_committed(stopped.failure)
+                    stopped
                 }
-                (Side::At | Side::After, _) => self.fail(Error::OutcomeUnknown(stopped.failure)),
+                (Side::At | Side::After, _) => self.fail(stopped.with_kind(ErrorKind::OutcomeUnknown)),
             });
         }
         self.finish(number, how.synced())
@@ -189,7 +187,7 @@ impl<F: Fs> State<F> {
             let now = tree::read_stats(&mut self.exec, &At::store(from.clone()))?;
             let changed = tree::changes(&seen, &now);
             if !changed.is_empty() {
-                return Err(Error::Conflicts(changed));
+                return Err(Error::conflicts(&changed));
             }
         }
         Ok(())
@@ -217,8 +215,8 @@ impl<F: Fs> State<F> {
             match self.link_target(&at) {
                 Ok(target) if target.is_within(from) => {}
                 // An absolute link leads where it leads, from wherever.
-                Err(Error::LinkUnreadable(_)) => {}
-                Ok(_) => return Err(Error::SymlinkEscapes(at.path.to_string())),
+                Err(error) if error.kind() == ErrorKind::LinkUnreadable => {}
+                Ok(_) => return Err(ErrorKind::SymlinkEscapes.at(&at.path)),
                 Err(error) => return Err(error),
             }
         }
@@ -231,7 +229,7 @@ impl<F: Fs> State<F> {
 
     fn run_synced(&mut self, plan: Plan, how: DirectoryOptions) -> Result<(), Error> {
         let plan = if how.synced() { plan } else { plan.without_syncs() };
-        self.run(plan).map(|_| ()).map_err(|stopped| Error::not_committed(stopped.failure))
+        self.run(plan).map(|_| ())
     }
 
     /// Passes an answer on, and removes the staging when it is an error.
@@ -250,7 +248,7 @@ impl<F: Fs> State<F> {
             ));
         };
         let (directory, generation) =
-            self.pointer(&path)?.ok_or_else(|| Error::Conflicts([path.to_string()].into()))?;
+            self.pointer(&path)?.ok_or_else(|| ErrorKind::Conflicts.because(path.shown(), path.shown()))?;
         Ok((path, Current::Generation(directory, generation)))
     }
 
@@ -275,7 +273,7 @@ impl<F: Fs> State<F> {
         }
         let parent = match self.walk(RootId::STORE, &directory.parent(), policy, &mut Missing::Refuse) {
             Ok(parent) => parent,
-            Err(Error::NotFound(_)) => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         let path = parent.child(directory.name());
@@ -310,8 +308,7 @@ fn build(
         kept.push(Node { path: entry.path.clone(), kind: entry.stat.kind });
     }
     if kept.len() + resolved.changes.len() > ENTRIES_MAX {
-        let maximum = ENTRIES_MAX as u64;
-        return Err(Error::LimitExceeded { limit: Limit::Entries, maximum, path: place.to_string() });
+        return Err(Error::limit(place.shown(), Limit::Entries, ENTRIES_MAX as u64));
     }
     let mut directories = BTreeSet::new();
     directories.insert(base.clone());

@@ -5,7 +5,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use crate::control;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::fs::{Fs, Kind, Stat};
 use crate::journal::{Change, Op};
 use crate::path::RelPath;
@@ -52,7 +52,7 @@ impl<F: Fs> Store<F> {
         state.check_usable()?;
         let parent = state.real_parent(&path, Symlinks::Replace)?;
         let path = parent.child(path.name());
-        let stat = state.exec.stat(&At::store(path.clone()))?.ok_or_else(|| Error::NotFound(path.to_string()))?;
+        let stat = state.exec.stat(&At::store(path.clone()))?.ok_or_else(|| ErrorKind::NotFound.at(&path))?;
         match holds {
             Content::Replace(bytes) => state.materialize_replacing(&path, bytes),
             Content::Keep => state.materialize_keeping(&path, stat, origin),
@@ -79,11 +79,11 @@ impl<F: Fs> State<F> {
     /// Copies what the path shows now.
     fn materialize_keeping(&mut self, path: &RelPath, stat: Stat, origin: &Source) -> Result<Receipt, Error> {
         match stat.kind {
-            Kind::Directory => return Err(Error::IsDirectory(path.to_string())),
-            Kind::Other => return Err(Error::NotAFile(path.to_string())),
+            Kind::Directory => return Err(ErrorKind::IsDirectory.at(&path)),
+            Kind::Other => return Err(ErrorKind::NotAFile.at(&path)),
             Kind::File if stat.links == 1 => return Ok(self.receipt(Durability::Full, 0, 0)),
             Kind::Symlink if self.pointer_if_readable(path)?.is_some() => {
-                return Err(Error::IsDirectory(path.to_string()));
+                return Err(ErrorKind::IsDirectory.at(&path));
             }
             Kind::File | Kind::Symlink => {}
         }
@@ -99,8 +99,8 @@ impl<F: Fs> State<F> {
         match from_stat.kind {
             Kind::File => self.materialize_file(path, stat, &from, from_stat),
             Kind::Directory if stat.kind == Kind::Symlink => self.materialize_tree(path, &from),
-            Kind::Directory => Err(name_the_link(Error::IsDirectory(from.path.to_string()), path, origin)),
-            Kind::Symlink | Kind::Other => Err(name_the_link(Error::NotAFile(from.path.to_string()), path, origin)),
+            Kind::Directory => Err(name_the_link(ErrorKind::IsDirectory.at(&from.path), path, origin)),
+            Kind::Symlink | Kind::Other => Err(name_the_link(ErrorKind::NotAFile.at(&from.path), path, origin)),
         }
     }
 
@@ -110,7 +110,7 @@ impl<F: Fs> State<F> {
         let (from, stat) =
             self.resolve_source(&At::store(at)).map_err(|error| name_the_link(error, link, &Source::LinkTarget))?;
         if stat.kind != Kind::Directory {
-            return Err(Error::NotDirectory(link.to_string()));
+            return Err(ErrorKind::NotDirectory.at(&link));
         }
         self.materialize_tree(link, &from).map(|_| ())
     }
@@ -121,7 +121,7 @@ impl<F: Fs> State<F> {
         let mut sources = Vec::from([(from.clone(), stat)]);
         for travel in &travels {
             if let Travel::Copy { from, .. } = travel {
-                let stat = self.exec.stat(from)?.ok_or_else(|| Error::NotFound(from.path.to_string()))?;
+                let stat = self.exec.stat(from)?.ok_or_else(|| ErrorKind::NotFound.at(&from.path))?;
                 sources.push((from.clone(), stat));
             }
         }
@@ -145,7 +145,7 @@ impl<F: Fs> State<F> {
             } else {
                 self.abandon(number);
             }
-            return Err(Error::Conflicts([path.to_string()].into()));
+            return Err(ErrorKind::Conflicts.because(path.shown(), path.shown()));
         }
         let how = WriteOptions { when: Precondition::None, ..WriteOptions::default() };
         if single {
@@ -174,10 +174,10 @@ impl<F: Fs> State<F> {
             for (index, (from, _)) in sources.iter().enumerate() {
                 plan.append(copy_plan(from, &staged(index)));
             }
-            self.run(core::mem::take(&mut plan)).map_err(|stopped| Error::not_committed(stopped.failure))?;
+            self.run(core::mem::take(&mut plan))?;
             changed.clear();
             for (index, (from, seen)) in sources.iter_mut().enumerate() {
-                let now = self.exec.stat(from)?.ok_or_else(|| Error::NotFound(from.path.to_string()))?;
+                let now = self.exec.stat(from)?.ok_or_else(|| ErrorKind::NotFound.at(&from.path))?;
                 if now != *seen {
                     changed.push(from.path.to_string());
                     *seen = now;
@@ -188,7 +188,7 @@ impl<F: Fs> State<F> {
                 return Ok(());
             }
         }
-        Err(Error::Conflicts(changed))
+        Err(Error::conflicts(&changed))
     }
 
     /// Publishes staged copies of a database and its companions as one.
@@ -201,7 +201,7 @@ impl<F: Fs> State<F> {
     ) -> Result<Receipt, Error> {
         if let Err(stopped) = self.run(first) {
             self.abandon(number);
-            return Err(Error::not_committed(stopped.failure));
+            return Err(stopped);
         }
         let bytes = copies.iter().map(|(_, length)| length).sum();
         let mut ops = Vec::new();
@@ -232,7 +232,7 @@ impl<F: Fs> State<F> {
     /// A link to a directory becomes a directory that holds a copy of all the link showed.
     fn materialize_tree(&mut self, link: &RelPath, from: &At) -> Result<Receipt, Error> {
         if from.root == RootId::STORE && link.is_within(&from.path) {
-            return Err(Error::SymlinkLoop(link.to_string()));
+            return Err(ErrorKind::SymlinkLoop.at(&link));
         }
         let switch = || Op { path: link.clone(), change: Change::Switch };
         let mut changed = Vec::new();
@@ -245,7 +245,7 @@ impl<F: Fs> State<F> {
             plan.append(decide::intend(&intent));
             plan.append(copy_tree(&seen, from, &control::sibling_new(link, number)));
             plan.push(Act::SyncDir(link.parent()), "or the log could name a sibling that was lost");
-            let copied = self.run(plan).map_err(|stopped| Error::not_committed(stopped.failure));
+            let copied = self.run(plan);
             let now = copied.and_then(|_| tree::read_stats(&mut self.exec, from));
             changed = tree::changes(&seen, &now.inspect_err(|_| self.abandon(number))?);
             if changed.is_empty() {
@@ -257,7 +257,7 @@ impl<F: Fs> State<F> {
             }
             self.abandon(number);
         }
-        Err(Error::Conflicts(changed))
+        Err(Error::conflicts(&changed))
     }
 
     /// Reads the texts of the links in a tree. Each must stay inside it, or the copy would not be
@@ -267,10 +267,10 @@ impl<F: Fs> State<F> {
             let at = At { root: top.root, path: top.path.join(&entry.path) };
             match entry.stat.kind {
                 Kind::File | Kind::Directory => {}
-                Kind::Other => return Err(Error::NotAFile(at.path.to_string())),
+                Kind::Other => return Err(ErrorKind::NotAFile.at(&at.path)),
                 Kind::Symlink => {
                     if !self.link_target(&at)?.is_within(&top.path) {
-                        return Err(Error::SymlinkEscapes(at.path.to_string()));
+                        return Err(ErrorKind::SymlinkEscapes.at(&at.path));
                     }
                     entry.link = Some(self.exec.read_link(&at)?);
                 }
@@ -312,9 +312,9 @@ fn copy_tree(tree: &[Seen], from: &At, to: &RelPath) -> Plan {
 
 /// An error about what a link leads to names the link.
 fn name_the_link(error: Error, link: &RelPath, origin: &Source) -> Error {
-    match (error, origin) {
-        (Error::NotFound(_), Source::LinkTarget) => Error::NotFound(link.to_string()),
-        (error, Source::LinkTarget) => error,
-        (error, Source::Path(guest)) => error.about(|_| guest.clone()),
+    match origin {
+        Source::LinkTarget if error.kind() == ErrorKind::NotFound => ErrorKind::NotFound.at(link),
+        Source::LinkTarget => error,
+        Source::Path(guest) => error.about(guest),
     }
 }

@@ -1,16 +1,14 @@
 //! A transaction: changes to one directory, staged as they come, decided together.
 
 use alloc::collections::BTreeMap;
-use alloc::format;
 use alloc::rc::Rc;
-use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::control;
-use crate::error::{Error, Limit};
+use crate::error::{Error, ErrorKind, Limit};
 use crate::fs::{Fs, Kind};
 use crate::journal::{Digest, Old};
 use crate::limits::{ENTRIES_MAX, TRANSACTION_BYTES_MAX};
@@ -114,7 +112,7 @@ impl<F: Fs> Store<F> {
     pub fn begin(&self, directory: &str, how: DirectoryOptions) -> Result<Transaction<F>, Error> {
         let directory = match directory {
             "." if how.publish == Publish::InPlace => RelPath::ROOT,
-            "." => return Err(Error::InvalidArgument(".: the root itself can only be changed in place".to_string())),
+            "." => return Err(Error::invalid_argument(".", "the root itself can only be changed in place")),
             path => parse(path)?,
         };
         let state = &mut *self.state.borrow_mut();
@@ -178,8 +176,8 @@ impl<F: Fs> Transaction<F> {
         check_chunk(path, data.len())?;
         let path = self.parse(path)?;
         if self.growing.as_ref().is_none_or(|growing| growing.path != path) {
-            let path = self.full(&path);
-            return Err(Error::InvalidArgument(format!("{path}: only the file that was put last can be appended to")));
+            let why = "only the file that was put last can be appended to";
+            return Err(Error::invalid_argument(self.full(&path).shown(), why));
         }
         self.grow(data)
     }
@@ -192,10 +190,10 @@ impl<F: Fs> Transaction<F> {
         let path = self.parse(path)?;
         self.settle_growing()?;
         let on_disk = self.kind_on_disk(&path)?;
-        let full = self.full(&path).to_string();
+        let full = self.full(&path);
         match (self.pending_at(&path), on_disk) {
-            (_, Some(Kind::Directory)) => return Err(Error::IsDirectory(full)),
-            (Some(Pending::Delete), _) | (None, None) => return Err(Error::NotFound(full)),
+            (_, Some(Kind::Directory)) => return Err(ErrorKind::IsDirectory.at(&full)),
+            (Some(Pending::Delete), _) | (None, None) => return Err(ErrorKind::NotFound.at(&full)),
             (Some(Pending::Put(_)), None) => {
                 self.pending.remove(&path);
             }
@@ -216,13 +214,13 @@ impl<F: Fs> Transaction<F> {
         self.settle_growing()?;
         self.check_entries(&new)?;
         let on_disk = self.kind_on_disk(&old)?;
-        let full = self.full(&old).to_string();
+        let full = self.full(&old);
         let staged = match (self.pending_at(&old), on_disk) {
             (Some(Pending::Put(staged)), _) => staged.clone(),
-            (Some(Pending::Delete), _) | (None, None) => return Err(Error::NotFound(full)),
-            (None, Some(Kind::Directory)) => return Err(Error::IsDirectory(full)),
-            (None, Some(Kind::Symlink)) => return Err(Error::SymlinkRefused(full)),
-            (None, Some(Kind::Other)) => return Err(Error::NotAFile(full)),
+            (Some(Pending::Delete), _) | (None, None) => return Err(ErrorKind::NotFound.at(&full)),
+            (None, Some(Kind::Directory)) => return Err(ErrorKind::IsDirectory.at(&full)),
+            (None, Some(Kind::Symlink)) => return Err(ErrorKind::SymlinkRefused.at(&full)),
+            (None, Some(Kind::Other)) => return Err(ErrorKind::NotAFile.at(&full)),
             (None, Some(Kind::File)) if old == new => return Ok(()),
             (None, Some(Kind::File)) => self.stage_existing(&old)?,
         };
@@ -283,7 +281,7 @@ impl<F: Fs> Transaction<F> {
                     kind => Ok(kind),
                 }
             }
-            Err(Error::NotFound(_) | Error::NotDirectory(_)) => Ok(None),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotDirectory) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -297,8 +295,7 @@ impl<F: Fs> Transaction<F> {
         if self.pending.len() < ENTRIES_MAX || self.pending.contains_key(path) {
             return Ok(());
         }
-        let path = self.full(path).to_string();
-        Err(Error::LimitExceeded { limit: Limit::Entries, maximum: ENTRIES_MAX as u64, path })
+        Err(Error::limit(self.full(path).shown(), Limit::Entries, ENTRIES_MAX as u64))
     }
 
     /// A path below the directory, as the root sees it: what errors name.
@@ -310,8 +307,7 @@ impl<F: Fs> Transaction<F> {
         if self.bytes.saturating_add(more) <= TRANSACTION_BYTES_MAX {
             return Ok(());
         }
-        let limit = Limit::TransactionBytes;
-        Err(Error::LimitExceeded { limit, maximum: TRANSACTION_BYTES_MAX, path: self.full(path).to_string() })
+        Err(Error::limit(self.full(path).shown(), Limit::TransactionBytes, TRANSACTION_BYTES_MAX))
     }
 
     /// The plan that makes the staging directory, once.
@@ -334,11 +330,8 @@ impl<F: Fs> Transaction<F> {
             state.check_usable()?;
             let mut plan = self.begin_staging(state);
             plan.append(file::begin(&control::staged(self.number, index)));
-            state.run(plan).map_err(|stopped| {
-                // The directory may have been made by the part that ran.
-                self.begun |= stopped.failure.action == "create";
-                Error::not_committed(stopped.failure)
-            })?;
+            // The directory may have been made by the part that ran.
+            state.run(plan).inspect_err(|error| self.begun |= error.action() == "create")?;
         }
         self.begun = true;
         self.growing = Some(Growing { path: path.clone(), index, length: 0, hasher, database });
@@ -373,9 +366,9 @@ impl<F: Fs> Transaction<F> {
             state.check_usable().map(|()| state.run(plan))?
         };
         match (answer, &mut self.growing) {
-            (Ok(done), Some(growing)) => {
-                growing.length += done.bytes;
-                self.bytes += done.bytes;
+            (Ok(bytes), Some(growing)) => {
+                growing.length += bytes;
+                self.bytes += bytes;
                 Ok(())
             }
             (Ok(_), None) => Ok(()),
@@ -384,7 +377,7 @@ impl<F: Fs> Transaction<F> {
                 if let Some(growing) = growing.take() {
                     self.pending.remove(&growing.path);
                 }
-                Err(Error::not_committed(stopped.failure))
+                Err(stopped)
             }
         }
     }
@@ -401,7 +394,7 @@ impl<F: Fs> Transaction<F> {
         };
         if let Err(stopped) = answer {
             self.pending.remove(&growing.path);
-            return Err(Error::not_committed(stopped.failure));
+            return Err(stopped);
         }
         let digest = growing.hasher.map(|hasher| hasher.finalize().into());
         let staged = Staged { index: growing.index, length: growing.length, digest, database: growing.database };
@@ -422,12 +415,9 @@ impl<F: Fs> Transaction<F> {
             if self.how.synced() {
                 plan.push(Act::SyncFile(staged.clone()), "whoever wrote it may not have synced it");
             }
-            state.run(plan).map_err(|stopped| {
-                self.begun |= stopped.failure.action != "make directory";
-                Error::not_committed(stopped.failure)
-            })?;
+            state.run(plan).inspect_err(|error| self.begun |= error.action() != "make directory")?;
             let stat = state.exec.stat(&At::store(staged.clone()))?;
-            stat.ok_or_else(|| Error::NotFound(staged.to_string()))?.size
+            stat.ok_or_else(|| ErrorKind::NotFound.at(&staged))?.size
         };
         self.begun = true;
         Ok(Staged { index, length, digest: None, database: false })

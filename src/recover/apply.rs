@@ -138,7 +138,7 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, applied: &mut Applied) -> Res
         (false, false, false) | (true, true, true) => {
             return Err(Error::corrupt(
                 path,
-                format!(
+                &format!(
                     "it and its siblings {new_path} and {old_path} contradict the log; put the wanted one in its place \
                      and move the others and the log away"
                 ),
@@ -221,7 +221,7 @@ fn put(
             let state = if *staged == Staged::Missing { "missing" } else { "not what was decided on" };
             return Err(Error::corrupt(
                 &op.path,
-                format!("its decided content in {source} is {state}; restore that file, or move the log away"),
+                &format!("its decided content in {source} is {state}; restore that file, or move the log away"),
             ));
         }
     }
@@ -270,5 +270,5 @@ fn late(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, plan: &mut Plan, 
 }
 
 fn in_the_way(path: &RelPath, what: &str) -> Error {
-    Error::corrupt(path, format!("{what} stands where a decided change goes; move it away and open again"))
+    Error::corrupt(path, &format!("{what} stands where a decided change goes; move it away and open again"))
 }

@@ -13,7 +13,7 @@ pub mod sweep;
 use alloc::string::String;
 
 use crate::error::Error;
-use crate::exec::{Exec, Side};
+use crate::exec::Exec;
 use crate::fs::Fs;
 
 /// Whose remains are dealt with.
@@ -79,10 +79,8 @@ pub fn settle<F: Fs>(exec: &mut Exec<F>, scope: Scope) -> Result<alloc::vec::Vec
             Scope::Transaction { synced: false, .. } => round.plan.without_syncs(),
             Scope::Transaction { synced: true, .. } | Scope::All => round.plan,
         };
-        exec.run(steps).map_err(|stopped| {
-            debug_assert_eq!(stopped.side, Side::Before, "recovery decides nothing");
-            Error::not_committed(stopped.failure)
-        })?;
+        debug_assert_eq!(steps.commit(), None, "recovery decides nothing");
+        exec.run(steps)?;
         findings.extend(round.findings);
     }
     Err(Error::corrupt(

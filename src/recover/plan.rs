@@ -70,7 +70,7 @@ fn damaged(round: &mut Round, snapshot: &Snapshot, decision: &Decision, damage: 
     }
     Err(Error::corrupt(
         &control::entry(decision.name),
-        format!(
+        &format!(
             "{reason}, and some of what it decided may have been applied; compare its paths with a backup, then move it \
              away"
         ),

@@ -174,11 +174,7 @@ fn decision<F: Fs>(exec: &mut Exec<F>, scope: Scope, control: &Control, name: &'
 /// Reads a log or an intent.
 pub(super) fn read_log<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Vec<u8>, Error> {
     let bytes = exec.read_whole(&At::store(path.clone()), LOG_BYTES_MAX)?;
-    bytes.ok_or_else(|| Error::LimitExceeded {
-        limit: Limit::LogBytes,
-        maximum: LOG_BYTES_MAX,
-        path: format!("{path}"),
-    })
+    bytes.ok_or_else(|| Error::limit(path.shown(), Limit::LogBytes, LOG_BYTES_MAX))
 }
 
 fn fact<F: Fs>(exec: &mut Exec<F>, scope: Scope, journal: &Journal, op: &Op) -> Result<Fact, Error> {

@@ -22,7 +22,7 @@ use onionskin::error::{Error, Limit};
 /// Asserts that this limit was passed, with its value and this path.
 #[track_caller]
 fn passed<T: std::fmt::Debug>(what: &str, answer: Result<T, Error>, limit: Limit, maximum: u64, path: &str) {
-    let expected = Error::LimitExceeded { limit, maximum, path: path.to_owned() };
+    let expected = Error::limit(path, limit, maximum);
     let message = expected.to_string();
     assert!(message.contains(&maximum.to_string()) && message.contains(path), "{what}: {message}");
     assert_eq!(answer.map(drop), Err(expected), "{what}");

@@ -29,7 +29,7 @@ fn a_path_at_the_limit_is_taken_and_one_more_is_not() {
         let store = scene.open();
         let mut transaction = store.begin(".", publish(PUBLISH[0])).expect("the root");
         transaction.put(&good, b"1".to_vec()).unwrap_or_else(|error| panic!("{rule:?}: {error}"));
-        let refused = Err(Error::InvalidPath { path: bad.clone(), rule });
+        let refused = Err(Error::invalid_path(&bad, rule));
         assert_eq!(transaction.put(&bad, b"1".to_vec()), refused);
         assert_eq!(transaction.commit().map(|done| done.applied), Ok(1), "{rule:?}");
         let done = store.replace(&good, b"22".to_vec(), &WriteOptions::default()).map(|done| done.applied);

@@ -1,6 +1,6 @@
 //! A file gets its new content whole, at the durability that was asked for.
 
-use onionskin::error::Error;
+use onionskin::error::{Error, ErrorKind};
 use onionskin::store::{Durability, Receipt, Store, WriteOptions};
 use onionskin_sim::{SimFs, Switches, Tree, tree};
 
@@ -111,9 +111,9 @@ fn invalid_json_never_touches_the_disk() {
         let store = scene.open();
         let calls = scene.fs.counts().mutations;
         let answer = store.replace_json("file", text, &WriteOptions::default());
-        let Err(Error::InvalidJson { path, reason }) = answer else { panic!("{text:?}: {answer:?}") };
-        assert_eq!(path, "file", "{text:?}");
-        assert!(reason.contains("line"), "{text:?}: the reason tells where: {reason}");
+        let Err(error) = answer else { panic!("{text:?}: {answer:?}") };
+        assert_eq!((error.kind(), error.subject()), (ErrorKind::InvalidJson, "file"), "{text:?}");
+        assert!(error.message().contains("line"), "{text:?}: the reason tells where: {error}");
         assert_eq!(scene.fs.counts().mutations, calls, "{text:?}: calls that change something");
         drop(store);
         scene.ends_as(text, &before());

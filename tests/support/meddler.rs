@@ -126,10 +126,6 @@ impl Fs for Meddler {
         Ok(tale.map_or(stat, |(_, size)| Stat { size, ..stat }))
     }
 
-    fn stat_file(&self, file: &CountedFile) -> Result<Stat, Cause> {
-        self.fs.stat_file(&file.file)
-    }
-
     fn list(&self, dir: &Counted) -> Result<Vec<Listed>, Cause> {
         let mut names = self.fs.list(&dir.dir)?;
         if let Some((of, more)) = *self.ear.crowd.borrow()
@@ -148,10 +144,6 @@ impl Fs for Meddler {
         self.ear.longest_read.set(self.ear.longest_read.get().max(length));
         (self.ear.on_read.borrow_mut())(&self.fs, file.file.path());
         self.fs.read(&file.file, offset, length)
-    }
-
-    fn is_same(&self, a: (&Counted, &str), b: (&Counted, &str)) -> Result<bool, Cause> {
-        self.fs.is_same((&a.0.dir, a.1), (&b.0.dir, b.1))
     }
 
     fn write(&self, file: &CountedFile, offset: u64, bytes: &[u8]) -> Result<usize, Cause> {

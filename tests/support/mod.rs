@@ -6,7 +6,7 @@ pub(crate) mod meddler;
 
 use std::fmt::Debug;
 
-use onionskin::error::Error;
+use onionskin::error::{Error, ErrorKind};
 use onionskin::fs::{Cause, Fs as _};
 use onionskin::lock::Ownership;
 use onionskin::persist::transaction::{DirectoryOptions, Publish};
@@ -140,79 +140,44 @@ pub(crate) fn refused<T>(kind: &'static str, subject: &str) -> Told<T> {
 }
 
 pub(crate) fn told<T>(answer: Result<T, Error>) -> Told<T> {
-    answer.map_err(|error| (kind(&error), subject(&error)))
+    answer.map_err(|error| (kind(&error), error.subject().to_owned()))
 }
 
 /// What the filesystem had said, of the errors that tell.
 pub(crate) fn cause(error: &Error) -> Option<Cause> {
-    if let Error::NotCommitted(failure) | Error::NeedsRecovery(failure) | Error::OutcomeUnknown(failure) = error {
-        Some(failure.cause)
-    } else {
-        None
-    }
+    let tells = matches!(error.kind(), ErrorKind::NotCommitted | ErrorKind::NeedsRecovery | ErrorKind::OutcomeUnknown);
+    error.cause().filter(|_| tells)
 }
 
 /// The kind of an error, as `types.error-kind` calls it.
 pub(crate) fn kind(error: &Error) -> &'static str {
-    match error {
-        Error::InvalidPath { .. } => "invalid-path",
-        Error::NoPreopen(_) => "no-preopen",
-        Error::NotFound(_) => "not-found",
-        Error::AlreadyExists(_) => "already-exists",
-        Error::NotDirectory(_) => "not-directory",
-        Error::IsDirectory(_) => "is-directory",
-        Error::NotAFile(_) => "not-a-file",
-        Error::SymlinkRefused(_) => "symlink-refused",
-        Error::SymlinkEscapes(_) => "symlink-escapes",
-        Error::LinkUnreadable(_) => "link-unreadable",
-        Error::SymlinkLoop(_) => "symlink-loop",
-        Error::HardLinked(_) => "hard-linked",
-        Error::IllegalName(_) => "illegal-name",
-        Error::InvalidJson { .. } => "invalid-json",
-        Error::ReadOnly(_) => "read-only",
-        Error::PreconditionFailed { .. } => "precondition-failed",
-        Error::Conflicts(_) => "conflicts",
-        Error::Locked(_) => "locked",
-        Error::HotJournal(_) => "hot-journal",
-        Error::LimitExceeded { .. } => "limit-exceeded",
-        Error::Unsupported { .. } => "unsupported",
-        Error::InvalidArgument(_) => "invalid-argument",
-        Error::NotCommitted(_) => "not-committed",
-        Error::NeedsRecovery(_) => "needs-recovery",
-        Error::OutcomeUnknown(_) => "outcome-unknown",
-        Error::Corrupt { .. } => "corrupt",
-    }
-}
-
-/// What an error is about, as `types.error.subject` tells it.
-pub(crate) fn subject(error: &Error) -> String {
-    match error {
-        Error::InvalidPath { path, .. }
-        | Error::NoPreopen(path)
-        | Error::NotFound(path)
-        | Error::AlreadyExists(path)
-        | Error::NotDirectory(path)
-        | Error::IsDirectory(path)
-        | Error::NotAFile(path)
-        | Error::SymlinkRefused(path)
-        | Error::SymlinkEscapes(path)
-        | Error::LinkUnreadable(path)
-        | Error::SymlinkLoop(path)
-        | Error::HardLinked(path)
-        | Error::IllegalName(path)
-        | Error::InvalidJson { path, .. }
-        | Error::ReadOnly(path)
-        | Error::PreconditionFailed { path, .. }
-        | Error::Locked(path)
-        | Error::HotJournal(path)
-        | Error::LimitExceeded { path, .. }
-        | Error::Unsupported { path, .. }
-        | Error::Corrupt { path, .. } => path.clone(),
-        Error::Conflicts(paths) => paths.first().cloned().unwrap_or_default(),
-        Error::InvalidArgument(_) => String::new(),
-        Error::NotCommitted(failure) | Error::NeedsRecovery(failure) | Error::OutcomeUnknown(failure) => {
-            failure.path.clone()
-        }
+    match error.kind() {
+        ErrorKind::InvalidPath => "invalid-path",
+        ErrorKind::NoPreopen => "no-preopen",
+        ErrorKind::NotFound => "not-found",
+        ErrorKind::AlreadyExists => "already-exists",
+        ErrorKind::NotDirectory => "not-directory",
+        ErrorKind::IsDirectory => "is-directory",
+        ErrorKind::NotAFile => "not-a-file",
+        ErrorKind::SymlinkRefused => "symlink-refused",
+        ErrorKind::SymlinkEscapes => "symlink-escapes",
+        ErrorKind::LinkUnreadable => "link-unreadable",
+        ErrorKind::SymlinkLoop => "symlink-loop",
+        ErrorKind::HardLinked => "hard-linked",
+        ErrorKind::IllegalName => "illegal-name",
+        ErrorKind::InvalidJson => "invalid-json",
+        ErrorKind::ReadOnly => "read-only",
+        ErrorKind::PreconditionFailed => "precondition-failed",
+        ErrorKind::Conflicts => "conflicts",
+        ErrorKind::Locked => "locked",
+        ErrorKind::HotJournal => "hot-journal",
+        ErrorKind::LimitExceeded => "limit-exceeded",
+        ErrorKind::Unsupported => "unsupported",
+        ErrorKind::InvalidArgument => "invalid-argument",
+        ErrorKind::NotCommitted => "not-committed",
+        ErrorKind::NeedsRecovery => "needs-recovery",
+        ErrorKind::OutcomeUnknown => "outcome-unknown",
+        ErrorKind::Corrupt => "corrupt",
     }
 }
 

@@ -260,10 +260,6 @@ impl Fs for Door {
         self.ask(|fs| fs.stat(at, name))
     }
 
-    fn stat_file(&self, file: &File) -> Result<Stat, Cause> {
-        self.ask(|fs| fs.stat_file(file))
-    }
-
     fn list(&self, dir: &Dir) -> Result<Vec<Listed>, Cause> {
         self.ask(|fs| fs.list(dir))
     }
@@ -274,10 +270,6 @@ impl Fs for Door {
 
     fn read(&self, file: &File, offset: u64, length: usize) -> Result<Vec<u8>, Cause> {
         self.ask(|fs| fs.read(file, offset, length))
-    }
-
-    fn is_same(&self, a: (&Dir, &str), b: (&Dir, &str)) -> Result<bool, Cause> {
-        self.ask(|fs| fs.is_same(a, b))
     }
 
     fn write(&self, file: &File, offset: u64, bytes: &[u8]) -> Result<usize, Cause> {

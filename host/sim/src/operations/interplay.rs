@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use onionskin::error::Error;
+use onionskin::error::{Error, ErrorKind};
 use onionskin::fs::Cause;
 use onionskin::lock::Ownership;
 use onionskin::persist::transaction::Publish;
@@ -43,7 +43,7 @@ fn given_up() -> Vec<Operation> {
         operation("conflict-swap", "a transaction by swap on something that is no directory", |store| {
             let mut transaction = store.begin("beside", durable(Publish::Swap))?;
             changes(&mut transaction)?;
-            refused(transaction.commit().map(drop), |error| matches!(error, Error::NotDirectory(_)))
+            refused(transaction.commit().map(drop), |error| error.kind() == ErrorKind::NotDirectory)
         }),
     ]
 }
@@ -201,7 +201,7 @@ pub(super) fn killed_after(scene: &Tree, verb: Verb, part: &str, run: impl Fn(&D
 
 /// An error that says that the root was lost.
 pub(super) fn is_locked(error: &Error) -> bool {
-    matches!(error, Error::Locked(_))
+    error.kind() == ErrorKind::Locked
 }
 
 /// Opens as the owner of a lock file.
@@ -211,5 +211,5 @@ pub(super) fn open_locked(door: &Door, token: &str) -> Result<Store<Door>, Error
 
 /// A failure of the scene itself, where the store reports none.
 pub(super) fn wrong(what: &str) -> Error {
-    Error::NotCommitted(onionskin::error::Failure { path: what.to_owned(), action: "find", cause: Cause::Other })
+    Error::failed("find", what, Cause::Other)
 }

@@ -12,7 +12,7 @@ mod twisted;
 
 use std::rc::Rc;
 
-use onionskin::error::Error;
+use onionskin::error::{Error, ErrorKind};
 use onionskin::fs::Fs;
 use onionskin::lock::Ownership;
 use onionskin::store::{Preopens, Store};
@@ -183,9 +183,9 @@ fn door_grants(door: &Door) -> Preopens<Door> {
 /// What an error claims of the state it left behind.
 #[must_use]
 pub fn class(error: &Error) -> Class {
-    match error {
-        Error::NeedsRecovery(_) => Class::NeedsRecovery,
-        Error::OutcomeUnknown(_) => Class::OutcomeUnknown,
+    match error.kind() {
+        ErrorKind::NeedsRecovery => Class::NeedsRecovery,
+        ErrorKind::OutcomeUnknown => Class::OutcomeUnknown,
         _ => Class::NotCommitted,
     }
 }

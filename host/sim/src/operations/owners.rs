@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use onionskin::error::Error;
+use onionskin::error::{Error, ErrorKind};
 use onionskin::persist::transaction::Publish;
 use onionskin::probe::{Tier, probe};
 use onionskin::store::{WriteOptions, break_lock, inspect};
@@ -30,12 +30,12 @@ pub(super) fn all() -> Vec<Operation> {
 fn take_over(door: &Door) -> Done {
     let answer = match seize(door, TOKEN) {
         // A lock without its whole token: the error says what to expect.
-        Err(Error::Locked(found)) => seize(door, &found),
+        Err(error) if error.kind() == ErrorKind::Locked => seize(door, error.subject()),
         answer => answer,
     };
     match answer {
-        Ok(()) | Err(Error::NotFound(_)) => open_door(door).map(drop),
-        Err(error) => Err(error),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => open_door(door).map(drop),
     }
 }
 

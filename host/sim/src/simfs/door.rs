@@ -57,10 +57,6 @@ impl Fs for SimFs {
         })
     }
 
-    fn stat_file(&self, file: &File) -> Result<Stat, Cause> {
-        self.call(Verb::StatFile, file.here(), None, |state, _| Ok(state.stat(file.ino)))
-    }
-
     fn list(&self, dir: &Dir) -> Result<Vec<Listed>, Cause> {
         self.call(Verb::List, dir.here(), None, |state, _| {
             let entries = state.disk.entries(dir.ino).ok_or(Cause::NotDirectory)?;
@@ -89,15 +85,6 @@ impl Fs for SimFs {
 
     fn read(&self, file: &File, offset: u64, length: usize) -> Result<Vec<u8>, Cause> {
         self.call(Verb::Read, file.here(), None, |state, _| state.read(file, offset, length))
-    }
-
-    fn is_same(&self, a: (&Dir, &str), b: (&Dir, &str)) -> Result<bool, Cause> {
-        let (place, to) = (a.0.place(a.1), b.0.place(b.1));
-        self.call(Verb::IsSame, place, Some(to), |state, _| {
-            let find =
-                |(dir, name): (&Dir, &str)| -> Result<Ino, Cause> { Ok(state.find(dir.ino, name.as_bytes())?.ino) };
-            Ok(find(a)? == find(b)?)
-        })
     }
 
     fn write(&self, file: &File, offset: u64, bytes: &[u8]) -> Result<usize, Cause> {
@@ -140,6 +127,27 @@ impl Fs for SimFs {
 }
 
 impl SimFs {
+    /// What an open file is now.
+    ///
+    /// # Errors
+    /// Injected ones alone.
+    pub fn stat_file(&self, file: &File) -> Result<Stat, Cause> {
+        self.call(Verb::StatFile, file.here(), None, |state, _| Ok(state.stat(file.ino)))
+    }
+
+    /// Whether two names lead to one inode.
+    ///
+    /// # Errors
+    /// [`Cause::NoEntry`], and injected ones.
+    pub fn is_same(&self, a: (&Dir, &str), b: (&Dir, &str)) -> Result<bool, Cause> {
+        let (place, to) = (a.0.place(a.1), b.0.place(b.1));
+        self.call(Verb::IsSame, place, Some(to), |state, _| {
+            let find =
+                |(dir, name): (&Dir, &str)| -> Result<Ino, Cause> { Ok(state.find(dir.ino, name.as_bytes())?.ino) };
+            Ok(find(a)? == find(b)?)
+        })
+    }
+
     fn mutate<T>(
         &self,
         verb: Verb,

@@ -5,7 +5,7 @@ mod steps;
 
 use std::collections::BTreeSet;
 
-use onionskin::error::Error;
+use onionskin::error::{Error, ErrorKind};
 
 use crate::explore::{Failure, Plan, Subject};
 use crate::operations::{Door, Twist, failed, open_door};
@@ -89,15 +89,15 @@ pub fn namespace() -> Tree {
 /// Refusals that a sequence may meet, as when it removes a file twice: nothing happens.
 fn is_refusal(error: &Error) -> bool {
     matches!(
-        error,
-        Error::NotFound(_)
-            | Error::AlreadyExists(_)
-            | Error::IsDirectory(_)
-            | Error::NotDirectory(_)
-            | Error::SymlinkRefused(_)
-            | Error::SymlinkEscapes(_)
-            | Error::LinkUnreadable(_)
-            | Error::InvalidArgument(_)
+        error.kind(),
+        ErrorKind::NotFound
+            | ErrorKind::AlreadyExists
+            | ErrorKind::IsDirectory
+            | ErrorKind::NotDirectory
+            | ErrorKind::SymlinkRefused
+            | ErrorKind::SymlinkEscapes
+            | ErrorKind::LinkUnreadable
+            | ErrorKind::InvalidArgument
     )
 }
 
