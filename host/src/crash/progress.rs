@@ -36,7 +36,7 @@ impl Progress {
     #[must_use]
     pub fn phase(&self) -> String {
         let phases = self.phases();
-        phases.names.get(phases.done).cloned().unwrap_or_default()
+        phases.names.get(phases.done).cloned().unwrap_or_else(|| "..".to_owned())
     }
 
     /// How long the operation will take, from how long its first models took. Nothing is known
