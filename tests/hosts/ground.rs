@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,6 +29,12 @@ pub(crate) fn scratch() -> TempDir {
 fn free_kib(place: &Path) -> Option<u64> {
     let told = Command::new("df").arg("-Pk").arg(place).output().ok().filter(|told| told.status.success())?;
     String::from_utf8(told.stdout).ok()?.lines().last()?.split_whitespace().nth(3)?.parse().ok()
+}
+
+/// Says something that is to be seen also of a test that passes, whose prints are kept back.
+pub(crate) fn say(text: &str) {
+    // In one piece, since tests run side by side. Where nobody listens nothing is lost.
+    let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
 /// Every entry below a directory, by its path relative to it.

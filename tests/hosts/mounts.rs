@@ -28,7 +28,7 @@ impl Mount {
         if run(Command::new("mount").args(["-t", "tmpfs", "-o", options, "onionskin"]).arg(&at)) {
             return Some(Self(at));
         }
-        println!("SKIPPED: a filesystem can be mounted by root alone");
+        ground::say("SKIPPED: a filesystem can be mounted by root alone");
         None
     }
 

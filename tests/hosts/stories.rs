@@ -1,11 +1,12 @@
 //! The two stories of `onionskin demo`, scene by scene and blow by blow.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use onionskin_host::stories::conversations::{self, Blow, SCENES, Scene};
 use onionskin_host::stories::originals::{self, Places};
-use onionskin_host::stories::{Teller, ground_truth};
+use onionskin_host::stories::{Teller, ground_truth, tree};
+use onionskin_host::{Content, Fault, Faults, OpenOptions, Source, Store};
 
 use crate::ground;
 use crate::scene::onionskin;
@@ -43,19 +44,25 @@ fn ground_truth_of_generated_data() {
     assert_eq!(ground::ours(&ground::read(&places.workspace)), ground::NONE);
 }
 
-/// The same on the cache of a real application, where it is at hand.
-#[test]
-fn ground_truth_of_a_real_cache() {
+/// The cache of a real application, where it is at hand.
+fn real_cache() -> Option<PathBuf> {
     let data = std::env::var_os("ONIONSKIN_DEMO_DATA").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/flashapp-demo"),
         PathBuf::from,
     );
     let cache = data.join("cache");
     if !cache.is_dir() {
-        println!("SKIPPED: no demonstration data; set ONIONSKIN_DEMO_DATA to the directory that holds `cache`");
-        return;
+        ground::say("SKIPPED: no demonstration data; set ONIONSKIN_DEMO_DATA to the directory that holds `cache`");
+        return None;
     }
-    let before = ground::read(&data);
+    Some(cache)
+}
+
+/// The same on real data.
+#[test]
+fn ground_truth_of_a_real_cache() {
+    let Some(cache) = real_cache() else { return };
+    let before = ground::read(&cache);
     let directory = ground::scratch();
     let workspace = directory.path().join("workspace");
     let places = Places::over(&cache, &workspace).expect("the workspace can be made");
@@ -63,8 +70,48 @@ fn ground_truth_of_a_real_cache() {
     let mut teller = Teller::silent();
     ground_truth::tell_over(onionskin(), &places, &mut teller).expect("the story goes to its end");
     held(&teller, &GROUND_TRUTH);
-    assert_eq!(ground::difference(&before, &ground::read(&data)), ground::NONE);
+    assert_eq!(ground::difference(&before, &ground::read(&cache)), ground::NONE);
     assert_eq!(ground::ours(&ground::read(&workspace)), ground::NONE);
+}
+
+/// Everything at the top of a real cache is materialized, with a crash at every call: then it is
+/// the link still, or all that the link showed.
+#[test]
+fn a_real_cache_with_a_crash_at_every_call() {
+    let Some(cache) = real_cache() else { return };
+    let before = ground::read(&cache);
+    let content = |directory: &Path| tree::without_modes(&tree::read(directory).expect("it can be read"));
+    let original = content(&cache);
+    let tops: Vec<&String> = original.keys().filter(|name| !name.contains('/')).collect();
+    for top in tops {
+        let (mut links, mut copies) = (0, 0);
+        for call in 1.. {
+            let what = format!("{top}, call {call}");
+            let directory = ground::scratch();
+            let workspace = directory.path().join("workspace");
+            Places::over(&cache, &workspace).expect("the workspace can be made");
+            let session = || onionskin().session(&workspace).lower(&cache);
+            let faults = Faults::counting(Fault::TrapBefore(call));
+            let store = session().faults(&faults).open(&OpenOptions::default()).expect("the root opens");
+            let result = store.materialize(top, &Source::LinkTarget, &Content::Keep);
+            drop(store);
+            session().open(&OpenOptions::default()).and_then(Store::close).expect("the next open recovers");
+            assert_eq!(ground::ours(&ground::read(&workspace)), ground::NONE, "{what}");
+            if workspace.join(top).is_symlink() {
+                links += 1;
+            } else {
+                copies += 1;
+                let of_top = |(name, _): &(&String, &tree::Entry)| name.starts_with(top.as_str());
+                let now = content(&workspace);
+                assert!(now.iter().filter(of_top).eq(original.iter().filter(of_top)), "{what}");
+            }
+            if result.is_ok() {
+                break;
+            }
+        }
+        assert!(links > 3 && copies > 0, "{top}: {links} links, {copies} copies");
+    }
+    assert_eq!(ground::difference(&before, &ground::read(&cache)), ground::NONE);
 }
 
 /// Five changes in a row, none of them disturbed.

@@ -12,6 +12,7 @@ mod ground;
 mod killed;
 
 use std::env;
+use std::fmt;
 use std::io::{BufRead as _, BufReader, Lines};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -41,7 +42,6 @@ fn survives(work: Work) {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970");
         u64::from(now.subsec_nanos())
     });
-    println!("{work:?}: {kills} kills, ONIONSKIN_SEED={seed}");
     let mut random = Random(seed ^ work as u64);
     let onionskin = Onionskin::load().expect("the component that is built in loads");
     let directory = ground::scratch();
@@ -82,7 +82,7 @@ fn survives(work: Work) {
         store.close().unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!(ground::read(&root), now, "{what}: opening twice equals opening once");
     }
-    println!("{work:?}: {tally:?}");
+    ground::say(&format!("{work:?}: {kills} kills {tally}"));
     assert!(tally.during >= kills / 4, "{work:?}: only {} kills came during a change", tally.during);
 }
 
@@ -150,7 +150,7 @@ impl Known {
 }
 
 /// What the kills hit, and what came of it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Tally {
     /// While the root was opened, and recovered where there was something to recover.
     opening: u64,
@@ -167,6 +167,17 @@ struct Tally {
     /// Changes that were acknowledged before the kills.
     acknowledged: u64,
 }
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { opening, during, old, new, between, recovered, acknowledged } = self;
+        write!(
+            f,
+            "after {acknowledged} changes: {opening} while opening, {during} during a change ({old} old, {new} new), \
+             {between} between two; {recovered} left something to recover"
+        )
+    }
+}
+
 /// Starts the program, kills it, and returns what it said of its changes.
 fn one_kill(work: Work, root: &Path, moment: Moment, what: &str) -> Vec<Said> {
     let mut program = Program::start(work, root);
