@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::world::{World, cache, nothing};
+use crate::ground;
+use crate::world::{World, nothing};
 
 /// Arguments, what the message begins with, what it advises, and the kind and path for programs.
 type Case = (&'static [&'static str], &'static str, &'static str, &'static str, &'static str);
@@ -101,7 +102,7 @@ fn closed_outputs_are_no_panic() {
     let status = std::process::Command::new("sh")
         .args(["-c", script, env!("CARGO_BIN_EXE_onionskin")])
         .current_dir(world.at(""))
-        .env("ONIONSKIN_CACHE_DIR", cache())
+        .env("ONIONSKIN_CACHE_DIR", ground::cache())
         .output()
         .expect("sh runs");
     let told = String::from_utf8_lossy(&status.stderr);

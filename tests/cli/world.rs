@@ -64,7 +64,7 @@ impl World {
         let mut running = Command::new(env!("CARGO_BIN_EXE_onionskin"))
             .args(arguments)
             .current_dir(self.directory.path())
-            .env("ONIONSKIN_CACHE_DIR", cache())
+            .env("ONIONSKIN_CACHE_DIR", ground::cache())
             .env("RUST_BACKTRACE", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -92,7 +92,7 @@ impl World {
             .args(["-c", &format!("{{ {line}; }} 2>&1")])
             .current_dir(self.directory.path())
             .env("PATH", path.expect("no directory on the way has a colon in its name"))
-            .env("ONIONSKIN_CACHE_DIR", cache())
+            .env("ONIONSKIN_CACHE_DIR", ground::cache())
             .output()
             .expect("there is a shell");
         String::from_utf8(output.stdout).expect("it writes UTF-8")
@@ -127,11 +127,6 @@ impl World {
         let left: Vec<PathBuf> = ground::ours(&self.tree()).into_iter().filter(|path| !known(path)).collect();
         assert_eq!(left, ground::NONE);
     }
-}
-
-/// Where all runs keep compiled code.
-pub(crate) fn cache() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("onionskin-cache")
 }
 
 /// Nothing at all.

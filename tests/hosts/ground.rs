@@ -31,6 +31,11 @@ fn free_kib(place: &Path) -> Option<u64> {
     String::from_utf8(told.stdout).ok()?.lines().last()?.split_whitespace().nth(3)?.parse().ok()
 }
 
+/// Where programs that are started keep compiled code: each of them would compile it otherwise.
+pub(crate) fn cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("onionskin-cache")
+}
+
 /// Says something that is to be seen also of a test that passes, whose prints are kept back.
 pub(crate) fn say(text: &str) {
     // In one piece, since tests run side by side. Where nobody listens nothing is lost.

@@ -181,7 +181,7 @@ pub(crate) fn run(command: &mut Command) -> bool {
 
 /// Runs something that could wait for ever, and fails if it does.
 pub(crate) fn in_time(run: impl FnOnce() + Send + 'static) {
-    const LIMIT: Duration = Duration::from_secs(20);
+    const LIMIT: Duration = Duration::from_secs(60);
     let (ended, end) = mpsc::channel();
     let running = thread::spawn(move || {
         run();

@@ -205,6 +205,7 @@ impl Program {
             .args(["--exact", "the_program_that_is_killed", "--quiet", "--nocapture"])
             .env(killed::ROOT, root)
             .env(killed::WORK, work.name())
+            .env("ONIONSKIN_CACHE_DIR", ground::cache())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
