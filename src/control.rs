@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::exec::Exec;
 use crate::fs::{Fs, Kind};
 use crate::path::{RESERVED_PREFIX, RelPath, is_reserved};
-use crate::plan::{At, RootId};
+use crate::plan::RootId;
 
 /// The file that holds a decision whose content was synced.
 pub const LOG: &str = "log";
@@ -193,7 +193,7 @@ impl Control {
     /// [`Error::Corrupt`] for an entry that is not ours, or when it is not a directory.
     pub fn read<F: Fs>(exec: &mut Exec<F>) -> Result<Self, Error> {
         let mut control = Self { next: 1, ..Self::default() };
-        match exec.stat(&At::store(directory()))?.map(|stat| stat.kind) {
+        match exec.stat(&directory())?.map(|stat| stat.kind) {
             None => return Ok(control),
             Some(Kind::Directory) => control.exists = true,
             Some(Kind::File | Kind::Symlink | Kind::Other) => {

@@ -1,7 +1,7 @@
 //! The executor: the only place where storage changes.
 
 use alloc::rc::Rc;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::error::{Error, Side};
@@ -122,25 +122,36 @@ impl<F: Fs> Exec<F> {
         known.find(|(of, at, _)| *of == root && at == path).map(|(_, _, dir)| Rc::clone(dir))
     }
 
-    /// What stands at a place; nothing when there is no such name. A missing parent is an error.
-    pub fn stat(&mut self, at: &At) -> Result<Option<Stat>> {
-        let Some((parent, name)) = at.path.split() else {
+    /// What stands at a path of the store; nothing when there is no such name. A missing parent is an
+    /// error.
+    pub fn stat(&mut self, path: &RelPath) -> Result<Option<Stat>> {
+        self.stat_in(RootId::STORE, path)
+    }
+
+    /// As [`Exec::stat`], below any root.
+    pub fn stat_in(&mut self, root: RootId, path: &RelPath) -> Result<Option<Stat>> {
+        let Some((parent, name)) = path.split() else {
             return Ok(Some(Stat { kind: Kind::Directory, links: 1, size: 0, modified: None }));
         };
-        let dir = self.dir(at.root, &parent)?;
+        let dir = self.dir(root, &parent)?;
         match self.fs.stat(&dir, name) {
             Ok(stat) => Ok(Some(stat)),
             Err(Cause::NoEntry) => Ok(None),
-            Err(cause) => Err(Error::failed("stat", at.path.shown(), cause)),
+            Err(cause) => Err(Error::failed("stat", path.shown(), cause)),
         }
     }
 
     /// As [`Exec::stat`], and where the parent is no directory nothing stands there either.
-    pub fn stat_deep(&mut self, at: &At) -> Result<Option<Stat>> {
-        match self.stat(at) {
+    pub fn stat_deep(&mut self, path: &RelPath) -> Result<Option<Stat>> {
+        match self.stat(path) {
             Err(error) if matches!(error.cause(), Some(Cause::NoEntry | Cause::NotDirectory | Cause::Loop)) => Ok(None),
             answer => answer,
         }
+    }
+
+    /// The kind of what stands at a path of the store, as [`Exec::stat_deep`] finds it.
+    pub fn kind(&mut self, path: &RelPath) -> Result<Option<Kind>> {
+        Ok(self.stat_deep(path)?.map(|stat| stat.kind))
     }
 
     /// The names in a directory, in no order. A name that cannot be told is an error of its own.
@@ -154,15 +165,15 @@ impl<F: Fs> Exec<F> {
     }
 
     /// The text of a link.
-    pub fn read_link(&mut self, at: &At) -> Result<String> {
-        let (dir, name) = self.parent(at.root, &at.path)?;
-        self.fs.read_link(&dir, &name).map_err(failed("read link", &at.path))
+    pub fn read_link(&mut self, root: RootId, path: &RelPath) -> Result<String> {
+        let (dir, name) = self.parent(root, path)?;
+        self.fs.read_link(&dir, name).map_err(failed("read link", path))
     }
 
     /// Reads a whole file in pieces; `each` says whether to go on. A pipe must have been ruled out.
     pub fn read_pieces(&mut self, at: &At, mut each: impl FnMut(&[u8]) -> bool) -> Result<u64> {
         let (dir, name) = self.parent(at.root, &at.path)?;
-        let file = self.fs.open_file(&dir, &name).map_err(failed("open", &at.path))?;
+        let file = self.fs.open_file(&dir, name).map_err(failed("open", &at.path))?;
         let mut offset = 0;
         loop {
             let piece = self.fs.read(&file, offset, COPY_BYTES).map_err(failed("read", &at.path))?;
@@ -185,15 +196,15 @@ impl<F: Fs> Exec<F> {
     }
 
     /// Reads a whole file, or nothing when it is longer than `maximum` or than memory has room for.
-    pub fn read_whole(&mut self, at: &At, maximum: u64) -> Result<Option<Vec<u8>>> {
-        let size = self.stat(at)?.map_or(0, |stat| stat.size);
+    pub fn read_whole(&mut self, path: &RelPath, maximum: u64) -> Result<Option<Vec<u8>>> {
+        let size = self.stat(path)?.map_or(0, |stat| stat.size);
         let mut whole = Vec::new();
         let fits = usize::try_from(size).is_ok_and(|size| whole.try_reserve_exact(size).is_ok());
         if size > maximum || !fits {
             return Ok(None);
         }
         let mut grew = false;
-        self.read_pieces(at, |piece| {
+        self.read_pieces(&At::store(path.clone()), |piece| {
             // Without growing: memory was asked for once, and a log is never appended to.
             grew = piece.len() > whole.capacity() - whole.len();
             if !grew {
@@ -216,9 +227,9 @@ impl<F: Fs> Exec<F> {
         }
     }
 
-    fn parent(&mut self, root: RootId, path: &RelPath) -> Result<(Rc<F::Dir>, String)> {
+    fn parent<'a>(&mut self, root: RootId, path: &'a RelPath) -> Result<(Rc<F::Dir>, &'a str)> {
         let (parent, name) = path.split().ok_or_else(|| Error::failed("use", path.shown(), Cause::IsDirectory))?;
-        Ok((self.dir(root, &parent)?, name.to_string()))
+        Ok((self.dir(root, &parent)?, name))
     }
 
     // ---- changing
@@ -288,7 +299,7 @@ impl<F: Fs> Exec<F> {
         call: impl FnOnce(&F, &F::Dir, &str) -> core::result::Result<T, Cause>,
     ) -> Result<T> {
         let (dir, name) = self.parent(RootId::STORE, path)?;
-        call(&self.fs, &dir, &name).map_err(failed(verb, path))
+        call(&self.fs, &dir, name).map_err(failed(verb, path))
     }
 
     /// Closes a file that a plan created and will not write to any more.
@@ -322,8 +333,8 @@ impl<F: Fs> Exec<F> {
 
     fn copy(&mut self, from: &At, offset: u64, length: u64, to: &RelPath) -> Result<u64> {
         let (dir, name) = self.parent(from.root, &from.path)?;
-        let size = self.fs.stat(&dir, &name).map_err(failed("stat", &from.path))?.size;
-        let file = self.fs.open_file(&dir, &name).map_err(failed("open", &from.path))?;
+        let size = self.fs.stat(&dir, name).map_err(failed("stat", &from.path))?.size;
+        let file = self.fs.open_file(&dir, name).map_err(failed("open", &from.path))?;
         // A source that grows while it is copied would have no end. One without a size has to end
         // by itself: what `/proc` shows is such a file.
         let length = if size == 0 { length } else { length.min(size.saturating_sub(offset)) };
@@ -363,7 +374,7 @@ impl<F: Fs> Exec<F> {
         self.close(from);
         let (source, old) = self.parent(RootId::STORE, from)?;
         let (target, new) = self.parent(RootId::STORE, to)?;
-        self.fs.rename((&source, &old), (&target, &new)).map_err(failed("rename to", to))?;
+        self.fs.rename((&source, old), (&target, new)).map_err(failed("rename to", to))?;
         self.forget_below(from);
         self.forget_below(to);
         Ok(())
@@ -373,7 +384,7 @@ impl<F: Fs> Exec<F> {
         self.close(from);
         let (source, old) = self.parent(RootId::STORE, from)?;
         let (target, new) = self.parent(RootId::STORE, to)?;
-        self.fs.link((&source, &old), (&target, &new)).map_err(failed("link", to))
+        self.fs.link((&source, old), (&target, new)).map_err(failed("link", to))
     }
 
     /// Links; where the filesystem has no hard links, copies. Both give the name the content, but a
@@ -382,7 +393,7 @@ impl<F: Fs> Exec<F> {
         self.close(from);
         let (source, old) = self.parent(RootId::STORE, from)?;
         let (target, new) = self.parent(RootId::STORE, to)?;
-        let refused = match self.fs.link((&source, &old), (&target, &new)) {
+        let refused = match self.fs.link((&source, old), (&target, new)) {
             Ok(()) => return Ok(0),
             // What filesystems without hard links, or with too many to one file, answer.
             Err(cause @ (Cause::Unsupported | Cause::NotPermitted | Cause::CrossDevice | Cause::Other)) => {
@@ -390,18 +401,17 @@ impl<F: Fs> Exec<F> {
             }
             Err(cause) => return Err(Error::failed("link", to.shown(), cause)),
         };
-        let source = At::store(from.clone());
-        match self.stat(&source)?.map(|stat| stat.kind) {
+        match self.stat(from)?.map(|stat| stat.kind) {
             Some(Kind::File) => {}
             Some(Kind::Symlink) => {
-                let target = self.read_link(&source)?;
+                let target = self.read_link(RootId::STORE, from)?;
                 return self.at(to, "make link", |fs, dir, name| fs.symlink(&target, dir, name)).map(|()| 0);
             }
             Some(Kind::Directory | Kind::Other) | None => return Err(refused),
         }
         let file = self.at(to, "create", |fs, dir, name| fs.create_file(dir, name))?;
         self.open.push(Open { path: to.clone(), file, length: 0 });
-        let copied = self.copy(&source, 0, u64::MAX, to)?;
+        let copied = self.copy(&At::store(from.clone()), 0, u64::MAX, to)?;
         self.sync_file(to)?;
         Ok(copied)
     }

@@ -17,6 +17,7 @@ pub mod journal;
 pub mod limits;
 pub mod lock;
 pub mod path;
+pub mod paths;
 pub mod persist;
 pub mod plan;
 pub mod probe;

@@ -17,7 +17,7 @@ use crate::fs::{Cause, Fs};
 use crate::journal::{digest, hex};
 use crate::limits::TOKEN_BYTES_MAX;
 use crate::path::RelPath;
-use crate::plan::{Act, At, Plan};
+use crate::plan::{At, Plan};
 use crate::recover::survey::file_digest;
 
 /// Who keeps a second owner out.
@@ -55,17 +55,18 @@ pub fn acquire<F: Fs>(exec: &mut Exec<F>, control: &Control, how: &Ownership) ->
     let lock = control::entry(control::LOCK);
     let mut plan = Plan::new();
     if !control.exists {
-        plan.push(Act::MakeDir(control::directory()), "the lock lives here");
+        plan.make_dir(&control::directory(), "the lock lives here");
     }
     if control.loose.iter().any(|name| name == draft.name()) {
-        plan.push(Act::RemoveFile(draft.clone()), "left by this very owner when it died");
+        plan.remove_file(&draft, "left by this very owner when it died");
     }
-    plan.push(Act::Create(draft.clone()), "the token is complete before it is the lock");
-    plan.push(Act::Write { path: draft.clone(), bytes: token.as_bytes().into() }, "who holds the root");
-    plan.push(Act::SyncFile(draft.clone()), "or a lock that says nothing could be left");
-    plan.push_commit(Act::Link { from: draft.clone(), to: lock.clone() }, "fails when the lock is held");
-    plan.push(Act::RemoveFile(draft.clone()), "the lock has its own name now");
-    plan.push(Act::SyncDir(control::directory()), "or the lock could vanish under its owner");
+    plan.create(&draft, "the token is complete before it is the lock");
+    plan.write(&draft, token.as_bytes().into(), "who holds the root");
+    plan.sync_file(&draft, "or a lock that says nothing could be left");
+    plan.link(&draft, &lock, "fails when the lock is held");
+    plan.decides();
+    plan.remove_file(&draft, "the lock has its own name now");
+    plan.sync_dir(&control::directory(), "or the lock could vanish under its owner");
     let answer = match exec.run(plan) {
         Err(error) if cannot_link(&error) => exec.run(create_lock(&draft, &lock, token)),
         answer => answer,
@@ -80,7 +81,7 @@ pub fn acquire<F: Fs>(exec: &mut Exec<F>, control: &Control, how: &Ownership) ->
             if error.side() == Side::After {
                 // Nobody owns the root with it: it would only keep everybody out.
                 let mut plan = Plan::new();
-                plan.push(Act::RemoveFile(lock), "the root is not ours after all");
+                plan.remove_file(&lock, "the root is not ours after all");
                 let _to_be_broken_when_it_stays = exec.run(plan);
             }
             Err(error)
@@ -96,11 +97,12 @@ fn cannot_link(error: &Error) -> bool {
 /// The lock without a hard link: exclusive too, but a reader may catch it before its token is in it.
 fn create_lock(draft: &RelPath, lock: &RelPath, token: &str) -> Plan {
     let mut plan = Plan::new();
-    plan.push(Act::RemoveFile(draft.clone()), "this filesystem has no hard links");
-    plan.push_commit(Act::Create(lock.clone()), "fails when the lock is held");
-    plan.push(Act::Write { path: lock.clone(), bytes: token.as_bytes().into() }, "who holds the root");
-    plan.push(Act::SyncFile(lock.clone()), "or a lock that says nothing could be left");
-    plan.push(Act::SyncDir(control::directory()), "or the lock could vanish under its owner");
+    plan.remove_file(draft, "this filesystem has no hard links");
+    plan.create(lock, "fails when the lock is held");
+    plan.decides();
+    plan.write(lock, token.as_bytes().into(), "who holds the root");
+    plan.sync_file(lock, "or a lock that says nothing could be left");
+    plan.sync_dir(&control::directory(), "or the lock could vanish under its owner");
     plan
 }
 
@@ -140,7 +142,7 @@ pub fn check<F: Fs>(exec: &mut Exec<F>, claim: &Claim) -> Result<(), Error> {
 pub fn release(claim: &Claim) -> Plan {
     let mut plan = Plan::new();
     if claim.token.is_some() {
-        plan.push(Act::RemoveFile(control::entry(control::LOCK)), "the root is free");
+        plan.remove_file(&control::entry(control::LOCK), "the root is free");
     }
     plan
 }
@@ -160,16 +162,17 @@ pub fn take_over<F: Fs>(exec: &mut Exec<F>, expected: &str) -> Result<(), Error>
     }
     let epoch = control::entry(&format!("epoch-{}", control.epoch + 1));
     let bytes = match control.log {
-        Some(name) => hex(&file_digest(exec, &At::store(control::entry(name)))?).into_bytes(),
+        Some(name) => hex(&file_digest(exec, &control::entry(name))?).into_bytes(),
         None => Vec::new(),
     };
     let mut plan = Plan::new();
-    plan.push(Act::Create(epoch.clone()), "one of those who break the lock at once gets it");
-    plan.push(Act::Write { path: epoch.clone(), bytes }, "the decision that still counts");
-    plan.push(Act::SyncFile(epoch), "or the decision that counts could be forgotten");
-    plan.push(Act::SyncDir(control::directory()), "or the epoch could be used again");
-    plan.push_commit(Act::RemoveFile(lock), "the root is free");
-    plan.push(Act::SyncDir(control::directory()), "or the lock could come back");
+    plan.create(&epoch, "one of those who break the lock at once gets it");
+    plan.write(&epoch, bytes, "the decision that still counts");
+    plan.sync_file(&epoch, "or the decision that counts could be forgotten");
+    plan.sync_dir(&control::directory(), "or the epoch could be used again");
+    plan.remove_file(&lock, "the root is free");
+    plan.decides();
+    plan.sync_dir(&control::directory(), "or the lock could come back");
     exec.run(plan).map(|_| ()).map_err(|error| match error.cause() {
         Some(Cause::AlreadyExists) => ErrorKind::Locked.of(expected),
         _ => error,

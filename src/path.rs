@@ -1,6 +1,8 @@
 //! Paths below a root, parsed once at the boundary: what exists as a [`RelPath`] needs no check.
 
-use alloc::string::{String, ToString};
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
 use core::fmt;
 
 use crate::limits::{DEPTH_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX};
@@ -53,13 +55,14 @@ impl PathRule {
 }
 
 /// A path below a root: never absolute, never with `.` or `..`, within all limits. The empty path
-/// is the root itself and cannot be parsed, only made with [`RelPath::ROOT`].
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct RelPath(String);
+/// is the root itself and cannot be parsed, only made with [`RelPath::ROOT`]. A clone shares the
+/// text.
+#[derive(Eq, Default)]
+pub struct RelPath(Option<Rc<str>>);
 
 impl RelPath {
     /// The root itself.
-    pub const ROOT: Self = Self(String::new());
+    pub const ROOT: Self = Self(None);
 
     /// Parses what a caller gave.
     ///
@@ -90,27 +93,32 @@ impl RelPath {
             }
             check_name(name)?;
         }
-        Ok(Self(text.to_string()))
+        Ok(Self::of(text))
+    }
+
+    /// The path of a text that was checked.
+    fn of(text: &str) -> Self {
+        Self((!text.is_empty()).then(|| text.into()))
     }
 
     /// The path as text, components joined by `/`; empty for the root.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_deref().unwrap_or_default()
     }
 
     /// The path as it is shown to people: `.` for the root.
     pub fn shown(&self) -> &str {
-        if self.is_root() { "." } else { &self.0 }
+        self.0.as_deref().unwrap_or(".")
     }
 
     /// Whether this is the root itself.
     pub fn is_root(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     /// The components, from the root down; none for the root.
     pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> + Clone {
-        self.0.split('/').filter(|name| !name.is_empty())
+        self.as_str().split('/').filter(|name| !name.is_empty())
     }
 
     /// How many components there are.
@@ -120,12 +128,19 @@ impl RelPath {
 
     /// The directory this is in, and its name there; nothing for the root.
     pub fn split(&self) -> Option<(Self, &str)> {
-        if self.is_root() {
-            return None;
-        }
-        Some(match self.0.rsplit_once('/') {
-            Some((parent, name)) => (Self(parent.to_string()), name),
-            None => (Self::ROOT, &self.0),
+        let text = self.0.as_deref()?;
+        Some(match text.rsplit_once('/') {
+            Some((parent, name)) => (Self::of(parent), name),
+            None => (Self::ROOT, text),
+        })
+    }
+
+    /// The first component, and the path from there on; nothing for the root.
+    pub fn split_first(&self) -> Option<(&str, Self)> {
+        let text = self.0.as_deref()?;
+        Some(match text.split_once('/') {
+            Some((name, below)) => (name, Self::of(below)),
+            None => (text, Self::ROOT),
         })
     }
 
@@ -136,7 +151,8 @@ impl RelPath {
 
     /// The last component; empty for the root.
     pub fn name(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or_default()
+        let text = self.as_str();
+        text.rsplit_once('/').map_or(text, |(_, name)| name)
     }
 
     /// This path and one more component, which the caller knows to be one: a name read from a
@@ -145,24 +161,21 @@ impl RelPath {
     #[inline(never)]
     pub fn child(&self, name: &str) -> Self {
         debug_assert!(!matches!(name, "" | "." | "..") && !name.contains('/'), "a child is one component");
-        Self::child_text(self, name)
+        self.followed_by(name)
     }
 
     /// This path followed by another.
     #[must_use]
     #[inline(never)]
     pub fn join(&self, below: &Self) -> Self {
-        if below.is_root() { self.clone() } else { Self::child_text(self, &below.0) }
+        if below.is_root() { self.clone() } else { self.followed_by(below.as_str()) }
     }
 
-    fn child_text(parent: &Self, text: &str) -> Self {
-        let mut joined = String::with_capacity(parent.0.len() + 1 + text.len());
-        joined.push_str(&parent.0);
-        if !joined.is_empty() {
-            joined.push('/');
+    fn followed_by(&self, text: &str) -> Self {
+        match self.as_str() {
+            "" => Self::of(text),
+            above => Self::of(&[above, text].join("/")),
         }
-        joined.push_str(text);
-        Self(joined)
     }
 
     /// The rest of this path below `above`: empty for `above` itself, nothing for a path elsewhere.
@@ -170,14 +183,43 @@ impl RelPath {
         if !self.is_within(above) {
             return None;
         }
-        let rest = self.0.get(above.0.len()..).unwrap_or_default();
-        Some(Self(rest.trim_start_matches('/').to_string()))
+        let rest = self.as_str().get(above.as_str().len()..).unwrap_or_default();
+        Some(Self::of(rest.trim_start_matches('/')))
     }
 
     /// Whether this is `above` or something below it.
     pub fn is_within(&self, above: &Self) -> bool {
         above.is_root()
-            || self.0.strip_prefix(above.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            || self.as_str().strip_prefix(above.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+// By hand, so that each is one function: paths are cloned and compared everywhere.
+
+impl Clone for RelPath {
+    #[inline(never)]
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl PartialEq for RelPath {
+    #[inline(never)]
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Ord for RelPath {
+    #[inline(never)]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl PartialOrd for RelPath {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -239,8 +281,8 @@ pub fn match_preopen(names: &[&str], path: &str) -> Option<(usize, Result<RelPat
 }
 
 /// Whether a path is absolute, and its components without the empty ones and `.`.
-fn parts(path: &str) -> Option<(bool, alloc::vec::Vec<&str>)> {
-    let mut names = alloc::vec::Vec::new();
+fn parts(path: &str) -> Option<(bool, Vec<&str>)> {
+    let mut names = Vec::new();
     for name in path.split('/') {
         match name {
             "" | "." => {}

@@ -9,6 +9,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::fs::Kind;
 use crate::path::RelPath;
 
 /// Which open directory a path is below: 0 is the root of the store, the others are preopens that
@@ -22,7 +23,7 @@ impl RootId {
 }
 
 /// A place that content is read from.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct At {
     /// Below which directory.
     pub root: RootId,
@@ -165,15 +166,89 @@ impl Plan {
 
     /// Appends a step.
     #[inline(never)]
-    pub fn push(&mut self, act: Act, why: &'static str) {
+    fn push(&mut self, act: Act, why: &'static str) {
         self.steps.push(Step { act, why });
     }
 
-    /// Appends the step that decides: before it nothing has happened, after it all has, or will.
-    pub fn push_commit(&mut self, act: Act, why: &'static str) {
+    /// Appends [`Act::MakeDir`].
+    #[inline(never)]
+    pub fn make_dir(&mut self, path: &RelPath, why: &'static str) {
+        self.push(Act::MakeDir(path.clone()), why);
+    }
+
+    /// Appends [`Act::Create`].
+    #[inline(never)]
+    pub fn create(&mut self, path: &RelPath, why: &'static str) {
+        self.push(Act::Create(path.clone()), why);
+    }
+
+    /// Appends [`Act::Write`].
+    pub fn write(&mut self, path: &RelPath, bytes: Vec<u8>, why: &'static str) {
+        self.push(Act::Write { path: path.clone(), bytes }, why);
+    }
+
+    /// Appends [`Act::Copy`].
+    pub fn copy(&mut self, from: &At, offset: u64, length: u64, to: &RelPath, why: &'static str) {
+        self.push(Act::Copy { from: from.clone(), offset, length, to: to.clone() }, why);
+    }
+
+    /// Appends [`Act::SyncFile`].
+    #[inline(never)]
+    pub fn sync_file(&mut self, path: &RelPath, why: &'static str) {
+        self.push(Act::SyncFile(path.clone()), why);
+    }
+
+    /// Appends [`Act::SyncDir`].
+    #[inline(never)]
+    pub fn sync_dir(&mut self, path: &RelPath, why: &'static str) {
+        self.push(Act::SyncDir(path.clone()), why);
+    }
+
+    /// Appends [`Act::Rename`].
+    #[inline(never)]
+    pub fn rename(&mut self, from: &RelPath, to: &RelPath, why: &'static str) {
+        self.push(Act::Rename { from: from.clone(), to: to.clone() }, why);
+    }
+
+    /// Appends [`Act::Link`].
+    #[inline(never)]
+    pub fn link(&mut self, from: &RelPath, to: &RelPath, why: &'static str) {
+        self.push(Act::Link { from: from.clone(), to: to.clone() }, why);
+    }
+
+    /// Appends [`Act::Share`].
+    #[inline(never)]
+    pub fn share(&mut self, from: &RelPath, to: &RelPath, why: &'static str) {
+        self.push(Act::Share { from: from.clone(), to: to.clone() }, why);
+    }
+
+    /// Appends [`Act::Symlink`].
+    pub fn symlink(&mut self, target: &str, path: &RelPath, why: &'static str) {
+        self.push(Act::Symlink { target: String::from(target), path: path.clone() }, why);
+    }
+
+    /// Appends [`Act::RemoveFile`].
+    #[inline(never)]
+    pub fn remove_file(&mut self, path: &RelPath, why: &'static str) {
+        self.push(Act::RemoveFile(path.clone()), why);
+    }
+
+    /// Appends [`Act::RemoveDir`].
+    #[inline(never)]
+    pub fn remove_dir(&mut self, path: &RelPath, why: &'static str) {
+        self.push(Act::RemoveDir(path.clone()), why);
+    }
+
+    /// Appends the act that removes an entry of a kind; a directory must be empty.
+    pub fn remove(&mut self, path: &RelPath, kind: Kind, why: &'static str) {
+        if kind == Kind::Directory { self.remove_dir(path, why) } else { self.remove_file(path, why) }
+    }
+
+    /// The last step is the one that decides: before it nothing has happened, after it all has, or
+    /// will.
+    pub fn decides(&mut self) {
         debug_assert!(self.commit.is_none(), "a plan decides once");
-        self.commit = Some(self.steps.len());
-        self.push(act, why);
+        self.commit = self.steps.len().checked_sub(1);
     }
 
     /// Appends the steps of another plan; at most one of the two decides.
@@ -275,10 +350,11 @@ mod tests {
     fn leaving_out_the_syncs_keeps_the_commit_point_on_its_step() {
         let path = |text| RelPath::parse(text).expect("a good path");
         let mut plan = Plan::new();
-        plan.push(Act::Create(path("a")), "");
-        plan.push(Act::SyncFile(path("a")), "");
-        plan.push_commit(Act::Rename { from: path("a"), to: path("b") }, "");
-        plan.push(Act::SyncDir(RelPath::ROOT), "");
+        plan.create(&path("a"), "");
+        plan.sync_file(&path("a"), "");
+        plan.rename(&path("a"), &path("b"), "");
+        plan.decides();
+        plan.sync_dir(&RelPath::ROOT, "");
         let rest = plan.without_syncs();
         assert_eq!(rest.steps().len(), 2);
         assert_eq!(rest.commit(), Some(1));

@@ -2,14 +2,13 @@
 //! success and do nothing.
 
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 
 use crate::control::{self, Control};
 use crate::error::Error;
 use crate::exec::Exec;
 use crate::fs::{Cause, Fs};
 use crate::path::RelPath;
-use crate::plan::{Act, At, Plan, RootId};
+use crate::plan::{At, Plan, RootId};
 use crate::store::Preopens;
 use crate::tree;
 
@@ -58,9 +57,9 @@ pub fn probe<F: Fs>(fs: F, preopens: &Preopens<F>, at: &str) -> Result<Abilities
     }
     let mut plan = Plan::new();
     if !control.exists {
-        plan.push(Act::MakeDir(control::directory()), "a place for the scratch directory");
+        plan.make_dir(&control::directory(), "a place for the scratch directory");
     }
-    plan.push(Act::MakeDir(scratch.clone()), "nothing else is touched");
+    plan.make_dir(&scratch, "nothing else is touched");
     if let Err(error) = exec.run(plan) {
         let made = error.subject() == scratch.as_str();
         if made && !control.exists {
@@ -95,7 +94,7 @@ fn refused(error: &Error) -> Abilities {
 fn try_all<F: Fs>(exec: &mut Exec<F>, scratch: &RelPath) -> Abilities {
     let symlinks = Some(try_symlink(exec, scratch));
     let hard_links = Some(try_hard_link(exec, scratch));
-    let case_sensitive = try_case(exec, scratch).ok();
+    let case_sensitive = try_case(exec, scratch);
     let (tier, directory_sync, reason) = match try_replace(exec, scratch) {
         Err(reason) => (Tier::Refused, None, reason),
         Ok(()) => try_sync(exec, scratch),
@@ -103,38 +102,32 @@ fn try_all<F: Fs>(exec: &mut Exec<F>, scratch: &RelPath) -> Abilities {
     Abilities { tier, symlinks, hard_links, directory_sync, case_sensitive, reason }
 }
 
-fn write_plan(path: &RelPath, text: &str) -> Plan {
-    let mut plan = Plan::new();
-    plan.push(Act::Create(path.clone()), "to see whether it works");
-    plan.push(Act::Write { path: path.clone(), bytes: text.as_bytes().into() }, "to see whether it works");
-    plan
+const WHY: &str = "to see whether it works";
+
+/// Appends the steps that write a small file.
+fn write(plan: &mut Plan, path: &RelPath, text: &str) {
+    plan.create(path, WHY);
+    plan.write(path, text.as_bytes().into(), WHY);
 }
 
-fn run(exec: &mut Exec<impl Fs>, plan: Plan) -> Result<u64, String> {
-    exec.run(plan).map_err(|error| error.failure())
-}
-
-fn one(exec: &mut Exec<impl Fs>, act: Act) -> Result<u64, String> {
-    let mut plan = Plan::new();
-    plan.push(act, "to see whether it works");
-    run(exec, plan)
-}
-
-fn read(exec: &mut Exec<impl Fs>, path: &RelPath) -> Result<Vec<u8>, String> {
-    exec.read_start(&At::store(path.clone()), 64).map_err(|error| error.failure())
+fn run(exec: &mut Exec<impl Fs>, plan: Plan) -> Result<(), String> {
+    exec.run(plan).map(|_| ()).map_err(|error| error.failure())
 }
 
 /// A rename must replace: the new content is read under the name, and the old name is gone. Some
 /// hosts report success and do nothing.
 fn try_replace(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> Result<(), String> {
     let (old, new) = (scratch.child("old"), scratch.child("new"));
-    run(exec, write_plan(&old, "old"))?;
-    run(exec, write_plan(&new, "new"))?;
-    one(exec, Act::Rename { from: new.clone(), to: old.clone() })?;
-    if read(exec, &old)? != b"new" {
+    let mut plan = Plan::new();
+    write(&mut plan, &old, "old");
+    write(&mut plan, &new, "new");
+    plan.rename(&new, &old, WHY);
+    run(exec, plan)?;
+    let read = exec.read_start(&At::store(old), 64).map_err(|error| error.failure())?;
+    if read != b"new" {
         return Err("a rename does not replace what its new name held".to_string());
     }
-    match exec.stat(&At::store(new)) {
+    match exec.stat(&new) {
         Ok(None) => Ok(()),
         Ok(Some(_)) => Err("a rename leaves the old name behind".to_string()),
         Err(error) => Err(error.failure()),
@@ -143,43 +136,51 @@ fn try_replace(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> Result<(), String
 
 fn try_sync(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> (Tier, Option<bool>, String) {
     let file = scratch.child("synced");
-    let synced = run(exec, write_plan(&file, "synced")).and_then(|_| one(exec, Act::SyncFile(file)));
-    if let Err(reason) = synced {
+    let mut plan = Plan::new();
+    write(&mut plan, &file, "synced");
+    plan.sync_file(&file, WHY);
+    if let Err(reason) = run(exec, plan) {
         return (Tier::ProcessCrash, None, reason);
     }
-    match one(exec, Act::SyncDir(scratch.clone())) {
-        Ok(_) if !exec.lacks_directory_sync() => (Tier::Durable, Some(true), String::new()),
-        Ok(_) => (Tier::Atomic, Some(false), "the host cannot sync a directory".to_string()),
+    let mut plan = Plan::new();
+    plan.sync_dir(scratch, WHY);
+    match run(exec, plan) {
+        Ok(()) if !exec.lacks_directory_sync() => (Tier::Durable, Some(true), String::new()),
+        Ok(()) => (Tier::Atomic, Some(false), "the host cannot sync a directory".to_string()),
         Err(reason) => (Tier::Atomic, Some(false), reason),
     }
 }
 
 fn try_symlink(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> bool {
     let link = scratch.child("symlink");
-    one(exec, Act::Symlink { target: "target".to_string(), path: link.clone() }).is_ok()
-        && exec.read_link(&At::store(link)).is_ok_and(|text| text == "target")
+    let mut plan = Plan::new();
+    plan.symlink("target", &link, WHY);
+    exec.run(plan).is_ok() && exec.read_link(RootId::STORE, &link).is_ok_and(|text| text == "target")
 }
 
 fn try_hard_link(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> bool {
     let (first, second) = (scratch.child("first"), scratch.child("second"));
-    run(exec, write_plan(&first, "first")).is_ok()
-        && one(exec, Act::Link { from: first.clone(), to: second.clone() }).is_ok()
-        && matches!(exec.stat(&At::store(first)), Ok(Some(stat)) if stat.links == 2)
+    let mut plan = Plan::new();
+    write(&mut plan, &first, "first");
+    plan.link(&first, &second, WHY);
+    exec.run(plan).is_ok() && matches!(exec.stat(&first), Ok(Some(stat)) if stat.links == 2)
 }
 
-fn try_case(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> Result<bool, String> {
-    run(exec, write_plan(&scratch.child("case"), "case"))?;
-    exec.stat(&At::store(scratch.child("CASE"))).map(|stat| stat.is_none()).map_err(|error| error.failure())
+fn try_case(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> Option<bool> {
+    let mut plan = Plan::new();
+    write(&mut plan, &scratch.child("case"), "case");
+    exec.run(plan).ok()?;
+    exec.stat(&scratch.child("CASE")).ok().map(|stat| stat.is_none())
 }
 
 fn remove_scratch<F: Fs>(exec: &mut Exec<F>, scratch: &RelPath) -> Result<(), Error> {
-    let tree = tree::read(exec, &At { root: RootId::STORE, path: scratch.clone() })?;
+    let tree = tree::read(exec, &At::store(scratch.clone()))?;
     exec.run(tree::remove(&tree, scratch)).map(|_| ())
 }
 
 /// Removes the control directory that the probe made; it stays when others use it meanwhile.
 fn remove_control<F: Fs>(exec: &mut Exec<F>) {
     let mut plan = Plan::new();
-    plan.push(Act::RemoveDir(control::directory()), "nothing is left in it");
+    plan.remove_dir(&control::directory(), "nothing is left in it");
     let _stays_when_in_use = exec.run(plan);
 }

@@ -1,14 +1,12 @@
 //! Looking up a path without ever passing through a link unawares.
 
-use alloc::collections::{BTreeSet, VecDeque};
-use alloc::string::{String, ToString};
-
 use crate::control;
 use crate::error::{Error, ErrorKind};
 use crate::exec::Result as ExecResult;
 use crate::fs::{Cause, Fs, Kind, Stat};
 use crate::limits::LINKS_MAX;
 use crate::path::{RelPath, check_name};
+use crate::paths::PathSet;
 use crate::plan::{At, RootId};
 use crate::store::{State, Symlinks};
 
@@ -26,7 +24,7 @@ pub(crate) enum Missing<'a> {
     /// Fail with [`Error::NotFound`].
     Refuse,
     /// Note them: they will be made. `gone` are files in the way that will be removed.
-    Note { made: &'a mut BTreeSet<RelPath>, gone: &'a BTreeSet<RelPath> },
+    Note { made: &'a mut PathSet, gone: &'a PathSet },
 }
 
 impl<F: Fs> State<F> {
@@ -85,8 +83,7 @@ impl<F: Fs> State<F> {
                 // A link that leads among our records would make them anybody's to write.
                 return Err(ErrorKind::SymlinkEscapes.at(&path));
             }
-            let at = At::store(real.clone());
-            let stat = if is_noted(&missing, &parent) { None } else { self.exec.stat(&at)? };
+            let stat = if is_noted(&missing, &parent) { None } else { self.exec.stat(&real)? };
             match stat.map(|stat| stat.kind) {
                 None | Some(Kind::File) => return Ok(Found { path: real, stat }),
                 Some(Kind::Directory) => return Err(ErrorKind::IsDirectory.at(&real)),
@@ -99,7 +96,7 @@ impl<F: Fs> State<F> {
                     Symlinks::Replace => return Ok(Found { path: real, stat }),
                     Symlinks::FollowWithin => {
                         self.links += 1;
-                        path = self.link_target(&at)?;
+                        path = self.link_target(&At::store(real))?;
                     }
                 },
             }
@@ -115,7 +112,7 @@ impl<F: Fs> State<F> {
             let parent = self.walk(at.root, &at.path.parent(), Symlinks::FollowWithin, &mut Missing::Refuse)?;
             let path = if at.path.is_root() { RelPath::ROOT } else { parent.child(at.path.name()) };
             at.path = path;
-            let stat = self.exec.stat(&at)?.ok_or_else(|| ErrorKind::NotFound.at(&at.path))?;
+            let stat = self.exec.stat_in(at.root, &at.path)?.ok_or_else(|| ErrorKind::NotFound.at(&at.path))?;
             if stat.kind != Kind::Symlink {
                 return Ok((at, stat));
             }
@@ -127,7 +124,7 @@ impl<F: Fs> State<F> {
 
     /// The directory and generation that a link of ours at `path` points to.
     pub(crate) fn pointer(&mut self, path: &RelPath) -> Result<Option<(u64, u64)>, Error> {
-        match self.exec.read_link(&At::store(path.clone())) {
+        match self.exec.read_link(RootId::STORE, path) {
             Ok(text) => Ok(control::parse_pointer(path, &text)),
             Err(error) if is_unreadable(&error) => Err(ErrorKind::LinkUnreadable.at(path)),
             // Ours are ASCII.
@@ -162,36 +159,34 @@ impl<F: Fs> State<F> {
         policy: Symlinks,
         missing: &mut Missing<'_>,
     ) -> Result<RelPath, Error> {
-        let mut rest: VecDeque<String> = path.components().map(ToString::to_string).collect();
+        let mut rest = path.clone();
         let mut reached = RelPath::ROOT;
-        while let Some(name) = rest.pop_front() {
-            let here = reached.child(&name);
-            let at = At { root, path: here.clone() };
+        while let Some((name, below)) = rest.split_first() {
+            let here = reached.child(name);
+            rest = below;
             // The usual case in one call; whatever it fails with is looked at below.
             if !is_noted(missing, &reached) && self.exec.dir(root, &here).is_ok() {
                 reached = here;
                 continue;
             }
-            let answer: ExecResult<_> = if is_noted(missing, &reached) { Ok(None) } else { self.exec.stat(&at) };
+            let answer: ExecResult<_> =
+                if is_noted(missing, &reached) { Ok(None) } else { self.exec.stat_in(root, &here) };
             match answer?.map(|stat| stat.kind) {
                 Some(Kind::Directory) => reached = here,
                 Some(Kind::Symlink) if is_gone(missing, &here) => {
                     if let Missing::Note { made, .. } = missing {
-                        made.insert(here.clone());
+                        made.add(&here);
                     }
                     reached = here;
                 }
                 Some(Kind::Symlink) => {
                     self.links += 1;
                     if self.links > LINKS_MAX {
-                        return Err(ErrorKind::SymlinkLoop.at(&path));
+                        return Err(ErrorKind::SymlinkLoop.at(path));
                     }
                     let ours = root == RootId::STORE && self.is_pointer_on_the_way(&here, policy)?;
                     if ours || policy == Symlinks::FollowWithin {
-                        let target = self.link_target(&at)?;
-                        for name in target.components().rev() {
-                            rest.push_front(name.to_string());
-                        }
+                        rest = self.link_target(&At { root, path: here })?.join(&rest);
                         reached = RelPath::ROOT;
                     } else if policy == Symlinks::Refuse {
                         return Err(ErrorKind::SymlinkRefused.at(&here));
@@ -205,13 +200,13 @@ impl<F: Fs> State<F> {
                 None => match missing {
                     Missing::Refuse => return Err(ErrorKind::NotFound.at(&here)),
                     Missing::Note { made, .. } => {
-                        made.insert(here.clone());
+                        made.add(&here);
                         reached = here;
                     }
                 },
                 Some(Kind::File | Kind::Other) => match missing {
-                    Missing::Note { made, gone } if gone.contains(&here) => {
-                        made.insert(here.clone());
+                    Missing::Note { made, gone } if gone.has(&here) => {
+                        made.add(&here);
                         reached = here;
                     }
                     Missing::Refuse | Missing::Note { .. } => return Err(ErrorKind::NotDirectory.at(&here)),
@@ -225,7 +220,7 @@ impl<F: Fs> State<F> {
     pub(crate) fn link_target(&mut self, link: &At) -> Result<RelPath, Error> {
         let text = self
             .exec
-            .read_link(link)
+            .read_link(link.root, &link.path)
             .map_err(|error| if is_unreadable(&error) { ErrorKind::LinkUnreadable.at(&link.path) } else { error })?;
         if text.starts_with('/') {
             return Err(ErrorKind::LinkUnreadable.at(&link.path));
@@ -259,11 +254,11 @@ fn is_unreadable(error: &Error) -> bool {
 }
 
 fn is_noted(missing: &Missing<'_>, path: &RelPath) -> bool {
-    matches!(missing, Missing::Note { made, .. } if made.contains(path))
+    matches!(missing, Missing::Note { made, .. } if made.has(path))
 }
 
 fn is_gone(missing: &Missing<'_>, path: &RelPath) -> bool {
-    matches!(missing, Missing::Note { gone, .. } if gone.contains(path))
+    matches!(missing, Missing::Note { gone, .. } if gone.has(path))
 }
 
 /// Of the write that a link was made into a directory for, nothing was decided, whatever became of

@@ -200,8 +200,7 @@ impl<F: Fs> Store<F> {
         let state = &mut *self.state.borrow_mut();
         state.exec.forget();
         let parent = state.real_parent(&path, Symlinks::Refuse)?;
-        let at = At::store(parent.child(path.name()));
-        state.fingerprint_at(&at, with_digest)?.ok_or_else(|| ErrorKind::NotFound.at(&path))
+        state.fingerprint_at(&parent.child(path.name()), with_digest)?.ok_or_else(|| ErrorKind::NotFound.at(&path))
     }
 }
 
@@ -277,8 +276,8 @@ impl<F: Fs> State<F> {
     pub(crate) fn take_number_beside(&mut self, path: &RelPath) -> Result<u64, Error> {
         loop {
             let number = self.take_number();
-            let new = self.exec.stat_deep(&At::store(control::sibling_new(path, number)))?;
-            let old = self.exec.stat_deep(&At::store(control::sibling_old(path, number)))?;
+            let new = self.exec.stat_deep(&control::sibling_new(path, number))?;
+            let old = self.exec.stat_deep(&control::sibling_old(path, number))?;
             if new.is_none() && old.is_none() {
                 return Ok(number);
             }
@@ -295,7 +294,7 @@ impl<F: Fs> State<F> {
     pub(crate) fn control_plan(&self) -> Plan {
         let mut plan = Plan::new();
         if !self.control_exists {
-            plan.push(Act::MakeDir(control::directory()), "staging is out of the way of readers");
+            plan.make_dir(&control::directory(), "staging is out of the way of readers");
         }
         plan
     }
@@ -303,7 +302,8 @@ impl<F: Fs> State<F> {
     /// Runs a plan that has not decided anything when it fails, or whose commit point the caller
     /// looks after. Keeps track of the control directory.
     pub(crate) fn run(&mut self, plan: Plan) -> Result<u64, Error> {
-        let makes_control = plan.steps().first().is_some_and(|step| step.act == Act::MakeDir(control::directory()));
+        let first = plan.steps().first().map(|step| &step.act);
+        let makes_control = matches!(first, Some(Act::MakeDir(path)) if *path == control::directory());
         let answer = self.exec.run(plan);
         if makes_control {
             let made = match &answer {
@@ -330,34 +330,37 @@ impl<F: Fs> State<F> {
     }
 
     /// What stands at a place, as a fingerprint.
-    pub(crate) fn fingerprint_at(&mut self, at: &At, with_digest: bool) -> Result<Option<Fingerprint>, Error> {
-        let Some(stat) = self.exec.stat(at)? else { return Ok(None) };
-        let digest =
-            if with_digest && stat.kind == Kind::File { Some(survey::file_digest(&mut self.exec, at)?) } else { None };
+    pub(crate) fn fingerprint_at(&mut self, path: &RelPath, with_digest: bool) -> Result<Option<Fingerprint>, Error> {
+        let Some(stat) = self.exec.stat(path)? else { return Ok(None) };
+        let digest = if with_digest && stat.kind == Kind::File {
+            Some(survey::file_digest(&mut self.exec, path)?)
+        } else {
+            None
+        };
         Ok(Some(Fingerprint { kind: stat.kind, size: stat.size, modified: stat.modified, digest }))
     }
 
     /// Checks a precondition against what stands at a place now.
-    pub(crate) fn check_precondition(&mut self, at: &At, when: &Precondition) -> Result<(), Error> {
+    pub(crate) fn check_precondition(&mut self, path: &RelPath, when: &Precondition) -> Result<(), Error> {
         match when {
             Precondition::None => Ok(()),
-            Precondition::Absent => match self.exec.stat(at)? {
+            Precondition::Absent => match self.exec.stat(path)? {
                 None => Ok(()),
-                Some(_) => Err(ErrorKind::AlreadyExists.at(&at.path)),
+                Some(_) => Err(ErrorKind::AlreadyExists.at(path)),
             },
-            Precondition::SingleLink => match self.exec.stat(at)? {
-                None => Err(ErrorKind::NotFound.at(&at.path)),
-                Some(stat) if stat.links > 1 => Err(ErrorKind::HardLinked.at(&at.path)),
+            Precondition::SingleLink => match self.exec.stat(path)? {
+                None => Err(ErrorKind::NotFound.at(path)),
+                Some(stat) if stat.links > 1 => Err(ErrorKind::HardLinked.at(path)),
                 Some(_) => Ok(()),
             },
             Precondition::Unchanged(wanted) => {
-                let now = self.fingerprint_at(at, wanted.digest.is_some())?;
-                let now = now.ok_or_else(|| ErrorKind::NotFound.at(&at.path))?;
+                let now = self.fingerprint_at(path, wanted.digest.is_some())?;
+                let now = now.ok_or_else(|| ErrorKind::NotFound.at(path))?;
                 let same = now.kind == wanted.kind
                     && now.size == wanted.size
                     && (wanted.modified.is_none() || now.modified == wanted.modified)
                     && (wanted.digest.is_none() || now.digest == wanted.digest);
-                if same { Ok(()) } else { Err(Error::precondition_failed(at.path.shown(), &now)) }
+                if same { Ok(()) } else { Err(Error::precondition_failed(path.shown(), &now)) }
             }
         }
     }
@@ -374,7 +377,7 @@ impl<F: Fs> Drop for State<F> {
         let released = self.exec.run(plan);
         if self.control_exists && released.is_ok() {
             let mut plan = Plan::new();
-            plan.push(Act::RemoveDir(control::directory()), "nothing is left in it");
+            plan.remove_dir(&control::directory(), "nothing is left in it");
             let _stays_when_not_empty = self.exec.run(plan);
         }
     }

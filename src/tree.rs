@@ -1,6 +1,6 @@
 //! Directory trees as flat lists, and the plans that carry or remove them.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::BinaryHeap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -9,7 +9,8 @@ use crate::exec::Exec;
 use crate::fs::{Fs, Kind, Stat};
 use crate::limits::{DEPTH_MAX, ENTRIES_MAX};
 use crate::path::RelPath;
-use crate::plan::{Act, At, Plan};
+use crate::paths::PathSet;
+use crate::plan::{At, Plan};
 
 /// One entry of a tree.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,8 +49,8 @@ pub fn read<F: Fs>(exec: &mut Exec<F>, top: &At) -> Result<Tree, Error> {
             return Err(over(Limit::Entries, ENTRIES_MAX, &place));
         }
     }
-    tree.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    Ok(tree)
+    // A heap sorts in a fraction of the code of `slice::sort`.
+    Ok(BinaryHeap::from(tree).into_sorted_vec())
 }
 
 /// An entry of a tree and what it looked like.
@@ -70,8 +71,9 @@ pub struct Seen {
 pub fn read_stats<F: Fs>(exec: &mut Exec<F>, top: &At) -> Result<Vec<Seen>, Error> {
     let mut seen = Vec::new();
     for node in read(exec, top)? {
-        let at = At { root: top.root, path: top.path.join(&node.path) };
-        let stat = exec.stat(&at)?.ok_or_else(|| ErrorKind::Conflicts.because(at.path.shown(), at.path.shown()))?;
+        let path = top.path.join(&node.path);
+        let stat = exec.stat_in(top.root, &path)?;
+        let stat = stat.ok_or_else(|| ErrorKind::Conflicts.because(path.shown(), path.shown()))?;
         seen.push(Seen { path: node.path, stat, link: None });
     }
     Ok(seen)
@@ -105,15 +107,10 @@ fn over(limit: Limit, maximum: usize, path: &RelPath) -> Error {
 pub fn remove(tree: &Tree, top: &RelPath) -> Plan {
     let mut plan = Plan::new();
     for node in tree.iter().rev() {
-        plan.push(remove_one(top.join(&node.path), node.kind), "it is no longer needed");
+        plan.remove(&top.join(&node.path), node.kind, "it is no longer needed");
     }
-    plan.push(Act::RemoveDir(top.clone()), "it is no longer needed");
+    plan.remove_dir(top, "it is no longer needed");
     plan
-}
-
-/// The act that removes an entry of a kind; a directory must be empty.
-pub fn remove_one(path: RelPath, kind: Kind) -> Act {
-    if kind == Kind::Directory { Act::RemoveDir(path) } else { Act::RemoveFile(path) }
 }
 
 /// Gives the entries of a tree below `from` a second name below `to`, whose top exists. Directories
@@ -123,20 +120,20 @@ pub fn carry(tree: &Tree, from: &RelPath, to: &RelPath) -> Plan {
     for node in tree {
         let target = to.join(&node.path);
         if node.kind == Kind::Directory {
-            plan.push(Act::MakeDir(target), "a directory of the old tree");
+            plan.make_dir(&target, "a directory of the old tree");
         } else {
-            plan.push(Act::Share { from: from.join(&node.path), to: target }, "carry an entry that does not change");
+            plan.share(&from.join(&node.path), &target, "carry an entry that does not change");
         }
     }
     plan
 }
 
 /// Syncs directories, those below before those above.
-pub fn sync_upwards(directories: BTreeSet<RelPath>, why: &'static str) -> Plan {
+pub fn sync_upwards(directories: &PathSet, why: &'static str) -> Plan {
     let mut plan = Plan::new();
     // In the order of their paths a directory comes before what is below it.
-    for path in directories.into_iter().rev() {
-        plan.push(Act::SyncDir(path), why);
+    for (path, ()) in directories.iter().rev() {
+        plan.sync_dir(path, why);
     }
     plan
 }

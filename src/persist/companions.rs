@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::fs::{Fs, Kind};
 use crate::limits::NAME_BYTES_MAX;
 use crate::path::RelPath;
-use crate::plan::At;
+use crate::plan::{At, RootId};
 use crate::store::State;
 
 /// How a database begins (sqlite.org, "Database File Format", section 1.3).
@@ -52,7 +52,7 @@ pub(crate) fn refuse_beside<F: Fs>(state: &mut State<F>, path: &RelPath, content
     }
     for suffix in SUFFIXES {
         if let Some(companion) = beside(path, suffix)
-            && state.exec.stat(&At::store(companion.clone()))?.is_some()
+            && state.exec.stat(&companion)?.is_some()
         {
             return Err(ErrorKind::HotJournal.at(&companion));
         }
@@ -64,7 +64,7 @@ pub(crate) fn refuse_beside<F: Fs>(state: &mut State<F>, path: &RelPath, content
 pub(crate) fn refuse_alone<F: Fs>(state: &mut State<F>, path: &RelPath, source: &At) -> Result<(), Error> {
     let named = SUFFIXES.iter().any(|suffix| path.name().len() > suffix.len() && path.name().ends_with(suffix));
     if named && is_journal(&state.exec.read_start(source, JOURNAL_MAGIC.len())?) {
-        return Err(ErrorKind::HotJournal.at(&path));
+        return Err(ErrorKind::HotJournal.at(path));
     }
     Ok(())
 }
@@ -92,7 +92,7 @@ pub(crate) fn travel<F: Fs>(state: &mut State<F>, path: &RelPath, source: Option
     }
     for suffix in SUFFIXES {
         let Some(to) = beside(path, suffix) else { continue };
-        let here = state.exec.stat(&At::store(to.clone()))?;
+        let here = state.exec.stat(&to)?;
         let from = match source {
             Some(source) if suffix != "-shm" => journal_of(state, source, suffix)?,
             Some(_) | None => None,
@@ -101,7 +101,7 @@ pub(crate) fn travel<F: Fs>(state: &mut State<F>, path: &RelPath, source: Option
         match (from, here) {
             (Some(from), Some(_)) if !shares => {
                 // Its own journal stays where it is; that of another database is in the way.
-                if from != At::store(to.clone()) {
+                if from.root != RootId::STORE || from.path != to {
                     return Err(ErrorKind::HotJournal.at(&to));
                 }
             }
@@ -118,11 +118,10 @@ pub(crate) fn travel<F: Fs>(state: &mut State<F>, path: &RelPath, source: Option
 /// The journal beside a source, if there is one with something in it.
 fn journal_of<F: Fs>(state: &mut State<F>, source: &At, suffix: &str) -> Result<Option<At>, Error> {
     let Some(path) = beside(&source.path, suffix) else { return Ok(None) };
-    let at = At { root: source.root, path };
-    if state.exec.stat(&at)?.is_none() {
+    if state.exec.stat_in(source.root, &path)?.is_none() {
         return Ok(None);
     }
-    let (at, stat) = state.resolve_source(&at)?;
+    let (at, stat) = state.resolve_source(&At { root: source.root, path })?;
     if stat.kind != Kind::File || !is_journal(&state.exec.read_start(&at, JOURNAL_MAGIC.len())?) {
         return Ok(None);
     }

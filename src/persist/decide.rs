@@ -8,7 +8,7 @@ use crate::fs::Fs;
 use crate::journal::{Change, Journal, Op};
 use crate::limits::{ENTRIES_MAX, LOG_BYTES_MAX};
 use crate::path::RelPath;
-use crate::plan::{Act, At, Plan, RootId};
+use crate::plan::{Plan, RootId};
 use crate::recover::Verdict;
 use crate::store::State;
 
@@ -17,12 +17,12 @@ pub fn intend(intent: &Journal) -> Plan {
     let staging = control::transaction(intent.transaction);
     let path = staging.child(control::INTENT);
     let mut plan = Plan::new();
-    plan.push(Act::Create(path.clone()), "what is being prepared elsewhere");
-    plan.push(Act::Write { path: path.clone(), bytes: intent.encode() }, "what is being prepared elsewhere");
-    plan.push(Act::SyncFile(path), "or what is prepared elsewhere could stay for ever");
-    plan.push(Act::SyncDir(staging), "or what is prepared elsewhere could stay for ever");
-    plan.push(Act::SyncDir(control::directory()), "or what is prepared elsewhere could stay for ever");
-    plan.push(Act::SyncDir(RelPath::ROOT), "or what is prepared elsewhere could stay for ever");
+    plan.create(&path, "what is being prepared elsewhere");
+    plan.write(&path, intent.encode(), "what is being prepared elsewhere");
+    plan.sync_file(&path, "or what is prepared elsewhere could stay for ever");
+    plan.sync_dir(&staging, "or what is prepared elsewhere could stay for ever");
+    plan.sync_dir(&control::directory(), "or what is prepared elsewhere could stay for ever");
+    plan.sync_dir(&RelPath::ROOT, "or what is prepared elsewhere could stay for ever");
     plan
 }
 
@@ -32,17 +32,18 @@ pub fn decide(journal: &Journal, has_staging: bool, control_durable: bool) -> Pl
     let mut plan = Plan::new();
     if has_staging {
         let staging = control::transaction(journal.transaction);
-        plan.push(Act::SyncDir(staging), "or the log could name content that was lost");
+        plan.sync_dir(&staging, "or the log could name content that was lost");
     }
-    plan.push(Act::Create(draft.clone()), "the decision, not yet one");
-    plan.push(Act::Write { path: draft.clone(), bytes: journal.encode() }, "the decision, not yet one");
-    plan.push(Act::SyncFile(draft.clone()), "or the log could get its name before it says anything");
-    plan.push(Act::SyncDir(control::directory()), "or the log could outlive the staging it names");
+    plan.create(&draft, "the decision, not yet one");
+    plan.write(&draft, journal.encode(), "the decision, not yet one");
+    plan.sync_file(&draft, "or the log could get its name before it says anything");
+    plan.sync_dir(&control::directory(), "or the log could outlive the staging it names");
     if !control_durable {
-        plan.push(Act::SyncDir(RelPath::ROOT), "or changes could stay while the log that completes them is lost");
+        plan.sync_dir(&RelPath::ROOT, "or changes could stay while the log that completes them is lost");
     }
-    plan.push_commit(Act::Rename { from: draft, to: log }, "decided: from here on it is completed, whatever happens");
-    plan.push(Act::SyncDir(control::directory()), "or an acknowledged change could be forgotten");
+    plan.rename(&draft, &log, "decided: from here on it is completed, whatever happens");
+    plan.decides();
+    plan.sync_dir(&control::directory(), "or an acknowledged change could be forgotten");
     plan
 }
 
@@ -109,7 +110,7 @@ impl<F: Fs> State<F> {
 
     /// What a decision that stopped has come to.
     fn undecided(&mut self, journal: &Journal, stopped: Error) -> Error {
-        let log = At::store(control::entry(log_name(journal)));
+        let log = control::entry(log_name(journal));
         let absent = matches!(self.exec.stat_deep(&log), Ok(None));
         match stopped.side() {
             // A rename that failed may have happened all the same: only its absence tells.

@@ -1,6 +1,6 @@
 //! Where the changes of a transaction really go, and their commit in place.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::control;
@@ -8,9 +8,10 @@ use crate::error::{Error, ErrorKind};
 use crate::fs::{Fs, Kind};
 use crate::journal::{Change, Op};
 use crate::path::RelPath;
+use crate::paths::PathSet;
 use crate::persist::companions;
-use crate::persist::transaction::{DirectoryOptions, Entry, Pending};
-use crate::plan::{At, RootId};
+use crate::persist::transaction::{Changes, DirectoryOptions, Entry, Pending};
+use crate::plan::RootId;
 use crate::resolve::Missing;
 use crate::store::{State, Symlinks};
 
@@ -21,9 +22,9 @@ pub(crate) struct Resolved {
     /// Where the link to it is, when it is published by pointer.
     pub(crate) pointer: Option<RelPath>,
     /// Its changes.
-    pub(crate) changes: BTreeMap<RelPath, Entry>,
+    pub(crate) changes: Changes,
     /// Directories that do not exist yet, parents included.
-    pub(crate) made: BTreeSet<RelPath>,
+    pub(crate) made: PathSet,
 }
 
 impl<F: Fs> State<F> {
@@ -32,21 +33,22 @@ impl<F: Fs> State<F> {
     pub(crate) fn resolve_changes(
         &mut self,
         directory: &RelPath,
-        pending: BTreeMap<RelPath, Entry>,
+        pending: Changes,
         policy: Symlinks,
     ) -> Result<Resolved, Error> {
         let pointer = self.pointer_of(directory, policy)?;
-        let mut made = BTreeSet::new();
-        let none = BTreeSet::new();
+        let mut made = PathSet::new();
+        let none = PathSet::new();
         let place = self.walk(RootId::STORE, directory, policy, &mut Missing::Note { made: &mut made, gone: &none })?;
-        let mut gone = BTreeSet::new();
+        let mut gone = PathSet::new();
         for (path, entry) in &pending {
             if entry.pending == Pending::Delete {
-                gone.insert(place.join(path));
+                gone.add(&place.join(path));
             }
         }
-        let mut changes = BTreeMap::new();
-        for (path, Entry { pending, .. }) in pending {
+        let mut changes = Changes::new();
+        for (path, entry) in pending {
+            let pending = entry.pending;
             let full = place.join(&path);
             let (real, old) = match &pending {
                 Pending::Put(_) => {
@@ -56,32 +58,31 @@ impl<F: Fs> State<F> {
                 }
                 Pending::Delete => {
                     let real = self.real_parent(&full, policy)?.child(full.name());
-                    let old = self.exec.stat(&At::store(real.clone()))?.map(Into::into);
+                    let old = self.exec.stat(&real)?.map(Into::into);
                     (real, old)
                 }
             };
-            if changes.insert(real.clone(), Entry { pending, old }).is_some() {
+            if changes.set(real.clone(), Box::new(Entry { pending, old })).is_some() {
                 return Err(Error::invalid_argument(real.shown(), "two paths of the transaction lead there"));
             }
         }
-        if let Some(file) =
-            made.iter().find(|path| matches!(changes.get(*path), Some(Entry { pending: Pending::Put(_), .. })))
-        {
-            return Err(ErrorKind::NotDirectory.at(&file));
+        let is_put = |path: &&RelPath| changes.get(path).is_some_and(|entry| entry.pending != Pending::Delete);
+        if let Some(file) = made.paths().find(is_put) {
+            return Err(ErrorKind::NotDirectory.at(file));
         }
         self.refuse_stale_journals(&changes)?;
         Ok(Resolved { directory: place, pointer, changes, made })
     }
 
     /// Refuses a database beside a journal that is not part of the same change.
-    fn refuse_stale_journals(&mut self, changes: &BTreeMap<RelPath, Entry>) -> Result<(), Error> {
+    fn refuse_stale_journals(&mut self, changes: &Changes) -> Result<(), Error> {
         for (path, entry) in changes {
             if !matches!(&entry.pending, Pending::Put(staged) if staged.database) {
                 continue;
             }
             for companion in companions::all_beside(path) {
-                let here = self.exec.stat_deep(&At::store(companion.clone()))?;
-                if here.is_some() && !changes.contains_key(&companion) {
+                let here = self.exec.stat_deep(&companion)?;
+                if here.is_some() && !changes.has(&companion) {
                     return Err(ErrorKind::HotJournal.at(&companion));
                 }
             }
@@ -97,15 +98,16 @@ impl<F: Fs> State<F> {
         how: DirectoryOptions,
     ) -> Result<(), Error> {
         let mut ops = Vec::new();
-        for path in &resolved.made {
+        for path in resolved.made.paths() {
             ops.push(Op { path: path.clone(), change: Change::MakeDir });
         }
-        for (path, Entry { pending, old }) in &resolved.changes {
-            let change = match pending {
+        for (path, entry) in &resolved.changes {
+            let old = entry.old;
+            let change = match &entry.pending {
                 Pending::Put(staged) => {
-                    Change::Put { staged: staged.index, length: staged.length, digest: staged.digest, old: *old }
+                    Change::Put { staged: staged.index, length: staged.length, digest: staged.digest, old }
                 }
-                Pending::Delete => Change::Delete { old: *old },
+                Pending::Delete => Change::Delete { old },
             };
             ops.push(Op { path: path.clone(), change });
         }
@@ -120,10 +122,10 @@ impl<F: Fs> State<F> {
             return Err(Error::invalid_argument(".", "the root itself can only be changed in place"));
         }
         if let Some(path) =
-            resolved.changes.keys().find(|path| !path.is_within(directory) || !control::may_change(path))
+            resolved.changes.paths().find(|path| !path.is_within(directory) || !control::may_change(path))
         {
-            return Err(ErrorKind::SymlinkEscapes.at(&path));
+            return Err(ErrorKind::SymlinkEscapes.at(path));
         }
-        Ok(self.exec.stat_deep(&At::store(directory.clone()))?.map(|stat| stat.kind))
+        self.exec.kind(directory)
     }
 }

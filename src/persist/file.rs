@@ -11,7 +11,7 @@ use crate::fs::{Cause, Fs, Kind};
 use crate::limits::{CHUNK_BYTES_MAX, COPY_BYTES};
 use crate::path::RelPath;
 use crate::persist::companions;
-use crate::plan::{Act, At, Plan};
+use crate::plan::{At, Plan};
 use crate::resolve::{Found, Missing, about_given};
 use crate::store::{Durability, Precondition, Receipt, State, Store, WriteOptions, parse};
 
@@ -19,7 +19,7 @@ use crate::store::{Durability, Precondition, Receipt, State, Store, WriteOptions
 pub fn stage(staged: &RelPath, bytes: Vec<u8>, durability: Durability) -> Plan {
     let mut plan = begin(staged);
     if !bytes.is_empty() {
-        plan.push(Act::Write { path: staged.clone(), bytes }, "the new content");
+        plan.write(staged, bytes, "the new content");
     }
     plan.append(end(staged, durability));
     plan
@@ -28,7 +28,7 @@ pub fn stage(staged: &RelPath, bytes: Vec<u8>, durability: Durability) -> Plan {
 /// The plan that begins a staged file.
 pub fn begin(staged: &RelPath) -> Plan {
     let mut plan = Plan::new();
-    plan.push(Act::Create(staged.clone()), "new content never goes into a file that exists");
+    plan.create(staged, "new content never goes into a file that exists");
     plan
 }
 
@@ -36,7 +36,7 @@ pub fn begin(staged: &RelPath) -> Plan {
 pub fn end(staged: &RelPath, durability: Durability) -> Plan {
     let mut plan = Plan::new();
     if durability >= Durability::Data {
-        plan.push(Act::SyncFile(staged.clone()), "or the name could be durable before the content: an empty file");
+        plan.sync_file(staged, "or the name could be durable before the content: an empty file");
     }
     plan
 }
@@ -47,13 +47,15 @@ pub fn publish(staged: &RelPath, target: &RelPath, durability: Durability, exclu
     let (from, to) = (staged.clone(), target.clone());
     let mut plan = Plan::new();
     if exclusive {
-        plan.push_commit(Act::Link { from: from.clone(), to }, "visible, unless somebody took the name");
-        plan.push(Act::RemoveFile(from), "it has its name now");
+        plan.link(&from, &to, "visible, unless somebody took the name");
+        plan.decides();
+        plan.remove_file(&from, "it has its name now");
     } else {
-        plan.push_commit(Act::Rename { from, to }, "visible: the old content, or this one, never a mixture");
+        plan.rename(&from, &to, "visible: the old content, or this one, never a mixture");
+        plan.decides();
     }
     if durability == Durability::Full {
-        plan.push(Act::SyncDir(target.parent()), "or the name could lead to the old content after a power loss");
+        plan.sync_dir(&target.parent(), "or the name could lead to the old content after a power loss");
     }
     plan
 }
@@ -122,7 +124,7 @@ impl<F: Fs> Writer<F> {
         let staged = self.staged()?;
         let mut plan = Plan::new();
         if !chunk.is_empty() {
-            plan.push(Act::Write { path: staged, bytes: chunk }, "the new content, piece by piece");
+            plan.write(&staged, chunk, "the new content, piece by piece");
         }
         self.grow(plan).map(|_| ())
     }
@@ -136,7 +138,7 @@ impl<F: Fs> Writer<F> {
         let to = self.staged()?;
         let from = self.state.borrow_mut().source_file(origin)?;
         let mut plan = Plan::new();
-        plan.push(Act::Copy { from, offset, length, to }, "the new content, piece by piece");
+        plan.copy(&from, offset, length, &to, "the new content, piece by piece");
         self.grow(plan)
     }
 
@@ -152,7 +154,7 @@ impl<F: Fs> Writer<F> {
         let start = state.exec.read_start(&At::store(staged.clone()), companions::DATABASE_MAGIC.len())?;
         companions::refuse_beside(state, &self.found.path, &start)?;
         if self.how.keep_identical && state.is_identical_file(&self.found, &staged)? {
-            state.check_precondition(&At::store(self.found.path.clone()), &self.how.when)?;
+            state.check_precondition(&self.found.path, &self.how.when)?;
             return state.keep(&self.found.path, self.how.durability);
         }
         self.staged = None;
@@ -198,7 +200,7 @@ impl<F: Fs> State<F> {
     pub(crate) fn replace(&mut self, path: &RelPath, data: Vec<u8>, how: &WriteOptions) -> Result<Receipt, Error> {
         let mut found = self.look(path, how.symlinks)?;
         let refused = companions::refuse_beside(self, &found.path, &data)
-            .and_then(|()| self.check_precondition(&At::store(found.path.clone()), &how.when));
+            .and_then(|()| self.check_precondition(&found.path, &how.when));
         refused.map_err(|error| about_given(error, &found.path, path))?;
         if found.path != *path {
             // Only a write that will not be refused makes links on its way into directories.
@@ -244,8 +246,7 @@ impl<F: Fs> State<F> {
         how: &WriteOptions,
         bytes: u64,
     ) -> Result<Receipt, Error> {
-        let at = At::store(target.clone());
-        if let Err(error) = self.check_owner().and_then(|()| self.check_precondition(&at, &how.when)) {
+        if let Err(error) = self.check_owner().and_then(|()| self.check_precondition(target, &how.when)) {
             self.discard(staged.clone());
             return Err(error);
         }
@@ -257,7 +258,7 @@ impl<F: Fs> State<F> {
         {
             if stopped.cause() == Some(Cause::AlreadyExists) {
                 self.discard(staged.clone());
-                return Err(ErrorKind::AlreadyExists.at(&target));
+                return Err(ErrorKind::AlreadyExists.at(target));
             }
             // No hard links here: the check of a moment ago has to do.
             answer = self.run(publish(staged, target, how.durability, false));
@@ -270,7 +271,7 @@ impl<F: Fs> State<F> {
     fn judge(&mut self, staged: &RelPath, stopped: Error) -> Error {
         match stopped.side() {
             // A rename that failed may have happened all the same: the staged name tells.
-            Side::Before | Side::At if matches!(self.exec.stat(&At::store(staged.clone())), Ok(Some(_))) => {
+            Side::Before | Side::At if matches!(self.exec.stat(staged), Ok(Some(_))) => {
                 self.discard(staged.clone());
                 stopped
             }
@@ -281,7 +282,7 @@ impl<F: Fs> State<F> {
     /// Removes a staged file that is not wanted. A failure loses nothing: the next open removes it.
     pub(crate) fn discard(&mut self, staged: RelPath) {
         let mut plan = Plan::new();
-        plan.push(Act::RemoveFile(staged), "content that is not wanted");
+        plan.remove_file(&staged, "content that is not wanted");
         let _swept_at_the_next_open = self.exec.run(plan);
     }
 
@@ -301,23 +302,22 @@ impl<F: Fs> State<F> {
     }
 
     fn is_identical_file(&mut self, found: &Found, staged: &RelPath) -> Result<bool, Error> {
-        let staged = At::store(staged.clone());
-        let length = self.exec.stat(&staged)?.map_or(0, |stat| stat.size);
+        let length = self.exec.stat(staged)?.map_or(0, |stat| stat.size);
         if !is_candidate(found, length) {
             return Ok(false);
         }
-        let digest = crate::recover::survey::file_digest(&mut self.exec, &staged)?;
-        Ok(digest == crate::recover::survey::file_digest(&mut self.exec, &At::store(found.path.clone()))?)
+        let digest = crate::recover::survey::file_digest(&mut self.exec, staged)?;
+        Ok(digest == crate::recover::survey::file_digest(&mut self.exec, &found.path)?)
     }
 
     /// Leaves a file alone, but makes it as durable as was asked: others may have written it.
     fn keep(&mut self, path: &RelPath, durability: Durability) -> Result<Receipt, Error> {
         let mut plan = Plan::new();
         if durability >= Durability::Data {
-            plan.push(Act::SyncFile(path.clone()), "the content is right but may not be durable");
+            plan.sync_file(path, "the content is right but may not be durable");
         }
         if durability == Durability::Full {
-            plan.push(Act::SyncDir(path.parent()), "nor its name");
+            plan.sync_dir(&path.parent(), "nor its name");
         }
         self.run(plan)?;
         Ok(self.receipt(durability, 0, 0))

@@ -4,7 +4,6 @@
 //! the control directory, and one rename of a link switches; the first time, a real directory makes
 //! room for the link as with `swap`.
 
-use alloc::collections::BTreeSet;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -14,10 +13,11 @@ use crate::fs::{Fs, Kind};
 use crate::journal::{Change, Op};
 use crate::limits::ENTRIES_MAX;
 use crate::path::RelPath;
+use crate::paths::PathSet;
 use crate::persist::decide;
 use crate::persist::directory::Resolved;
 use crate::persist::transaction::{DirectoryOptions, Pending};
-use crate::plan::{Act, At, Plan, RootId};
+use crate::plan::{At, Plan, RootId};
 use crate::resolve::Missing;
 use crate::store::{State, Symlinks};
 use crate::tree::{self, Node, Seen, Tree};
@@ -63,8 +63,8 @@ impl<F: Fs> State<F> {
                 self.or_abandon(number, prepared)?;
                 let link = control::sibling_new(&path, number);
                 let mut plan = Plan::new();
-                plan.push(Act::Symlink { target: text, path: link }, "the link that will take the directory's place");
-                plan.push(Act::SyncDir(path.parent()), "or the log could name a link that was lost");
+                plan.symlink(&text, &link, "the link that will take the directory's place");
+                plan.sync_dir(&path.parent(), "or the log could name a link that was lost");
                 let ran = self.run_synced(plan, how);
                 self.or_abandon(number, ran)?;
                 let journal = self.journal(number, ops, !how.synced());
@@ -92,12 +92,13 @@ impl<F: Fs> State<F> {
         self.or_abandon(number, owner)?;
         let link = control::transaction(number).child(control::LINK);
         let mut plan = Plan::new();
-        plan.push(Act::Symlink { target: text.clone(), path: link.clone() }, "the link, not yet in its place");
-        plan.push_commit(Act::Rename { from: link, to: path.clone() }, "visible: all of the old, or all of the new");
-        plan.push(Act::SyncDir(path.parent()), "or the link could lead to the old generation after a power loss");
+        plan.symlink(&text, &link, "the link, not yet in its place");
+        plan.rename(&link, path, "visible: all of the old, or all of the new");
+        plan.decides();
+        plan.sync_dir(&path.parent(), "or the link could lead to the old generation after a power loss");
         let plan = if how.synced() { plan } else { plan.without_syncs() };
         if let Err(stopped) = self.run(plan) {
-            let switched = self.exec.read_link(&At::store(path.clone()));
+            let switched = self.exec.read_link(RootId::STORE, path);
             return Err(match (stopped.side(), switched) {
                 // A rename that failed may have happened all the same: the link tells.
                 (Side::Before | Side::At, Ok(now)) if now != text => {
@@ -118,9 +119,9 @@ impl<F: Fs> State<F> {
     /// decided: an empty directory more is all that a crash can leave of them.
     fn make_parents(&mut self, number: u64, resolved: &Resolved, how: DirectoryOptions) -> Result<(), Error> {
         let mut plan = Plan::new();
-        for path in resolved.made.iter().filter(|path| !path.is_within(&resolved.directory)) {
-            plan.push(Act::MakeDir(path.clone()), "a parent of the directory");
-            plan.push(Act::SyncDir(path.parent()), "or the directory could be lost with its parent");
+        for path in resolved.made.paths().filter(|path| !path.is_within(&resolved.directory)) {
+            plan.make_dir(path, "a parent of the directory");
+            plan.sync_dir(&path.parent(), "or the directory could be lost with its parent");
         }
         let ran = self.run_synced(plan, how);
         self.or_abandon(number, ran)
@@ -165,8 +166,8 @@ impl<F: Fs> State<F> {
         let mut above = Vec::new();
         if base.is_within(&inside) {
             for place in [inside.clone(), base.parent()] {
-                if self.exec.stat_deep(&At::store(place.clone()))?.is_none() {
-                    plan.push(Act::MakeDir(place.clone()), "where generations are");
+                if self.exec.stat_deep(&place)?.is_none() {
+                    plan.make_dir(&place, "where generations are");
                 }
                 above.push(place);
             }
@@ -175,11 +176,11 @@ impl<F: Fs> State<F> {
         }
         plan.append(build(number, resolved, &seen, from, base)?);
         for place in above.iter().rev() {
-            plan.push(Act::SyncDir(place.clone()), "or what was prepared could be lost with its name");
+            plan.sync_dir(place, "or what was prepared could be lost with its name");
         }
         if base.is_within(&inside) {
-            plan.push(Act::SyncDir(control::directory()), "or what was prepared could be lost with its name");
-            plan.push(Act::SyncDir(RelPath::ROOT), "or what was prepared could be lost with its name");
+            plan.sync_dir(&control::directory(), "or what was prepared could be lost with its name");
+            plan.sync_dir(&RelPath::ROOT, "or what was prepared could be lost with its name");
         }
         self.run_synced(plan, how)?;
         self.control_durable |= how.synced();
@@ -209,7 +210,7 @@ impl<F: Fs> State<F> {
     fn check_links_stay(&mut self, from: &RelPath, seen: &[Seen], resolved: &Resolved) -> Result<(), Error> {
         for entry in seen.iter().filter(|entry| entry.stat.kind == Kind::Symlink) {
             let at = At::store(from.join(&entry.path));
-            if resolved.changes.contains_key(&resolved.directory.join(&entry.path)) {
+            if resolved.changes.has(&resolved.directory.join(&entry.path)) {
                 continue;
             }
             match self.link_target(&at) {
@@ -224,7 +225,7 @@ impl<F: Fs> State<F> {
     }
 
     fn has_staging(&mut self, number: u64) -> Result<bool, Error> {
-        Ok(self.exec.stat_deep(&At::store(control::transaction(number)))?.is_some())
+        Ok(self.exec.stat_deep(&control::transaction(number))?.is_some())
     }
 
     fn run_synced(&mut self, plan: Plan, how: DirectoryOptions) -> Result<(), Error> {
@@ -255,7 +256,7 @@ impl<F: Fs> State<F> {
     /// A number for a directory that is published by pointer for the first time.
     fn next_directory(&mut self) -> Result<u64, Error> {
         let place = control::entry(control::DIRECTORIES);
-        if self.exec.stat_deep(&At::store(place.clone()))?.is_none() {
+        if self.exec.stat_deep(&place)?.is_none() {
             return Ok(1);
         }
         let mut next = 1;
@@ -277,7 +278,7 @@ impl<F: Fs> State<F> {
             Err(error) => return Err(error),
         };
         let path = parent.child(directory.name());
-        let is_link = self.exec.stat(&At::store(path.clone()))?.is_some_and(|stat| stat.kind == Kind::Symlink);
+        let is_link = self.exec.stat(&path)?.is_some_and(|stat| stat.kind == Kind::Symlink);
         Ok(if is_link && self.pointer(&path)?.is_some() { Some(path) } else { None })
     }
 }
@@ -304,34 +305,34 @@ fn build(
     let place = &resolved.directory;
     let below = |path: &RelPath| path.below(place).unwrap_or_default();
     let mut kept = Tree::new();
-    for entry in old.iter().filter(|entry| !resolved.changes.contains_key(&place.join(&entry.path))) {
+    for entry in old.iter().filter(|entry| !resolved.changes.has(&place.join(&entry.path))) {
         kept.push(Node { path: entry.path.clone(), kind: entry.stat.kind });
     }
     if kept.len() + resolved.changes.len() > ENTRIES_MAX {
         return Err(Error::limit(place.shown(), Limit::Entries, ENTRIES_MAX as u64));
     }
-    let mut directories = BTreeSet::new();
-    directories.insert(base.clone());
+    let mut directories = PathSet::new();
+    directories.add(base);
     let mut plan = Plan::new();
-    plan.push(Act::MakeDir(base.clone()), "the new tree grows where nobody looks");
+    plan.make_dir(base, "the new tree grows where nobody looks");
     if let Some(from) = from {
         plan.append(tree::carry(&kept, from, base));
     }
     for node in kept.iter().filter(|node| node.kind == Kind::Directory) {
-        directories.insert(base.join(&node.path));
+        directories.add(&base.join(&node.path));
     }
-    for path in resolved.made.iter().filter(|path| path.is_within(place) && *path != place) {
+    for path in resolved.made.paths().filter(|path| path.is_within(place) && *path != place) {
         let target = base.join(&below(path));
-        plan.push(Act::MakeDir(target.clone()), "a new directory");
-        directories.insert(target);
+        plan.make_dir(&target, "a new directory");
+        directories.add(&target);
     }
     for (path, change) in &resolved.changes {
         if let Pending::Put(staged) = &change.pending {
             let to = base.join(&below(path));
             let from = control::staged(number, staged.index);
-            plan.push(Act::Rename { from, to }, "new content takes its place in the new tree");
+            plan.rename(&from, &to, "new content takes its place in the new tree");
         }
     }
-    plan.append(tree::sync_upwards(directories, "or the new tree could lose entries"));
+    plan.append(tree::sync_upwards(&directories, "or the new tree could lose entries"));
     Ok(plan)
 }

@@ -1,6 +1,5 @@
 //! Materializing: what a path shared by link becomes its own.
 
-use alloc::collections::BTreeSet;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -9,10 +8,11 @@ use crate::error::{Error, ErrorKind};
 use crate::fs::{Fs, Kind, Stat};
 use crate::journal::{Change, Op};
 use crate::path::RelPath;
+use crate::paths::PathSet;
 use crate::persist::companions::{self, Travel};
 use crate::persist::decide;
 use crate::persist::file::check_chunk;
-use crate::plan::{Act, At, Plan, RootId};
+use crate::plan::{At, Plan, RootId};
 use crate::resolve::Missing;
 use crate::store::{Durability, Precondition, Receipt, State, Store, Symlinks, WriteOptions, parse};
 use crate::tree::{self, Seen};
@@ -52,7 +52,7 @@ impl<F: Fs> Store<F> {
         state.check_usable()?;
         let parent = state.real_parent(&path, Symlinks::Replace)?;
         let path = parent.child(path.name());
-        let stat = state.exec.stat(&At::store(path.clone()))?.ok_or_else(|| ErrorKind::NotFound.at(&path))?;
+        let stat = state.exec.stat(&path)?.ok_or_else(|| ErrorKind::NotFound.at(&path))?;
         match holds {
             Content::Replace(bytes) => state.materialize_replacing(&path, bytes),
             Content::Keep => state.materialize_keeping(&path, stat, origin),
@@ -79,11 +79,11 @@ impl<F: Fs> State<F> {
     /// Copies what the path shows now.
     fn materialize_keeping(&mut self, path: &RelPath, stat: Stat, origin: &Source) -> Result<Receipt, Error> {
         match stat.kind {
-            Kind::Directory => return Err(ErrorKind::IsDirectory.at(&path)),
-            Kind::Other => return Err(ErrorKind::NotAFile.at(&path)),
+            Kind::Directory => return Err(ErrorKind::IsDirectory.at(path)),
+            Kind::Other => return Err(ErrorKind::NotAFile.at(path)),
             Kind::File if stat.links == 1 => return Ok(self.receipt(Durability::Full, 0, 0)),
             Kind::Symlink if self.pointer_if_readable(path)?.is_some() => {
-                return Err(ErrorKind::IsDirectory.at(&path));
+                return Err(ErrorKind::IsDirectory.at(path));
             }
             Kind::File | Kind::Symlink => {}
         }
@@ -110,7 +110,7 @@ impl<F: Fs> State<F> {
         let (from, stat) =
             self.resolve_source(&At::store(at)).map_err(|error| name_the_link(error, link, &Source::LinkTarget))?;
         if stat.kind != Kind::Directory {
-            return Err(ErrorKind::NotDirectory.at(&link));
+            return Err(ErrorKind::NotDirectory.at(link));
         }
         self.materialize_tree(link, &from).map(|_| ())
     }
@@ -121,7 +121,8 @@ impl<F: Fs> State<F> {
         let mut sources = Vec::from([(from.clone(), stat)]);
         for travel in &travels {
             if let Travel::Copy { from, .. } = travel {
-                let stat = self.exec.stat(from)?.ok_or_else(|| ErrorKind::NotFound.at(&from.path))?;
+                let stat =
+                    self.exec.stat_in(from.root, &from.path)?.ok_or_else(|| ErrorKind::NotFound.at(&from.path))?;
                 sources.push((from.clone(), stat));
             }
         }
@@ -139,7 +140,7 @@ impl<F: Fs> State<F> {
                 self.abandon(number);
             }
         })?;
-        if self.exec.stat(&At::store(path.clone()))? != Some(link) {
+        if self.exec.stat(path)? != Some(link) {
             if single {
                 self.discard(control::file(number));
             } else {
@@ -177,12 +178,13 @@ impl<F: Fs> State<F> {
             self.run(core::mem::take(&mut plan))?;
             changed.clear();
             for (index, (from, seen)) in sources.iter_mut().enumerate() {
-                let now = self.exec.stat(from)?.ok_or_else(|| ErrorKind::NotFound.at(&from.path))?;
+                let now =
+                    self.exec.stat_in(from.root, &from.path)?.ok_or_else(|| ErrorKind::NotFound.at(&from.path))?;
                 if now != *seen {
                     changed.push(from.path.to_string());
                     *seen = now;
                 }
-                plan.push(Act::RemoveFile(staged(index)), "the source changed while it was read");
+                plan.remove_file(&staged(index), "the source changed while it was read");
             }
             if changed.is_empty() {
                 return Ok(());
@@ -206,13 +208,13 @@ impl<F: Fs> State<F> {
         let bytes = copies.iter().map(|(_, length)| length).sum();
         let mut ops = Vec::new();
         for (index, (path, length)) in copies.into_iter().enumerate() {
-            let old = self.exec.stat(&At::store(path.clone()))?.map(Into::into);
+            let old = self.exec.stat(&path)?.map(Into::into);
             let staged = u32::try_from(index).expect("a database has few companions");
             ops.push(Op { path, change: Change::Put { staged, length, digest: None, old } });
         }
         for travel in travels {
             if let Travel::Remove { path } = travel {
-                let old = self.exec.stat(&At::store(path.clone()))?.map(Into::into);
+                let old = self.exec.stat(&path)?.map(Into::into);
                 ops.push(Op { path, change: Change::Delete { old } });
             }
         }
@@ -225,14 +227,14 @@ impl<F: Fs> State<F> {
     /// The plan that makes the staging directory of a transaction.
     pub(crate) fn staging_plan(&self, number: u64) -> Plan {
         let mut plan = self.control_plan();
-        plan.push(Act::MakeDir(control::transaction(number)), "staging is out of the way of readers");
+        plan.make_dir(&control::transaction(number), "staging is out of the way of readers");
         plan
     }
 
     /// A link to a directory becomes a directory that holds a copy of all the link showed.
     fn materialize_tree(&mut self, link: &RelPath, from: &At) -> Result<Receipt, Error> {
         if from.root == RootId::STORE && link.is_within(&from.path) {
-            return Err(ErrorKind::SymlinkLoop.at(&link));
+            return Err(ErrorKind::SymlinkLoop.at(link));
         }
         let switch = || Op { path: link.clone(), change: Change::Switch };
         let mut changed = Vec::new();
@@ -244,7 +246,7 @@ impl<F: Fs> State<F> {
             let mut plan = self.staging_plan(number);
             plan.append(decide::intend(&intent));
             plan.append(copy_tree(&seen, from, &control::sibling_new(link, number)));
-            plan.push(Act::SyncDir(link.parent()), "or the log could name a sibling that was lost");
+            plan.sync_dir(&link.parent(), "or the log could name a sibling that was lost");
             let copied = self.run(plan);
             let now = copied.and_then(|_| tree::read_stats(&mut self.exec, from));
             changed = tree::changes(&seen, &now.inspect_err(|_| self.abandon(number))?);
@@ -272,7 +274,7 @@ impl<F: Fs> State<F> {
                     if !self.link_target(&at)?.is_within(&top.path) {
                         return Err(ErrorKind::SymlinkEscapes.at(&at.path));
                     }
-                    entry.link = Some(self.exec.read_link(&at)?);
+                    entry.link = Some(self.exec.read_link(at.root, &at.path)?);
                 }
             }
         }
@@ -282,31 +284,30 @@ impl<F: Fs> State<F> {
 
 fn copy_plan(from: &At, to: &RelPath) -> Plan {
     let mut plan = Plan::new();
-    plan.push(Act::Create(to.clone()), "the copy grows where nobody looks");
-    let copy = Act::Copy { from: from.clone(), offset: 0, length: u64::MAX, to: to.clone() };
-    plan.push(copy, "what the link showed");
-    plan.push(Act::SyncFile(to.clone()), "or the name could be durable before the content");
+    plan.create(to, "the copy grows where nobody looks");
+    plan.copy(from, 0, u64::MAX, to, "what the link showed");
+    plan.sync_file(to, "or the name could be durable before the content");
     plan
 }
 
 fn copy_tree(tree: &[Seen], from: &At, to: &RelPath) -> Plan {
     let mut plan = Plan::new();
-    let mut directories = BTreeSet::new();
-    directories.insert(to.clone());
-    plan.push(Act::MakeDir(to.clone()), "the directory that will take the place of the link");
+    let mut directories = PathSet::new();
+    directories.add(to);
+    plan.make_dir(to, "the directory that will take the place of the link");
     for entry in tree {
         let target = to.join(&entry.path);
         if let Some(text) = &entry.link {
-            plan.push(Act::Symlink { target: text.clone(), path: target }, "a link that stays inside the copy");
+            plan.symlink(text, &target, "a link that stays inside the copy");
         } else if entry.stat.kind == Kind::Directory {
-            directories.insert(target.clone());
-            plan.push(Act::MakeDir(target), "a directory that the link showed");
+            directories.add(&target);
+            plan.make_dir(&target, "a directory that the link showed");
         } else {
             let source = At { root: from.root, path: from.path.join(&entry.path) };
             plan.append(copy_plan(&source, &target));
         }
     }
-    plan.append(tree::sync_upwards(directories, "or the copy could lose entries"));
+    plan.append(tree::sync_upwards(&directories, "or the copy could lose entries"));
     plan
 }
 

@@ -1,6 +1,6 @@
 //! A transaction: changes to one directory, staged as they come, decided together.
 
-use alloc::collections::BTreeMap;
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
@@ -13,9 +13,10 @@ use crate::fs::{Fs, Kind};
 use crate::journal::{Digest, Old};
 use crate::limits::{ENTRIES_MAX, TRANSACTION_BYTES_MAX};
 use crate::path::RelPath;
+use crate::paths::PathMap;
 use crate::persist::companions;
 use crate::persist::file::{self, check_chunk};
-use crate::plan::{Act, At, Plan, RootId};
+use crate::plan::{Plan, RootId};
 use crate::resolve::Missing;
 use crate::store::{Durability, Receipt, State, Store, Symlinks, parse};
 
@@ -64,11 +65,14 @@ pub(crate) struct Entry {
     pub(crate) old: Old,
 }
 
-impl From<Pending> for Entry {
+impl From<Pending> for Box<Entry> {
     fn from(pending: Pending) -> Self {
-        Self { pending, old: None }
+        Self::new(Entry { pending, old: None })
     }
 }
+
+/// Changes by their paths.
+pub(crate) type Changes = PathMap<Box<Entry>>;
 
 /// A staged content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +102,7 @@ pub struct Transaction<F: Fs> {
     number: u64,
     begun: bool,
     done: bool,
-    pending: BTreeMap<RelPath, Entry>,
+    pending: Changes,
     growing: Option<Growing>,
     next_index: u32,
     bytes: u64,
@@ -125,7 +129,7 @@ impl<F: Fs> Store<F> {
             number,
             begun: false,
             done: false,
-            pending: BTreeMap::new(),
+            pending: Changes::new(),
             growing: None,
             next_index: 0,
             bytes: 0,
@@ -156,7 +160,7 @@ impl<F: Fs> Transaction<F> {
             let state = &mut *self.state.borrow_mut();
             state.check_usable()?;
             let from = state.source_file(origin)?;
-            let size = state.exec.stat(&from)?.map_or(0, |stat| stat.size);
+            let size = state.exec.stat_in(from.root, &from.path)?.map_or(0, |stat| stat.size);
             let start = state.exec.read_start(&from, companions::DATABASE_MAGIC.len())?;
             (from, size, companions::is_database(&start))
         };
@@ -164,7 +168,7 @@ impl<F: Fs> Transaction<F> {
         self.create(&path, None, database)?;
         let to = self.growing_path();
         let mut plan = Plan::new();
-        plan.push(Act::Copy { from, offset: 0, length: u64::MAX, to }, "content of the transaction");
+        plan.copy(&from, 0, u64::MAX, &to, "content of the transaction");
         self.extend(plan)
     }
 
@@ -199,7 +203,7 @@ impl<F: Fs> Transaction<F> {
             }
             (Some(Pending::Put(_)) | None, Some(Kind::File | Kind::Symlink | Kind::Other)) => {
                 self.check_entries(&path)?;
-                self.pending.insert(path, Pending::Delete.into());
+                self.pending.set(path, Pending::Delete.into());
             }
         }
         Ok(())
@@ -226,11 +230,11 @@ impl<F: Fs> Transaction<F> {
         };
         if old != new {
             if on_disk.is_some() {
-                self.pending.insert(old, Pending::Delete.into());
+                self.pending.set(old, Pending::Delete.into());
             } else {
                 self.pending.remove(&old);
             }
-            self.pending.insert(new, Pending::Put(staged).into());
+            self.pending.set(new, Pending::Put(staged).into());
         }
         Ok(())
     }
@@ -275,9 +279,9 @@ impl<F: Fs> Transaction<F> {
         state.check_usable()?;
         match state.walk(RootId::STORE, &full.parent(), policy, &mut Missing::Refuse) {
             Ok(parent) => {
-                let at = At::store(parent.child(full.name()));
-                match state.exec.stat(&at)?.map(|stat| stat.kind) {
-                    Some(Kind::Symlink) if state.pointer_if_readable(&at.path)?.is_some() => Ok(Some(Kind::Directory)),
+                let real = parent.child(full.name());
+                match state.exec.stat(&real)?.map(|stat| stat.kind) {
+                    Some(Kind::Symlink) if state.pointer_if_readable(&real)?.is_some() => Ok(Some(Kind::Directory)),
                     kind => Ok(kind),
                 }
             }
@@ -292,7 +296,7 @@ impl<F: Fs> Transaction<F> {
 
     /// Refuses one path more than a transaction may have.
     fn check_entries(&self, path: &RelPath) -> Result<(), Error> {
-        if self.pending.len() < ENTRIES_MAX || self.pending.contains_key(path) {
+        if self.pending.len() < ENTRIES_MAX || self.pending.has(path) {
             return Ok(());
         }
         Err(Error::limit(self.full(path).shown(), Limit::Entries, ENTRIES_MAX as u64))
@@ -336,7 +340,7 @@ impl<F: Fs> Transaction<F> {
         self.begun = true;
         self.growing = Some(Growing { path: path.clone(), index, length: 0, hasher, database });
         let staged = Staged { index, length: 0, digest: None, database };
-        self.pending.insert(path.clone(), Pending::Put(staged).into());
+        self.pending.set(path.clone(), Pending::Put(staged).into());
         Ok(())
     }
 
@@ -355,7 +359,7 @@ impl<F: Fs> Transaction<F> {
             hasher.update(&data);
         }
         let mut plan = Plan::new();
-        plan.push(Act::Write { path: self.growing_path(), bytes: data }, "content of the transaction");
+        plan.write(&self.growing_path(), data, "content of the transaction");
         self.extend(plan)
     }
 
@@ -398,7 +402,7 @@ impl<F: Fs> Transaction<F> {
         }
         let digest = growing.hasher.map(|hasher| hasher.finalize().into());
         let staged = Staged { index: growing.index, length: growing.length, digest, database: growing.database };
-        self.pending.insert(growing.path, Pending::Put(staged).into());
+        self.pending.set(growing.path, Pending::Put(staged).into());
         Ok(())
     }
 
@@ -411,12 +415,12 @@ impl<F: Fs> Transaction<F> {
             let state = &mut *self.state.borrow_mut();
             let real = state.real_parent(&full, Symlinks::FollowWithin)?.child(full.name());
             let mut plan = self.begin_staging(state);
-            plan.push(Act::Share { from: real, to: staged.clone() }, "content that keeps its inode under a new name");
+            plan.share(&real, &staged, "content that keeps its inode under a new name");
             if self.how.synced() {
-                plan.push(Act::SyncFile(staged.clone()), "whoever wrote it may not have synced it");
+                plan.sync_file(&staged, "whoever wrote it may not have synced it");
             }
             state.run(plan).inspect_err(|error| self.begun |= error.action() != "make directory")?;
-            let stat = state.exec.stat(&At::store(staged.clone()))?;
+            let stat = state.exec.stat(&staged)?;
             stat.ok_or_else(|| ErrorKind::NotFound.at(&staged))?.size
         };
         self.begun = true;

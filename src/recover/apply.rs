@@ -1,7 +1,6 @@
 //! Applying a decision: the steps that make its changes visible and durable and end it. Every step
 //! means "ensure", so the same decision may be applied any number of times.
 
-use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -11,7 +10,8 @@ use crate::error::Error;
 use crate::fs::Kind;
 use crate::journal::{Change, Journal, Op};
 use crate::path::RelPath;
-use crate::plan::{Act, Plan};
+use crate::paths::PathSet;
+use crate::plan::Plan;
 use crate::recover::survey::{Decision, Fact, Staged, Target};
 use crate::recover::{Finding, Scope, Verdict};
 use crate::tree;
@@ -26,12 +26,14 @@ pub enum Outcome {
 }
 
 /// Steps towards the end of a decision.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Applied {
     /// The steps.
     pub plan: Plan,
     /// What they come to.
     pub findings: Vec<Finding>,
+    /// The directories whose names they change.
+    touched: PathSet,
 }
 
 /// Decides how to go on with a valid decision. Switches come first, in a round of their own: what
@@ -47,29 +49,29 @@ pub fn apply(journal: &Journal, decision: &Decision, scope: Scope) -> Result<Out
              hold new content",
         ));
     }
-    let mut applied = Applied { plan: Plan::new(), findings: Vec::new() };
+    let mut applied = Applied::default();
     for (op, fact) in &pairs {
         switch(journal, op, fact, &mut applied)?;
     }
     if !applied.plan.is_empty() {
         return Ok(Outcome::Go(applied));
     }
-    let mut touched = BTreeSet::new();
     for (op, fact) in &pairs {
-        delete(op, fact, journal, &mut applied.plan, &mut touched)?;
+        delete(op, fact, journal, &mut applied)?;
     }
     for (op, fact) in &pairs {
-        make_dir(op, fact, journal, &mut applied.plan, &mut touched)?;
+        make_dir(op, fact, journal, &mut applied)?;
     }
     for (op, fact) in &pairs {
-        put(journal, op, fact, scope, &mut applied.plan, &mut touched)?;
-        late(journal, op, fact, scope, &mut applied.plan, &mut touched);
+        put(journal, op, fact, scope, &mut applied)?;
+        late(journal, op, fact, scope, &mut applied);
     }
-    applied
-        .plan
-        .append(tree::sync_upwards(touched, "or a change could be lost after the log that would repeat it is gone"));
-    applied.plan.push(Act::RemoveFile(control::entry(decision.name)), "all of it has been applied");
-    applied.plan.push(Act::SyncDir(control::directory()), "or the log could come back after its staging is gone");
+    applied.plan.append(tree::sync_upwards(
+        &applied.touched,
+        "or a change could be lost after the log that would repeat it is gone",
+    ));
+    applied.plan.remove_file(&control::entry(decision.name), "all of it has been applied");
+    applied.plan.sync_dir(&control::directory(), "or the log could come back after its staging is gone");
     applied.findings.push(completed(journal));
     Ok(Outcome::Go(applied))
 }
@@ -123,12 +125,12 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, applied: &mut Applied) -> Res
         // Already switched: what is left is known to the next part.
         (true, false, _) => return Ok(()),
         (true, true, false) => {
-            plan.push(Act::Rename { from: path.clone(), to: old_path }, "the old one makes room; it stays whole");
-            plan.push(Act::Rename { from: new_path, to: path.clone() }, "the new one takes its place");
+            plan.rename(path, &old_path, "the old one makes room; it stays whole");
+            plan.rename(&new_path, path, "the new one takes its place");
         }
-        (false, true, _) => plan.push(Act::Rename { from: new_path, to: path.clone() }, "the new one takes its place"),
+        (false, true, _) => plan.rename(&new_path, path, "the new one takes its place"),
         (false, false, true) => {
-            plan.push(Act::Rename { from: old_path, to: path.clone() }, "the last copy goes back to its place");
+            plan.rename(&old_path, path, "the last copy goes back to its place");
             applied.findings.push(Finding {
                 path: path.to_string(),
                 verdict: Verdict::RolledBack,
@@ -145,17 +147,11 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, applied: &mut Applied) -> Res
             ));
         }
     }
-    plan.push(Act::SyncDir(path.parent()), "or the old one could be removed while the new one has no name yet");
+    plan.sync_dir(&path.parent(), "or the old one could be removed while the new one has no name yet");
     Ok(())
 }
 
-fn delete(
-    op: &Op,
-    fact: &Fact,
-    journal: &Journal,
-    plan: &mut Plan,
-    touched: &mut BTreeSet<RelPath>,
-) -> Result<(), Error> {
+fn delete(op: &Op, fact: &Fact, journal: &Journal, applied: &mut Applied) -> Result<(), Error> {
     let Fact::Delete { target, parent } = fact else { return Ok(()) };
     match target {
         Some(Kind::Directory) => {
@@ -165,34 +161,28 @@ fn delete(
                 return Err(in_the_way(&op.path, "a directory"));
             }
         }
-        Some(Kind::File | Kind::Symlink | Kind::Other) => plan.push(Act::RemoveFile(op.path.clone()), "it was deleted"),
+        Some(Kind::File | Kind::Symlink | Kind::Other) => applied.plan.remove_file(&op.path, "it was deleted"),
         None => {}
     }
     if *parent {
-        touched.insert(op.path.parent());
+        applied.touched.add(&op.path.parent());
     }
     Ok(())
 }
 
-fn make_dir(
-    op: &Op,
-    fact: &Fact,
-    journal: &Journal,
-    plan: &mut Plan,
-    touched: &mut BTreeSet<RelPath>,
-) -> Result<(), Error> {
+fn make_dir(op: &Op, fact: &Fact, journal: &Journal, applied: &mut Applied) -> Result<(), Error> {
     let Fact::MakeDir(target) = fact else { return Ok(()) };
     match target {
         Some(Kind::Directory) => {}
-        None => plan.push(Act::MakeDir(op.path.clone()), "a new directory"),
+        None => applied.plan.make_dir(&op.path, "a new directory"),
         // What stands here goes away by the same decision, in a step before this one.
         Some(Kind::File | Kind::Symlink | Kind::Other) if also_deleted(journal, op) => {
-            plan.push(Act::MakeDir(op.path.clone()), "a new directory");
+            applied.plan.make_dir(&op.path, "a new directory");
         }
         Some(Kind::File | Kind::Symlink | Kind::Other) => return Err(in_the_way(&op.path, "something else")),
     }
-    touched.insert(op.path.parent());
-    touched.insert(op.path.clone());
+    applied.touched.add(&op.path.parent());
+    applied.touched.add(&op.path);
     Ok(())
 }
 
@@ -200,18 +190,11 @@ fn also_deleted(journal: &Journal, op: &Op) -> bool {
     journal.ops.iter().any(|other| other.path == op.path && matches!(other.change, Change::Delete { .. }))
 }
 
-fn put(
-    journal: &Journal,
-    op: &Op,
-    fact: &Fact,
-    scope: Scope,
-    plan: &mut Plan,
-    touched: &mut BTreeSet<RelPath>,
-) -> Result<(), Error> {
+fn put(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, applied: &mut Applied) -> Result<(), Error> {
     let (Fact::Put { staged, spare, target }, Change::Put { staged: index, .. }) = (fact, &op.change) else {
         return Ok(());
     };
-    touched.insert(op.path.parent());
+    applied.touched.add(&op.path.parent());
     match (target, staged) {
         (Target::New, _) => return Ok(()),
         (Target::Directory, _) => return Err(in_the_way(&op.path, "a directory")),
@@ -228,43 +211,45 @@ fn put(
     let source = control::staged(journal.transaction, *index);
     let second = control::applied(journal.transaction, *index);
     if *spare {
-        plan.push(Act::RemoveFile(second.clone()), "left by an attempt that died");
+        applied.plan.remove_file(&second, "left by an attempt that died");
     }
     if scope == Scope::All {
-        plan.push(Act::SyncFile(source.clone()), "its owner is dead and may not have synced it");
+        applied.plan.sync_file(&source, "its owner is dead and may not have synced it");
     }
-    plan.push(Act::Share { from: source, to: second.clone() }, "the staged content stays until the log is gone");
-    plan.push(Act::Rename { from: second, to: op.path.clone() }, "the new content takes its name");
+    applied.plan.share(&source, &second, "the staged content stays until the log is gone");
+    applied.plan.rename(&second, &op.path, "the new content takes its name");
     Ok(())
 }
 
-fn late(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, plan: &mut Plan, touched: &mut BTreeSet<RelPath>) {
+fn late(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, applied: &mut Applied) {
     let Fact::Switch { late, common, spare, into, old, .. } = fact else { return };
     if scope == Scope::All {
         // Its owner is dead and may have died between the renames and their sync.
-        touched.insert(op.path.parent());
+        applied.touched.add(&op.path.parent());
     }
     if *old != Some(Kind::Directory) {
         return;
     }
     if scope == Scope::All {
-        touched.insert(into.clone());
-        touched.extend(common.iter().map(|path| into.join(path)));
+        applied.touched.add(into);
+        for path in common {
+            applied.touched.add(&into.join(path));
+        }
     }
     let from = control::sibling_old(&op.path, journal.transaction);
     let second = control::applied(journal.transaction, 0);
     if *spare {
-        plan.push(Act::RemoveFile(second.clone()), "left by an attempt that died");
+        applied.plan.remove_file(&second, "left by an attempt that died");
     }
     for node in late {
         let target = into.join(&node.path);
-        touched.insert(target.parent());
+        applied.touched.add(&target.parent());
         if node.kind == Kind::Directory {
-            plan.push(Act::MakeDir(target.clone()), "a directory that came late");
-            touched.insert(target);
+            applied.plan.make_dir(&target, "a directory that came late");
+            applied.touched.add(&target);
         } else {
-            plan.push(Act::Share { from: from.join(&node.path), to: second.clone() }, "an entry that came late, whole");
-            plan.push(Act::Rename { from: second.clone(), to: target }, "it takes its name");
+            applied.plan.share(&from.join(&node.path), &second, "an entry that came late, whole");
+            applied.plan.rename(&second, &target, "it takes its name");
         }
     }
 }

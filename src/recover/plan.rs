@@ -8,7 +8,7 @@ use crate::control;
 use crate::error::Error;
 use crate::journal::{Damage, Journal};
 use crate::path::RelPath;
-use crate::plan::{Act, Plan};
+use crate::plan::Plan;
 use crate::recover::apply;
 use crate::recover::survey::{Decision, Snapshot};
 use crate::recover::{Finding, Scope, Verdict, sweep};
@@ -33,8 +33,8 @@ pub fn plan(snapshot: &Snapshot) -> Result<Round, Error> {
     };
     let mut round = Round::default();
     if snapshot.scope == Scope::All {
-        round.plan.push(Act::SyncDir(RelPath::ROOT), "act on durable facts: the control directory itself");
-        round.plan.push(Act::SyncDir(control::directory()), "act on durable facts: the log must not vanish half-way");
+        round.plan.sync_dir(&RelPath::ROOT, "act on durable facts: the control directory itself");
+        round.plan.sync_dir(&control::directory(), "act on durable facts: the log must not vanish half-way");
     }
     match &decision.content {
         Ok(journal) if decision.refused => {
@@ -80,20 +80,20 @@ fn damaged(round: &mut Round, snapshot: &Snapshot, decision: &Decision, damage: 
 /// Moves a log, and the staging it belongs to, where nothing reads them.
 fn set_aside(round: &mut Round, snapshot: &Snapshot, decision: &Decision, journal: Option<&Journal>, why: &str) {
     let place = control::entry(&format!("quarantine-{}", snapshot.control.next));
-    round.plan.push(Act::MakeDir(place.clone()), "a place that recovery does not read");
+    round.plan.make_dir(&place, "a place that recovery does not read");
     for &number in &snapshot.control.transactions {
         // What a damaged log says of its staging is not to be trusted: all of it stays.
         if journal.is_none_or(|journal| journal.transaction == number) {
             let from = control::transaction(number);
             let to = place.child(from.name());
-            round.plan.push(Act::Rename { from, to }, "the staging stays with its log");
+            round.plan.rename(&from, &to, "the staging stays with its log");
         }
     }
     let from = control::entry(decision.name);
     let to = place.child(decision.name);
-    round.plan.push(Act::Rename { from: from.clone(), to }, "nothing is decided any more");
-    round.plan.push(Act::SyncDir(place.clone()), "or the log could be lost to people");
-    round.plan.push(Act::SyncDir(control::directory()), "or the log could come back");
+    round.plan.rename(&from, &to, "nothing is decided any more");
+    round.plan.sync_dir(&place, "or the log could be lost to people");
+    round.plan.sync_dir(&control::directory(), "or the log could come back");
     round.findings.push(Finding {
         path: from.to_string(),
         verdict: Verdict::Quarantined,
@@ -110,7 +110,7 @@ fn sweep_all(snapshot: &Snapshot) -> Round {
         round.findings.extend(findings);
     }
     if snapshot.no_generations && snapshot.remains.is_empty() {
-        round.plan.push(Act::RemoveDir(control::entry(control::DIRECTORIES)), "it holds no generation");
+        round.plan.remove_dir(&control::entry(control::DIRECTORIES), "it holds no generation");
     }
     for name in &snapshot.control.loose {
         // One commit runs at a time, so a live owner's `log.tmp` is that of the commit that failed.
@@ -121,7 +121,7 @@ fn sweep_all(snapshot: &Snapshot) -> Round {
                 verdict: Verdict::Swept,
                 detail: String::from("content that never got its name"),
             });
-            round.plan.push(Act::RemoveFile(path), "content that never got its name");
+            round.plan.remove_file(&path, "content that never got its name");
         }
     }
     if snapshot.scope == Scope::All {
@@ -136,8 +136,7 @@ fn sweep_all(snapshot: &Snapshot) -> Round {
         }
         if !round.plan.is_empty() {
             let mut first = Plan::new();
-            first
-                .push(Act::SyncDir(control::directory()), "act on durable facts: a log that was removed stays removed");
+            first.sync_dir(&control::directory(), "act on durable facts: a log that was removed stays removed");
             first.append(core::mem::take(&mut round.plan));
             round.plan = first;
         }

@@ -173,19 +173,18 @@ fn decision<F: Fs>(exec: &mut Exec<F>, scope: Scope, control: &Control, name: &'
 
 /// Reads a log or an intent.
 pub(super) fn read_log<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Vec<u8>, Error> {
-    let bytes = exec.read_whole(&At::store(path.clone()), LOG_BYTES_MAX)?;
+    let bytes = exec.read_whole(path, LOG_BYTES_MAX)?;
     bytes.ok_or_else(|| Error::limit(path.shown(), Limit::LogBytes, LOG_BYTES_MAX))
 }
 
 fn fact<F: Fs>(exec: &mut Exec<F>, scope: Scope, journal: &Journal, op: &Op) -> Result<Fact, Error> {
-    let at = At::store(op.path.clone());
     Ok(match &op.change {
-        Change::Put { staged, length, digest, .. } => put(exec, scope, journal, &at, (*staged, *length, *digest))?,
+        Change::Put { staged, length, digest, .. } => put(exec, scope, journal, &op.path, (*staged, *length, *digest))?,
         Change::Delete { .. } if is_switched(journal, &op.path) => Fact::Delete { target: None, parent: false },
         Change::Delete { .. } => {
-            Fact::Delete { target: kind(exec, &at)?, parent: is_directory(exec, &op.path.parent())? }
+            Fact::Delete { target: exec.kind(&op.path)?, parent: is_directory(exec, &op.path.parent())? }
         }
-        Change::MakeDir => Fact::MakeDir(kind(exec, &at)?),
+        Change::MakeDir => Fact::MakeDir(exec.kind(&op.path)?),
         Change::Switch => switch(exec, journal, &op.path)?,
         Change::Pointer { .. } => Fact::Pointer,
     })
@@ -201,10 +200,10 @@ fn put<F: Fs>(
     exec: &mut Exec<F>,
     scope: Scope,
     journal: &Journal,
-    target: &At,
+    target: &RelPath,
     (index, length, digest): (u32, u64, Option<Digest>),
 ) -> Result<Fact, Error> {
-    let source = At::store(control::staged(journal.transaction, index));
+    let source = control::staged(journal.transaction, index);
     // A live owner has just written and synced its own staging: only after a crash is it read back.
     let digest_asked = digest.filter(|_| scope == Scope::All);
     let staged = match exec.stat_deep(&source)? {
@@ -215,8 +214,7 @@ fn put<F: Fs>(
             Some(_) | None => Staged::Good,
         },
     };
-    let spare =
-        scope == Scope::All && exec.stat_deep(&At::store(control::applied(journal.transaction, index)))?.is_some();
+    let spare = scope == Scope::All && exec.stat_deep(&control::applied(journal.transaction, index))?.is_some();
     let target_stat = exec.stat_deep(target)?;
     let state = match target_stat.map(|stat| stat.kind) {
         Some(Kind::Directory) => Target::Directory,
@@ -231,9 +229,9 @@ fn put<F: Fs>(
 
 fn switch<F: Fs>(exec: &mut Exec<F>, journal: &Journal, path: &RelPath) -> Result<Fact, Error> {
     let old_path = control::sibling_old(path, journal.transaction);
-    let at = kind(exec, &At::store(path.clone()))?;
-    let new = kind(exec, &At::store(control::sibling_new(path, journal.transaction)))?;
-    let old = kind(exec, &At::store(old_path.clone()))?;
+    let at = exec.kind(path)?;
+    let new = exec.kind(&control::sibling_new(path, journal.transaction))?;
+    let old = exec.kind(&old_path)?;
     let generation = journal.ops.iter().find_map(|op| match op.change {
         Change::Pointer { directory, generation } if op.path == *path => {
             Some(control::generations(directory).child(&format!("{generation}")))
@@ -257,20 +255,20 @@ fn switch<F: Fs>(exec: &mut Exec<F>, journal: &Journal, path: &RelPath) -> Resul
             !known && !deleted
         });
     }
-    let spare = exec.stat_deep(&At::store(control::applied(journal.transaction, 0)))?.is_some();
+    let spare = exec.stat_deep(&control::applied(journal.transaction, 0))?.is_some();
     Ok(Fact::Switch { at, new, old, late, common, spare, into })
 }
 
 /// Whether every path that a doubtful log names is still as the log says it was before.
 fn untouched<F: Fs>(exec: &mut Exec<F>, journal: &Journal) -> Result<bool, Error> {
     for op in &journal.ops {
-        let now = exec.stat_deep(&At::store(op.path.clone()))?;
+        let now = exec.stat_deep(&op.path)?;
         let as_before = match &op.change {
             Change::Put { old, .. } | Change::Delete { old } => now.map(OldEntry::from) == *old,
             Change::MakeDir => now.is_none(),
             Change::Switch => {
-                kind(exec, &At::store(control::sibling_new(&op.path, journal.transaction)))?.is_some()
-                    && kind(exec, &At::store(control::sibling_old(&op.path, journal.transaction)))?.is_none()
+                exec.kind(&control::sibling_new(&op.path, journal.transaction))?.is_some()
+                    && exec.kind(&control::sibling_old(&op.path, journal.transaction))?.is_none()
             }
             Change::Pointer { .. } => true,
         };
@@ -281,23 +279,18 @@ fn untouched<F: Fs>(exec: &mut Exec<F>, journal: &Journal) -> Result<bool, Error
     Ok(true)
 }
 
-/// What stands at a place, with nothing at all on the way to it counting as nothing.
-pub(super) fn kind<F: Fs>(exec: &mut Exec<F>, at: &At) -> Result<Option<Kind>, Error> {
-    Ok(exec.stat_deep(at)?.map(|stat| stat.kind))
-}
-
 fn is_directory<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<bool, Error> {
-    Ok(kind(exec, &At::store(path.clone()))? == Some(Kind::Directory))
+    Ok(exec.kind(path)? == Some(Kind::Directory))
 }
 
 /// SHA-256 of a file.
 ///
 /// # Errors
 /// The filesystem's failures.
-pub fn file_digest<F: Fs>(exec: &mut Exec<F>, at: &At) -> Result<Digest, Error> {
+pub fn file_digest<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Digest, Error> {
     use sha2::{Digest as _, Sha256};
     let mut hasher = Sha256::new();
-    exec.read_pieces(at, |piece| {
+    exec.read_pieces(&At::store(path.clone()), |piece| {
         hasher.update(piece);
         true
     })?;

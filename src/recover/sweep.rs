@@ -11,8 +11,8 @@ use crate::fs::{Fs, Kind};
 use crate::journal::{Change, Journal};
 use crate::limits::GENERATIONS_KEPT;
 use crate::path::RelPath;
-use crate::plan::{Act, At, Plan};
-use crate::recover::survey::{kind, names, read_log};
+use crate::plan::{At, Plan, RootId};
+use crate::recover::survey::{names, read_log};
 use crate::recover::{Finding, Scope, Verdict};
 use crate::tree::{self, Tree};
 
@@ -96,7 +96,7 @@ pub fn read<F: Fs>(exec: &mut Exec<F>, number: u64) -> Result<Remains, Error> {
     }
     let mut existing = Vec::new();
     for path in directories {
-        if !existing.contains(&path) && kind(exec, &At::store(path.clone()))? == Some(Kind::Directory) {
+        if !existing.contains(&path) && exec.kind(&path)? == Some(Kind::Directory) {
             existing.push(path);
         }
     }
@@ -104,28 +104,28 @@ pub fn read<F: Fs>(exec: &mut Exec<F>, number: u64) -> Result<Remains, Error> {
 }
 
 fn siblings<F: Fs>(exec: &mut Exec<F>, path: RelPath, number: u64) -> Result<Elsewhere, Error> {
-    let at = kind(exec, &At::store(path.clone()))?;
+    let at = exec.kind(&path)?;
     let new = with_tree(exec, &control::sibling_new(&path, number))?;
     let old = with_tree(exec, &control::sibling_old(&path, number))?;
     Ok(Elsewhere::Siblings { path, at, new, old })
 }
 
 fn with_tree<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Option<(Kind, Tree)>, Error> {
-    let at = At::store(path.clone());
-    Ok(match kind(exec, &at)? {
+    Ok(match exec.kind(path)? {
         None => None,
-        Some(Kind::Directory) => Some((Kind::Directory, tree::read(exec, &at)?)),
+        Some(Kind::Directory) => Some((Kind::Directory, tree::read(exec, &At::store(path.clone()))?)),
         Some(other) => Some((other, Tree::new())),
     })
 }
 
 fn generations<F: Fs>(exec: &mut Exec<F>, path: RelPath, directory: u64, generation: u64) -> Result<Elsewhere, Error> {
     let store = control::generations(directory);
-    let at = At::store(path.clone());
-    let published = match kind(exec, &at)? {
+    let published = match exec.kind(&path)? {
         // A link that cannot be read stops recovery: taken for another one, it would cost the
         // generation that it may lead to.
-        Some(Kind::Symlink) => exec.read_link(&at)? == control::pointer_text(&path, directory, generation),
+        Some(Kind::Symlink) => {
+            exec.read_link(RootId::STORE, &path)? == control::pointer_text(&path, directory, generation)
+        }
         Some(Kind::File | Kind::Directory | Kind::Other) | None => false,
     };
     let kept_from = generation.saturating_sub(GENERATIONS_KEPT - 1);
@@ -140,7 +140,7 @@ fn generations<F: Fs>(exec: &mut Exec<F>, path: RelPath, directory: u64, generat
             useless.push((place, tree));
         }
     }
-    let empties = !published && kind(exec, &At::store(store.clone()))?.is_some() && useless.len() == present.len();
+    let empties = !published && exec.kind(&store)?.is_some() && useless.len() == present.len();
     Ok(Elsewhere::Generation { path, store, published, useless, empties })
 }
 
@@ -149,7 +149,7 @@ pub fn plan(remains: &Remains, scope: Scope) -> (Plan, Vec<Finding>) {
     let mut plan = Plan::new();
     if scope == Scope::All {
         for path in &remains.directories {
-            plan.push(Act::SyncDir(path.clone()), "act on durable facts: what is gone here stays gone");
+            plan.sync_dir(path, "act on durable facts: what is gone here stays gone");
         }
     }
     let mut findings = Vec::new();
@@ -163,7 +163,7 @@ pub fn plan(remains: &Remains, scope: Scope) -> (Plan, Vec<Finding>) {
                     plan.append(tree::remove(tree, place));
                 }
                 if *empties {
-                    plan.push(Act::RemoveDir(store.clone()), "it holds no generation");
+                    plan.remove_dir(store, "it holds no generation");
                 }
             }
         }
@@ -176,15 +176,15 @@ pub fn plan(remains: &Remains, scope: Scope) -> (Plan, Vec<Finding>) {
             .any(|elsewhere| matches!(elsewhere, Elsewhere::Generation { store, empties: true, .. } if store == path));
         if !emptied {
             let why = "or what was prepared could come back when nothing names it any more";
-            plan.push(Act::SyncDir(path.clone()), why);
+            plan.sync_dir(path, why);
         }
     }
     // The intent goes last: as long as anything it names may be there, it must be known.
     let (intent, rest): (Vec<_>, Vec<_>) = remains.names.iter().partition(|(name, _)| name == control::INTENT);
     for (name, kind) in rest.into_iter().chain(intent) {
-        plan.push(tree::remove_one(place.child(name), *kind), "staging that nothing needs");
+        plan.remove(&place.child(name), *kind, "staging that nothing needs");
     }
-    plan.push(Act::RemoveDir(place.clone()), "staging that nothing needs");
+    plan.remove_dir(&place, "staging that nothing needs");
     findings.push(Finding {
         path: place.to_string(),
         verdict: Verdict::Swept,
@@ -207,7 +207,7 @@ fn sweep_siblings(
     let (new_path, old_path) = (control::sibling_new(path, number), control::sibling_old(path, number));
     if at.is_none() && old.is_some() {
         // Cannot happen while barriers hold; whatever led here, the last copy goes back to its place.
-        plan.push(Act::Rename { from: old_path, to: path.clone() }, "the last copy goes back to its place");
+        plan.rename(&old_path, path, "the last copy goes back to its place");
         findings.push(Finding {
             path: path.to_string(),
             verdict: Verdict::RolledBack,
@@ -227,6 +227,6 @@ fn remove(kind: Kind, tree: &Tree, path: &RelPath) -> Plan {
         return tree::remove(tree, path);
     }
     let mut plan = Plan::new();
-    plan.push(Act::RemoveFile(path.clone()), "it is no longer needed");
+    plan.remove_file(path, "it is no longer needed");
     plan
 }
