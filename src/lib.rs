@@ -14,6 +14,7 @@ pub mod error;
 pub mod exec;
 pub mod fs;
 pub mod journal;
+pub mod json;
 pub mod limits;
 pub mod lock;
 pub mod path;

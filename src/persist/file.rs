@@ -1,13 +1,13 @@
 //! One file: staged in the control directory, synced, renamed to its name.
 
 use alloc::rc::Rc;
-use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use crate::control;
 use crate::error::{Error, ErrorKind, Limit, Side};
 use crate::fs::{Cause, Fs, Kind};
+use crate::json;
 use crate::limits::{CHUNK_BYTES_MAX, COPY_BYTES};
 use crate::path::RelPath;
 use crate::persist::companions;
@@ -78,8 +78,7 @@ impl<F: Fs> Store<F> {
     /// # Errors
     /// [`Error::InvalidJson`] before anything is touched.
     pub fn replace_json(&self, path: &str, json: &str, how: &WriteOptions) -> Result<Receipt, Error> {
-        serde_json::from_str::<&serde_json::value::RawValue>(json)
-            .map_err(|error| ErrorKind::InvalidJson.because(path, &error.to_string()))?;
+        json::check(json).map_err(|wrong| ErrorKind::InvalidJson.because(path, &wrong))?;
         self.replace(path, json.as_bytes().to_vec(), how)
     }
 
