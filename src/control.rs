@@ -14,8 +14,7 @@
 //!
 //! Anything else is not ours: an error, never a deletion.
 
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::error::Error;
@@ -23,6 +22,7 @@ use crate::exec::Exec;
 use crate::fs::{Fs, Kind};
 use crate::path::{RESERVED_PREFIX, RelPath, is_reserved};
 use crate::plan::RootId;
+use crate::text::{decimal, joined};
 
 /// The file that holds a decision whose content was synced.
 pub const LOG: &str = "log";
@@ -51,48 +51,68 @@ pub fn entry(name: &str) -> RelPath {
     directory().child(name)
 }
 
+/// A name of ours with a number in it.
+fn numbered(above: &RelPath, prefix: &str, number: u64, suffix: &str) -> RelPath {
+    above.child(&joined(&[prefix, &decimal(number), suffix]))
+}
+
+/// The file that begins an epoch.
+pub fn epoch(number: u64) -> RelPath {
+    numbered(&directory(), "epoch-", number, "")
+}
+
+/// Where records that could not be used are set aside.
+pub fn quarantine(number: u64) -> RelPath {
+    numbered(&directory(), "quarantine-", number, "")
+}
+
 /// Where the content of one file is staged.
 pub fn file(number: u64) -> RelPath {
-    entry(&format!("file-{number}"))
+    numbered(&directory(), "file-", number, "")
 }
 
 /// The staging directory of a transaction.
 pub fn transaction(number: u64) -> RelPath {
-    entry(&format!("tx-{number}"))
+    numbered(&directory(), "tx-", number, "")
 }
 
 /// A staged content of a transaction.
 pub fn staged(transaction_number: u64, index: u32) -> RelPath {
-    transaction(transaction_number).child(&index.to_string())
+    numbered(&transaction(transaction_number), "", index.into(), "")
 }
 
 /// The second name of a staged content, which is renamed to its target.
 pub fn applied(transaction_number: u64, index: u32) -> RelPath {
-    transaction(transaction_number).child(&format!("apply-{index}"))
+    numbered(&transaction(transaction_number), "apply-", index.into(), "")
 }
 
 /// The sibling that will take the place of `path`.
 pub fn sibling_new(path: &RelPath, transaction_number: u64) -> RelPath {
-    path.parent().child(&format!("{RESERVED_PREFIX}-{transaction_number}.new"))
+    numbered(&path.parent(), ".onionskin-", transaction_number, ".new")
 }
 
 /// The sibling that gave its place to the new one.
 pub fn sibling_old(path: &RelPath, transaction_number: u64) -> RelPath {
-    path.parent().child(&format!("{RESERVED_PREFIX}-{transaction_number}.old"))
+    numbered(&path.parent(), ".onionskin-", transaction_number, ".old")
 }
 
 /// Where the generations of a directory are.
 pub fn generations(directory_number: u64) -> RelPath {
-    entry(DIRECTORIES).child(&directory_number.to_string())
+    numbered(&entry(DIRECTORIES), "", directory_number, "")
+}
+
+/// A generation of a directory.
+pub fn generation(directory_number: u64, number: u64) -> RelPath {
+    numbered(&generations(directory_number), "", number, "")
 }
 
 /// The text of the link at `path` that leads to a generation.
-pub fn pointer_text(path: &RelPath, directory_number: u64, generation: u64) -> String {
+pub fn pointer_text(path: &RelPath, directory_number: u64, generation_number: u64) -> String {
     let mut text = String::new();
     for _ in path.parent().components() {
         text.push_str("../");
     }
-    text.push_str(generations(directory_number).child(&generation.to_string()).as_str());
+    text.push_str(generation(directory_number, generation_number).as_str());
     text
 }
 
@@ -122,7 +142,7 @@ pub fn may_change(path: &RelPath) -> bool {
 
 /// A decimal number as we write it, without sign or leading zeros.
 pub fn number(text: &str) -> Option<u64> {
-    text.parse().ok().filter(|number: &u64| number.to_string() == text)
+    text.parse().ok().filter(|number: &u64| decimal(*number) == text)
 }
 
 /// What an entry of the control directory is, by its name.

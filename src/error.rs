@@ -9,6 +9,7 @@ use core::fmt;
 
 use crate::fs::{Cause, Kind};
 use crate::path::{PathRule, RESERVED_PREFIX, RelPath};
+use crate::text::{decimal, hex, joined};
 
 /// A fingerprint: what an entry looked like.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +22,14 @@ pub struct Fingerprint {
     pub modified: Option<u64>,
     /// SHA-256 of the content, when it was read.
     pub digest: Option<[u8; 32]>,
+}
+
+impl Fingerprint {
+    /// The fingerprint in words.
+    fn words(&self) -> String {
+        let digest = self.digest.map(|digest| joined(&[", sha256:", &hex(&digest)])).unwrap_or_default();
+        joined(&[self.kind.text(), " of ", &decimal(self.size), " bytes", &digest])
+    }
 }
 
 /// A limit of [`crate::limits`].
@@ -224,21 +233,18 @@ impl Error {
 
     /// The arguments do not go together: which one, and why.
     pub fn invalid_argument(which: &str, why: &str) -> Self {
-        ErrorKind::InvalidArgument.because("", &[which, why].join(": "))
+        ErrorKind::InvalidArgument.because("", &joined(&[which, ": ", why]))
     }
 
     /// A limit was passed.
     #[cold]
     pub fn limit(path: &str, limit: Limit, maximum: u64) -> Self {
-        let mut detail = maximum.to_string();
-        detail.push(' ');
-        detail.push_str(limit.unit());
-        ErrorKind::LimitExceeded.because(path, &detail)
+        ErrorKind::LimitExceeded.because(path, &joined(&[&decimal(maximum), " ", limit.unit()]))
     }
 
     /// A path is not as a precondition asks.
     pub fn precondition_failed(path: &str, now: &Fingerprint) -> Self {
-        ErrorKind::PreconditionFailed.because(path, &now.to_string())
+        ErrorKind::PreconditionFailed.because(path, &now.words())
     }
 
     /// Paths changed while they were read; the first is the subject.
@@ -375,13 +381,3 @@ impl fmt::Debug for Error {
 }
 
 impl core::error::Error for Error {}
-
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} bytes", self.kind, self.size)?;
-        if let Some(digest) = &self.digest {
-            write!(f, ", sha256:{}", crate::journal::hex(digest))?;
-        }
-        Ok(())
-    }
-}

@@ -101,14 +101,21 @@ pub enum Kind {
     Other,
 }
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Kind {
+    /// The kind in words.
+    pub const fn text(self) -> &'static str {
+        match self {
             Self::File => "file",
             Self::Directory => "directory",
             Self::Symlink => "symbolic link",
             Self::Other => "pipe, socket or device",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
     }
 }
 

@@ -24,7 +24,6 @@
 //!
 //! Integers are little-endian. Paths are relative to the root of the store.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use sha2::{Digest as _, Sha256};
@@ -304,12 +303,6 @@ fn decode_op(reader: &mut Reader<'_>) -> Read<Op> {
         _ => return Err("an unknown kind of record"),
     };
     Ok(Op { path, change })
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).collect()
 }
 
 #[cfg(test)]

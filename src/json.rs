@@ -1,7 +1,9 @@
 //! Whether a text is JSON, as RFC 8259 has it. Nothing is made of it: it is written as it was given.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
+
+use crate::text::{decimal, joined};
 
 /// Checks a text.
 ///
@@ -13,7 +15,7 @@ pub fn check(text: &str) -> Result<(), String> {
         let before = scan.bytes.get(..scan.at).unwrap_or_default();
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
         let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
-        ["expected ", expected, " at line ", &line.to_string(), ", byte ", &column.to_string()].concat()
+        joined(&["expected ", expected, " at line ", &decimal(line as u64), ", byte ", &decimal(column as u64)])
     })
 }
 

@@ -25,6 +25,7 @@ pub mod probe;
 pub mod recover;
 mod resolve;
 pub mod store;
+pub mod text;
 pub mod tree;
 
 #[cfg(target_family = "wasm")]

@@ -6,7 +6,6 @@
 //! there at that moment, or nothing: that decision is completed by the next owner, and one that
 //! the old owner may still publish afterwards is set aside.
 
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -14,11 +13,12 @@ use crate::control::{self, Control};
 use crate::error::{Error, ErrorKind, Side};
 use crate::exec::Exec;
 use crate::fs::{Cause, Fs};
-use crate::journal::{digest, hex};
+use crate::journal::digest;
 use crate::limits::TOKEN_BYTES_MAX;
 use crate::path::RelPath;
 use crate::plan::{At, Plan};
 use crate::recover::survey::file_digest;
+use crate::text::{hex, joined};
 
 /// Who keeps a second owner out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub fn acquire<F: Fs>(exec: &mut Exec<F>, control: &Control, how: &Ownership) ->
         Ownership::Host => return Ok(Claim { token: None, epoch: control.epoch }),
         Ownership::LockFile(token) => checked(token)?,
     };
-    let draft = control::entry(&format!("lock-{}", &hex(&digest(token.as_bytes()))[..16]));
+    let draft = control::entry(&joined(&["lock-", &hex(&digest(token.as_bytes())[..8])]));
     let lock = control::entry(control::LOCK);
     let mut plan = Plan::new();
     if !control.exists {
@@ -124,7 +124,9 @@ pub fn holder<F: Fs>(exec: &mut Exec<F>, control: &Control) -> Result<Option<Str
         return Ok(None);
     }
     let bytes = exec.read_start(&At::store(control::entry(control::LOCK)), TOKEN_BYTES_MAX)?;
-    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    // As we write it, it is ASCII.
+    let letter = |byte: u8| if byte.is_ascii() { char::from(byte) } else { char::REPLACEMENT_CHARACTER };
+    Ok(Some(bytes.into_iter().map(letter).collect()))
 }
 
 /// Checks, just before a decision, that the root is still ours.
@@ -160,7 +162,7 @@ pub fn take_over<F: Fs>(exec: &mut Exec<F>, expected: &str) -> Result<(), Error>
         Some(token) if token != expected => return Err(ErrorKind::Locked.of(&token)),
         Some(_) => {}
     }
-    let epoch = control::entry(&format!("epoch-{}", control.epoch + 1));
+    let epoch = control::epoch(control.epoch + 1);
     let bytes = match control.log {
         Some(name) => hex(&file_digest(exec, &control::entry(name))?).into_bytes(),
         None => Vec::new(),
@@ -190,7 +192,7 @@ pub fn may_decide<F: Fs>(exec: &mut Exec<F>, control: &Control, epoch: u64, log:
     if epoch > control.epoch || control.epoch == 0 {
         return Ok(false);
     }
-    let place = At::store(control::entry(&format!("epoch-{}", control.epoch)));
+    let place = At::store(control::epoch(control.epoch));
     let allowed = exec.read_start(&place, 64)?;
     Ok(allowed == hex(&digest(log)).into_bytes())
 }

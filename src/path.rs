@@ -1,11 +1,13 @@
 //! Paths below a root, parsed once at the boundary: what exists as a [`RelPath`] needs no check.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::fmt;
 
 use crate::limits::{DEPTH_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX};
+use crate::text::joined;
 
 /// What every name of ours begins with. Callers' names must not, in any case: some filesystems
 /// fold it.
@@ -56,9 +58,9 @@ impl PathRule {
 
 /// A path below a root: never absolute, never with `.` or `..`, within all limits. The empty path
 /// is the root itself and cannot be parsed, only made with [`RelPath::ROOT`]. A clone shares the
-/// text.
+/// text. One pointer wide, because paths are handed about everywhere.
 #[derive(Eq, Default)]
-pub struct RelPath(Option<Rc<str>>);
+pub struct RelPath(Option<Rc<Box<str>>>);
 
 impl RelPath {
     /// The root itself.
@@ -97,18 +99,21 @@ impl RelPath {
     }
 
     /// The path of a text that was checked.
+    #[inline(never)]
     fn of(text: &str) -> Self {
-        Self((!text.is_empty()).then(|| text.into()))
+        Self((!text.is_empty()).then(|| Rc::new(text.into())))
     }
 
     /// The path as text, components joined by `/`; empty for the root.
+    #[inline(never)]
     pub fn as_str(&self) -> &str {
-        self.0.as_deref().unwrap_or_default()
+        self.0.as_ref().map_or("", |text| text)
     }
 
     /// The path as it is shown to people: `.` for the root.
+    #[inline(never)]
     pub fn shown(&self) -> &str {
-        self.0.as_deref().unwrap_or(".")
+        self.0.as_ref().map_or(".", |text| text)
     }
 
     /// Whether this is the root itself.
@@ -128,7 +133,7 @@ impl RelPath {
 
     /// The directory this is in, and its name there; nothing for the root.
     pub fn split(&self) -> Option<(Self, &str)> {
-        let text = self.0.as_deref()?;
+        let text: &str = self.0.as_ref()?;
         Some(match text.rsplit_once('/') {
             Some((parent, name)) => (Self::of(parent), name),
             None => (Self::ROOT, text),
@@ -137,7 +142,7 @@ impl RelPath {
 
     /// The first component, and the path from there on; nothing for the root.
     pub fn split_first(&self) -> Option<(&str, Self)> {
-        let text = self.0.as_deref()?;
+        let text: &str = self.0.as_ref()?;
         Some(match text.split_once('/') {
             Some((name, below)) => (name, Self::of(below)),
             None => (text, Self::ROOT),
@@ -174,7 +179,7 @@ impl RelPath {
     fn followed_by(&self, text: &str) -> Self {
         match self.as_str() {
             "" => Self::of(text),
-            above => Self::of(&[above, text].join("/")),
+            above => Self::of(&joined(&[above, "/", text])),
         }
     }
 

@@ -1,8 +1,7 @@
 //! An open root: who owns it, what opening found, and what its changes share.
 
-use alloc::format;
 use alloc::rc::Rc;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
@@ -14,6 +13,7 @@ use crate::lock::{self, Claim, Ownership};
 use crate::path::{RelPath, match_preopen};
 use crate::plan::{Act, At, Plan, RootId};
 use crate::recover::{self, Finding, Scope, Verdict, survey};
+use crate::text::joined;
 
 /// How far a change must have gone before the call returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -213,11 +213,8 @@ pub fn inspect<F: Fs>(fs: F, preopens: &Preopens<F>, at: &str) -> Result<Vec<Fin
     let snapshot = survey::survey(&mut exec, Scope::All)?;
     let mut findings = Vec::new();
     if let Some(token) = lock::holder(&mut exec, &snapshot.control)? {
-        findings.push(Finding {
-            path: control::entry(control::LOCK).to_string(),
-            verdict: Verdict::InUse,
-            detail: format!("held by {token:?}"),
-        });
+        let detail = joined(&["held by \"", &token, "\""]);
+        findings.push(Finding::new(&control::entry(control::LOCK), Verdict::InUse, &detail));
     }
     findings.extend(recover::foresee(&mut exec, snapshot)?);
     Ok(findings)

@@ -1,7 +1,7 @@
 //! Directory trees as flat lists, and the plans that carry or remove them.
 
 use alloc::collections::BinaryHeap;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::error::{Error, ErrorKind, Limit};
@@ -90,9 +90,8 @@ pub fn changes(seen: &[Seen], now: &[Seen]) -> Vec<String> {
                 let there = &other[index].stat;
                 (there.kind, there.size, there.modified) == (entry.stat.kind, entry.stat.size, entry.stat.modified)
             });
-            let text = entry.path.to_string();
-            if !same && !changed.contains(&text) {
-                changed.push(text);
+            if !same && !changed.iter().any(|path| path == entry.path.shown()) {
+                changed.push(String::from(entry.path.shown()));
             }
         }
     }

@@ -4,7 +4,6 @@
 //! the control directory, and one rename of a link switches; the first time, a real directory makes
 //! room for the link as with `swap`.
 
-use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use crate::control;
@@ -54,7 +53,7 @@ impl<F: Fs> State<F> {
             Current::Directory | Current::Nothing => (self.next_directory()?, 1),
         };
         let pointer = Change::Pointer { directory, generation };
-        let base = control::generations(directory).child(&generation.to_string());
+        let base = control::generation(directory, generation);
         let text = control::pointer_text(&path, directory, generation);
         match current {
             Current::Directory => {

@@ -181,7 +181,7 @@ impl<F: Fs> State<F> {
                 let now =
                     self.exec.stat_in(from.root, &from.path)?.ok_or_else(|| ErrorKind::NotFound.at(&from.path))?;
                 if now != *seen {
-                    changed.push(from.path.to_string());
+                    changed.push(from.path.shown().to_string());
                     *seen = now;
                 }
                 plan.remove_file(&staged(index), "the source changed while it was read");

@@ -1,8 +1,6 @@
 //! Applying a decision: the steps that make its changes visible and durable and end it. Every step
 //! means "ensure", so the same decision may be applied any number of times.
 
-use alloc::format;
-use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use crate::control;
@@ -14,6 +12,7 @@ use crate::paths::PathSet;
 use crate::plan::Plan;
 use crate::recover::survey::{Decision, Fact, Staged, Target};
 use crate::recover::{Finding, Scope, Verdict};
+use crate::text::{decimal, joined};
 use crate::tree;
 
 /// What to do with a valid decision.
@@ -78,15 +77,9 @@ pub fn apply(journal: &Journal, decision: &Decision, scope: Scope) -> Result<Out
 
 /// What a decision comes to when it is complete.
 pub fn completed(journal: &Journal) -> Finding {
-    Finding {
-        path: common_directory(journal).to_string(),
-        verdict: Verdict::RolledForward,
-        detail: format!(
-            "transaction {} was decided and is complete now: {} paths",
-            journal.transaction,
-            count(journal)
-        ),
-    }
+    let (number, paths) = (decimal(journal.transaction), decimal(count(journal) as u64));
+    let detail = joined(&["transaction ", &number, " was decided and is complete now: ", &paths, " paths"]);
+    Finding::new(&common_directory(journal), Verdict::RolledForward, &detail)
 }
 
 fn is_bad_put(fact: &Fact) -> bool {
@@ -131,20 +124,18 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, applied: &mut Applied) -> Res
         (false, true, _) => plan.rename(&new_path, path, "the new one takes its place"),
         (false, false, true) => {
             plan.rename(&old_path, path, "the last copy goes back to its place");
-            applied.findings.push(Finding {
-                path: path.to_string(),
-                verdict: Verdict::RolledBack,
-                detail: "what was to take its place is gone; its former content was put back".to_string(),
-            });
+            let detail = "what was to take its place is gone; its former content was put back";
+            applied.findings.push(Finding::new(path, Verdict::RolledBack, detail));
         }
         (false, false, false) | (true, true, true) => {
-            return Err(Error::corrupt(
-                path,
-                &format!(
-                    "it and its siblings {new_path} and {old_path} contradict the log; put the wanted one in its place \
-                     and move the others and the log away"
-                ),
-            ));
+            let what = [
+                "it and its siblings ",
+                new_path.as_str(),
+                " and ",
+                old_path.as_str(),
+                " contradict the log; put the wanted one in its place and move the others and the log away",
+            ];
+            return Err(Error::corrupt(path, &joined(&what)));
         }
     }
     plan.sync_dir(&path.parent(), "or the old one could be removed while the new one has no name yet");
@@ -202,10 +193,9 @@ fn put(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, applied: &mut Appl
         (Target::Replaceable, Staged::Missing | Staged::Wrong) => {
             let source = control::staged(journal.transaction, *index);
             let state = if *staged == Staged::Missing { "missing" } else { "not what was decided on" };
-            return Err(Error::corrupt(
-                &op.path,
-                &format!("its decided content in {source} is {state}; restore that file, or move the log away"),
-            ));
+            let rest = "; restore that file, or move the log away";
+            let what = joined(&["its decided content in ", source.as_str(), " is ", state, rest]);
+            return Err(Error::corrupt(&op.path, &what));
         }
     }
     let source = control::staged(journal.transaction, *index);
@@ -255,5 +245,6 @@ fn late(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, applied: &mut App
 }
 
 fn in_the_way(path: &RelPath, what: &str) -> Error {
-    Error::corrupt(path, &format!("{what} stands where a decided change goes; move it away and open again"))
+    let rest = " stands where a decided change goes; move it away and open again";
+    Error::corrupt(path, &joined(&[what, rest]))
 }

@@ -15,6 +15,7 @@ use alloc::string::String;
 use crate::error::Error;
 use crate::exec::Exec;
 use crate::fs::Fs;
+use crate::path::RelPath;
 
 /// Whose remains are dealt with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,12 @@ pub struct Finding {
     pub verdict: Verdict,
     /// The same in words.
     pub detail: String,
+}
+
+impl Finding {
+    pub(crate) fn new(path: &RelPath, verdict: Verdict, detail: &str) -> Self {
+        Self { path: String::from(path.shown()), verdict, detail: String::from(detail) }
+    }
 }
 
 /// No state needs more rounds: quarantine or switch, finish, sweep, and one to see that all is done.

@@ -1,7 +1,5 @@
 //! One round of recovery, decided from facts alone.
 
-use alloc::format;
-use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::control;
@@ -12,6 +10,7 @@ use crate::plan::Plan;
 use crate::recover::apply;
 use crate::recover::survey::{Decision, Snapshot};
 use crate::recover::{Finding, Scope, Verdict, sweep};
+use crate::text::joined;
 use crate::tree;
 
 /// What one round does.
@@ -68,18 +67,14 @@ fn damaged(round: &mut Round, snapshot: &Snapshot, decision: &Decision, damage: 
         set_aside(round, snapshot, decision, None, "it is damaged, and none of it had been applied");
         return Ok(());
     }
-    Err(Error::corrupt(
-        &control::entry(decision.name),
-        &format!(
-            "{reason}, and some of what it decided may have been applied; compare its paths with a backup, then move it \
-             away"
-        ),
-    ))
+    let rest =
+        ", and some of what it decided may have been applied; compare its paths with a backup, then move it away";
+    Err(Error::corrupt(&control::entry(decision.name), &joined(&[reason, rest])))
 }
 
 /// Moves a log, and the staging it belongs to, where nothing reads them.
 fn set_aside(round: &mut Round, snapshot: &Snapshot, decision: &Decision, journal: Option<&Journal>, why: &str) {
-    let place = control::entry(&format!("quarantine-{}", snapshot.control.next));
+    let place = control::quarantine(snapshot.control.next);
     round.plan.make_dir(&place, "a place that recovery does not read");
     for &number in &snapshot.control.transactions {
         // What a damaged log says of its staging is not to be trusted: all of it stays.
@@ -94,11 +89,8 @@ fn set_aside(round: &mut Round, snapshot: &Snapshot, decision: &Decision, journa
     round.plan.rename(&from, &to, "nothing is decided any more");
     round.plan.sync_dir(&place, "or the log could be lost to people");
     round.plan.sync_dir(&control::directory(), "or the log could come back");
-    round.findings.push(Finding {
-        path: from.to_string(),
-        verdict: Verdict::Quarantined,
-        detail: format!("set aside in {place}: {why}"),
-    });
+    let detail = joined(&["set aside in ", place.as_str(), ": ", why]);
+    round.findings.push(Finding::new(&from, Verdict::Quarantined, &detail));
 }
 
 /// Removes what transactions without a decision, files on their way and probes left.
@@ -116,22 +108,15 @@ fn sweep_all(snapshot: &Snapshot) -> Round {
         // One commit runs at a time, so a live owner's `log.tmp` is that of the commit that failed.
         if snapshot.scope == Scope::All || name == control::LOG_TEMPORARY {
             let path = control::entry(name);
-            round.findings.push(Finding {
-                path: path.to_string(),
-                verdict: Verdict::Swept,
-                detail: String::from("content that never got its name"),
-            });
-            round.plan.remove_file(&path, "content that never got its name");
+            let what = "content that never got its name";
+            round.findings.push(Finding::new(&path, Verdict::Swept, what));
+            round.plan.remove_file(&path, what);
         }
     }
     if snapshot.scope == Scope::All {
         if let Some(tree) = &snapshot.probe {
             let path = control::entry(control::PROBE);
-            round.findings.push(Finding {
-                path: path.to_string(),
-                verdict: Verdict::Swept,
-                detail: String::from("the scratch of a probe"),
-            });
+            round.findings.push(Finding::new(&path, Verdict::Swept, "the scratch of a probe"));
             round.plan.append(tree::remove(tree, &path));
         }
         if !round.plan.is_empty() {

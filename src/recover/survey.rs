@@ -1,6 +1,5 @@
 //! The facts that recovery decides on. Nothing here changes anything.
 
-use alloc::format;
 use alloc::vec::Vec;
 
 use crate::control::{self, Control};
@@ -234,7 +233,7 @@ fn switch<F: Fs>(exec: &mut Exec<F>, journal: &Journal, path: &RelPath) -> Resul
     let old = exec.kind(&old_path)?;
     let generation = journal.ops.iter().find_map(|op| match op.change {
         Change::Pointer { directory, generation } if op.path == *path => {
-            Some(control::generations(directory).child(&format!("{generation}")))
+            Some(control::generation(directory, generation))
         }
         _ => None,
     });

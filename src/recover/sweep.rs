@@ -1,7 +1,6 @@
 //! What transactions without a decision left behind, and its removal.
 
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::control;
@@ -14,6 +13,7 @@ use crate::path::RelPath;
 use crate::plan::{At, Plan, RootId};
 use crate::recover::survey::{names, read_log};
 use crate::recover::{Finding, Scope, Verdict};
+use crate::text::{decimal, joined};
 use crate::tree::{self, Tree};
 
 /// What is left of one transaction.
@@ -135,7 +135,7 @@ fn generations<F: Fs>(exec: &mut Exec<F>, path: RelPath, directory: u64, generat
         let number = control::number(name).ok_or_else(|| control::not_ours(&store.child(name)))?;
         let needless = if published { number < kept_from } else { number == generation };
         if needless {
-            let place = store.child(&number.to_string());
+            let place = store.child(&decimal(number));
             let tree = tree::read(exec, &At::store(place.clone()))?;
             useless.push((place, tree));
         }
@@ -185,11 +185,9 @@ pub fn plan(remains: &Remains, scope: Scope) -> (Plan, Vec<Finding>) {
         plan.remove(&place.child(name), *kind, "staging that nothing needs");
     }
     plan.remove_dir(&place, "staging that nothing needs");
-    findings.push(Finding {
-        path: place.to_string(),
-        verdict: Verdict::Swept,
-        detail: format!("the staging of transaction {}, which was complete or never decided", remains.number),
-    });
+    let number = decimal(remains.number);
+    let detail = joined(&["the staging of transaction ", &number, ", which was complete or never decided"]);
+    findings.push(Finding::new(&place, Verdict::Swept, &detail));
     (plan, findings)
 }
 
@@ -208,11 +206,8 @@ fn sweep_siblings(
     if at.is_none() && old.is_some() {
         // Cannot happen while barriers hold; whatever led here, the last copy goes back to its place.
         plan.rename(&old_path, path, "the last copy goes back to its place");
-        findings.push(Finding {
-            path: path.to_string(),
-            verdict: Verdict::RolledBack,
-            detail: String::from("it was missing and its former content was put back"),
-        });
+        let detail = "it was missing and its former content was put back";
+        findings.push(Finding::new(path, Verdict::RolledBack, detail));
     } else if let Some((kind, tree)) = old {
         plan.append(remove(*kind, tree, &old_path));
     }
