@@ -262,53 +262,49 @@ impl<F: Fs> Exec<F> {
 
     /// Carries out one act; returns the bytes it moved. A write gives its bytes away.
     fn act(&mut self, act: &mut Act) -> Result<u64> {
-        let verb = act.verb();
         match act {
-            Act::MakeDir(path) => self.at(path, verb, |fs, dir, name| fs.make_dir(dir, name)).map(|()| 0),
-            Act::Create(path) => {
-                let file = self.at(path, verb, |fs, dir, name| fs.create_file(dir, name))?;
-                self.open.push(Open { path: path.clone(), file, length: 0 });
-                Ok(0)
-            }
-            Act::Write { path, bytes } => self.append(path, &core::mem::take(bytes)),
-            Act::Copy { from, offset, length, to } => self.copy(from, *offset, *length, to),
-            Act::SyncFile(path) => self.sync_file(path).map(|()| 0),
-            Act::SyncDir(path) => self.sync_dir(path).map(|()| 0),
-            Act::Rename { from, to } => self.rename(from, to).map(|()| 0),
-            Act::Link { from, to } => self.link(from, to).map(|()| 0),
-            Act::Share { from, to } => self.share(from, to),
-            Act::Symlink { target, path } => {
-                let target = target.clone();
-                self.at(path, verb, |fs, dir, name| fs.symlink(&target, dir, name)).map(|()| 0)
-            }
-            Act::RemoveFile(path) => {
-                self.close(path);
-                self.at(path, verb, |fs, dir, name| fs.remove_file(dir, name)).map(|()| 0)
-            }
-            Act::RemoveDir(path) => {
-                self.forget_below(path);
-                self.at(path, verb, |fs, dir, name| fs.remove_dir(dir, name)).map(|()| 0)
-            }
+            Act::Write { path, bytes } => return self.append(path, &core::mem::take(bytes)),
+            Act::Copy { from, offset, length, to } => return self.copy(from, *offset, *length, to),
+            Act::SyncFile(path) => return self.sync_file(path),
+            Act::SyncDir(path) => return self.sync_dir(path),
+            Act::Share { from, to } => return self.share(from, to),
+            Act::Rename { from, .. } | Act::Link { from, .. } => self.close(from),
+            Act::RemoveFile(path) => self.close(path),
+            Act::RemoveDir(path) => self.forget_below(path),
+            Act::MakeDir(_) | Act::Create(_) | Act::Symlink { .. } => {}
         }
-    }
-
-    fn at<T>(
-        &mut self,
-        path: &RelPath,
-        verb: &'static str,
-        call: impl FnOnce(&F, &F::Dir, &str) -> core::result::Result<T, Cause>,
-    ) -> Result<T> {
+        let (act, path) = (&*act, act.path());
+        let source = match act {
+            Act::Rename { from, .. } | Act::Link { from, .. } => Some(self.parent(RootId::STORE, from)?),
+            _ => None,
+        };
         let (dir, name) = self.parent(RootId::STORE, path)?;
-        call(&self.fs, &dir, name).map_err(failed(verb, path))
+        let done = match (act, &source) {
+            (Act::MakeDir(_), _) => self.fs.make_dir(&dir, name),
+            (Act::RemoveDir(_), _) => self.fs.remove_dir(&dir, name),
+            (Act::RemoveFile(_), _) => self.fs.remove_file(&dir, name),
+            (Act::Symlink { target, .. }, _) => self.fs.symlink(target, &dir, name),
+            (Act::Rename { .. }, Some((source, old))) => self.fs.rename((source, old), (&dir, name)),
+            (Act::Link { .. }, Some((source, old))) => self.fs.link((source, old), (&dir, name)),
+            _ => self.fs.create_file(&dir, name).map(|file| {
+                self.open.push(Open { path: path.clone(), file, length: 0 });
+            }),
+        };
+        done.map_err(failed(act.verb(), path))?;
+        if let Act::Rename { from, to } = act {
+            self.forget_below(from);
+            self.forget_below(to);
+        }
+        Ok(0)
     }
 
     /// Closes a file that a plan created and will not write to any more.
-    pub fn close_file(&mut self, path: &RelPath) {
-        self.close(path);
+    pub fn close(&mut self, path: &RelPath) {
+        self.take_open(path);
     }
 
     /// Takes a file out of those that are open; dropping it closes it.
-    fn close(&mut self, path: &RelPath) -> Option<Open<F::File>> {
+    fn take_open(&mut self, path: &RelPath) -> Option<Open<F::File>> {
         let index = self.open.iter().position(|open| open.path == *path)?;
         Some(self.open.swap_remove(index))
     }
@@ -350,70 +346,55 @@ impl<F: Fs> Exec<F> {
         Ok(copied)
     }
 
-    fn sync_file(&mut self, path: &RelPath) -> Result<()> {
-        if let Some(open) = self.close(path) {
-            return self.fs.sync_file(&open.file).map_err(failed("sync file", path));
-        }
-        let file = self.at(path, "open", |fs, dir, name| fs.open_file(dir, name))?;
-        self.fs.sync_file(&file).map_err(failed("sync file", path))
+    fn sync_file(&mut self, path: &RelPath) -> Result<u64> {
+        let file = match self.take_open(path) {
+            Some(open) => open.file,
+            None => {
+                let (dir, name) = self.parent(RootId::STORE, path)?;
+                self.fs.open_file(&dir, name).map_err(failed("open", path))?
+            }
+        };
+        self.fs.sync_file(&file).map(|()| 0).map_err(failed("sync file", path))
     }
 
-    fn sync_dir(&mut self, path: &RelPath) -> Result<()> {
+    fn sync_dir(&mut self, path: &RelPath) -> Result<u64> {
         let dir = self.dir(RootId::STORE, path)?;
         match self.fs.sync_dir(&dir) {
             // The one answer that says nothing was tried: the receipt tells instead.
             Err(Cause::Unsupported) => {
                 self.directory_sync_missing = true;
-                Ok(())
+                Ok(0)
             }
-            answer => answer.map_err(failed("sync directory", path)),
+            answer => answer.map(|()| 0).map_err(failed("sync directory", path)),
         }
-    }
-
-    fn rename(&mut self, from: &RelPath, to: &RelPath) -> Result<()> {
-        self.close(from);
-        let (source, old) = self.parent(RootId::STORE, from)?;
-        let (target, new) = self.parent(RootId::STORE, to)?;
-        self.fs.rename((&source, old), (&target, new)).map_err(failed("rename to", to))?;
-        self.forget_below(from);
-        self.forget_below(to);
-        Ok(())
-    }
-
-    fn link(&mut self, from: &RelPath, to: &RelPath) -> Result<()> {
-        self.close(from);
-        let (source, old) = self.parent(RootId::STORE, from)?;
-        let (target, new) = self.parent(RootId::STORE, to)?;
-        self.fs.link((&source, old), (&target, new)).map_err(failed("link", to))
     }
 
     /// Links; where the filesystem has no hard links, copies. Both give the name the content, but a
     /// copy has a mode of its own, so any other failure stays one.
     fn share(&mut self, from: &RelPath, to: &RelPath) -> Result<u64> {
-        self.close(from);
-        let (source, old) = self.parent(RootId::STORE, from)?;
-        let (target, new) = self.parent(RootId::STORE, to)?;
-        let refused = match self.fs.link((&source, old), (&target, new)) {
-            Ok(()) => return Ok(0),
-            // What filesystems without hard links, or with too many to one file, answer.
-            Err(cause @ (Cause::Unsupported | Cause::NotPermitted | Cause::CrossDevice | Cause::Other)) => {
-                Error::failed("link", to.shown(), cause)
-            }
-            Err(cause) => return Err(Error::failed("link", to.shown(), cause)),
+        let refused = match self.act(&mut Act::Link { from: from.clone(), to: to.clone() }) {
+            Ok(_) => return Ok(0),
+            Err(error) => error,
         };
+        // What filesystems without hard links, or with too many to one file, answer.
+        use Cause::{CrossDevice, NotPermitted, Other, Unsupported};
+        let may_copy = matches!(refused.cause(), Some(Unsupported | NotPermitted | CrossDevice | Other));
+        if refused.action() != "link" || !may_copy {
+            return Err(refused);
+        }
         match self.stat(from)?.map(|stat| stat.kind) {
-            Some(Kind::File) => {}
+            Some(Kind::File) => {
+                self.act(&mut Act::Create(to.clone()))?;
+                let copied = self.copy(&At::store(from.clone()), 0, u64::MAX, to)?;
+                self.sync_file(to)?;
+                Ok(copied)
+            }
             Some(Kind::Symlink) => {
                 let target = self.read_link(RootId::STORE, from)?;
-                return self.at(to, "make link", |fs, dir, name| fs.symlink(&target, dir, name)).map(|()| 0);
+                self.act(&mut Act::Symlink { target, path: to.clone() })
             }
-            Some(Kind::Directory | Kind::Other) | None => return Err(refused),
+            Some(Kind::Directory | Kind::Other) | None => Err(refused),
         }
-        let file = self.at(to, "create", |fs, dir, name| fs.create_file(dir, name))?;
-        self.open.push(Open { path: to.clone(), file, length: 0 });
-        let copied = self.copy(&At::store(from.clone()), 0, u64::MAX, to)?;
-        self.sync_file(to)?;
-        Ok(copied)
     }
 
     /// Closes the directories at and below a path whose name now means something else.

@@ -34,8 +34,8 @@ use crate::limits::ENTRIES_MAX;
 use crate::path::RelPath;
 
 const MAGIC: [u8; 8] = *b"ONIONSKN";
-const VERSION: u16 = 1;
-const FLAG_UNSYNCED: u16 = 1;
+const VERSION: u64 = 1;
+const FLAG_UNSYNCED: u64 = 1;
 const DIGEST_BYTES: usize = 32;
 
 /// SHA-256 of a content.
@@ -133,18 +133,17 @@ impl Journal {
     /// The bytes of the journal, digest included.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(64 + 64 * self.ops.len());
-        out.extend(MAGIC);
-        out.extend(VERSION.to_le_bytes());
-        out.extend(if self.unsynced { FLAG_UNSYNCED } else { 0 }.to_le_bytes());
-        out.extend(self.epoch.to_le_bytes());
-        out.extend(self.transaction.to_le_bytes());
-        let count = u32::try_from(self.ops.len()).expect("ENTRIES_MAX is below u32");
-        out.extend(count.to_le_bytes());
+        out.extend_from_slice(&MAGIC);
+        put_number(&mut out, VERSION, 2);
+        put_number(&mut out, if self.unsynced { FLAG_UNSYNCED } else { 0 }, 2);
+        put_number(&mut out, self.epoch, 8);
+        put_number(&mut out, self.transaction, 8);
+        put_number(&mut out, self.ops.len() as u64, 4);
         for op in &self.ops {
-            encode_op(op, &mut out);
+            put_op(&mut out, op);
         }
         let digest = digest(&out);
-        out.extend(digest);
+        out.extend_from_slice(&digest);
         out
     }
 
@@ -160,46 +159,59 @@ impl Journal {
     }
 }
 
-fn encode_op(op: &Op, out: &mut Vec<u8>) {
-    out.push(match op.change {
+/// Appends so many of the bytes of a number; no limit allows one that has more.
+fn put_number(out: &mut Vec<u8>, number: u64, length: usize) {
+    out.extend_from_slice(&number.to_le_bytes()[..length]);
+}
+
+fn put_op(out: &mut Vec<u8>, op: &Op) {
+    let kind = match op.change {
         Change::Put { .. } => 1,
         Change::Delete { .. } => 2,
         Change::MakeDir => 3,
         Change::Switch => 4,
         Change::Pointer { .. } => 5,
-    });
+    };
+    put_number(out, kind, 1);
     let path = op.path.as_str().as_bytes();
-    let length = u16::try_from(path.len()).expect("PATH_BYTES_MAX is below u16");
-    out.extend(length.to_le_bytes());
-    out.extend(path);
+    put_number(out, path.len() as u64, 2);
+    out.extend_from_slice(path);
     match &op.change {
         Change::Put { staged, length, digest, old } => {
-            out.extend(staged.to_le_bytes());
-            out.extend(length.to_le_bytes());
-            out.push(digest.is_some().into());
-            out.extend(digest.iter().flatten());
-            encode_old(old.as_ref(), out);
+            put_number(out, u64::from(*staged), 4);
+            put_number(out, *length, 8);
+            put_number(out, digest.is_some().into(), 1);
+            out.extend_from_slice(digest.as_ref().map_or(&[], |digest| digest));
+            put_old(out, old);
         }
-        Change::Delete { old } => encode_old(old.as_ref(), out),
+        Change::Delete { old } => put_old(out, old),
         Change::MakeDir | Change::Switch => {}
         Change::Pointer { directory, generation } => {
-            out.extend(directory.to_le_bytes());
-            out.extend(generation.to_le_bytes());
+            put_number(out, *directory, 8);
+            put_number(out, *generation, 8);
         }
     }
 }
 
-fn encode_old(old: Option<&OldEntry>, out: &mut Vec<u8>) {
-    out.push(old.map_or(0, |old| match old.kind {
-        Kind::File => 1,
-        Kind::Directory => 2,
-        Kind::Symlink => 3,
-        Kind::Other => 4,
-    }));
-    out.extend(old.map_or(0, |old| old.size).to_le_bytes());
-    let modified = old.and_then(|old| old.modified);
-    out.push(modified.is_some().into());
-    out.extend(modified.iter().flat_map(|time| time.to_le_bytes()));
+fn put_old(out: &mut Vec<u8>, old: &Old) {
+    let (kind, size, modified) = match old {
+        None => (0, 0, None),
+        Some(old) => {
+            let kind = match old.kind {
+                Kind::File => 1,
+                Kind::Directory => 2,
+                Kind::Symlink => 3,
+                Kind::Other => 4,
+            };
+            (kind, old.size, old.modified)
+        }
+    };
+    put_number(out, kind, 1);
+    put_number(out, size, 8);
+    put_number(out, modified.is_some().into(), 1);
+    if let Some(time) = modified {
+        put_number(out, time, 8);
+    }
 }
 
 /// What is left of the bytes to read.
@@ -207,27 +219,20 @@ struct Reader<'a>(&'a [u8]);
 
 type Read<T> = Result<T, &'static str>;
 
-impl Reader<'_> {
-    fn array<const N: usize>(&mut self) -> Read<[u8; N]> {
-        let (taken, rest) = self.0.split_first_chunk::<N>().ok_or("it is cut off")?;
+impl<'a> Reader<'a> {
+    fn bytes(&mut self, length: usize) -> Read<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length).ok_or("it is cut off")?;
         self.0 = rest;
-        Ok(*taken)
+        Ok(taken)
     }
 
-    fn u8(&mut self) -> Read<u8> {
-        self.array().map(u8::from_le_bytes)
-    }
-
-    fn u32(&mut self) -> Read<u32> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Read<u64> {
-        self.array().map(u64::from_le_bytes)
+    /// A number of so many bytes.
+    fn number(&mut self, length: usize) -> Read<u64> {
+        Ok(self.bytes(length)?.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
     fn flag(&mut self) -> Read<bool> {
-        match self.u8()? {
+        match self.number(1)? {
             0 => Ok(false),
             1 => Ok(true),
             _ => Err("a flag is neither 0 nor 1"),
@@ -235,9 +240,8 @@ impl Reader<'_> {
     }
 
     fn path(&mut self) -> Read<RelPath> {
-        let length = usize::from(self.array().map(u16::from_le_bytes)?);
-        let bytes = self.0.get(..length).ok_or("it is cut off")?;
-        self.0 = &self.0[length..];
+        let length = self.number(2)? as usize;
+        let bytes = self.bytes(length)?;
         let text = core::str::from_utf8(bytes).map_err(|_| "a path is not UTF-8")?;
         // A forged path cannot leave the root, nor name anything of ours but what a generation holds.
         let path = RelPath::parse_any(text).map_err(|_| "it names a path outside the root")?;
@@ -245,7 +249,7 @@ impl Reader<'_> {
     }
 
     fn old(&mut self) -> Read<Old> {
-        let kind = match self.u8()? {
+        let kind = match self.number(1)? {
             0 => None,
             1 => Some(Kind::File),
             2 => Some(Kind::Directory),
@@ -253,28 +257,28 @@ impl Reader<'_> {
             4 => Some(Kind::Other),
             _ => return Err("an unknown kind of entry"),
         };
-        let size = self.u64()?;
-        let modified = if self.flag()? { Some(self.u64()?) } else { None };
+        let size = self.number(8)?;
+        let modified = if self.flag()? { Some(self.number(8)?) } else { None };
         Ok(kind.map(|kind| OldEntry { kind, size, modified }))
     }
 }
 
 fn decode_body(reader: &mut Reader<'_>) -> Read<Journal> {
-    if reader.array()? != MAGIC {
+    if reader.bytes(MAGIC.len())? != MAGIC {
         return Err("it is not an Onionskin log");
     }
-    if reader.array().map(u16::from_le_bytes)? != VERSION {
+    if reader.number(2)? != VERSION {
         return Err("it is of a version this build does not know");
     }
-    let unsynced = match reader.array().map(u16::from_le_bytes)? {
+    let unsynced = match reader.number(2)? {
         0 => false,
         FLAG_UNSYNCED => true,
         _ => return Err("it has unknown flags"),
     };
-    let epoch = reader.u64()?;
-    let transaction = reader.u64()?;
-    let count = reader.u32()? as usize;
-    if count > ENTRIES_MAX {
+    let epoch = reader.number(8)?;
+    let transaction = reader.number(8)?;
+    let count = reader.number(4)?;
+    if count > ENTRIES_MAX as u64 {
         return Err("it has more entries than the limit");
     }
     let mut ops = Vec::new();
@@ -288,18 +292,18 @@ fn decode_body(reader: &mut Reader<'_>) -> Read<Journal> {
 }
 
 fn decode_op(reader: &mut Reader<'_>) -> Read<Op> {
-    let kind = reader.u8()?;
+    let kind = reader.number(1)?;
     let path = reader.path()?;
     let change = match kind {
         1 => {
-            let (staged, length) = (reader.u32()?, reader.u64()?);
-            let digest = if reader.flag()? { Some(reader.array()?) } else { None };
+            let (staged, length) = (reader.number(4)? as u32, reader.number(8)?);
+            let digest = if reader.flag()? { reader.bytes(DIGEST_BYTES)?.try_into().ok() } else { None };
             Change::Put { staged, length, digest, old: reader.old()? }
         }
         2 => Change::Delete { old: reader.old()? },
         3 => Change::MakeDir,
         4 => Change::Switch,
-        5 => Change::Pointer { directory: reader.u64()?, generation: reader.u64()? },
+        5 => Change::Pointer { directory: reader.number(8)?, generation: reader.number(8)? },
         _ => return Err("an unknown kind of record"),
     };
     Ok(Op { path, change })

@@ -393,7 +393,7 @@ impl<F: Fs> Transaction<F> {
         let answer = {
             let state = &mut *self.state.borrow_mut();
             let answer = state.run(file::end(&staged, self.how.durability));
-            state.exec.close_file(&staged);
+            state.exec.close(&staged);
             answer
         };
         if let Err(stopped) = answer {
