@@ -154,14 +154,10 @@ impl<F: Fs> Exec<F> {
         Ok(self.stat_deep(path)?.map(|stat| stat.kind))
     }
 
-    /// The names in a directory, in no order. A name that cannot be told is an error of its own.
+    /// The names in a directory, in no order.
     pub fn list(&mut self, root: RootId, path: &RelPath) -> Result<Vec<(String, Kind)>> {
         let dir = self.dir(root, path)?;
-        let mut names = Vec::new();
-        for listed in self.fs.list(&dir).map_err(failed("list", path))? {
-            names.push(listed.map_err(failed("read the names in", path))?);
-        }
-        Ok(names)
+        self.fs.list(&dir).map_err(failed("list", path))
     }
 
     /// The text of a link.
@@ -237,22 +233,23 @@ impl<F: Fs> Exec<F> {
     /// Runs a plan to its end, or to the first step that fails: [`Error::side`] tells where that is.
     /// Returns the bytes written and copied.
     pub fn run(&mut self, plan: Plan) -> Result<u64> {
-        let (steps, commit) = plan.into_parts();
         let mut bytes = 0;
-        for (index, step) in steps.into_iter().enumerate() {
-            bytes += self.step(step, commit == Some(index)).map_err(|error| {
-                error.of_plan(match commit {
-                    Some(at) if index == at => Side::At,
-                    Some(at) if index > at => Side::After,
-                    Some(_) | None => Side::Before,
-                })
-            })?;
+        let mut side = Side::Before;
+        for step in plan.into_steps() {
+            let commits = step.commits;
+            if commits {
+                side = Side::At;
+            }
+            bytes += self.step(step).map_err(|error| error.of_plan(side))?;
+            if commits {
+                side = Side::After;
+            }
         }
         Ok(bytes)
     }
 
-    fn step(&mut self, step: Step, commits: bool) -> Result<u64> {
-        let Step { mut act, why } = step;
+    fn step(&mut self, step: Step) -> Result<u64> {
+        let Step { mut act, why, commits } = step;
         let bytes = self.act(&mut act)?;
         if let Some(trace) = &mut self.trace {
             trace.push(Trace { verb: act.verb(), act, bytes, why, commits });

@@ -133,8 +133,8 @@ pub struct Stat {
     pub modified: Option<u64>,
 }
 
-/// One entry of a listing: its name, or why the name cannot be told.
-pub type Listed = Result<(String, Kind), Cause>;
+/// One entry of a listing: its name and what it is.
+pub type Listed = (String, Kind);
 
 /// Storage as the core sees it. Two implementers: `wasi:filesystem` in the component, and the
 /// simulated filesystem under which every promise is proven.
@@ -157,7 +157,8 @@ pub trait Fs {
     fn create_file(&self, at: &Self::Dir, name: &str) -> Result<Self::File, Cause>;
     /// What the entry `name` in `at` is; of a link, the link itself.
     fn stat(&self, at: &Self::Dir, name: &str) -> Result<Stat, Cause>;
-    /// Every entry of a directory, in no order, without `.` and `..`.
+    /// Every entry of a directory, in no order, without `.` and `..`. A name that cannot be told fails
+    /// the whole: `IllegalName`.
     fn list(&self, dir: &Self::Dir) -> Result<Vec<Listed>, Cause>;
     /// The text of the link `name` in `at`. An absolute one cannot be read: `NotPermitted`.
     fn read_link(&self, at: &Self::Dir, name: &str) -> Result<String, Cause>;

@@ -154,7 +154,11 @@ impl Journal {
     pub fn decode(bytes: &[u8]) -> Result<Self, Damage> {
         let body_length = bytes.len().checked_sub(DIGEST_BYTES).ok_or(Damage::Unreadable("it is too short"))?;
         let (body, stored) = bytes.split_at(body_length);
-        let journal = decode_body(&mut Reader(body)).map_err(Damage::Unreadable)?;
+        let mut reader = Reader { rest: body, wrong: None };
+        let journal = reader.journal();
+        if let Some(why) = reader.wrong {
+            return Err(Damage::Unreadable(why));
+        }
         if digest(body) == stored { Ok(journal) } else { Err(Damage::Digest(journal)) }
     }
 }
@@ -214,99 +218,126 @@ fn put_old(out: &mut Vec<u8>, old: &Old) {
     }
 }
 
-/// What is left of the bytes to read.
-struct Reader<'a>(&'a [u8]);
-
-type Read<T> = Result<T, &'static str>;
+/// What is left of the bytes to read, and the first thing that is wrong with them: from there on
+/// all that is read is empty.
+struct Reader<'a> {
+    rest: &'a [u8],
+    wrong: Option<&'static str>,
+}
 
 impl<'a> Reader<'a> {
-    fn bytes(&mut self, length: usize) -> Read<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length).ok_or("it is cut off")?;
-        self.0 = rest;
-        Ok(taken)
+    fn refuse(&mut self, why: &'static str) {
+        self.wrong.get_or_insert(why);
+        self.rest = &[];
+    }
+
+    #[inline(never)]
+    fn bytes(&mut self, length: usize) -> &'a [u8] {
+        let Some((taken, rest)) = self.rest.split_at_checked(length) else {
+            self.refuse("it is cut off");
+            return &[];
+        };
+        self.rest = rest;
+        taken
     }
 
     /// A number of so many bytes.
-    fn number(&mut self, length: usize) -> Read<u64> {
-        Ok(self.bytes(length)?.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    #[inline(never)]
+    fn number(&mut self, length: usize) -> u64 {
+        self.bytes(length).iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
-    fn flag(&mut self) -> Read<bool> {
-        match self.number(1)? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err("a flag is neither 0 nor 1"),
+    fn flag(&mut self) -> bool {
+        let flag = self.number(1);
+        if flag > 1 {
+            self.refuse("a flag is neither 0 nor 1");
         }
+        flag == 1
     }
 
-    fn path(&mut self) -> Read<RelPath> {
-        let length = self.number(2)? as usize;
-        let bytes = self.bytes(length)?;
-        let text = core::str::from_utf8(bytes).map_err(|_| "a path is not UTF-8")?;
+    fn path(&mut self) -> RelPath {
+        let length = self.number(2) as usize;
+        let Ok(text) = core::str::from_utf8(self.bytes(length)) else {
+            self.refuse("a path is not UTF-8");
+            return RelPath::ROOT;
+        };
         // A forged path cannot leave the root, nor name anything of ours but what a generation holds.
-        let path = RelPath::parse_any(text).map_err(|_| "it names a path outside the root")?;
-        if control::may_change(&path) { Ok(path) } else { Err("it names a path that is not for it to change") }
+        let path = RelPath::parse_any(text).unwrap_or_default();
+        if path.is_root() {
+            self.refuse("it names a path outside the root");
+        } else if !control::may_change(&path) {
+            self.refuse("it names a path that is not for it to change");
+        }
+        path
     }
 
-    fn old(&mut self) -> Read<Old> {
-        let kind = match self.number(1)? {
+    fn old(&mut self) -> Old {
+        let kind = match self.number(1) {
             0 => None,
             1 => Some(Kind::File),
             2 => Some(Kind::Directory),
             3 => Some(Kind::Symlink),
             4 => Some(Kind::Other),
-            _ => return Err("an unknown kind of entry"),
+            _ => {
+                self.refuse("an unknown kind of entry");
+                None
+            }
         };
-        let size = self.number(8)?;
-        let modified = if self.flag()? { Some(self.number(8)?) } else { None };
-        Ok(kind.map(|kind| OldEntry { kind, size, modified }))
+        let size = self.number(8);
+        let modified = self.flag().then(|| self.number(8));
+        kind.map(|kind| OldEntry { kind, size, modified })
     }
-}
 
-fn decode_body(reader: &mut Reader<'_>) -> Read<Journal> {
-    if reader.bytes(MAGIC.len())? != MAGIC {
-        return Err("it is not an Onionskin log");
+    fn op(&mut self) -> Op {
+        let kind = self.number(1);
+        let path = self.path();
+        let change = match kind {
+            1 => Change::Put {
+                staged: self.number(4) as u32,
+                length: self.number(8),
+                digest: if self.flag() { self.bytes(DIGEST_BYTES).try_into().ok() } else { None },
+                old: self.old(),
+            },
+            2 => Change::Delete { old: self.old() },
+            3 => Change::MakeDir,
+            4 => Change::Switch,
+            5 => Change::Pointer { directory: self.number(8), generation: self.number(8) },
+            _ => {
+                self.refuse("an unknown kind of record");
+                Change::MakeDir
+            }
+        };
+        Op { path, change }
     }
-    if reader.number(2)? != VERSION {
-        return Err("it is of a version this build does not know");
-    }
-    let unsynced = match reader.number(2)? {
-        0 => false,
-        FLAG_UNSYNCED => true,
-        _ => return Err("it has unknown flags"),
-    };
-    let epoch = reader.number(8)?;
-    let transaction = reader.number(8)?;
-    let count = reader.number(4)?;
-    if count > ENTRIES_MAX as u64 {
-        return Err("it has more entries than the limit");
-    }
-    let mut ops = Vec::new();
-    for _ in 0..count {
-        ops.push(decode_op(reader)?);
-    }
-    if !reader.0.is_empty() {
-        return Err("bytes follow its last record");
-    }
-    Ok(Journal { unsynced, epoch, transaction, ops })
-}
 
-fn decode_op(reader: &mut Reader<'_>) -> Read<Op> {
-    let kind = reader.number(1)?;
-    let path = reader.path()?;
-    let change = match kind {
-        1 => {
-            let (staged, length) = (reader.number(4)? as u32, reader.number(8)?);
-            let digest = if reader.flag()? { reader.bytes(DIGEST_BYTES)?.try_into().ok() } else { None };
-            Change::Put { staged, length, digest, old: reader.old()? }
+    fn journal(&mut self) -> Journal {
+        if self.bytes(MAGIC.len()) != MAGIC {
+            self.refuse("it is not an Onionskin log");
         }
-        2 => Change::Delete { old: reader.old()? },
-        3 => Change::MakeDir,
-        4 => Change::Switch,
-        5 => Change::Pointer { directory: reader.number(8)?, generation: reader.number(8)? },
-        _ => return Err("an unknown kind of record"),
-    };
-    Ok(Op { path, change })
+        if self.number(2) != VERSION {
+            self.refuse("it is of a version this build does not know");
+        }
+        let flags = self.number(2);
+        if flags > FLAG_UNSYNCED {
+            self.refuse("it has unknown flags");
+        }
+        let (epoch, transaction, count) = (self.number(8), self.number(8), self.number(4));
+        if count > ENTRIES_MAX as u64 {
+            self.refuse("it has more entries than the limit");
+        }
+        let mut ops = Vec::new();
+        for _ in 0..count {
+            // Not one more than the bytes hold, whatever they say.
+            if self.wrong.is_some() {
+                break;
+            }
+            ops.push(self.op());
+        }
+        if !self.rest.is_empty() {
+            self.refuse("bytes follow its last record");
+        }
+        Journal { unsynced: flags == FLAG_UNSYNCED, epoch, transaction, ops }
+    }
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ pub fn acquire<F: Fs>(exec: &mut Exec<F>, control: &Control, how: &Ownership) ->
     plan.link(&draft, &lock, "fails when the lock is held");
     plan.decides();
     plan.remove_file(&draft, "the lock has its own name now");
-    plan.sync_dir(&control::directory(), "or the lock could vanish under its owner");
+    plan.sync_control("or the lock could vanish under its owner");
     let answer = match exec.run(plan) {
         Err(error) if cannot_link(&error) => exec.run(create_lock(&draft, &lock, token)),
         answer => answer,
@@ -102,7 +102,7 @@ fn create_lock(draft: &RelPath, lock: &RelPath, token: &str) -> Plan {
     plan.decides();
     plan.write(lock, token.as_bytes().into(), "who holds the root");
     plan.sync_file(lock, "or a lock that says nothing could be left");
-    plan.sync_dir(&control::directory(), "or the lock could vanish under its owner");
+    plan.sync_control("or the lock could vanish under its owner");
     plan
 }
 
@@ -171,10 +171,10 @@ pub fn take_over<F: Fs>(exec: &mut Exec<F>, expected: &str) -> Result<(), Error>
     plan.create(&epoch, "one of those who break the lock at once gets it");
     plan.write(&epoch, bytes, "the decision that still counts");
     plan.sync_file(&epoch, "or the decision that counts could be forgotten");
-    plan.sync_dir(&control::directory(), "or the epoch could be used again");
+    plan.sync_control("or the epoch could be used again");
     plan.remove_file(&lock, "the root is free");
     plan.decides();
-    plan.sync_dir(&control::directory(), "or the lock could come back");
+    plan.sync_control("or the lock could come back");
     exec.run(plan).map(|_| ()).map_err(|error| match error.cause() {
         Some(Cause::AlreadyExists) => ErrorKind::Locked.of(expected),
         _ => error,

@@ -9,6 +9,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::control;
 use crate::fs::Kind;
 use crate::path::RelPath;
 
@@ -149,25 +150,24 @@ pub struct Step {
     pub act: Act,
     /// Why it is there; for a sync, the crash it guards against.
     pub why: &'static str,
+    /// It is the one that decides.
+    pub commits: bool,
 }
 
-/// Steps in the order they run, and the one that decides.
+/// Steps in the order they run, of which one at most decides.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Plan {
-    steps: Vec<Step>,
-    commit: Option<usize>,
-}
+pub struct Plan(Vec<Step>);
 
 impl Plan {
     /// No steps.
     pub const fn new() -> Self {
-        Self { steps: Vec::new(), commit: None }
+        Self(Vec::new())
     }
 
     /// Appends a step.
     #[inline(never)]
     fn push(&mut self, act: Act, why: &'static str) {
-        self.steps.push(Step { act, why });
+        self.0.push(Step { act, why, commits: false });
     }
 
     /// Appends [`Act::MakeDir`].
@@ -244,59 +244,57 @@ impl Plan {
         if kind == Kind::Directory { self.remove_dir(path, why) } else { self.remove_file(path, why) }
     }
 
+    /// Appends the sync of the control directory.
+    pub fn sync_control(&mut self, why: &'static str) {
+        self.push(Act::SyncDir(control::directory()), why);
+    }
+
+    /// Appends the sync of the directory that a path is in.
+    #[inline(never)]
+    pub fn sync_parent(&mut self, path: &RelPath, why: &'static str) {
+        self.push(Act::SyncDir(path.parent()), why);
+    }
+
     /// The last step is the one that decides: before it nothing has happened, after it all has, or
     /// will.
     pub fn decides(&mut self) {
-        debug_assert!(self.commit.is_none(), "a plan decides once");
-        self.commit = self.steps.len().checked_sub(1);
+        debug_assert_eq!(self.commit(), None, "a plan decides once");
+        if let Some(last) = self.0.last_mut() {
+            last.commits = true;
+        }
     }
 
     /// Appends the steps of another plan; at most one of the two decides.
-    pub fn append(&mut self, other: Self) {
-        debug_assert!(self.commit.is_none() || other.commit.is_none(), "a plan decides once");
-        self.commit = self.commit.or(other.commit.map(|index| index + self.steps.len()));
-        self.steps.extend(other.steps);
+    pub fn append(&mut self, mut other: Self) {
+        debug_assert!(self.commit().is_none() || other.commit().is_none(), "a plan decides once");
+        self.0.append(&mut other.0);
     }
 
     /// The steps, in order.
     pub fn steps(&self) -> &[Step] {
-        &self.steps
+        &self.0
     }
 
     /// The index of the step that decides.
-    pub const fn commit(&self) -> Option<usize> {
-        self.commit
+    pub fn commit(&self) -> Option<usize> {
+        self.0.iter().position(|step| step.commits)
     }
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.0.is_empty()
     }
 
     /// The same plan without its syncs, for the durability `visible`.
     #[must_use]
-    pub fn without_syncs(self) -> Self {
-        let mut rest = Self::new();
-        for (index, step) in self.steps.into_iter().enumerate() {
-            if step.act.is_sync() {
-                continue;
-            }
-            if self.commit == Some(index) {
-                rest.commit = Some(rest.steps.len());
-            }
-            rest.steps.push(step);
-        }
-        rest
+    pub fn without_syncs(mut self) -> Self {
+        self.0.retain(|step| !step.act.is_sync());
+        self
     }
 
-    /// Takes the plan apart for the executor, and for tests that reorder it.
-    pub fn into_parts(self) -> (Vec<Step>, Option<usize>) {
-        (self.steps, self.commit)
-    }
-
-    /// Puts a plan together again, as tests do that leave out or swap steps.
-    pub const fn from_parts(steps: Vec<Step>, commit: Option<usize>) -> Self {
-        Self { steps, commit }
+    /// Takes the plan apart for the executor.
+    pub fn into_steps(self) -> Vec<Step> {
+        self.0
     }
 }
 
@@ -334,8 +332,8 @@ impl fmt::Debug for Step {
 
 impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, step) in self.steps.iter().enumerate() {
-            let mark = if self.commit == Some(index) { '*' } else { ' ' };
+        for (index, step) in self.0.iter().enumerate() {
+            let mark = if step.commits { '*' } else { ' ' };
             writeln!(f, "{index:3}{mark} {step:?}")?;
         }
         Ok(())

@@ -273,8 +273,8 @@ impl<F: Fs> State<F> {
     pub(crate) fn take_number_beside(&mut self, path: &RelPath) -> Result<u64, Error> {
         loop {
             let number = self.take_number();
-            let new = self.exec.stat_deep(&control::sibling_new(path, number))?;
-            let old = self.exec.stat_deep(&control::sibling_old(path, number))?;
+            let new = self.exec.kind(&control::sibling_new(path, number))?;
+            let old = self.exec.kind(&control::sibling_old(path, number))?;
             if new.is_none() && old.is_none() {
                 return Ok(number);
             }

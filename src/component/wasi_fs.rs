@@ -62,9 +62,7 @@ impl Fs for WasiFs {
             match stream.read_directory_entry() {
                 Ok(None) => return Ok(listed),
                 Ok(Some(entry)) if matches!(entry.name.as_str(), "." | "..") => {}
-                Ok(Some(entry)) => listed.push(Ok((entry.name, kind(entry.type_)))),
-                // A name that cannot be expressed; the rest still comes.
-                Err(ErrorCode::IllegalByteSequence) => listed.push(Err(Cause::IllegalName)),
+                Ok(Some(entry)) => listed.push((entry.name, kind(entry.type_))),
                 Err(code) => return Err(cause(code)),
             }
         }

@@ -21,7 +21,7 @@ pub fn intend(intent: &Journal) -> Plan {
     plan.write(&path, intent.encode(), "what is being prepared elsewhere");
     plan.sync_file(&path, "or what is prepared elsewhere could stay for ever");
     plan.sync_dir(&staging, "or what is prepared elsewhere could stay for ever");
-    plan.sync_dir(&control::directory(), "or what is prepared elsewhere could stay for ever");
+    plan.sync_control("or what is prepared elsewhere could stay for ever");
     plan.sync_dir(&RelPath::ROOT, "or what is prepared elsewhere could stay for ever");
     plan
 }
@@ -37,13 +37,13 @@ pub fn decide(journal: &Journal, has_staging: bool, control_durable: bool) -> Pl
     plan.create(&draft, "the decision, not yet one");
     plan.write(&draft, journal.encode(), "the decision, not yet one");
     plan.sync_file(&draft, "or the log could get its name before it says anything");
-    plan.sync_dir(&control::directory(), "or the log could outlive the staging it names");
+    plan.sync_control("or the log could outlive the staging it names");
     if !control_durable {
         plan.sync_dir(&RelPath::ROOT, "or changes could stay while the log that completes them is lost");
     }
     plan.rename(&draft, &log, "decided: from here on it is completed, whatever happens");
     plan.decides();
-    plan.sync_dir(&control::directory(), "or an acknowledged change could be forgotten");
+    plan.sync_control("or an acknowledged change could be forgotten");
     plan
 }
 
@@ -111,7 +111,7 @@ impl<F: Fs> State<F> {
     /// What a decision that stopped has come to.
     fn undecided(&mut self, journal: &Journal, stopped: Error) -> Error {
         let log = control::entry(log_name(journal));
-        let absent = matches!(self.exec.stat_deep(&log), Ok(None));
+        let absent = matches!(self.exec.kind(&log), Ok(None));
         match stopped.side() {
             // A rename that failed may have happened all the same: only its absence tells.
             Side::Before | Side::At if absent => {

@@ -81,7 +81,7 @@ impl<F: Fs> State<F> {
                 continue;
             }
             for companion in companions::all_beside(path) {
-                let here = self.exec.stat_deep(&companion)?;
+                let here = self.exec.kind(&companion)?;
                 if here.is_some() && !changes.has(&companion) {
                     return Err(ErrorKind::HotJournal.at(&companion));
                 }

@@ -55,7 +55,7 @@ pub fn publish(staged: &RelPath, target: &RelPath, durability: Durability, exclu
         plan.decides();
     }
     if durability == Durability::Full {
-        plan.sync_dir(&target.parent(), "or the name could lead to the old content after a power loss");
+        plan.sync_parent(&target, "or the name could lead to the old content after a power loss");
     }
     plan
 }
@@ -316,7 +316,7 @@ impl<F: Fs> State<F> {
             plan.sync_file(path, "the content is right but may not be durable");
         }
         if durability == Durability::Full {
-            plan.sync_dir(&path.parent(), "nor its name");
+            plan.sync_parent(&path, "nor its name");
         }
         self.run(plan)?;
         Ok(self.receipt(durability, 0, 0))

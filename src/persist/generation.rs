@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use crate::control;
 use crate::error::{Error, ErrorKind, Limit, Side};
 use crate::fs::{Fs, Kind};
-use crate::journal::{Change, Op};
+use crate::journal::{Change, Journal, Op};
 use crate::limits::ENTRIES_MAX;
 use crate::path::RelPath;
 use crate::paths::PathSet;
@@ -31,11 +31,10 @@ impl<F: Fs> State<F> {
             return Err(Error::invalid_argument(path.shown(), why));
         }
         self.make_parents(number, resolved, how)?;
-        let ops = self.switch_ops(&path, resolved, None);
+        let journal = self.journal(number, switch_ops(&path, resolved, None), !how.synced());
         let base = control::sibling_new(&path, number);
-        let prepared = self.prepare(number, resolved, how, (exists.then_some(&path), &base), ops.clone());
+        let prepared = self.prepare(&journal, resolved, (exists.then_some(&path), &base));
         self.or_abandon(number, prepared)?;
-        let journal = self.journal(number, ops, !how.synced());
         self.decide(&journal)
     }
 
@@ -57,22 +56,22 @@ impl<F: Fs> State<F> {
         let text = control::pointer_text(&path, directory, generation);
         match current {
             Current::Directory => {
-                let ops = self.switch_ops(&path, resolved, Some(pointer));
-                let prepared = self.prepare(number, resolved, how, (Some(&path), &base), ops.clone());
+                let journal = self.journal(number, switch_ops(&path, resolved, Some(pointer)), !how.synced());
+                let prepared = self.prepare(&journal, resolved, (Some(&path), &base));
                 self.or_abandon(number, prepared)?;
                 let link = control::sibling_new(&path, number);
                 let mut plan = Plan::new();
                 plan.symlink(&text, &link, "the link that will take the directory's place");
-                plan.sync_dir(&path.parent(), "or the log could name a link that was lost");
-                let ran = self.run_synced(plan, how);
+                plan.sync_parent(&path, "or the log could name a link that was lost");
+                let ran = self.run_synced(plan, how.synced());
                 self.or_abandon(number, ran)?;
-                let journal = self.journal(number, ops, !how.synced());
                 self.decide(&journal)
             }
             Current::Generation(..) | Current::Nothing => {
                 let ops = Vec::from([Op { path: path.clone(), change: pointer }]);
                 let from = matches!(current, Current::Generation(..)).then_some(&resolved.directory);
-                let prepared = self.prepare(number, resolved, how, (from, &base), ops);
+                let intent = self.journal(number, ops, !how.synced());
+                let prepared = self.prepare(&intent, resolved, (from, &base));
                 self.or_abandon(number, prepared)?;
                 self.switch_link(number, &path, text, how)
             }
@@ -94,7 +93,7 @@ impl<F: Fs> State<F> {
         plan.symlink(&text, &link, "the link, not yet in its place");
         plan.rename(&link, path, "visible: all of the old, or all of the new");
         plan.decides();
-        plan.sync_dir(&path.parent(), "or the link could lead to the old generation after a power loss");
+        plan.sync_parent(&path, "or the link could lead to the old generation after a power loss");
         let plan = if how.synced() { plan } else { plan.without_syncs() };
         if let Err(stopped) = self.run(plan) {
             let switched = self.exec.read_link(RootId::STORE, path);
@@ -120,35 +119,21 @@ impl<F: Fs> State<F> {
         let mut plan = Plan::new();
         for path in resolved.made.paths().filter(|path| !path.is_within(&resolved.directory)) {
             plan.make_dir(path, "a parent of the directory");
-            plan.sync_dir(&path.parent(), "or the directory could be lost with its parent");
+            plan.sync_parent(&path, "or the directory could be lost with its parent");
         }
-        let ran = self.run_synced(plan, how);
+        let ran = self.run_synced(plan, how.synced());
         self.or_abandon(number, ran)
-    }
-
-    /// The changes that the log of a switch names: the switch, and what is deleted, so that a late
-    /// entry can be told from a deleted one.
-    fn switch_ops(&self, path: &RelPath, resolved: &Resolved, pointer: Option<Change>) -> Vec<Op> {
-        let mut ops = Vec::from([Op { path: path.clone(), change: Change::Switch }]);
-        ops.extend(pointer.map(|change| Op { path: path.clone(), change }));
-        for (deleted, change) in &resolved.changes {
-            if change.pending == Pending::Delete {
-                ops.push(Op { path: deleted.clone(), change: Change::Delete { old: change.old } });
-            }
-        }
-        ops
     }
 
     /// Prepares a complete tree at `base`: what `from` holds and is not changed, and the new
     /// contents. Nothing of it is visible under its final name.
     fn prepare(
         &mut self,
-        number: u64,
+        intent: &Journal,
         resolved: &Resolved,
-        how: DirectoryOptions,
         (from, base): (Option<&RelPath>, &RelPath),
-        intent: Vec<Op>,
     ) -> Result<(), Error> {
+        let number = intent.transaction;
         let seen = match from {
             Some(from) => tree::read_stats(&mut self.exec, &At::store(from.clone()))?,
             None => Vec::new(),
@@ -160,12 +145,12 @@ impl<F: Fs> State<F> {
             }
         }
         let mut plan = if self.has_staging(number)? { Plan::new() } else { self.staging_plan(number) };
-        plan.append(decide::intend(&self.journal(number, intent, !how.synced())));
+        plan.append(decide::intend(intent));
         let inside = control::generations(0).parent();
         let mut above = Vec::new();
         if base.is_within(&inside) {
             for place in [inside.clone(), base.parent()] {
-                if self.exec.stat_deep(&place)?.is_none() {
+                if self.exec.kind(&place)?.is_none() {
                     plan.make_dir(&place, "where generations are");
                 }
                 above.push(place);
@@ -178,11 +163,11 @@ impl<F: Fs> State<F> {
             plan.sync_dir(place, "or what was prepared could be lost with its name");
         }
         if base.is_within(&inside) {
-            plan.sync_dir(&control::directory(), "or what was prepared could be lost with its name");
+            plan.sync_control("or what was prepared could be lost with its name");
             plan.sync_dir(&RelPath::ROOT, "or what was prepared could be lost with its name");
         }
-        self.run_synced(plan, how)?;
-        self.control_durable |= how.synced();
+        self.run_synced(plan, !intent.unsynced)?;
+        self.control_durable |= !intent.unsynced;
         if let Some(from) = from {
             let now = tree::read_stats(&mut self.exec, &At::store(from.clone()))?;
             let changed = tree::changes(&seen, &now);
@@ -224,11 +209,11 @@ impl<F: Fs> State<F> {
     }
 
     fn has_staging(&mut self, number: u64) -> Result<bool, Error> {
-        Ok(self.exec.stat_deep(&control::transaction(number))?.is_some())
+        Ok(self.exec.kind(&control::transaction(number))?.is_some())
     }
 
-    fn run_synced(&mut self, plan: Plan, how: DirectoryOptions) -> Result<(), Error> {
-        let plan = if how.synced() { plan } else { plan.without_syncs() };
+    fn run_synced(&mut self, plan: Plan, synced: bool) -> Result<(), Error> {
+        let plan = if synced { plan } else { plan.without_syncs() };
         self.run(plan).map(|_| ())
     }
 
@@ -255,7 +240,7 @@ impl<F: Fs> State<F> {
     /// A number for a directory that is published by pointer for the first time.
     fn next_directory(&mut self) -> Result<u64, Error> {
         let place = control::entry(control::DIRECTORIES);
-        if self.exec.stat_deep(&place)?.is_none() {
+        if self.exec.kind(&place)?.is_none() {
             return Ok(1);
         }
         let mut next = 1;
@@ -291,6 +276,19 @@ enum Current {
     Directory,
     /// A link to this generation of this directory.
     Generation(u64, u64),
+}
+
+/// The changes that the log of a switch names: the switch, and what is deleted, so that a late
+/// entry can be told from a deleted one.
+fn switch_ops(path: &RelPath, resolved: &Resolved, pointer: Option<Change>) -> Vec<Op> {
+    let mut ops = Vec::from([Op { path: path.clone(), change: Change::Switch }]);
+    ops.extend(pointer.map(|change| Op { path: path.clone(), change }));
+    for (deleted, change) in &resolved.changes {
+        if change.pending == Pending::Delete {
+            ops.push(Op { path: deleted.clone(), change: Change::Delete { old: change.old } });
+        }
+    }
+    ops
 }
 
 /// The plan that builds the new tree at `base`.

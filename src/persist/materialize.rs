@@ -246,7 +246,7 @@ impl<F: Fs> State<F> {
             let mut plan = self.staging_plan(number);
             plan.append(decide::intend(&intent));
             plan.append(copy_tree(&seen, from, &control::sibling_new(link, number)));
-            plan.sync_dir(&link.parent(), "or the log could name a sibling that was lost");
+            plan.sync_parent(&link, "or the log could name a sibling that was lost");
             let copied = self.run(plan);
             let now = copied.and_then(|_| tree::read_stats(&mut self.exec, from));
             changed = tree::changes(&seen, &now.inspect_err(|_| self.abandon(number))?);

@@ -70,7 +70,7 @@ pub fn apply(journal: &Journal, decision: &Decision, scope: Scope) -> Result<Out
         "or a change could be lost after the log that would repeat it is gone",
     ));
     applied.plan.remove_file(&control::entry(decision.name), "all of it has been applied");
-    applied.plan.sync_dir(&control::directory(), "or the log could come back after its staging is gone");
+    applied.plan.sync_control("or the log could come back after its staging is gone");
     applied.findings.push(completed(journal));
     Ok(Outcome::Go(applied))
 }
@@ -138,7 +138,7 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, applied: &mut Applied) -> Res
             return Err(Error::corrupt(path, &joined(&what)));
         }
     }
-    plan.sync_dir(&path.parent(), "or the old one could be removed while the new one has no name yet");
+    plan.sync_parent(&path, "or the old one could be removed while the new one has no name yet");
     Ok(())
 }
 

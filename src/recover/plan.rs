@@ -33,7 +33,7 @@ pub fn plan(snapshot: &Snapshot) -> Result<Round, Error> {
     let mut round = Round::default();
     if snapshot.scope == Scope::All {
         round.plan.sync_dir(&RelPath::ROOT, "act on durable facts: the control directory itself");
-        round.plan.sync_dir(&control::directory(), "act on durable facts: the log must not vanish half-way");
+        round.plan.sync_control("act on durable facts: the log must not vanish half-way");
     }
     match &decision.content {
         Ok(journal) if decision.refused => {
@@ -88,7 +88,7 @@ fn set_aside(round: &mut Round, snapshot: &Snapshot, decision: &Decision, journa
     let to = place.child(decision.name);
     round.plan.rename(&from, &to, "nothing is decided any more");
     round.plan.sync_dir(&place, "or the log could be lost to people");
-    round.plan.sync_dir(&control::directory(), "or the log could come back");
+    round.plan.sync_control("or the log could come back");
     let detail = joined(&["set aside in ", place.as_str(), ": ", why]);
     round.findings.push(Finding::new(&from, Verdict::Quarantined, &detail));
 }
@@ -121,7 +121,7 @@ fn sweep_all(snapshot: &Snapshot) -> Round {
         }
         if !round.plan.is_empty() {
             let mut first = Plan::new();
-            first.sync_dir(&control::directory(), "act on durable facts: a log that was removed stays removed");
+            first.sync_control("act on durable facts: a log that was removed stays removed");
             first.append(core::mem::take(&mut round.plan));
             round.plan = first;
         }

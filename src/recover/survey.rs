@@ -213,7 +213,7 @@ fn put<F: Fs>(
             Some(_) | None => Staged::Good,
         },
     };
-    let spare = scope == Scope::All && exec.stat_deep(&control::applied(journal.transaction, index))?.is_some();
+    let spare = scope == Scope::All && exec.kind(&control::applied(journal.transaction, index))?.is_some();
     let target_stat = exec.stat_deep(target)?;
     let state = match target_stat.map(|stat| stat.kind) {
         Some(Kind::Directory) => Target::Directory,
@@ -254,7 +254,7 @@ fn switch<F: Fs>(exec: &mut Exec<F>, journal: &Journal, path: &RelPath) -> Resul
             !known && !deleted
         });
     }
-    let spare = exec.stat_deep(&control::applied(journal.transaction, 0))?.is_some();
+    let spare = exec.kind(&control::applied(journal.transaction, 0))?.is_some();
     Ok(Fact::Switch { at, new, old, late, common, spare, into })
 }
 

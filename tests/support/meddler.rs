@@ -131,7 +131,7 @@ impl Fs for Meddler {
         if let Some((of, more)) = *self.ear.crowd.borrow()
             && dir.dir.path().ends_with(of)
         {
-            names.extend((0..more).map(|number| Ok((format!("one-more-{number}"), onionskin::fs::Kind::File))));
+            names.extend((0..more).map(|number| (format!("one-more-{number}"), onionskin::fs::Kind::File)));
         }
         Ok(names)
     }

@@ -83,7 +83,7 @@ fn remove_tree(fs: &SimFs, dir: &Dir, name: &str) -> Result<(), Cause> {
         return Ok(());
     }
     let inside = fs.open_dir(dir, name)?;
-    for (entry, kind) in fs.list(&inside)?.into_iter().flatten() {
+    for (entry, kind) in fs.list(&inside)? {
         if kind == onionskin::fs::Kind::Directory {
             remove_tree(fs, &inside, &entry)?;
         } else {

@@ -64,7 +64,7 @@ impl Fs for SimFs {
                 Ok(name) => Ok((name.to_owned(), state.kind(entry.ino))),
                 Err(_) => Err(Cause::IllegalName),
             };
-            let mut listing: Vec<Listed> = entries.values().map(tell).collect();
+            let mut listing = entries.values().map(tell).collect::<Result<Vec<Listed>, Cause>>()?;
             if state.switches.listing_reversed {
                 listing.reverse();
             }
