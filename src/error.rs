@@ -185,7 +185,7 @@ impl ErrorKind {
 }
 
 /// Everything that can go wrong.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, thiserror::Error)]
 pub struct Error(Box<Parts>);
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -379,5 +379,3 @@ impl fmt::Debug for Error {
         write!(f, "{:?}: {self}", self.kind())
     }
 }
-
-impl core::error::Error for Error {}

@@ -14,7 +14,6 @@ pub mod error;
 pub mod exec;
 pub mod fs;
 pub mod journal;
-pub mod json;
 pub mod limits;
 pub mod lock;
 pub mod path;
