@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use onionskin_sim::SimFs;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView as _};
@@ -13,6 +14,7 @@ use crate::bindings::OnionskinPre;
 use crate::cache::{Cache, SUFFIX};
 use crate::faults;
 use crate::live::State;
+use crate::simulated;
 use crate::{Error, Session};
 
 /// The component as it was built with this library.
@@ -36,6 +38,18 @@ struct Loaded {
     bounds: Bounds,
     plain: OnionskinPre<State>,
     watched: OnceLock<OnionskinPre<State>>,
+    simulated: OnceLock<OnionskinPre<State>>,
+}
+
+/// What the imports of the component are linked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Linkage {
+    /// The filesystem of the host.
+    Plain,
+    /// The same, with every call wrapped.
+    Watched,
+    /// A simulated filesystem.
+    Simulated,
 }
 
 /// What one instance may use.
@@ -80,6 +94,16 @@ impl Onionskin {
         Session::new(self.clone(), root.into())
     }
 
+    /// Names a directory of a simulated filesystem as the root. The component runs there as it does
+    /// on a disk, and cannot tell.
+    ///
+    /// Paths of the session are those of the filesystem, relative to its root. Nobody else is there
+    /// to be kept out, so no lock is taken; and absolute links are not resolved.
+    #[must_use]
+    pub fn simulated(&self, fs: &SimFs, root: impl Into<PathBuf>) -> Session {
+        Session::simulated(self.clone(), fs, root.into())
+    }
+
     pub(crate) fn engine(&self) -> &Engine {
         &self.loaded.engine
     }
@@ -88,17 +112,19 @@ impl Onionskin {
         self.loaded.bounds
     }
 
-    /// The component linked to the host's filesystem; the host calls are wrapped only if watched.
-    pub(crate) fn linked(&self, watched: bool) -> Result<&OnionskinPre<State>, Error> {
+    /// The component linked to a filesystem; done once for each kind, when it is first asked for.
+    pub(crate) fn linked(&self, linkage: Linkage) -> Result<&OnionskinPre<State>, Error> {
         let loaded = &*self.loaded;
-        if !watched {
-            return Ok(&loaded.plain);
-        }
-        if let Some(linked) = loaded.watched.get() {
+        let place = match linkage {
+            Linkage::Plain => return Ok(&loaded.plain),
+            Linkage::Watched => &loaded.watched,
+            Linkage::Simulated => &loaded.simulated,
+        };
+        if let Some(linked) = place.get() {
             return Ok(linked);
         }
-        let linked = link(&loaded.engine, &loaded.component, true)?;
-        Ok(loaded.watched.get_or_init(|| linked))
+        let linked = link(&loaded.engine, &loaded.component, linkage)?;
+        Ok(place.get_or_init(|| linked))
     }
 }
 
@@ -169,10 +195,10 @@ impl<'a> Builder<'a> {
             Source::Component(wasm) => self.compiled(&engine, wasm)?,
             Source::Precompiled(code) => deserialize(&engine, code)?,
         };
-        let plain = link(&engine, &component, false)?;
+        let plain = link(&engine, &component, Linkage::Plain)?;
         let bounds = self.bounds;
-        let watched = OnceLock::new();
-        Ok(Onionskin { loaded: Arc::new(Loaded { engine, component, bounds, plain, watched }) })
+        let (watched, simulated) = (OnceLock::new(), OnceLock::new());
+        Ok(Onionskin { loaded: Arc::new(Loaded { engine, component, bounds, plain, watched, simulated }) })
     }
 
     fn engine(&self) -> Result<Engine, Error> {
@@ -215,12 +241,16 @@ fn deserialize(engine: &Engine, code: &[u8]) -> Result<Component, Error> {
 }
 
 /// Links a filesystem and nothing else: a component that asks for more does not start.
-fn link(engine: &Engine, component: &Component, watched: bool) -> Result<OnionskinPre<State>, Error> {
+fn link(engine: &Engine, component: &Component, linkage: Linkage) -> Result<OnionskinPre<State>, Error> {
     let run = || {
         let mut linker = Linker::<State>::new(engine);
+        if linkage == Linkage::Simulated {
+            simulated::add_to_linker(&mut linker, State::simulated)?;
+            return OnionskinPre::new(linker.instantiate_pre(component)?);
+        }
         types::add_to_linker::<_, WasiFilesystem>(&mut linker, State::filesystem)?;
         preopens::add_to_linker::<_, WasiFilesystem>(&mut linker, State::filesystem)?;
-        if watched {
+        if linkage == Linkage::Watched {
             faults::shadow(&mut linker)?;
         }
         OnionskinPre::new(linker.instantiate_pre(component)?)

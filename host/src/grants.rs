@@ -1,10 +1,15 @@
 //! Which directories of the host the component sees, and under which names.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use onionskin::fs::Cause;
+use onionskin_sim::SimFs;
+use send_wrapper::SendWrapper;
 
 use crate::Error;
 use crate::error::Grant;
+use crate::simulated::Ground;
 
 /// The name of the root in the component.
 pub(crate) const ROOT: &str = "/root";
@@ -15,6 +20,8 @@ pub(crate) struct Grants {
     named: PathBuf,
     root: PathBuf,
     lowers: Vec<PathBuf>,
+    /// The filesystem that the paths are of, if it is not that of the host.
+    simulated: Option<SendWrapper<SimFs>>,
 }
 
 impl Grants {
@@ -24,7 +31,31 @@ impl Grants {
             named: root.to_owned(),
             root: directory("open the root", root)?,
             lowers: lowers.collect::<Result<_, _>>()?,
+            simulated: None,
         })
+    }
+
+    /// Directories of a simulated filesystem.
+    pub(crate) fn in_simulated(fs: &SendWrapper<SimFs>, root: &Path, lowers: &[PathBuf]) -> Self {
+        Self { named: root.to_owned(), root: root.to_owned(), lowers: lowers.to_vec(), simulated: Some(fs.clone()) }
+    }
+
+    /// The simulated filesystem, if the directories are there.
+    pub(crate) fn simulated(&self) -> Option<&SimFs> {
+        self.simulated.as_deref()
+    }
+
+    /// The directories in their simulated filesystem; the root for writing, if `writable`.
+    pub(crate) fn ground(&self, writable: bool) -> Result<Ground, Error> {
+        let fs = self.simulated().expect("asked only where there is one");
+        let mut ground = Ground::new(fs);
+        for (path, name, is_root) in self.iter() {
+            let below = format!("{}/", utf8(path).map_err(Error::Grant)?);
+            let found = fs.walk(&fs.root(), &below, false);
+            let (dir, _) = found.map_err(|cause| Error::io("open the directory", path, simulated_error(cause)))?;
+            ground = ground.grant(if is_root && writable { dir } else { dir.read_only() }, name);
+        }
+        Ok(ground)
     }
 
     /// The root, which is known to be a directory.
@@ -68,6 +99,15 @@ pub(crate) fn utf8(path: &Path) -> Result<String, Grant> {
     components.map(|components| components.join("/")).ok_or_else(|| Grant::NotUtf8 { path: path.to_owned() })
 }
 
+fn simulated_error(cause: Cause) -> io::Error {
+    let kind = match cause {
+        Cause::NoEntry => io::ErrorKind::NotFound,
+        Cause::NotDirectory => io::ErrorKind::NotADirectory,
+        _ => io::ErrorKind::Other,
+    };
+    io::Error::new(kind, cause.to_string())
+}
+
 fn directory(action: &'static str, path: &Path) -> Result<PathBuf, Error> {
     let canonical = fs::canonicalize(path).map_err(|error| Error::io(action, path, error))?;
     if canonical.is_dir() {
@@ -81,7 +121,8 @@ mod tests {
     use super::*;
 
     fn grants() -> Grants {
-        Grants { named: "ws".into(), root: "/data/ws".into(), lowers: vec!["/data".into(), "/data/cache".into()] }
+        let lowers = vec!["/data".into(), "/data/cache".into()];
+        Grants { named: "ws".into(), root: "/data/ws".into(), lowers, simulated: None }
     }
 
     #[test]

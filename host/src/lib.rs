@@ -52,6 +52,7 @@ mod live;
 mod lock;
 mod options;
 mod session;
+pub mod simulated;
 mod store;
 pub mod stories;
 

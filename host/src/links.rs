@@ -1,8 +1,8 @@
 //! Absolute links: WASI does not let the component read them, so the host finds out where they
 //! lead, once the component has met one and says so.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use crate::Error;
 use crate::error::Grant;
@@ -17,6 +17,9 @@ const GENERATIONS: &str = ".onionskin/directories/";
 /// The first link on the way to a path, if there is one. The component names the link that it
 /// could not read, which may be one that this link leads to; it is this one that stands in the way.
 pub(crate) fn first(grants: &Grants, path: &str) -> Option<String> {
+    if grants.simulated().is_some() {
+        return None;
+    }
     let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
     ends.map(|end| &path[..end])
         .find(|prefix| {
@@ -37,6 +40,10 @@ impl Link {
     /// Reads the link at a path relative to the root, and every link that it leads to.
     pub(crate) fn read(grants: &Grants, link: &str) -> Result<Self, Error> {
         let path = grants.named_root().join(link);
+        if grants.simulated().is_some() {
+            let unsupported = io::Error::from(io::ErrorKind::Unsupported);
+            return Err(Error::io("read the link of the simulated filesystem", path, unsupported));
+        }
         let place = grants.root().join(link);
         let text = fs::read_link(&place).map_err(|error| Error::io("read the link", &path, error))?;
         match fs::canonicalize(&place) {

@@ -5,27 +5,38 @@ use std::path::{Path, PathBuf};
 
 use wasmtime::ResourceLimiter;
 use wasmtime::component::{ResourceAny, ResourceTable};
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemCtxView, WasiFilesystemView};
+use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 use crate::bindings::{self, types::Error as GuestError};
-use crate::component::Bounds;
+use crate::component::{Bounds, Linkage};
 use crate::error::Trap;
 use crate::faults::{Injected, Watch};
 use crate::grants::Grants;
 use crate::lock::RootLock;
+use crate::simulated::{self, Ground};
 use crate::{Error, Faults, Onionskin};
 
 /// What the host keeps for one instance.
 pub(crate) struct State {
-    wasi: WasiCtx,
+    filesystem: WasiFilesystemCtx,
+    simulated: Option<Ground>,
     table: ResourceTable,
     memory: MemoryLimit,
     pub(crate) watch: Option<Watch>,
 }
 
-impl WasiView for State {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+impl WasiFilesystemView for State {
+    fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
+        WasiFilesystemCtxView { ctx: &mut self.filesystem, table: &mut self.table }
+    }
+}
+
+impl State {
+    /// The filesystem of an instance that is linked to a simulated one.
+    pub(crate) fn simulated(&mut self) -> simulated::View<'_> {
+        let ground = self.simulated.as_mut().expect("only instances with such ground are linked so");
+        ground.view(&mut self.table)
     }
 }
 
@@ -82,8 +93,18 @@ impl Live {
         faults: Option<&Faults>,
     ) -> Result<Self, Error> {
         let bounds = onionskin.bounds();
+        let (filesystem, simulated) = match grants.simulated() {
+            Some(_) => (WasiFilesystemCtx::default(), Some(grants.ground(access == Access::Write)?)),
+            None => (filesystem(&grants, access)?, None),
+        };
+        let linkage = match (&simulated, faults) {
+            (Some(_), _) => Linkage::Simulated,
+            (None, Some(_)) => Linkage::Watched,
+            (None, None) => Linkage::Plain,
+        };
         let state = State {
-            wasi: wasi(&grants, access)?,
+            filesystem,
+            simulated,
             table: ResourceTable::new(),
             memory: MemoryLimit(bounds.memory_bytes),
             watch: faults.map(|faults| Watch::new(faults.clone())),
@@ -91,7 +112,7 @@ impl Live {
         let mut engine = wasmtime::Store::new(onionskin.engine(), state);
         engine.limiter(|state| &mut state.memory);
         let started =
-            refuel(&mut engine, bounds).and_then(|()| Ok(onionskin.linked(faults.is_some())?.instantiate(&mut engine)));
+            refuel(&mut engine, bounds).and_then(|()| Ok(onionskin.linked(linkage)?.instantiate(&mut engine)));
         let guest = started?.map_err(|source| Error::Component { action: "start", source })?;
         Ok(Self { engine, guest, bounds, stopped: false, grants, _lock: lock })
     }
@@ -153,7 +174,7 @@ fn refuel(engine: &mut wasmtime::Store<State>, bounds: Bounds) -> Result<(), Err
     }
 }
 
-fn wasi(grants: &Grants, access: Access) -> Result<WasiCtx, Error> {
+fn filesystem(grants: &Grants, access: Access) -> Result<WasiFilesystemCtx, Error> {
     let mut builder = WasiCtxBuilder::new();
     // Before the directories, which take it over: a host call costs a thirtieth with it.
     builder.allow_blocking_current_thread(true);
@@ -170,5 +191,5 @@ fn wasi(grants: &Grants, access: Access) -> Result<WasiCtx, Error> {
     for (host, guest, is_root) in grants.iter() {
         grant(host, &guest, if is_root { perms } else { FsPerms::ReadOnly })?;
     }
-    Ok(builder.build())
+    Ok(std::mem::take(builder.build().filesystem()))
 }

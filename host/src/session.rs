@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use onionskin_sim::SimFs;
+use send_wrapper::SendWrapper;
+
 use crate::bindings::capabilities::{Abilities, Limits};
 use crate::bindings::store::OpenOptions;
 use crate::bindings::types::{Finding, Ownership, Verdict};
@@ -20,11 +23,16 @@ pub struct Session {
     root: PathBuf,
     lowers: Vec<PathBuf>,
     faults: Option<Faults>,
+    simulated: Option<SendWrapper<SimFs>>,
 }
 
 impl Session {
     pub(crate) fn new(onionskin: Onionskin, root: PathBuf) -> Self {
-        Self { onionskin, root, lowers: Vec::new(), faults: None }
+        Self { onionskin, root, lowers: Vec::new(), faults: None, simulated: None }
+    }
+
+    pub(crate) fn simulated(onionskin: Onionskin, fs: &SimFs, root: PathBuf) -> Self {
+        Self { simulated: Some(SendWrapper::new(fs.clone())), ..Self::new(onionskin, root) }
     }
 
     /// Grants a directory for reading: absolute links of the root may lead there.
@@ -42,7 +50,8 @@ impl Session {
     }
 
     /// Watches the calls of the component on the filesystem, and makes them fail as asked. Without
-    /// it they are not even wrapped.
+    /// it they are not even wrapped. A simulated filesystem has faults of its own: there this does
+    /// nothing.
     #[must_use]
     pub fn faults(mut self, faults: &Faults) -> Self {
         self.faults = Some(faults.clone());
@@ -57,7 +66,7 @@ impl Session {
     pub fn open(&self, how: &OpenOptions) -> Result<Store, Error> {
         let grants = self.grants()?;
         let lock = match how.owner {
-            Ownership::Host => Some(RootLock::take(&grants)?),
+            Ownership::Host => lock(&grants)?,
             Ownership::LockFile(_) => None,
         };
         Store::open(self.start(grants, Access::Write, lock)?, how)
@@ -67,8 +76,8 @@ impl Session {
     /// Leaves nothing behind.
     pub fn probe(&self) -> Result<Abilities, Error> {
         let grants = self.grants()?;
-        let lock = RootLock::take(&grants)?;
-        self.start(grants, Access::Write, Some(lock))?
+        let lock = lock(&grants)?;
+        self.start(grants, Access::Write, lock)?
             .call(|guest, engine| guest.onionskin_fs_capabilities().call_probe(engine, ROOT))
     }
 
@@ -78,16 +87,11 @@ impl Session {
     /// and the others may be that work.
     pub fn inspect(&self) -> Result<Vec<Finding>, Error> {
         let grants = self.grants()?;
-        let lock = match RootLock::take(&grants) {
-            Ok(lock) => Some(lock),
-            Err(Error::Locked { .. }) => None,
+        let (lock, in_use) = match lock(&grants) {
+            Ok(lock) => (lock, None),
+            Err(Error::Locked { .. }) => (None, Some(in_use())),
             Err(error) => return Err(error),
         };
-        let in_use = lock.is_none().then(|| Finding {
-            path: String::new(),
-            verdict: Verdict::InUse,
-            detail: "another owner has this root open; what follows may be its work".to_owned(),
-        });
         let findings = self
             .start(grants, Access::Read, lock)?
             .call(|guest, engine| guest.onionskin_fs_store().call_inspect(engine, ROOT))?;
@@ -107,10 +111,26 @@ impl Session {
     }
 
     fn grants(&self) -> Result<Grants, Error> {
-        Grants::new(&self.root, &self.lowers)
+        match &self.simulated {
+            Some(fs) => Ok(Grants::in_simulated(fs, &self.root, &self.lowers)),
+            None => Grants::new(&self.root, &self.lowers),
+        }
     }
 
     fn start(&self, grants: Grants, access: Access, lock: Option<RootLock>) -> Result<Live, Error> {
         Live::start(&self.onionskin, grants, access, lock, self.faults.as_ref())
+    }
+}
+
+/// The lock on the root; none where nobody else is.
+fn lock(grants: &Grants) -> Result<Option<RootLock>, Error> {
+    if grants.simulated().is_some() { Ok(None) } else { RootLock::take(grants).map(Some) }
+}
+
+fn in_use() -> Finding {
+    Finding {
+        path: String::new(),
+        verdict: Verdict::InUse,
+        detail: "another owner has this root open; what follows may be its work".to_owned(),
     }
 }

@@ -40,7 +40,7 @@ pub use model::{Model, Power, Tear};
 pub use op::Trace;
 pub use simfs::{
     Call, Counts, Dir, FILE_BYTES_MAX, Fault, File, Found, Harm, Intrusion, LINKS_FOLLOWED_MAX, NAME_BYTES_MAX,
-    NodeStat, OpenHow, Place, Recording, SimFs, Switches, Trespass, Verb, When,
+    NodeStat, OpenHow, Place, Recording, SimFs, Stamp, Switches, Trespass, Verb, When,
 };
 pub use subsets::Bounds;
 pub use tree::{Node, Tree};

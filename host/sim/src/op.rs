@@ -120,6 +120,20 @@ impl Trace {
         disk
     }
 
+    /// What happened to the disk, in order, with the crash points between: one on a line. Questions
+    /// leave nothing here.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut told = 0;
+        for point in &self.points {
+            lines.extend(self.events[told..point.events].iter().map(|event| format!("{event:?}")));
+            told = point.events;
+            lines.push("a crash point".to_owned());
+        }
+        lines
+    }
+
     /// The trace up to a crash point, as the start of another process's trace.
     pub(crate) fn until(&self, point: usize) -> Trace {
         let events = self.points[point].events;

@@ -9,7 +9,8 @@ use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use onionskin_host::Error;
-use onionskin_host::crash::{Book, Depth, Progress, Sums, Trial, Tried};
+use onionskin_host::crash::{self, Book, Depth, Guest, Progress, Sums, Trial, Tried};
+use onionskin_host::simulated::Program;
 use onionskin_sim::Model;
 use onionskin_sim::explore::{Totals, Violation};
 use onionskin_sim::faults::FaultViolation;
@@ -28,12 +29,17 @@ const TICK: Duration = Duration::from_millis(120);
 /// It happens in memory, on the filesystem simulated for it: the operations are those of the
 /// component, compiled for this machine. Every different state is recovered once, and recovery is
 /// crashed in the same way. What comes out must be the old state or the new one.
+///
+/// With --component it is done to any command of WASI 0.2, which sees one directory, named /, and no
+/// network. Its run is crashed, and its check must exit with 0 on every state. On standard input the
+/// check gets what the run had printed before the crash, so that it can insist on what was said.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   onionskin crash
   onionskin crash --operation swap --operation replace --model any
   onionskin crash --full --faults --report ./crashes
+  onionskin crash --component save.wasm --run 'save notes' --check verify --dir ./before
 
 Exit codes: 0 no promise was broken, 1 one was, 2 wrong usage.")]
 pub(super) struct Crash {
@@ -62,6 +68,27 @@ pub(super) struct Crash {
     /// Only name the operations and say what they do
     #[arg(long)]
     list: bool,
+    /// Crash this program instead: a component with wasi:cli/run
+    #[arg(long, value_name = "PROGRAM.wasm", requires_all = ["run", "check"])]
+    #[arg(conflicts_with_all = ["operations", "faults", "list"])]
+    component: Option<PathBuf>,
+    /// The arguments with which the program is crashed, quoted as for a shell
+    #[arg(long, value_name = "ARGS", requires = "component", value_parser = words, allow_hyphen_values = true)]
+    run: Option<Words>,
+    /// The arguments with which the program says, by its exit code, whether what is left will do
+    #[arg(long, value_name = "ARGS", requires = "component", value_parser = words, allow_hyphen_values = true)]
+    check: Option<Words>,
+    /// The files that the program finds; none, if not given. Nothing is written there
+    #[arg(long, value_name = "DIR", requires = "component")]
+    dir: Option<PathBuf>,
+}
+
+/// Arguments of a program.
+#[derive(Clone)]
+struct Words(Vec<String>);
+
+fn words(text: &str) -> Result<Words, &'static str> {
+    shlex::split(text).map(Words).ok_or("a quote is not closed")
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -90,7 +117,10 @@ pub(super) fn run(context: &Context, arguments: &Crash) -> Result<(), Stop> {
     }
     let trial = arguments.trial();
     let start = Instant::now();
-    let tried = try_all(&chosen, &trial);
+    let tried = match &arguments.component {
+        Some(program) => vec![arguments.try_guest(program, &trial)?],
+        None => try_all(&chosen, &trial),
+    };
     let elapsed = start.elapsed();
     if let Some(directory) = &arguments.report {
         write(&Book::new(&trial, &tried), directory)?;
@@ -106,6 +136,22 @@ pub(super) fn run(context: &Context, arguments: &Crash) -> Result<(), Stop> {
 }
 
 impl Crash {
+    fn try_guest(&self, path: &Path, trial: &Trial) -> Result<Tried, Error> {
+        let program = Program::load(path)?;
+        let words = |words: &Option<Words>| words.as_ref().map(|Words(words)| words.clone()).unwrap_or_default();
+        let files = self.dir.as_deref().map(crash::files).transpose()?.unwrap_or_default();
+        let guest = Guest { program: &program, run: words(&self.run), check: words(&self.check), files };
+        if let Some(text) = guest.rehearse()? {
+            return Err(Error::Rehearsal { path: path.to_owned(), text });
+        }
+        let progress = Arc::new(Progress::default());
+        let bar = bar(1, &progress);
+        bar.set_message(program.name().to_owned());
+        let tried = trial.run_guest(&guest, &progress);
+        bar.finish_and_clear();
+        Ok(tried)
+    }
+
     fn trial(&self) -> Trial {
         let wanted: Vec<Model> = self.models.iter().map(|model| model.model()).collect();
         let usual = Trial::default();

@@ -66,7 +66,9 @@ impl Sums {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Chapter {
     name: String,
-    about: &'static str,
+    about: String,
+    /// Whether a check judged what came out: then there are no stages.
+    checked: bool,
     complete: bool,
     totals: Totals,
     /// The calls that change something. A crash can fall before the first and after each.
@@ -149,7 +151,7 @@ impl Chapter {
     /// An operation, with so many images of each outcome for each crash point; but where a promise
     /// was broken there is at least one.
     fn new(tried: &Tried, limit: usize) -> Self {
-        let Tried { about, report, complete, results, faults } = tried;
+        let Tried { about, checked, report, complete, results, faults } = tried;
         let mut trees = Trees { results, all: Vec::new(), numbers: BTreeMap::new() };
         let stages = report.stages.iter().map(|tree| trees.number(tree)).collect();
         let models = report.models.iter().map(|model| Row::new(model, limit, &mut trees)).collect();
@@ -158,12 +160,13 @@ impl Chapter {
         let syncs = (0..).zip(points.iter().skip(1)).filter(|(_, point)| point.sync);
         Self {
             name: report.subject.clone(),
-            about,
+            about: about.clone(),
+            checked: *checked,
             complete: *complete,
             totals: report.totals(),
             steps: steps.collect(),
             syncs: syncs.map(|(step, _)| step).collect(),
-            commits: commits(report),
+            commits: if *checked { Vec::new() } else { commits(report) },
             acknowledged: points.iter().map(|point| point.acknowledged).collect(),
             models,
             faults: faults.clone(),

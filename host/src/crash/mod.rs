@@ -1,24 +1,27 @@
 //! Every public operation, crashed at every point, and what recovery made of it: run, counted and
 //! written down as a page that people can read.
 //!
-//! [`Trial::run`] puts one operation of [`onionskin_sim::operations`] on trial. A [`Book`] holds
+//! [`Trial::run`] puts one operation of [`onionskin_sim::operations`] on trial, and
+//! [`Trial::run_guest`] a program of somebody else. A [`Book`] holds
 //! what came of several, without times and without the number of threads: the same trial of the
 //! same code writes the same bytes.
 
 mod book;
 mod lines;
 mod page;
+mod program;
 mod progress;
 mod watched;
 
 pub use book::{Book, Sums};
+pub use program::{Guest, files};
 pub use progress::Progress;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use onionskin::fs::Cause;
-use onionskin_sim::explore::{self, Plan, Report};
+use onionskin_sim::explore::{self, Plan, Report, Subject};
 use onionskin_sim::faults::{self, FaultReport, Sweep};
 use onionskin_sim::operations::Operation;
 use onionskin_sim::{Bounds, Harm, Model, Tear};
@@ -27,6 +30,9 @@ use watched::Watched;
 
 /// How many images of each outcome are kept for each crash point.
 const SHOWN_MAX: usize = 3;
+/// How many crashes in a row are followed in somebody else's program: its check may leave something
+/// new each time.
+const GUEST_ROUNDS_MAX: u32 = 8;
 /// How many violations by faults are told for each operation.
 const FAULTS_SHOWN_MAX: usize = 8;
 
@@ -75,7 +81,9 @@ impl Default for Trial {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tried {
     /// What the operation does, in one line.
-    pub about: &'static str,
+    pub about: String,
+    /// Whether a check judged what came out, and not a comparison with what was before and after.
+    pub checked: bool,
     /// What crashes led to. It has one part for each model, and with [`Depth::Full`] two.
     pub report: Report,
     /// Whether crashes were followed one after another to their end. They are not where each leaves
@@ -102,15 +110,7 @@ impl Trial {
         let plans: Vec<Plan> = self.plans().iter().map(|plan| operation.plan(plan)).collect();
         let plans: Vec<Plan> = plans.into_iter().filter(|plan| !plan.models.is_empty()).collect();
         progress.begin(&plans, self.faults);
-        let results = self.results.then(Mutex::default);
-        let watched = Watched { subject: operation, progress, results };
-        let mut report = explore::explore(&watched, &Plan::under(&[]));
-        for plan in &plans {
-            report.models.extend(explore::explore(&watched, plan).models);
-            progress.phase_done();
-        }
-        let results = watched.results.map(|results| results.into_inner().unwrap_or_else(PoisonError::into_inner));
-        let results = results.map(|results| results.of(images(&report))).unwrap_or_default();
+        let (report, results) = self.explore(operation, &plans, progress);
         let faults = self.faults.then(|| {
             let watched = Watched { subject: operation, progress, results: None };
             let found = faults::sweep(&watched, &operation.sweep(&self.sweep()));
@@ -118,7 +118,40 @@ impl Trial {
             found
         });
         let complete = report.models.iter().all(|model| model.complete);
-        Tried { about: operation.about, report, complete, results, faults }
+        Tried { about: operation.about.to_owned(), checked: false, report, complete, results, faults }
+    }
+
+    /// Puts somebody else's program on trial. Faults are left out: what a program has to do about
+    /// one is its own affair.
+    #[must_use]
+    pub fn run_guest(&self, guest: &Guest<'_>, progress: &Progress) -> Tried {
+        let plan = |plan: Plan| Plan { rounds_max: GUEST_ROUNDS_MAX, ..plan };
+        let plans: Vec<Plan> = self.plans().into_iter().map(plan).collect();
+        progress.begin(&plans, false);
+        let (mut report, results) = self.explore(guest, &plans, progress);
+        // Everything is allowed that the check lets pass: there are no states to compare with.
+        report.stages.clear();
+        let complete = report.models.iter().all(|model| model.complete);
+        let about = format!("run `{}`, check `{}`", guest.run.join(" "), guest.check.join(" "));
+        Tried { about, checked: true, report, complete, results, faults: None }
+    }
+
+    fn explore(
+        &self,
+        subject: &dyn Subject,
+        plans: &[Plan],
+        progress: &Progress,
+    ) -> (Report, BTreeMap<String, String>) {
+        let results = self.results.then(Mutex::default);
+        let watched = Watched { subject, progress, results };
+        let mut report = explore::explore(&watched, &Plan::under(&[]));
+        for plan in plans {
+            report.models.extend(explore::explore(&watched, plan).models);
+            progress.phase_done();
+        }
+        let results = watched.results.map(|results| results.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let results = results.map(|results| results.of(images(&report))).unwrap_or_default();
+        (report, results)
     }
 
     /// One plan for each model, and another where writes are torn.

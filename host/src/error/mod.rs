@@ -54,6 +54,18 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
+    /// A program is a module of WebAssembly, and no component.
+    Module {
+        /// Its file.
+        path: PathBuf,
+    },
+    /// A program that was to be crashed fails without a crash.
+    Rehearsal {
+        /// Its file.
+        path: PathBuf,
+        /// How it failed, and what it printed.
+        text: String,
+    },
     /// The component could not be loaded or started.
     Component {
         /// What was being done, such as `compile`.
@@ -146,6 +158,8 @@ impl Error {
             Self::Link { .. } => "link-unreadable",
             Self::Locked { .. } => "locked",
             Self::Io { .. } => "io",
+            Self::Module { .. } => "module",
+            Self::Rehearsal { .. } => "rehearsal",
             Self::Component { .. } => "component",
         }
     }
@@ -165,7 +179,9 @@ impl Error {
                 | Grant::NotUtf8 { path },
             )
             | Self::Link { link: path, .. }
-            | Self::Io { path, .. } => path.clone(),
+            | Self::Io { path, .. }
+            | Self::Module { path }
+            | Self::Rehearsal { path, .. } => path.clone(),
             Self::Component { .. } => PathBuf::new(),
         }
     }
@@ -192,6 +208,15 @@ impl fmt::Display for Error {
             ),
             Self::Io { action, path, source } => {
                 write!(f, "{}: cannot {action}: {source}. {}", path.display(), advice::io(source.kind()))
+            }
+            Self::Module { path } => write!(
+                f,
+                "{}: this is a module of WebAssembly, and a component is wanted. Build it for wasm32-wasip2, or make a \
+                 component of it: wasm-tools component new MODULE --adapt wasi_snapshot_preview1.command.wasm.",
+                path.display()
+            ),
+            Self::Rehearsal { path, text } => {
+                write!(f, "{}: {text}. No crash was tried: correct this first.", path.display())
             }
             Self::Component { action, source } => write!(
                 f,
@@ -282,7 +307,9 @@ impl std::error::Error for Error {
             Self::Io { source, .. } | Self::Link { source, .. } => Some(source),
             Self::Component { source, .. } => Some(source.as_ref()),
             Self::Guest { error, .. } => Some(error),
-            Self::Trap { .. } | Self::Grant(_) | Self::Locked { .. } => None,
+            Self::Trap { .. } | Self::Grant(_) | Self::Locked { .. } | Self::Module { .. } | Self::Rehearsal { .. } => {
+                None
+            }
         }
     }
 }

@@ -38,7 +38,10 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {}", self.class, self.text)
+        match self.class {
+            Class::Other => f.write_str(&self.text),
+            claimed => write!(f, "{claimed:?}: {}", self.text),
+        }
     }
 }
 

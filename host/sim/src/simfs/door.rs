@@ -58,18 +58,7 @@ impl Fs for SimFs {
     }
 
     fn list(&self, dir: &Dir) -> Result<Vec<Listed>, Cause> {
-        self.call(Verb::List, dir.here(), None, |state, _| {
-            let entries = state.disk.entries(dir.ino).ok_or(Cause::NotDirectory)?;
-            let tell = |entry: &crate::disk::Entry| match std::str::from_utf8(&entry.name) {
-                Ok(name) => Ok((name.to_owned(), state.kind(entry.ino))),
-                Err(_) => Err(Cause::IllegalName),
-            };
-            let mut listing = entries.values().map(tell).collect::<Result<Vec<Listed>, Cause>>()?;
-            if state.switches.listing_reversed {
-                listing.reverse();
-            }
-            Ok(listing)
-        })
+        self.call(Verb::List, dir.here(), None, |state, _| state.list(dir)?.into_iter().collect())
     }
 
     fn read_link(&self, at: &Dir, name: &str) -> Result<String, Cause> {

@@ -85,7 +85,7 @@ pub(crate) struct Faults {
     pub(crate) list: Vec<Fault>,
     pub(crate) counts: Counts,
     pub(crate) fired: u32,
-    dead: bool,
+    pub(crate) dead: bool,
 }
 
 impl Faults {

@@ -22,7 +22,7 @@ use fault::Pass;
 pub use fault::{Counts, Fault, Harm, When};
 pub use handle::{Dir, File};
 pub use monitor::{Intrusion, Trespass};
-pub use node::{Found, NodeStat, OpenHow};
+pub use node::{Found, NodeStat, OpenHow, Stamp};
 pub use path::LINKS_FOLLOWED_MAX;
 pub use state::NAME_BYTES_MAX;
 use state::State;
@@ -170,6 +170,12 @@ impl SimFs {
     /// Takes all faults away, and lets a dead process live again.
     pub fn heal(&self) {
         self.state.borrow_mut().faults.heal();
+    }
+
+    /// Whether a fault has ended the process. A host over this filesystem ends its guest then.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.state.borrow().faults.dead
     }
 
     /// How often a fault was at work.

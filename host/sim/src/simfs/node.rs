@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
-use onionskin::fs::{Cause, Kind, Stat};
+use onionskin::fs::{Cause, Kind, Listed, Stat};
 
 use super::SimFs;
 use super::call::Verb;
 use super::handle::{Dir, File};
 use super::monitor::Trespass;
+use super::state::State;
 use crate::disk::{Body, Ino};
 use crate::op::Event;
 
@@ -29,6 +30,17 @@ pub struct OpenHow {
     pub read: bool,
     /// Open for writing.
     pub write: bool,
+}
+
+/// What becomes of the time of the last change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamp {
+    /// It stays.
+    Keep,
+    /// The logical time of the filesystem.
+    Now,
+    /// This one, in nanoseconds since 1970.
+    At(u64),
 }
 
 /// What was found under a name and opened.
@@ -57,6 +69,21 @@ impl NodeStat {
     #[must_use]
     pub fn metadata_hash(&self) -> (u64, u64) {
         (u64::from(self.ino.0), u64::from(self.device))
+    }
+}
+
+impl State {
+    fn stamp(&mut self, ino: Ino, modified: Stamp) {
+        let modified = match modified {
+            Stamp::Keep => return,
+            Stamp::Now => {
+                self.disk.clock += 1;
+                self.disk.clock
+            }
+            Stamp::At(time) => time,
+        };
+        self.disk.inode_mut(ino).modified = modified;
+        self.trace.events.push(Event::Times(ino, modified));
     }
 }
 
@@ -123,16 +150,59 @@ impl SimFs {
         self.call(Verb::Write, file.here(), None, |state, pass| state.write(file, None, bytes, pass))
     }
 
+    /// Appends to a file and syncs it, in one: what a program tells the world is told or not, and no
+    /// crash takes it back.
+    pub fn tell(&self, file: &File, bytes: &[u8]) -> Result<usize, Cause> {
+        self.call(Verb::Write, file.here(), None, |state, pass| {
+            let taken = state.write(file, None, bytes, pass)?;
+            state.trace.events.push(Event::SyncFile(file.ino));
+            Ok(taken)
+        })
+    }
+
     /// Sets the time of the last change of a name, without following a link. Times are no part of
     /// what is compared after a crash, so this counts as durable at once.
-    pub fn set_times(&self, at: &Dir, name: &str, modified: u64) -> Result<(), Cause> {
+    pub fn set_times(&self, at: &Dir, name: &str, modified: Stamp) -> Result<(), Cause> {
         self.call(Verb::SetTimes, at.place(name), None, |state, _| {
             state.check_writable(at)?;
             let ino = state.find(at.ino, name.as_bytes())?.ino;
-            state.disk.inode_mut(ino).modified = modified;
-            state.trace.events.push(Event::Times(ino, modified));
+            state.stamp(ino, modified);
             Ok(())
         })
+    }
+
+    /// As [`SimFs::set_times`], for an open file.
+    pub fn set_times_file(&self, file: &File, modified: Stamp) -> Result<(), Cause> {
+        self.call(Verb::SetTimes, file.here(), None, |state, _| {
+            state.stamp(file.ino, modified);
+            Ok(())
+        })
+    }
+
+    /// As [`SimFs::set_times`], for an open directory.
+    pub fn set_times_dir(&self, dir: &Dir, modified: Stamp) -> Result<(), Cause> {
+        self.call(Verb::SetTimes, dir.here(), None, |state, _| {
+            // Also of a directory that was removed: it stays open.
+            if !dir.writable {
+                return Err(Cause::NotPermitted);
+            }
+            if state.disk.inode(dir.ino).read_only {
+                return Err(Cause::ReadOnly);
+            }
+            state.stamp(dir.ino, modified);
+            Ok(())
+        })
+    }
+
+    /// Opens a directory again, as its own name `.`.
+    pub fn open_again(&self, dir: &Dir) -> Result<Dir, Cause> {
+        self.call(Verb::OpenDir, dir.here(), None, |_, _| Ok(dir.clone()))
+    }
+
+    /// Every entry of a directory, each with its name or why that cannot be told: a host tells the
+    /// others where one has none.
+    pub fn list_each(&self, dir: &Dir) -> Result<Vec<Result<Listed, Cause>>, Cause> {
+        self.call(Verb::List, dir.here(), None, |state, _| state.list(dir))
     }
 
     /// What is known of a name, the number of its inode too.
@@ -157,6 +227,13 @@ impl SimFs {
             let (stat, device) = (state.stat(file.ino), state.disk.inode(file.ino).device);
             Ok(NodeStat { stat, ino: file.ino, device })
         })
+    }
+
+    /// What is under a name, if anything is. Not a call: a host looks so on the way to one.
+    #[must_use]
+    pub fn kind_of(&self, at: &Dir, name: &str) -> Option<Kind> {
+        let state = self.state.borrow();
+        state.find(at.ino, name.as_bytes()).ok().map(|entry| state.kind(entry.ino))
     }
 
     /// The text of a link as it is stored, absolute ones too: what a host knows and a guest does

@@ -41,7 +41,7 @@ impl Walk<'_> {
         if path.is_empty() {
             return Err(Cause::NoEntry);
         }
-        let must_be_dir = path.ends_with('/');
+        let must_be_dir = path.ends_with('/') || path.ends_with("/.");
         let components: Vec<&str> = path.split('/').filter(|name| !name.is_empty() && *name != ".").collect();
         let Some((last, parents)) = components.split_last() else {
             return Ok(".".to_owned());

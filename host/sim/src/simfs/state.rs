@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use onionskin::fs::{Cause, Kind};
+use onionskin::fs::{Cause, Kind, Listed};
 
 use super::call::{Call, Place, Verb};
 use super::fault::{Faults, Pass};
@@ -93,6 +93,19 @@ impl State {
             Err(Cause::NoEntry) => Ok(None),
             Err(cause) => Err(cause),
         }
+    }
+
+    pub(crate) fn list(&self, dir: &Dir) -> Result<Vec<Result<Listed, Cause>>, Cause> {
+        let entries = self.disk.entries(dir.ino).ok_or(Cause::NotDirectory)?;
+        let tell = |entry: &Entry| match std::str::from_utf8(&entry.name) {
+            Ok(name) => Ok((name.to_owned(), self.kind(entry.ino))),
+            Err(_) => Err(Cause::IllegalName),
+        };
+        let mut listing: Vec<_> = entries.values().map(tell).collect();
+        if self.switches.listing_reversed {
+            listing.reverse();
+        }
+        Ok(listing)
     }
 
     pub(crate) fn kind(&self, ino: Ino) -> Kind {

@@ -1,7 +1,7 @@
 //! The wider calls, for a host that offers the filesystem to a component.
 
 use onionskin::fs::{Cause, Fs};
-use onionskin_sim::{File, Found, OpenHow, SimFs, Trespass, tree};
+use onionskin_sim::{File, Found, OpenHow, SimFs, Stamp, Trespass, tree};
 
 const WRITE: OpenHow =
     OpenHow { write: true, create: false, exclusive: false, directory: false, truncate: false, read: false };
@@ -82,7 +82,7 @@ fn metadata_hash_is_of_the_inode() -> Result<(), Cause> {
     let before = hash("a")?;
     assert_eq!(before, hash("b")?);
     assert_ne!(before, hash("c")?);
-    fs.set_times(&root, "a", 99)?;
+    fs.set_times(&root, "a", Stamp::At(99))?;
     assert_eq!(fs.stat(&root, "b")?.modified, Some(99));
     assert_eq!(before, hash("a")?);
     Ok(())

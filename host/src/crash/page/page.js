@@ -27,6 +27,9 @@ const rowName = row => row.model + (row.torn ? ', torn' : '');
 // Whether the operation is to leave everything as it is.
 const keeps = operation => operation.stages.length > 1 && operation.stages.every(stage => stage === operation.stages[0]);
 
+// What an image counts as, in words: a check lets it pass, or it is one of the states.
+const named = (operation, what) => operation.checked && what === 'new' ? 'passed the check' : KINDS[what];
+
 // Whether what was there before counts as new, since the promise is weaker than that of others.
 const weak = operation => operation.stages.length > 1 && !keeps(operation) && operation.models.some(row => row.new[0] > 0);
 
@@ -134,7 +137,7 @@ function picture(operation, show) {
     row.raw.map((_, point) => {
       const what = kind(operation, row, point);
       const where = point === 0 ? 'before the first step' : `after step ${point}, ${operation.steps[point - 1]}`;
-      const label = `${rowName(row)}, crash ${where}: ${KINDS[what]}, ${plural(row.unique[point], 'unique image')}`;
+      const label = `${rowName(row)}, crash ${where}: ${named(operation, what)}, ${plural(row.unique[point], 'unique image')}`;
       const classes = `cell ${what} ${row.exhaustive[point] ? '' : 'sampled'}`;
       const button = el('button', { class: classes, type: 'button', title: label, 'aria-label': label, 'aria-pressed': 'false', tabindex: which + point ? -1 : 0 });
       button.addEventListener('click', () => show(button, row, point));
@@ -192,6 +195,7 @@ function image(operation, row, point, [outcome, tree, result]) {
 
 // What to call the result of an image. Where a promise is weaker, more than one state counts as new.
 function came(operation, point, outcome, result) {
+  if (operation.checked) return ['passed the check', 'new'];
   if (outcome === 'old') return ['came back as old', 'old'];
   if (keeps(operation)) return ['came back unchanged', 'same'];
   const done = operation.acknowledged[point];
@@ -208,8 +212,8 @@ function detail(operation, row, point) {
     ['raw images', number(row.raw[point])],
     ['unique images', number(row.unique[point])],
     ['tried', row.exhaustive[point] ? 'all' : 'a part'],
-    ['came back as old', number(row.old[point])],
-    [weak(operation) ? 'came back as what is allowed' : 'came back as new', number(row.new[point])],
+    ...(operation.checked ? [] : [['came back as old', number(row.old[point])]]),
+    [operation.checked ? 'passed the check' : weak(operation) ? 'came back as what is allowed' : 'came back as new', number(row.new[point])],
     ['violations', number(row.broken[point])],
   ]);
   const images = row.shown[point];
@@ -229,7 +233,7 @@ function violations(operation) {
     el('ol', {}, found.faults.map(step => el('li', {}, step))), found.detail ? el('pre', {}, found.detail) : null)));
 }
 
-const weaker = operation => operation.models.some(row => row.shown.some((images, point) => images.some(
+const weaker = operation => !operation.checked && operation.models.some(row => row.shown.some((images, point) => images.some(
   ([outcome, , result]) => outcome === 'new' && came(operation, point, outcome, result)[0] !== 'came back as new')));
 
 function notes(operation) {

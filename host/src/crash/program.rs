@@ -1,0 +1,117 @@
+//! Somebody else's program on trial.
+
+use std::fs;
+use std::path::Path;
+
+use onionskin_sim::explore::{Class, Failure, Subject};
+use onionskin_sim::{SimFs, Tree};
+
+use crate::Error;
+use crate::simulated::{Ended, How, Program};
+
+/// A program whose run is crashed, and that says itself, of every state a crash leaves, whether it
+/// will do: a check that exits with 0 on all of them is all that is asked.
+///
+/// A check may repair what it finds; it is crashed as well, and what it leaves is checked again.
+/// On standard input it gets what the run had printed when it was crashed: what a program says is
+/// done must be there.
+pub struct Guest<'g> {
+    /// The program.
+    pub program: &'g Program,
+    /// The arguments of the run.
+    pub run: Vec<String>,
+    /// The arguments of the check.
+    pub check: Vec<String>,
+    /// What is there before the run.
+    pub files: Tree,
+}
+
+impl Guest<'_> {
+    /// Tries both without a crash: the run, and the check before and after it. A program that
+    /// fails so is not ready to be crashed, and the text says where.
+    ///
+    /// # Errors
+    /// Where the program does not start.
+    pub fn rehearse(&self) -> Result<Option<String>, Error> {
+        let fs = SimFs::holding(&Program::scene(&self.files));
+        for (arguments, when) in [(&self.check, "before the run"), (&self.run, ""), (&self.check, "after the run")] {
+            let ended = self.program.start(&fs, arguments)?;
+            if ended.how != How::Exited(0) {
+                return Ok(Some(told(arguments, &ended, when)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn perform(&self, fs: &SimFs, arguments: &[String]) -> Result<(), Failure> {
+        let ended = self.program.start(fs, arguments).map_err(|error| Failure::new(Class::Other, error))?;
+        match ended.how {
+            How::Exited(0) => Ok(()),
+            _ => Err(Failure::new(Class::Other, told(arguments, &ended, ""))),
+        }
+    }
+}
+
+/// What a directory of the host holds, as the files of a [`Guest`]. A name more of one file becomes
+/// a file of its own.
+///
+/// # Errors
+/// Where something below cannot be read.
+pub fn files(directory: &Path) -> Result<Tree, Error> {
+    let mut files = Tree::new();
+    let mut waiting = vec![(directory.to_owned(), Vec::new())];
+    while let Some((directory, prefix)) = waiting.pop() {
+        let failed = |error| Error::io("read the files for the program", &directory, error);
+        for entry in fs::read_dir(&directory).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let (kind, place) = (entry.file_type().map_err(failed)?, entry.path());
+            let name = [&prefix, entry.file_name().as_encoded_bytes()].concat();
+            if kind.is_dir() {
+                files = files.dir(&name);
+                waiting.push((place, [&name, &b"/"[..]].concat()));
+            } else if kind.is_symlink() {
+                let text = fs::read_link(&place).map_err(failed)?;
+                files = files.symlink(&name, &text.to_string_lossy());
+            } else if kind.is_file() {
+                files = files.file(&name, fs::read(&place).map_err(failed)?);
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// How a start came to its end, and what it printed.
+fn told(arguments: &[String], ended: &Ended, when: &str) -> String {
+    let how = match &ended.how {
+        How::Exited(code) => format!("exited with {code}"),
+        How::Trapped(message) => format!("trapped: {message}"),
+        How::Died => "was stopped".to_owned(),
+    };
+    let space = if when.is_empty() { "" } else { " " };
+    let said = ended.said.trim_end();
+    let colon = if said.is_empty() { "" } else { ": " };
+    format!("`{}`{space}{when} {how}{colon}{said}", arguments.join(" "))
+}
+
+impl Subject for Guest<'_> {
+    fn name(&self) -> String {
+        self.program.name().to_owned()
+    }
+
+    fn setup(&self, fs: &SimFs) {
+        fs.plant(&Program::scene(&self.files));
+    }
+
+    fn run(&self, fs: &SimFs) -> Result<(), Failure> {
+        self.perform(fs, &self.run)
+    }
+
+    fn recover(&self, fs: &SimFs) -> Result<(), Failure> {
+        self.perform(fs, &self.check)
+    }
+
+    /// The check judges what is there, and nobody else.
+    fn is_leftover(&self, _: &str) -> bool {
+        true
+    }
+}

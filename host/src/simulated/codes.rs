@@ -1,0 +1,44 @@
+//! What goes wrong on simulated ground, as wasmtime says it on Linux.
+
+use std::fmt;
+
+use onionskin::fs::Cause;
+use wasmtime_wasi::p2::FsError;
+use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
+
+/// The code for a cause. wasmtime has no name for some errors of Linux, and calls them `io`.
+pub(super) const fn code(cause: Cause) -> ErrorCode {
+    match cause {
+        Cause::Access => ErrorCode::Access,
+        Cause::AlreadyExists => ErrorCode::Exist,
+        Cause::NotEmpty => ErrorCode::NotEmpty,
+        Cause::InsufficientSpace => ErrorCode::InsufficientSpace,
+        Cause::Quota => ErrorCode::Quota,
+        Cause::Io | Cause::CrossDevice | Cause::ReadOnly => ErrorCode::Io,
+        Cause::IsDirectory => ErrorCode::IsDirectory,
+        Cause::NotDirectory => ErrorCode::NotDirectory,
+        Cause::NoEntry => ErrorCode::NoEntry,
+        Cause::NameTooLong => ErrorCode::NameTooLong,
+        Cause::NotPermitted => ErrorCode::NotPermitted,
+        Cause::Loop => ErrorCode::Loop,
+        Cause::Interrupted => ErrorCode::Interrupted,
+        Cause::Unsupported => ErrorCode::Unsupported,
+        Cause::IllegalName | Cause::Other => ErrorCode::Invalid,
+    }
+}
+
+pub(super) fn refused(cause: Cause) -> FsError {
+    code(cause).into()
+}
+
+/// Ends the guest of whose death a fault of the simulated filesystem decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Died;
+
+impl fmt::Display for Died {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("stopped by a fault of the simulated filesystem")
+    }
+}
+
+impl std::error::Error for Died {}

@@ -1,0 +1,111 @@
+//! One directory, granted by two hosts.
+
+use onionskin_host::ErrorCode;
+use onionskin_host::crash::files;
+use onionskin_host::simulated::Ground;
+use onionskin_sim::{Node, SimFs, Tree};
+use tempfile::TempDir;
+use wasmtime::component::{Resource, ResourceTable};
+use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtx, WasiFilesystemCtxView};
+use wasmtime_wasi::p2::FsResult;
+use wasmtime_wasi::p2::bindings::filesystem::preopens;
+use wasmtime_wasi::p2::bindings::sync::filesystem::types;
+use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+
+pub(crate) type Fd = Resource<Descriptor>;
+
+/// What a host of `wasi:filesystem` implements.
+pub(crate) trait Calls:
+    types::Host + types::HostDescriptor + types::HostDirectoryEntryStream + preopens::Host
+{
+}
+
+impl<T: types::Host + types::HostDescriptor + types::HostDirectoryEntryStream + preopens::Host> Calls for T {}
+
+/// A host, with the resources of one guest.
+pub(crate) struct Host {
+    ground: Either,
+    pub(crate) table: ResourceTable,
+}
+
+enum Either {
+    Real(WasiFilesystemCtx, TempDir),
+    Simulated(Ground, SimFs),
+}
+
+impl Host {
+    /// Both hosts, with the same files.
+    pub(crate) fn both(files: &Tree) -> [Host; 2] {
+        Self::both_with(files, FsPerms::ReadWrite)
+    }
+
+    pub(crate) fn both_with(files: &Tree, perms: FsPerms) -> [Host; 2] {
+        [Self::real(files, perms), Self::simulated(files, perms)]
+    }
+
+    fn real(files: &Tree, perms: FsPerms) -> Host {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        for (path, node) in files.iter() {
+            let path = directory.path().join(std::str::from_utf8(path).expect("these names are UTF-8"));
+            match node {
+                Node::File { bytes, .. } => std::fs::write(path, bytes.as_slice()),
+                Node::Directory => std::fs::create_dir(path),
+                Node::Symlink(text) => std::os::unix::fs::symlink(&**text, path),
+                Node::Other => unreachable!("no script has a pipe: opening one never returns"),
+            }
+            .expect("a writable directory");
+        }
+        let mut builder = WasiCtxBuilder::new();
+        builder.allow_blocking_current_thread(true);
+        builder.preopened_dir(directory.path(), "/", perms).expect("it was just made");
+        let context = std::mem::take(builder.build().filesystem());
+        Host { ground: Either::Real(context, directory), table: ResourceTable::new() }
+    }
+
+    fn simulated(files: &Tree, perms: FsPerms) -> Host {
+        let fs = SimFs::holding(files);
+        let root = if perms == FsPerms::ReadWrite { fs.root() } else { fs.root().read_only() };
+        let ground = Ground::new(&fs).grant(root, "/");
+        Host { ground: Either::Simulated(ground, fs), table: ResourceTable::new() }
+    }
+
+    pub(crate) fn calls(&mut self) -> Box<dyn Calls + '_> {
+        let table = &mut self.table;
+        match &mut self.ground {
+            Either::Real(ctx, _) => Box::new(WasiFilesystemCtxView { ctx, table }),
+            Either::Simulated(ground, _) => Box::new(ground.view(table)),
+        }
+    }
+
+    /// The one directory that is granted.
+    pub(crate) fn root(&mut self) -> Fd {
+        let mut granted = self.calls().get_directories().expect("grants are told");
+        granted.pop().expect("one is granted").0
+    }
+
+    /// Makes a call; its error as a code.
+    pub(crate) fn ask<T>(&mut self, call: impl FnOnce(&mut dyn Calls) -> FsResult<T>) -> Result<T, ErrorCode> {
+        let mut calls = self.calls();
+        call(&mut *calls).map_err(|error| calls.convert_error_code(error).expect("no call traps"))
+    }
+
+    /// What is there now, with every name a file of its own.
+    pub(crate) fn files(&self) -> String {
+        match &self.ground {
+            Either::Real(_, directory) => files(directory.path()).expect("it can be read").to_string(),
+            Either::Simulated(_, fs) => {
+                let alone = |node: &Node| match node {
+                    Node::File { bytes, .. } => Node::File { bytes: bytes.clone(), group: None },
+                    Node::Directory | Node::Symlink(_) | Node::Other => node.clone(),
+                };
+                let tree = fs.tree();
+                tree.iter().fold(Tree::new(), |tree, (path, node)| tree.with(path, alone(node))).to_string()
+            }
+        }
+    }
+}
+
+/// A descriptor that is lent to a call.
+pub(crate) fn lent(fd: &Fd) -> Fd {
+    Resource::new_borrow(fd.rep())
+}

@@ -1,0 +1,76 @@
+//! The component survives every crash, as the core does.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use onionskin_sim::SimFs;
+use onionskin_sim::explore::{Plan, Subject, Totals, explore};
+
+use crate::shipped::{Shipped, all, record};
+
+/// How long the speed of recovery is measured, for one operation.
+const MEASURED: Duration = Duration::from_millis(700);
+
+/// Every image is recovered by the component, crashes of recoveries are followed without limit, and
+/// what comes out is what comes out of the core: old or new, image by image and call by call.
+#[test]
+fn it_survives_every_crash_as_the_core_does() {
+    let mut totals = Totals::default();
+    let mut recoveries = 0;
+    let start = Instant::now();
+    let mut in_component = Duration::ZERO;
+    for shipped in all() {
+        let plan = shipped.native.plan(&Plan { shown: 1, ..Plan::default() });
+        let begun = Instant::now();
+        let component = explore(&shipped, &plan);
+        in_component += begun.elapsed();
+        assert_eq!(component.violations().next(), None, "{}", shipped.native.name);
+        assert_eq!(component, explore(&shipped.native, &plan), "{}", shipped.native.name);
+        totals = totals.plus(&component.totals());
+        recoveries += shipped.recoveries.load(Ordering::Relaxed);
+    }
+    let Totals { points, windows, windows_exhaustive, raw, unique, kills, violations, .. } = totals;
+    let share = 100.0 * windows_exhaustive as f64 / windows.max(1) as f64;
+    let rate = recoveries as f64 / in_component.as_secs_f64();
+    println!(
+        "survives: {} operations, {points} crash points, {windows} windows ({share:.2} % exhaustive), {raw} raw and \
+         {unique} unique images, {kills} kills, {violations} violations; {recoveries} recoveries by the component in \
+         {:.1} s, {rate:.0} per second with all enumeration; {:.1} s in all",
+        all().len(),
+        in_component.as_secs_f64(),
+        start.elapsed().as_secs_f64(),
+    );
+}
+
+/// How fast the component recovers: from the disks that a kill leaves at each crash point, each by a
+/// new instance.
+#[test]
+fn it_recovers_thousands_of_times_in_a_second() {
+    let measured = |shipped: &Shipped| matches!(shipped.native.name, "replace" | "in-place" | "swap");
+    for shipped in all().iter().filter(|shipped| measured(shipped)) {
+        let trace = record(shipped).trace;
+        let (mut calls, mut count) = (0, 0);
+        let (start, busy) = (Instant::now(), busy());
+        while start.elapsed() < MEASURED {
+            for point in 0..trace.points() {
+                let fs = SimFs::mount(trace.visible(point), shipped.switches());
+                shipped.recover(&fs).expect("recovery succeeds");
+                calls += fs.counts().calls;
+                count += 1;
+            }
+        }
+        let spent = busy.zip(self::busy()).map_or(start.elapsed(), |(before, now)| now - before);
+        println!(
+            "recovers: {}: {:.0} recoveries per second and core, of {} calls each",
+            shipped.native.name,
+            f64::from(count) / spent.as_secs_f64(),
+            calls / count,
+        );
+    }
+}
+
+/// How long this thread has had a core, where that can be told: others may be at work, too.
+fn busy() -> Option<Duration> {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    told.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+}

@@ -1,0 +1,15 @@
+//! `onionskin crash --component`: other people's programs, crashed at every call.
+//!
+//! | promise | module |
+//! |---|---|
+//! | the classic fault is found, and shown with what it leaves; without it nothing is | [`save`] |
+//! | SQLite keeps what its settings promise, and not what they give up | [`sqlite`] |
+//! | what cannot be tried is refused in words | [`refused`] |
+//!
+//! The programs are in `tests/guests` and are built here, for WASI. SQLite wants a C compiler for it:
+//! where there is none its tests are left out, and say so.
+
+mod refused;
+mod save;
+mod sqlite;
+mod trial;
