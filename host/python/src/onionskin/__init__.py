@@ -1,0 +1,15 @@
+"""Writes that are all or nothing, and copy-on-write over originals.
+
+    with open_store("store", lower=["cache"]) as store:
+        store.replace_json("today.json", '{"done": true}')
+        with store.transaction("conv-1", publish="swap") as change:
+            change.put("metadata.json", b"{}")
+            change.remove("draft.json")
+
+Paths are relative to the root, with ``/`` between the components. What each call promises, and what
+it does not, is said item by item in the contract of the component, ``wit/onionskin.wit``.
+"""
+
+from .errors import *
+from .store import Store, Transaction, Writer, break_lock, inspect, open_store, probe
+from .types import Abilities, Finding, Fingerprint, Receipt

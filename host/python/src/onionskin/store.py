@@ -1,0 +1,233 @@
+"""An open root, and changes to it."""
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any, Self, Unpack
+
+from wasmtime import component as wasm
+
+from ._guest import ROOT, SPOOLED_BYTES_MIN, Guest, fields, record
+from .errors import LinkUnreadableError, LockedError, SymlinkEscapesError
+from .types import Abilities, DirectoryOptions, Finding, Fingerprint, Receipt, WriteOptions
+
+AnyPath = str | os.PathLike[str]
+
+
+@contextmanager
+def _guest(root: AnyPath, lower: Iterable[AnyPath] = (), *, lock: bool, writable: bool = True) -> Iterator[Guest]:
+    """An instance, under the same lock of the operating system as the Rust host takes."""
+    held = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if lock:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LockedError(f"{root}: another owner has this root open", str(root)) from None
+        guest = Guest(Path(root), map(Path, lower), writable)
+        try:
+            yield guest
+        finally:
+            guest.close()
+    finally:
+        os.close(held)
+
+
+def probe(root: AnyPath) -> Abilities:
+    """Tries what works at a root, and tells the strongest promise that can be kept there."""
+    with _guest(root, lock=True) as guest:
+        return Abilities(**fields(guest.call("capabilities", "probe", ROOT)))
+
+
+def inspect(root: AnyPath) -> list[Finding]:
+    """What opening would find and do, without doing it: the root is granted for reading alone."""
+    with _guest(root, lock=False, writable=False) as guest:
+        return [Finding(**fields(found)) for found in guest.call("store", "inspect", ROOT)]
+
+
+def break_lock(root: AnyPath, expected: str) -> None:
+    """Takes a root from an owner that is known to be dead, whose lock file holds this token."""
+    with _guest(root, lock=False) as guest:
+        guest.call("store", "break-lock", ROOT, expected)
+
+
+def open_store(root: AnyPath, *, lower: Iterable[AnyPath] = (), token: str | None = None) -> "Store":
+    """Opens a root, and finishes or undoes what a crash left.
+
+    The directories in ``lower`` may be read, for links that lead there. A second owner is kept out
+    by a lock of the operating system or, with ``token``, by a lock file that holds it.
+    """
+    return Store(root, lower, token)
+
+
+class Store:
+    """An open root. Close it, or use it in a ``with`` statement."""
+
+    def __init__(self, root: AnyPath, lower: Iterable[AnyPath], token: str | None) -> None:
+        with ExitStack() as opened:
+            self._guest = opened.enter_context(_guest(root, lower, lock=token is None))
+            self._root = self._guest.grants[ROOT]
+            how = record(owner=token, trace="off")
+            self._store: wasm.ResourceAny = self._guest.call("store", "[static]store.open", ROOT, how)
+            self._opened = opened.pop_all()
+
+    def close(self) -> None:
+        """Gives the root back. Writers and transactions that were not committed are dropped."""
+        self._opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def recovered(self) -> list[Finding]:
+        """What opening found and did, in order. Empty when all was clean."""
+        return [Finding(**fields(found)) for found in self._call("recovered")]
+
+    def fingerprint(self, path: str, *, digest: bool = False) -> Fingerprint:
+        """What a path looks like now, without following a link at its end."""
+        return Fingerprint(**fields(self._call("fingerprint", path, "digest" if digest else "metadata")))
+
+    def replace(self, path: str, data: bytes, **how: Unpack[WriteOptions]) -> Receipt:
+        """Gives a file new content, all or nothing."""
+        if len(data) < SPOOLED_BYTES_MIN:
+            return Receipt(**fields(self._through_links("replace", path, data, _write_options(how))))
+        with self.writer(path, **how) as writer:
+            writer.write(data)
+        return writer.receipt
+
+    def replace_json(self, path: str, json: str, **how: Unpack[WriteOptions]) -> Receipt:
+        """As ``replace``, for JSON: text that does not parse never touches the disk."""
+        return Receipt(**fields(self._through_links("replace-json", path, json, _write_options(how))))
+
+    def writer(self, path: str, **how: Unpack[WriteOptions]) -> "Writer":
+        """As ``replace``, for content of any size; published at the end of a ``with`` statement."""
+        return Writer(self._guest, self._through_links("writer", path, _write_options(how)))
+
+    def materialize(self, path: str, *, source: AnyPath | None = None, content: bytes | None = None) -> Receipt:
+        """Makes a link, or a file with several hard links, a file or directory of its own."""
+        origin = None if source is None else self._guest.guest_path(Path(source))
+        try:
+            return Receipt(**fields(self._call("materialize", path, origin, content)))
+        except LinkUnreadableError:
+            link = self._first_link(path)
+            if link is None or source is not None:
+                raise
+        if link == path:
+            return self.materialize(path, source=self._root / path, content=content)
+        self.materialize(link)
+        return self.materialize(path, content=content)
+
+    def transaction(self, directory: str, **how: Unpack[DirectoryOptions]) -> "Transaction":
+        """Begins changes to a directory, which are committed at the end of a ``with`` statement."""
+        options = record(**{"publish": "in-place", "durability": "full", "symlinks": "replace", **how})
+        return Transaction(self._guest, self._through_links("begin", directory, options))
+
+    def _call(self, name: str, *arguments: object) -> Any:
+        return self._guest.call("store", f"[method]store.{name}", self._store, *arguments)
+
+    def _through_links(self, name: str, path: str, *arguments: Any) -> Any:
+        """Makes a call, and again once an absolute link on the way, which WASI hides, is no link any more."""
+        while True:
+            try:
+                return self._call(name, path, *arguments)
+            except LinkUnreadableError:
+                link = self._first_link(path)
+                if link is None or arguments[-1].symlinks != "replace":
+                    raise
+            self.materialize(link)
+
+    def _first_link(self, path: str) -> str | None:
+        """The first link on the way to a path, but for those to generations, which the component reads."""
+        parts = PurePosixPath(path).parts
+        for link in ("/".join(parts[: end + 1]) for end in range(len(parts))):
+            place = self._root / link
+            if place.is_symlink() and ".onionskin/directories/" not in os.readlink(place):
+                return link
+        return None
+
+
+class _Change:
+    """A resource that is committed, or dropped."""
+
+    receipt: Receipt
+    """What was achieved, once it is committed."""
+
+    def __init__(self, guest: Guest, resource: wasm.ResourceAny) -> None:
+        self._guest = guest
+        self._name = type(self).__name__.lower()
+        self._resource = resource
+
+    def commit(self) -> Receipt:
+        """Decides and publishes. Errors before the decision leave nothing changed."""
+        self.receipt = Receipt(**fields(self._guest.consume(f"[static]{self._name}.commit", self._resource)))
+        return self.receipt
+
+    def drop(self) -> None:
+        """Gives it up, and leaves nothing behind."""
+        self._guest.drop(self._resource)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.commit()
+        else:
+            self.drop()
+
+    def _call(self, name: str, *arguments: object) -> Any:
+        return self._guest.call("store", f"[method]{self._name}.{name}", self._resource, *arguments)
+
+
+class Writer(_Change):
+    """New content for one file, on its way."""
+
+    def write(self, chunk: bytes) -> None:
+        """Appends."""
+        if len(chunk) < SPOOLED_BYTES_MIN:
+            self._call("write", chunk)
+        else:
+            self._call("write-from", self._guest.spool(chunk), 0, len(chunk))
+
+    def write_from(self, source: AnyPath, offset: int = 0, length: int = 2**64 - 1) -> int:
+        """Appends from a file in a granted directory, and tells how many bytes were there."""
+        return int(self._call("write-from", self._guest.guest_path(Path(source)), offset, length))
+
+
+class Transaction(_Change):
+    """Changes to one directory that become visible together. Paths are relative to it."""
+
+    def put(self, path: str, data: bytes) -> None:
+        """A file with this content."""
+        if len(data) < SPOOLED_BYTES_MIN:
+            self._call("put", path, data)
+        else:
+            self._call("put-file", path, self._guest.spool(data))
+
+    def put_file(self, path: str, source: AnyPath) -> None:
+        """A file with the content of a file in a granted directory."""
+        self._call("put-file", path, self._guest.guest_path(Path(source)))
+
+    def append(self, path: str, data: bytes) -> None:
+        """Appends to the file of the last ``put`` or ``put_file``."""
+        self._call("append", path, data)
+
+    def remove(self, path: str) -> None:
+        """The file or link goes away."""
+        self._call("remove", path)
+
+    def rename(self, old: str, new: str) -> None:
+        """The file gets another name."""
+        self._call("rename", old, new)
+
+
+def _write_options(how: WriteOptions) -> Any:
+    options = {"durability": "full", "symlinks": "replace", "same": "rewrite", "when": "none", **how}
+    when = options["when"]
+    options["when"] = wasm.Variant("unchanged", when) if isinstance(when, Fingerprint) else wasm.Variant(str(when))
+    return record(**options)
