@@ -1,0 +1,134 @@
+// The scenario that all hosts run, and recovery of what another host left.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { breakLock, inspect, openStore, probe } from "onionskin";
+
+import { program, world } from "./world.js";
+
+const scenes = JSON.parse(fs.readFileSync(new URL("../../../tests/scenario/store.json", import.meta.url), "utf8"));
+const CALLS_MAX = 300;
+
+const expected = (tree) => ({ links: [], left: [], ...tree });
+const data = (value) => (typeof value === "string" ? value : value.repeat[0].repeat(value.repeat[1]));
+
+/** An answer under the names of the contract. */
+function plain(answer) {
+    if (answer instanceof Uint8Array) return Buffer.from(answer).toString("hex");
+    if (typeof answer === "bigint") return Number(answer);
+    if (Array.isArray(answer)) return answer.map(plain);
+    if (typeof answer !== "object") return answer;
+    const dashed = (name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    return Object.fromEntries(Object.entries(answer).map(([name, value]) => [dashed(name), plain(value)]));
+}
+
+/** Checks that an answer has the fields that are wanted; a list has them one by one. */
+function covers(answer, wanted, step) {
+    if (Array.isArray(wanted)) {
+        assert.equal(answer.length, wanted.length, JSON.stringify([step, answer]));
+        wanted.forEach((one, at) => covers(answer[at], one, step));
+    } else {
+        const fields = Object.fromEntries(Object.keys(wanted).map((name) => [name, answer[name]]));
+        assert.deepEqual(fields, wanted, JSON.stringify(step));
+    }
+}
+
+function runner(at, store) {
+    const seen = new Map();
+    const open = ({ token }) => openStore(at.root, { lower: [at.path("lower")], token });
+    const how = ({ path, how: { when, ...how } = {} }) => {
+        if (when === "as-seen") seen.set(path, store.fingerprint(path, "digest"));
+        if (when === undefined) return how;
+        return { ...how, when: when.startsWith("as-") ? { tag: "unchanged", val: seen.get(path) } : { tag: when } };
+    };
+    const end = (change, step) => (step.drop ? change.drop() : change.commit());
+    return {
+        open: async (step) => {
+            const second = await open(step);
+            const { recovered } = second;
+            await second.close();
+            return recovered;
+        },
+        probe: () => probe(at.root),
+        inspect: () => inspect(at.root),
+        "break-lock": ({ token }) => breakLock(at.root, token),
+        fingerprint: ({ path }) => store.fingerprint(path, "digest"),
+        replace: (step) => store.replace(step.path, data(step.data), how(step)),
+        "replace-json": (step) => store.replaceJson(step.path, step.json, how(step)),
+        materialize: ({ path, source, content }) => {
+            return store.materialize(path, { source: source && at.path(source), content });
+        },
+        writer: (step) => {
+            const writer = store.writer(step.path, how(step));
+            for (const chunk of step.chunks) {
+                if (typeof chunk === "string") writer.write(chunk);
+                else writer.writeFrom(at.path(chunk.from), BigInt(chunk.offset), BigInt(chunk.length));
+            }
+            return end(writer, step);
+        },
+        transaction: (step) => {
+            const change = store.transaction(step.directory, step.how);
+            const calls = {
+                put: (path, value) => change.put(path, data(value)),
+                append: (path, value) => change.append(path, data(value)),
+                "put-file": (path, source) => change.putFile(path, at.path(source)),
+                remove: (path) => change.remove(path),
+                rename: (old, name) => change.rename(old, name),
+            };
+            for (const [call, ...given] of step.changes) calls[call](...given);
+            return end(change, step);
+        },
+    };
+}
+
+for (const scene of scenes.cases) {
+    test(scene.name, async (t) => {
+        const at = world(t, scene.before);
+        const store = scene.closed ? undefined : await openStore(at.root, { lower: [at.path("lower")], token: scene.token });
+        try {
+            const run = runner(at, store);
+            for (const step of scene.steps) {
+                if (step.fails) {
+                    const failed = async () => run[step.call](step);
+                    await assert.rejects(failed, (error) => (covers(error, step.fails, [step, error.message]), true));
+                } else {
+                    covers(plain(await run[step.call](step)), step.gives ?? {}, step);
+                }
+            }
+        } finally {
+            await store?.close();
+        }
+        assert.deepEqual(at.look(), expected(scene.after));
+        if (scene.lower) assert.deepEqual(at.files("lower"), scene.lower);
+    });
+}
+
+for (const scene of scenes.crashes) {
+    test(`what the Rust host left is recovered: ${scene.name}`, async (t) => {
+        const [old, next] = [expected(scene.old), expected(scene.new)];
+        const came = { old: 0, new: 0 };
+        for (let call = 1; ; call += 1) {
+            const at = world(t, scene.before);
+            const ran = spawnSync(program(), ["--crash-at", call, ...scene.command], { cwd: at.top, input: scene.input ?? "" });
+            const store = await openStore(at.root);
+            const verdicts = store.recovered.map(({ verdict }) => verdict);
+            await store.close();
+            const now = JSON.stringify(at.look());
+            const side = Object.entries({ new: next, old }).find(([, tree]) => JSON.stringify(at.sorted(tree)) === now)?.[0];
+            assert.ok(side, `call ${call}: ${now}: ${ran.stderr}`);
+            if (ran.status === 0) {
+                assert.equal(side, "new");
+                break;
+            }
+            assert.ok(ran.status === 70 && call < CALLS_MAX, `call ${call}: ${ran.status}: ${ran.error}: ${ran.stderr}`);
+            assert.ok(verdicts.every((verdict) => ["swept", "rolled-forward"].includes(verdict)), String(verdicts));
+            if (verdicts.includes("rolled-forward")) assert.equal(side, "new");
+            came[side] += 1;
+        }
+        assert.ok(came.old > 0 && came.new > 0, JSON.stringify(came));
+    });
+}

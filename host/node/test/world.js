@@ -1,0 +1,51 @@
+// A directory to run in, and what is in it.
+
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The program of the Rust host; `ONIONSKIN` names it, where it is not in the usual place. */
+export function program() {
+    return process.env.ONIONSKIN || fileURLToPath(new URL("../../../target/debug/onionskin", import.meta.url));
+}
+
+export function world(t, before = {}) {
+    const top = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), "onionskin-")));
+    t.after(() => fs.rmSync(top, { recursive: true }));
+    const path = (name) => join(top, name);
+    const root = path("root");
+    for (const name of ["root", "lower"]) fs.mkdirSync(path(name));
+    for (const [name, entry] of Object.entries(before)) {
+        fs.mkdirSync(dirname(path(name)), { recursive: true });
+        if (typeof entry === "string") fs.writeFileSync(path(name), entry);
+        else fs.symlinkSync(entry.link.startsWith("/") ? path(entry.link) : entry.link, path(name));
+    }
+    /** Calls back with each path below a directory, links followed, but for our own. */
+    const walk = (directory, visit, from = directory) => {
+        for (const name of fs.readdirSync(directory)) {
+            const place = join(directory, name);
+            if (relative(from, place).startsWith(".onionskin")) continue;
+            visit(relative(from, place), place);
+            if (fs.statSync(place, { throwIfNoEntry: false })?.isDirectory()) walk(place, visit, from);
+        }
+    };
+    const files = (name) => {
+        const found = {};
+        walk(path(name), (name, place) => {
+            if (fs.statSync(place, { throwIfNoEntry: false })?.isFile()) found[name] = fs.readFileSync(place, "utf8");
+        });
+        return found;
+    };
+    const sorted = ({ files, links, left }) => {
+        const order = Object.entries(files).sort(([one], [other]) => (one < other ? -1 : 1));
+        return { files: Object.fromEntries(order), links: links.toSorted(), left: left.toSorted() };
+    };
+    const look = () => {
+        const links = [];
+        walk(root, (name, place) => fs.lstatSync(place).isSymbolicLink() && links.push(name));
+        const control = join(root, ".onionskin");
+        return sorted({ files: files("root"), links, left: fs.existsSync(control) ? fs.readdirSync(control) : [] });
+    };
+    return { top, root, path, files, look, sorted };
+}
