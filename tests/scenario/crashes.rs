@@ -1,0 +1,65 @@
+//! The program is stopped before each of its calls in turn, and what it left is opened.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use onionskin_host::{OpenOptions, Verdict};
+use serde_json::Value;
+
+use crate::world::{World, expected};
+use crate::{ground, onionskin, scenes, text};
+
+/// A run that has not ended by itself after so many calls never will.
+const CALLS_MAX: u32 = 300;
+
+#[test]
+fn what_a_crash_left_is_found_old_or_new() {
+    for scene in scenes("crashes") {
+        crash_everywhere(&scene);
+    }
+}
+
+fn crash_everywhere(scene: &Value) {
+    let (old, new) = (expected(&scene["old"]), expected(&scene["new"]));
+    let (mut olds, mut news) = (0, 0);
+    for call in 1..=CALLS_MAX {
+        let world = World::new(&scene["before"]);
+        let code = run(&world, call, scene);
+        let store = onionskin().session(world.at("root")).open(&OpenOptions::default()).expect("it opens");
+        let found = store.recovered().expect("it tells");
+        store.close().expect("it closes");
+        let now = world.look();
+        let what = format!("{}, call {call}: {found:?}", text(scene, "name"));
+        assert!(now == old || now == new, "{what}: {now}");
+        if code == 0 {
+            assert_eq!(now, new, "{what}: a normal run");
+            assert!(olds > 0 && news > 0, "{what}: {olds} old, {news} new");
+            return;
+        }
+        assert_eq!(code, 70, "{what}");
+        let forward = found.iter().any(|finding| finding.verdict == Verdict::RolledForward);
+        assert!(!forward || now == new, "{what}");
+        assert!(found.iter().all(|one| matches!(one.verdict, Verdict::RolledForward | Verdict::Swept)), "{what}");
+        if now == new { news += 1 } else { olds += 1 }
+    }
+    panic!("{}: no end after {CALLS_MAX} calls", text(scene, "name"));
+}
+
+/// The exit code of a run that is stopped before this call.
+fn run(world: &World, call: u32, scene: &Value) -> i32 {
+    let command = scene["command"].as_array().expect("a command has words");
+    let mut running = Command::new(env!("CARGO_BIN_EXE_onionskin"))
+        .args(["--crash-at", &call.to_string()])
+        .args(command.iter().map(|word| word.as_str().expect("a word is text")))
+        .current_dir(world.at(""))
+        .env("ONIONSKIN_CACHE_DIR", ground::cache())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    // It may end without having read it all.
+    let input = scene["input"].as_str().unwrap_or_default();
+    let _ = running.stdin.take().expect("it is piped").write_all(input.as_bytes());
+    running.wait().expect("the program ends").code().expect("it exits")
+}

@@ -1,0 +1,36 @@
+//! Every host does the same: the cases of `store.json`, which the suites of `host/python` and
+//! `host/node` run too.
+//!
+//! | promise | module |
+//! |---|---|
+//! | each step gives what it gives in every other host, and fails with the same error | [`steps`] |
+//! | a directory that was left by a crash at any call is found old or new | [`crashes`] |
+
+#![cfg(unix)]
+
+mod crashes;
+#[path = "../hosts/ground.rs"]
+mod ground;
+mod steps;
+mod world;
+
+use std::sync::OnceLock;
+
+use onionskin_host::Onionskin;
+use serde_json::Value;
+
+/// The cases or the crashes of the scenario.
+fn scenes(part: &str) -> Vec<Value> {
+    let scenario: Value = serde_json::from_str(include_str!("store.json")).expect("the scenario is JSON");
+    scenario[part].as_array().unwrap_or_else(|| panic!("{part} is a list")).clone()
+}
+
+fn onionskin() -> &'static Onionskin {
+    static LOADED: OnceLock<Onionskin> = OnceLock::new();
+    LOADED.get_or_init(|| Onionskin::load().expect("the component that is built in loads"))
+}
+
+/// The text at a key; a case that lacks it is not one.
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_else(|| panic!("{key} is missing in {value}"))
+}

@@ -1,0 +1,234 @@
+//! Each step of each case, and what it gives.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+
+use onionskin_host::{
+    Content, DirectoryOptions, Durability, Error, Evidence, Finding, Fingerprint, Grant, Identical, OpenOptions,
+    Ownership, Precondition, Publish, Receipt, Session, Source, Store, SymlinkPolicy, WriteOptions,
+};
+use serde_json::{Value, json};
+
+use crate::world::{World, expected};
+use crate::{onionskin, scenes, text};
+
+#[test]
+fn each_step_gives_what_it_gives_in_every_host() {
+    for case in scenes("cases") {
+        let world = World::new(&case["before"]);
+        let mut runner = Runner::new(&world, &case);
+        for step in case["steps"].as_array().expect("a case has steps") {
+            let what = format!("{}: {step}", text(&case, "name"));
+            match (runner.run(step), step.get("fails")) {
+                (Ok(answer), None) => covers(&answer, step.get("gives").unwrap_or(&json!({})), &what),
+                (Err(error), Some(wanted)) => covers(&told(&error), wanted, &format!("{what}: {error}")),
+                (Ok(answer), Some(_)) => panic!("{what}: does not fail: {answer}"),
+                (Err(error), None) => panic!("{what}: {error}"),
+            }
+        }
+        runner.store.map(Store::close).transpose().expect("it closes");
+        assert_eq!(world.look(), expected(&case["after"]), "{}", text(&case, "name"));
+        if let Some(lower) = case.get("lower") {
+            assert_eq!(&json!(world.files("lower")), lower, "{}", text(&case, "name"));
+        }
+    }
+}
+
+/// An answer has the fields that are wanted; a list has them one by one.
+fn covers(answer: &Value, wanted: &Value, what: &str) {
+    if let Value::Array(wanted) = wanted {
+        let answers = answer.as_array().unwrap_or_else(|| panic!("{what}: {answer}"));
+        assert_eq!(answers.len(), wanted.len(), "{what}: {answer}");
+        answers.iter().zip(wanted).for_each(|(answer, wanted)| covers(answer, wanted, what));
+    } else {
+        for (name, value) in wanted.as_object().expect("what is wanted has fields") {
+            assert_eq!(&answer[name], value, "{what}: {name} of {answer}");
+        }
+    }
+}
+
+struct Runner<'a> {
+    world: &'a World,
+    store: Option<Store>,
+    seen: HashMap<String, Fingerprint>,
+}
+
+impl<'a> Runner<'a> {
+    fn new(world: &'a World, case: &Value) -> Self {
+        let mut runner = Self { world, store: None, seen: HashMap::new() };
+        if case["closed"] != true {
+            runner.store = Some(runner.open(case).expect("it opens"));
+        }
+        runner
+    }
+
+    fn session(&self) -> Session {
+        onionskin().session(self.world.at("root")).lower(self.world.at("lower"))
+    }
+
+    fn open(&self, how: &Value) -> Result<Store, Error> {
+        let owner = how["token"].as_str().map_or(Ownership::Host, |token| Ownership::LockFile(token.to_owned()));
+        self.session().open(&OpenOptions { owner, ..OpenOptions::default() })
+    }
+
+    fn store(&self) -> &Store {
+        self.store.as_ref().expect("the store of this case is open")
+    }
+
+    fn run(&mut self, step: &Value) -> Result<Value, Error> {
+        match text(step, "call") {
+            "open" => {
+                let store = self.open(step)?;
+                let found = findings(store.recovered()?);
+                store.close().map(|()| found)
+            }
+            "probe" => self.session().probe().map(|seen| {
+                json!({ "tier": name(seen.tier), "symlinks": seen.symlinks, "hard-links": seen.hard_links,
+                    "directory-sync": seen.directory_sync, "reason": seen.reason })
+            }),
+            "inspect" => self.session().inspect().map(findings),
+            "break-lock" => self.session().break_lock(text(step, "token")).map(|()| Value::Null),
+            "fingerprint" => self.store().fingerprint(text(step, "path"), Evidence::Digest).map(|seen| {
+                let digest =
+                    seen.digest.map(|digest| digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+                json!({ "kind": name(seen.kind), "size": seen.size, "digest": digest })
+            }),
+            "replace" => {
+                let how = self.how(step)?;
+                self.store().replace(text(step, "path"), &data(&step["data"]), &how).map(receipt)
+            }
+            "replace-json" => {
+                let how = self.how(step)?;
+                self.store().replace_json(text(step, "path"), text(step, "json"), &how).map(receipt)
+            }
+            "materialize" => self.materialize(step),
+            "writer" => self.writer(step),
+            "transaction" => self.transaction(step),
+            call => panic!("there is no call {call}"),
+        }
+    }
+
+    fn how(&mut self, step: &Value) -> Result<WriteOptions, Error> {
+        let how = &step["how"];
+        let usual = WriteOptions::default();
+        if how["when"] == "as-seen" {
+            let seen = self.store().fingerprint(text(step, "path"), Evidence::Digest)?;
+            self.seen.insert(text(step, "path").to_owned(), seen);
+        }
+        Ok(WriteOptions {
+            durability: durability(&how["durability"]),
+            symlinks: match how["symlinks"].as_str() {
+                Some("refuse") => SymlinkPolicy::Refuse,
+                Some("follow-within") => SymlinkPolicy::FollowWithin,
+                _ => usual.symlinks,
+            },
+            when: match how["when"].as_str() {
+                Some("absent") => Precondition::Absent,
+                Some("single-link") => Precondition::SingleLink,
+                Some("as-seen" | "as-first-seen") => Precondition::Unchanged(self.seen[text(step, "path")].clone()),
+                _ => usual.when,
+            },
+            same: if how["same"] == "keep" { Identical::Keep } else { usual.same },
+        })
+    }
+
+    fn guest(&self, path: &str) -> Result<String, Error> {
+        self.store().guest_path(&self.world.at(path))
+    }
+
+    fn materialize(&self, step: &Value) -> Result<Value, Error> {
+        let origin = match step["source"].as_str() {
+            Some(source) => Source::Path(self.guest(source)?),
+            None => Source::LinkTarget,
+        };
+        let holds = step.get("content").map_or(Content::Keep, |content| Content::Replace(data(content)));
+        self.store().materialize(text(step, "path"), &origin, &holds).map(receipt)
+    }
+
+    fn writer(&mut self, step: &Value) -> Result<Value, Error> {
+        let how = self.how(step)?;
+        let mut writer = self.store().writer(text(step, "path"), &how)?;
+        for chunk in step["chunks"].as_array().expect("a writer has chunks") {
+            if let Some(text) = chunk.as_str() {
+                writer.write(text.as_bytes())?;
+            } else {
+                let number = |key: &str| chunk[key].as_u64().expect("it is a number");
+                writer.write_from(&self.guest(text(chunk, "from"))?, number("offset"), number("length"))?;
+            }
+        }
+        if step["drop"] == true { Ok(Value::Null) } else { writer.commit().map(receipt) }
+    }
+
+    fn transaction(&self, step: &Value) -> Result<Value, Error> {
+        let how = DirectoryOptions {
+            publish: match step["how"]["publish"].as_str() {
+                Some("swap") => Publish::Swap,
+                Some("pointer") => Publish::Pointer,
+                _ => Publish::InPlace,
+            },
+            durability: durability(&step["how"]["durability"]),
+            ..DirectoryOptions::default()
+        };
+        let mut transaction = self.store().begin(text(step, "directory"), how)?;
+        for change in step["changes"].as_array().expect("a transaction has changes") {
+            let word = |at: usize| change[at].as_str().unwrap_or_else(|| panic!("{change}"));
+            match word(0) {
+                "put" => transaction.put(word(1), &data(&change[2]))?,
+                "append" => transaction.append(word(1), &data(&change[2]))?,
+                "put-file" => transaction.put_file(word(1), &self.guest(word(2))?)?,
+                "remove" => transaction.remove(word(1))?,
+                "rename" => transaction.rename(word(1), word(2))?,
+                other => panic!("there is no change {other}"),
+            }
+        }
+        if step["drop"] == true { Ok(Value::Null) } else { transaction.commit().map(receipt) }
+    }
+}
+
+fn durability(value: &Value) -> Durability {
+    match value.as_str() {
+        Some("visible") => Durability::Visible,
+        Some("data") => Durability::Data,
+        _ => Durability::Full,
+    }
+}
+
+fn data(value: &Value) -> Vec<u8> {
+    if let Some(text) = value.as_str() {
+        return text.as_bytes().to_vec();
+    }
+    let times = usize::try_from(value["repeat"][1].as_u64().expect("it is a number")).expect("it fits");
+    value["repeat"][0].as_str().expect("it is text").repeat(times).into_bytes()
+}
+
+fn receipt(receipt: Receipt) -> Value {
+    json!({ "transaction": receipt.transaction, "achieved": name(receipt.achieved), "applied": receipt.applied,
+        "bytes": receipt.bytes })
+}
+
+fn findings(found: Vec<Finding>) -> Value {
+    found.into_iter().map(|one| json!({ "path": one.path, "verdict": name(one.verdict) })).collect()
+}
+
+/// An error under the names of the contract; what the host refuses by itself has a kind there too.
+fn told(error: &Error) -> Value {
+    match error {
+        Error::Guest { error, .. } => json!({ "kind": name(error.kind), "subject": error.subject }),
+        Error::Locked { .. } => json!({ "kind": "locked" }),
+        Error::Grant(Grant::LinkLeadsOut { .. }) => json!({ "kind": "symlink-escapes" }),
+        other => json!({ "kind": format!("{other:?}") }),
+    }
+}
+
+/// The name that a case has in the contract: `Case::RolledForward` is `rolled-forward`.
+fn name(case: impl Debug) -> String {
+    let shown = format!("{case:?}");
+    let mut name = String::new();
+    for letter in shown.rsplit("::").next().unwrap_or(&shown).chars() {
+        if letter.is_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.extend(letter.to_lowercase());
+    }
+    name
+}

@@ -1,0 +1,93 @@
+//! A directory to run in, and what is in it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::ground;
+
+/// A world of a case: `root`, `lower`, and what else it begins with.
+pub(crate) struct World {
+    directory: TempDir,
+}
+
+impl World {
+    pub(crate) fn new(before: &Value) -> Self {
+        let world = Self { directory: ground::scratch() };
+        for name in ["root", "lower"] {
+            fs::create_dir(world.at(name)).expect("a new directory");
+        }
+        for (path, entry) in before.as_object().expect("`before` has files by path") {
+            let place = world.at(path);
+            if let Some(text) = entry.as_str() {
+                ground::write(&place, text);
+                continue;
+            }
+            let link = crate::text(entry, "link");
+            let link = link.strip_prefix('/').map_or_else(|| link.into(), |from_top| world.at(from_top));
+            fs::create_dir_all(place.parent().expect("it is below the top")).expect("the parents can be made");
+            std::os::unix::fs::symlink(link, place).expect("a new link");
+        }
+        world
+    }
+
+    pub(crate) fn at(&self, path: &str) -> PathBuf {
+        self.directory.path().join(path)
+    }
+
+    /// The content of each file below a directory, when links are followed, but for our own.
+    pub(crate) fn files(&self, directory: &str) -> BTreeMap<String, String> {
+        let mut files = BTreeMap::new();
+        walk(&self.at(directory), "", &mut |path, place| {
+            if place.is_file() {
+                files.insert(path.to_owned(), fs::read_to_string(place).expect("files of a case are text"));
+            }
+        });
+        files
+    }
+
+    /// What a case ends with.
+    pub(crate) fn look(&self) -> Value {
+        let mut links = Vec::new();
+        walk(&self.at("root"), "", &mut |path, place| {
+            if place.is_symlink() {
+                links.push(path.to_owned());
+            }
+        });
+        links.sort();
+        let left = names(&self.at("root/.onionskin"));
+        json!({ "files": self.files("root"), "links": links, "left": left })
+    }
+}
+
+/// What a case says that it ends with, in full.
+pub(crate) fn expected(tree: &Value) -> Value {
+    let or_none = |key: &str| tree.get(key).cloned().unwrap_or_else(|| json!([]));
+    json!({ "files": tree["files"], "links": or_none("links"), "left": or_none("left") })
+}
+
+fn walk(directory: &Path, below: &str, visit: &mut impl FnMut(&str, &Path)) {
+    for name in names(directory) {
+        let path = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
+        if path.starts_with(".onionskin") {
+            continue;
+        }
+        let place = directory.join(name);
+        visit(&path, &place);
+        if place.is_dir() {
+            walk(&place, &path, visit);
+        }
+    }
+}
+
+/// The sorted names in a directory; none where there is none.
+fn names(directory: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("it can be listed").file_name().into_string();
+    let mut names: Vec<String> = entries.map(|entry| name(entry).expect("names of a case are UTF-8")).collect();
+    names.sort();
+    names
+}
