@@ -24,6 +24,10 @@ crash:
 component:
     .ci/run component
 
+# The packages for Node and Python, with their own tools, against the built component.
+hosts:
+    .ci/run node python
+
 # What CI does on a new machine, set-up included.
 ci:
     .ci/run

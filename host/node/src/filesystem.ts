@@ -1,3 +1,6 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+
 import { createFilesystem, types } from "@bytecodealliance/preview2-shim/filesystem";
 
 type Call = (...given: any[]) => any;
@@ -11,26 +14,32 @@ const CHANGING = ["write", "createDirectoryAt", "linkAt", "removeDirectoryAt", "
 /**
  * The filesystem of preview2-shim with these directories, of which `writable` alone may be changed.
  *
- * The shim has no directories that are granted for reading alone; some of its errors are not codes
- * of WASI, which would stop the component; and Node shows a name that is not UTF-8 as another
- * name, so such a listing is refused. All three are mended here.
+ * Mended here: the shim has no directories that are granted for reading alone. Some of its errors
+ * are not codes of WASI, which would stop the component. It finds a directory again by its path in
+ * every call, so one that is another one by now is refused. And Node shows a name that is not UTF-8
+ * as another name, so it is refused as WASI has it.
  */
 export function filesystem(grants: Map<string, string>, writable: string | undefined, watch: Watch | undefined) {
     class Descriptor {
         constructor(
             readonly inner: any,
             readonly writable: boolean,
+            readonly place: string,
+            readonly identity = identify(place),
         ) {}
 
         openAt(path: any, name: string, how: any, access: any) {
             const changes = how.create || how.truncate || access.write;
-            return new Descriptor(this.call(changes, "openAt", [path, name, how, access]), this.writable);
+            const inner = this.call(changes, "openAt", [path, name, how, access]);
+            return new Descriptor(inner, this.writable, join(this.place, name));
         }
 
         call(changes: boolean, name: string, given: unknown[]) {
             watch?.(name);
-            const directories = given.filter((one) => one instanceof Descriptor);
-            if (changes && ![this, ...directories].every((one) => one.writable)) throw "not-permitted";
+            const used = [this, ...given.filter((one) => one instanceof Descriptor)];
+            if (changes && !used.every((one) => one.writable)) throw "not-permitted";
+            const byPath = name.endsWith("At") || name === "readDirectory";
+            if (byPath && used.some((one) => one.identity !== identify(one.place))) throw "bad-descriptor";
             return coded(() => this.inner[name](...given.map((one) => (one instanceof Descriptor ? one.inner : one))));
         }
 
@@ -48,8 +57,16 @@ export function filesystem(grants: Map<string, string>, writable: string | undef
     // Its types are those for browsers, which ask for more.
     const shim = createFilesystem({ preopens: Object.fromEntries(grants) } as any);
     const directories = shim.preopens.getDirectories();
-    const preopens = directories.map(([inner, name]: [any, string]) => [new Descriptor(inner, name === writable), name]);
+    const preopens = directories.map(([inner, name]: [any, string]) => {
+        return [new Descriptor(inner, name === writable, grants.get(name)!), name];
+    });
     return { preopens: { getDirectories: () => preopens }, types: { ...types, Descriptor } };
+}
+
+/** Which file or directory stands at a place. */
+function identify(place: string): string {
+    const found = statSync(place, { bigint: true, throwIfNoEntry: false });
+    return found ? `${found.dev}:${found.ino}` : "";
 }
 
 /** A stream of entries that knows when it cannot tell a name. */

@@ -129,7 +129,7 @@ def fuelled(monkeypatch: pytest.MonkeyPatch) -> None:
     config.consume_fuel = True
     linker = wasmtime.component.Linker(wasmtime.Engine(config))
     linker.add_wasip2()
-    component = wasmtime.component.Component.from_file(linker.engine, os.environ["ONIONSKIN_COMPONENT"])
+    component = wasmtime.component.Component.from_file(linker.engine, _guest.component_path())
 
     def store(engine: wasmtime.Engine) -> wasmtime.Store:
         store = wasmtime.Store(engine)

@@ -19,6 +19,11 @@ SPOOLED_BYTES_MIN = 16 * 1024
 """From here on content goes to the component by way of a file: as a list it costs 1 us per byte."""
 
 
+def component_path() -> Path:
+    """A file of this package, unless the environment names another."""
+    return Path(os.environ.get("ONIONSKIN_COMPONENT") or Path(__file__).with_name("onionskin.wasm"))
+
+
 @functools.cache
 def _compiled(path: Path) -> tuple[wasm.Linker, wasm.Component]:
     config = Config()
@@ -32,9 +37,7 @@ class Guest:
     """An instance. Calls from several threads take turns."""
 
     def __init__(self, root: Path, lowers: Iterable[Path], writable: bool) -> None:
-        # A file of this package, unless the environment names another.
-        path = Path(os.environ.get("ONIONSKIN_COMPONENT") or Path(__file__).with_name("onionskin.wasm"))
-        linker, component = _compiled(path)
+        linker, component = _compiled(component_path())
         self.grants = {ROOT: root.resolve(strict=True)}
         self.grants |= {f"/lower/{at}": lower.resolve(strict=True) for at, lower in enumerate(lowers)}
         self._spool = tempfile.TemporaryDirectory(prefix="onionskin-")
