@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import { inspect, openStore, OnionskinError } from "onionskin";
 
 import { filesystem } from "../dist/filesystem.js";
+import { Guest, ROOT } from "../dist/guest.js";
 import { program, world } from "./world.js";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -98,6 +99,11 @@ test("a name that is not UTF-8 is refused and kept", async (t) => {
     await store.close();
     assert.equal(fs.readFileSync(odd, "utf8"), "kept");
     assert.deepEqual(fs.readdirSync(at.root), ["d"]);
+});
+
+test("a root that may only be read is told", (t) => {
+    const { tier, reason } = new Guest(world(t).root, [], false).call(({ capabilities }) => capabilities.probe(ROOT));
+    assert.deepEqual([tier, reason], ["refused", "it is granted for reading alone"]);
 });
 
 test("a directory that is granted for reading alone cannot be changed", (t) => {

@@ -115,7 +115,15 @@ def test_a_name_that_is_not_utf8_is_refused_and_kept(root: Path) -> None:
     assert os.listdir(os.fsencode(root / "d")).count(b"\xff") == 1
 
 
-def test_a_root_that_may_only_be_read_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_file_and_the_lock_of_the_system_are_two_things(root: Path) -> None:
+    with onionskin.open_store(root):
+        onionskin.open_store(root, token="owner").close()
+    with onionskin.open_store(root, token="owner"), pytest.raises(onionskin.LockedError) as raised:
+        onionskin.open_store(root)
+    assert raised.value.subject == "owner"
+
+
+def test_a_root_that_may_only_be_read_is_told(root: Path) -> None:
     guest = _guest.Guest(root, [], writable=False)
     abilities = guest.call("capabilities", "probe", _guest.ROOT)
     assert (abilities.tier, abilities.reason) == ("refused", "it is granted for reading alone")
