@@ -14,7 +14,8 @@ export const ROOT = "/root";
 const modules = new Map<string, WebAssembly.Module>();
 
 function coreModule(path: string): WebAssembly.Module {
-    const module = modules.get(path) ?? new WebAssembly.Module(readFileSync(new URL(`../gen/${path}`, import.meta.url)));
+    const file = new URL(`../gen/${path}`, import.meta.url);
+    const module = modules.get(path) ?? new WebAssembly.Module(readFileSync(file));
     modules.set(path, module);
     return module;
 }
@@ -41,14 +42,16 @@ export class Guest {
 
     /** Makes a call; an error of the contract is thrown as an `OnionskinError`. */
     call<T>(use: (exports: Root) => T): T {
-        if (this.#stopped) throw new OnionskinError("stopped", "the store is closed, or was stopped: open the root again");
+        if (this.#stopped) throw stopped("the store is closed, or was stopped before");
         try {
             return use(this.#exports);
         } catch (thrown) {
             const error = thrown as Partial<wit.Error>; // As jco throws it: no instance of `Error`.
-            if (error.kind && error.message) throw new OnionskinError(error.kind, error.message, error.subject, error.cause);
+            if (error.kind && error.message) {
+                throw new OnionskinError(error.kind, error.message, error.subject, error.cause);
+            }
             this.#stopped = true;
-            throw new OnionskinError("stopped", `the component was stopped: open the root again: ${thrown}`, "", thrown);
+            throw stopped(`the component was stopped by ${thrown}`, thrown);
         }
     }
 
@@ -59,7 +62,9 @@ export class Guest {
 
     /** Makes a call that takes a resource for good, also when it fails. */
     consume<T extends Resource, A>(resource: T, use: (exports: Root, resource: T) => A): A {
-        if (!this.#resources.delete(resource)) throw new OnionskinError("invalid-argument", "it was committed or dropped");
+        if (!this.#resources.delete(resource)) {
+            throw new OnionskinError("invalid-argument", "it was committed or dropped: begin again");
+        }
         return this.call((exports) => use(exports, resource));
     }
 
@@ -79,6 +84,11 @@ export class Guest {
         const above = [...this.#grants].filter(([, granted]) => (place + sep).startsWith(granted + sep));
         const nearest = above.sort((one, other) => other[1].length - one[1].length)[0];
         if (nearest) return join(nearest[0], relative(nearest[1], place));
-        throw new OnionskinError("symlink-escapes", `${host}: leads to ${place}, which was not granted: pass it as lower`, host);
+        const message = `${host}: leads to ${place}, which was not granted: pass it as lower`;
+        throw new OnionskinError("symlink-escapes", message, host);
     }
+}
+
+function stopped(what: string, cause?: unknown): OnionskinError {
+    return new OnionskinError("stopped", `${what}: open the root again`, "", cause);
 }

@@ -18,7 +18,13 @@ import { lock } from "./lock.js";
 
 export * from "./error.js";
 export type { Abilities } from "../gen/interfaces/onionskin-fs-capabilities.js";
-export type { DirectoryOptions, Finding, Fingerprint, Receipt, WriteOptions } from "../gen/interfaces/onionskin-fs-store.js";
+export type {
+    DirectoryOptions,
+    Finding,
+    Fingerprint,
+    Receipt,
+    WriteOptions,
+} from "../gen/interfaces/onionskin-fs-store.js";
 
 /** Bytes that are given to the component at once. */
 const PIECE_BYTES = 4 << 20;
@@ -33,6 +39,14 @@ export interface OpenOptions {
     token?: string;
     /** Called before each call of the component on the filesystem, for traces and tests. */
     watch?: Watch;
+}
+
+/** What a materialized path holds: what the link shows, unless it is said. */
+export interface MaterializeOptions {
+    /** A place in a granted directory, to be read in place of where the link leads. */
+    source?: string;
+    /** Content of its own. */
+    content?: Uint8Array | string;
 }
 
 /** Opens a root, and finishes or undoes what a crash left. */
@@ -125,11 +139,13 @@ export class Store {
 
     /** As `replace`, for content of any size; `commit` publishes it. */
     writer(path: string, how: Partial<wit.WriteOptions> = {}): Writer {
-        return new Writer(this.#guest, this.#throughLinks(path, { ...WRITE, ...how }, (how) => this.#store.writer(path, how)));
+        const begin = (how: wit.WriteOptions) => this.#store.writer(path, how);
+        return new Writer(this.#guest, this.#throughLinks(path, { ...WRITE, ...how }, begin));
     }
 
     /** Makes a link, or a file with several hard links, a file or directory of its own. */
-    materialize(path: string, { source, content }: { source?: string; content?: Uint8Array | string } = {}): wit.Receipt {
+    materialize(path: string, how: MaterializeOptions = {}): wit.Receipt {
+        const { source, content } = how;
         const origin: wit.Source = source ? { tag: "path", val: this.#guest.guestPath(source) } : { tag: "link-target" };
         const holds: wit.Content = content === undefined ? { tag: "keep" } : { tag: "replace", val: encoded(content) };
         try {

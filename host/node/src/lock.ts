@@ -12,7 +12,8 @@ const CONFLICT = 75;
  */
 export async function lock(root: string): Promise<() => Promise<void>> {
     const options = ["--nonblock", "--conflict-exit-code", String(CONFLICT), root];
-    const holder = spawn("flock", [...options, "sh", "-c", "echo held; exec cat"], { stdio: ["pipe", "pipe", "inherit"] });
+    const hold = ["sh", "-c", "echo held; exec cat"];
+    const holder = spawn("flock", [...options, ...hold], { stdio: ["pipe", "pipe", "inherit"] });
     const exited = once(holder, "exit");
     const [held] = await Promise.race([once(holder.stdout, "data"), exited]).catch((cause) => {
         throw new OnionskinError("unsupported", `${root}: flock of util-linux is needed, or a token`, root, cause);

@@ -68,7 +68,8 @@ test("the lock is that of the Rust host, both ways", async (t) => {
 
 test("a killed owner keeps nobody out", async (t) => {
     const at = world(t);
-    const [execute, given] = node("await openStore(process.argv[1]); console.log(); setInterval(() => {}, 1000)", at.root);
+    const code = "await openStore(process.argv[1]); console.log(); setInterval(() => {}, 1000)";
+    const [execute, given] = node(code, at.root);
     const owner = spawn(execute, given, { cwd: here, stdio: ["ignore", "pipe", "inherit"] });
     await once(owner.stdout, "data");
     await assert.rejects(openStore(at.root), { kind: "locked" });
@@ -199,7 +200,8 @@ test("the program of the README", async (t) => {
         "cache/facts.db": "facts",
     });
     const readme = fs.readFileSync(new URL("../README.md", import.meta.url), "utf8");
-    const code = /```js\n(.*?)```/s.exec(readme)[1].replace('"onionskin"', JSON.stringify(import.meta.resolve("onionskin")));
+    const [, shown] = /```js\n(.*?)```/s.exec(readme);
+    const code = shown.replace('"onionskin"', JSON.stringify(import.meta.resolve("onionskin")));
     const ran = spawnSync(process.execPath, ["--input-type=module", "--eval", code], { cwd: at.top, encoding: "utf8" });
     assert.equal(ran.status, 0, ran.stderr);
     assert.match(ran.stdout, /^durable\n/);

@@ -88,7 +88,8 @@ function runner(at, store) {
 for (const scene of scenes.cases) {
     test(scene.name, async (t) => {
         const at = world(t, scene.before);
-        const store = scene.closed ? undefined : await openStore(at.root, { lower: [at.path("lower")], token: scene.token });
+        const how = { lower: [at.path("lower")], token: scene.token };
+        const store = scene.closed ? undefined : await openStore(at.root, how);
         try {
             const run = runner(at, store);
             for (const step of scene.steps) {
@@ -111,20 +112,23 @@ for (const scene of scenes.crashes) {
     test(`what the Rust host left is recovered: ${scene.name}`, async (t) => {
         const [old, next] = [expected(scene.old), expected(scene.new)];
         const came = { old: 0, new: 0 };
+        const input = scene.input ?? "";
         for (let call = 1; ; call += 1) {
             const at = world(t, scene.before);
-            const ran = spawnSync(program(), ["--crash-at", call, ...scene.command], { cwd: at.top, input: scene.input ?? "" });
+            const ran = spawnSync(program(), ["--crash-at", call, ...scene.command], { cwd: at.top, input });
             const store = await openStore(at.root);
             const verdicts = store.recovered.map(({ verdict }) => verdict);
             await store.close();
             const now = JSON.stringify(at.look());
-            const side = Object.entries({ new: next, old }).find(([, tree]) => JSON.stringify(at.sorted(tree)) === now)?.[0];
+            const is = (tree) => JSON.stringify(at.sorted(tree)) === now;
+            const side = is(next) ? "new" : is(old) ? "old" : undefined;
             assert.ok(side, `call ${call}: ${now}: ${ran.stderr}`);
             if (ran.status === 0) {
                 assert.equal(side, "new");
                 break;
             }
-            assert.ok(ran.status === 70 && call < CALLS_MAX, `call ${call}: ${ran.status}: ${ran.error}: ${ran.stderr}`);
+            const ended = `call ${call}: ${ran.status}: ${ran.error}: ${ran.stderr}`;
+            assert.ok(ran.status === 70 && call < CALLS_MAX, ended);
             assert.ok(verdicts.every((verdict) => ["swept", "rolled-forward"].includes(verdict)), String(verdicts));
             if (verdicts.includes("rolled-forward")) assert.equal(side, "new");
             came[side] += 1;
