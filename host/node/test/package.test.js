@@ -13,7 +13,7 @@ import { inspect, openStore, OnionskinError } from "onionskin";
 
 import { filesystem } from "../dist/filesystem.js";
 import { Guest, ROOT } from "../dist/guest.js";
-import { program, world } from "./world.js";
+import { eventually, program, world } from "./world.js";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 /** Runs a program in another process; `onionskin` is imported already. */
@@ -59,7 +59,7 @@ test("the lock is that of the Rust host, both ways", async (t) => {
     assert.equal(spawnSync(program(), ["recover", "root"], { cwd: at.top }).status, 0);
     const holder = spawn("flock", [at.root, "cat"], { stdio: ["pipe", "ignore", "ignore"] });
     t.after(() => holder.kill());
-    while (spawnSync("flock", ["--nonblock", at.root, "true"]).status === 0);
+    await eventually(() => spawnSync("flock", ["--nonblock", at.root, "true"]).status !== 0);
     await assert.rejects(openStore(at.root), { kind: "locked" });
     holder.stdin.end();
     await once(holder, "exit");
@@ -75,11 +75,8 @@ test("a killed owner keeps nobody out", async (t) => {
     await assert.rejects(openStore(at.root), { kind: "locked" });
     owner.kill("SIGKILL");
     await once(owner, "exit");
-    // The one that holds the lock notices the end of its pipe a moment later.
-    for (;;) {
-        const store = await openStore(at.root).catch((error) => assert.equal(error.kind, "locked"));
-        if (store) return store.close();
-    }
+    const free = () => openStore(at.root).catch((error) => assert.equal(error.kind, "locked"));
+    await (await eventually(free)).close();
 });
 
 test("an open store does not keep the process alive", (t) => {
@@ -182,8 +179,7 @@ for (const publish of ["in-place", "swap", "pointer"]) {
         for (let call = 0; call < calls; call += Math.ceil(calls / 12)) {
             const at = begin();
             assert.equal(run(at, call).signal, "SIGKILL");
-            // As above, the lock goes a moment later than the process.
-            while (spawnSync(program(), ["recover", "root"], { cwd: at.top }).status !== 0);
+            await eventually(() => spawnSync(program(), ["recover", "root"], { cwd: at.top }).status === 0);
             const now = JSON.stringify(at.look());
             assert.ok([old, next].includes(now), `call ${call} of ${calls}: ${now}`);
             came.add(now);

@@ -10,6 +10,16 @@ export function program() {
     return process.env.ONIONSKIN || fileURLToPath(new URL("../../../target/debug/onionskin", import.meta.url));
 }
 
+/** What an attempt comes to, once it comes to something: a lock goes a moment after its holder. */
+export async function eventually(attempt) {
+    for (let tries = 0; tries < 500; tries += 1) {
+        const answer = await attempt();
+        if (answer) return answer;
+        await new Promise((resume) => setTimeout(resume, 10));
+    }
+    throw new Error(`it never came: ${attempt}`);
+}
+
 export function world(t, before = {}) {
     const top = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), "onionskin-")));
     t.after(() => fs.rmSync(top, { recursive: true }));

@@ -6,7 +6,6 @@ import tempfile
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from wasmtime import Config, Engine, Store, WasiConfig, WasmtimeError
@@ -113,11 +112,6 @@ class Guest:
         if function is None:
             raise LookupError(f"the component has no {name} in {interface}: it is of another version")
         return function
-
-
-def record(**fields: Any) -> SimpleNamespace:
-    """A record of the contract."""
-    return SimpleNamespace(**fields)
 
 
 def fields(record: wasm.Record) -> dict[str, Any]:

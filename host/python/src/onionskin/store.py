@@ -3,36 +3,33 @@
 import fcntl
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path, PurePosixPath
+from types import SimpleNamespace as record
 from typing import Any, Self, Unpack
 
 from wasmtime import component as wasm
 
-from ._guest import ROOT, SPOOLED_BYTES_MIN, Guest, fields, record
+from ._guest import ROOT, SPOOLED_BYTES_MIN, Guest, fields
 from .errors import LinkUnreadableError, LockedError, SymlinkEscapesError
 from .types import Abilities, DirectoryOptions, Finding, Fingerprint, Receipt, WriteOptions
 
 AnyPath = str | os.PathLike[str]
+GENERATIONS = ".onionskin/directories/"
 
 
 @contextmanager
 def _guest(root: AnyPath, lower: Iterable[AnyPath] = (), *, lock: bool, writable: bool = True) -> Iterator[Guest]:
     """An instance, under the same lock of the operating system as the Rust host takes."""
-    held = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        if lock:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise LockedError(f"{root}: another owner has this root open", str(root)) from None
-        guest = Guest(Path(root), map(Path, lower), writable)
+    with ExitStack() as held:
+        directory = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+        held.callback(os.close, directory)
         try:
-            yield guest
-        finally:
-            guest.close()
-    finally:
-        os.close(held)
+            if lock:
+                fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockedError(f"{root}: another owner has this root open", str(root)) from None
+        yield held.enter_context(closing(Guest(Path(root), map(Path, lower), writable)))
 
 
 def probe(root: AnyPath) -> Abilities:
@@ -143,12 +140,9 @@ class Store:
 
     def _first_link(self, path: str) -> str | None:
         """The first link on the way to a path, but for those to generations, which the component reads."""
-        parts = PurePosixPath(path).parts
-        for link in ("/".join(parts[: end + 1]) for end in range(len(parts))):
-            place = self._root / link
-            if place.is_symlink() and ".onionskin/directories/" not in os.readlink(place):
-                return link
-        return None
+        ways = [*reversed(PurePosixPath(path).parents), PurePosixPath(path)]
+        links = (way for way in ways if (self._root / way).is_symlink())
+        return next((str(link) for link in links if GENERATIONS not in os.readlink(self._root / link)), None)
 
 
 class _Change:
