@@ -105,7 +105,9 @@ impl<F: Fs> Exec<F> {
             dir = match self.known(root, &reached) {
                 Some(known) => known,
                 None => {
-                    let next = Rc::new(self.fs.open_dir(&dir, name).map_err(failed("open directory", &reached))?);
+                    let next = Rc::new(
+                        self.fs.open_dir(&dir, name).map_err(|cause| failed("open directory", &reached, cause))?,
+                    );
                     if self.directories.len() == DIRECTORIES_OPEN_MAX {
                         self.directories.remove(0);
                     }
@@ -137,7 +139,7 @@ impl<F: Fs> Exec<F> {
         match self.fs.stat(&dir, name) {
             Ok(stat) => Ok(Some(stat)),
             Err(Cause::NoEntry) => Ok(None),
-            Err(cause) => Err(Error::failed("stat", path.shown(), cause)),
+            Err(cause) => Err(failed("stat", path, cause)),
         }
     }
 
@@ -157,24 +159,24 @@ impl<F: Fs> Exec<F> {
     /// The names in a directory, in no order.
     pub fn list(&mut self, root: RootId, path: &RelPath) -> Result<Vec<(String, Kind)>> {
         let dir = self.dir(root, path)?;
-        self.fs.list(&dir).map_err(failed("list", path))
+        self.fs.list(&dir).map_err(|cause| failed("list", path, cause))
     }
 
     /// The text of a link.
     pub fn read_link(&mut self, root: RootId, path: &RelPath) -> Result<String> {
         let (dir, name) = self.parent(root, path)?;
-        self.fs.read_link(&dir, name).map_err(failed("read link", path))
+        self.fs.read_link(&dir, name).map_err(|cause| failed("read link", path, cause))
     }
 
     /// Reads a whole file in pieces; `each` says whether to go on. A pipe must have been ruled out.
-    pub fn read_pieces(&mut self, at: &At, mut each: impl FnMut(&[u8]) -> bool) -> Result<u64> {
+    pub fn read_pieces(&mut self, at: &At, each: &mut dyn FnMut(&[u8]) -> bool) -> Result<()> {
         let (dir, name) = self.parent(at.root, &at.path)?;
-        let file = self.fs.open_file(&dir, name).map_err(failed("open", &at.path))?;
+        let file = self.fs.open_file(&dir, name).map_err(|cause| failed("open", &at.path, cause))?;
         let mut offset = 0;
         loop {
-            let piece = self.fs.read(&file, offset, COPY_BYTES).map_err(failed("read", &at.path))?;
+            let piece = self.fs.read(&file, offset, COPY_BYTES).map_err(|cause| failed("read", &at.path, cause))?;
             if piece.is_empty() || !each(&piece) {
-                return Ok(offset);
+                return Ok(());
             }
             offset += piece.len() as u64;
         }
@@ -183,7 +185,7 @@ impl<F: Fs> Exec<F> {
     /// Reads the first bytes of a file, at most `length`.
     pub fn read_start(&mut self, at: &At, length: usize) -> Result<Vec<u8>> {
         let mut start = Vec::new();
-        self.read_pieces(at, |piece| {
+        self.read_pieces(at, &mut |piece| {
             let wanted = length - start.len();
             start.extend_from_slice(&piece[..wanted.min(piece.len())]);
             start.len() < length
@@ -200,7 +202,7 @@ impl<F: Fs> Exec<F> {
             return Ok(None);
         }
         let mut grew = false;
-        self.read_pieces(&At::store(path.clone()), |piece| {
+        self.read_pieces(&At::store(path.clone()), &mut |piece| {
             // Without growing: memory was asked for once, and a log is never appended to.
             grew = piece.len() > whole.capacity() - whole.len();
             if !grew {
@@ -217,14 +219,14 @@ impl<F: Fs> Exec<F> {
     pub fn check_reach(&mut self, from: &RelPath, to: &RelPath, name: &str) -> Result<()> {
         let (source, target) = (self.dir(RootId::STORE, from)?, self.dir(RootId::STORE, to)?);
         match self.fs.rename((&source, name), (&target, name)) {
-            Ok(()) => Err(Error::failed("move content into", to.shown(), Cause::AlreadyExists)),
+            Ok(()) => Err(failed("move content into", to, Cause::AlreadyExists)),
             Err(Cause::NoEntry) => Ok(()),
-            Err(cause) => Err(Error::failed("move content into", to.shown(), cause)),
+            Err(cause) => Err(failed("move content into", to, cause)),
         }
     }
 
     fn parent<'a>(&mut self, root: RootId, path: &'a RelPath) -> Result<(Rc<F::Dir>, &'a str)> {
-        let (parent, name) = path.split().ok_or_else(|| Error::failed("use", path.shown(), Cause::IsDirectory))?;
+        let (parent, name) = path.split().ok_or_else(|| failed("use", path, Cause::IsDirectory))?;
         Ok((self.dir(root, &parent)?, name))
     }
 
@@ -287,7 +289,7 @@ impl<F: Fs> Exec<F> {
                 self.open.push(Open { path: path.clone(), file, length: 0 });
             }),
         };
-        done.map_err(failed(act.verb(), path))?;
+        done.map_err(|cause| failed(act.verb(), path, cause))?;
         if let Act::Rename { from, to } = act {
             self.forget_below(from);
             self.forget_below(to);
@@ -311,12 +313,12 @@ impl<F: Fs> Exec<F> {
             .open
             .iter_mut()
             .find(|open| open.path == *path)
-            .ok_or_else(|| Error::failed("write", path.shown(), Cause::NoEntry))?;
+            .ok_or_else(|| failed("write", path, Cause::NoEntry))?;
         let mut rest = bytes;
         while !rest.is_empty() {
-            let taken = self.fs.write(&open.file, open.length, rest).map_err(failed("write", path))?;
+            let taken = self.fs.write(&open.file, open.length, rest).map_err(|cause| failed("write", path, cause))?;
             if taken == 0 || taken > rest.len() {
-                return Err(Error::failed("write", path.shown(), Cause::Io));
+                return Err(failed("write", path, Cause::Io));
             }
             open.length += taken as u64;
             rest = &rest[taken..];
@@ -326,15 +328,16 @@ impl<F: Fs> Exec<F> {
 
     fn copy(&mut self, from: &At, offset: u64, length: u64, to: &RelPath) -> Result<u64> {
         let (dir, name) = self.parent(from.root, &from.path)?;
-        let size = self.fs.stat(&dir, name).map_err(failed("stat", &from.path))?.size;
-        let file = self.fs.open_file(&dir, name).map_err(failed("open", &from.path))?;
+        let size = self.fs.stat(&dir, name).map_err(|cause| failed("stat", &from.path, cause))?.size;
+        let file = self.fs.open_file(&dir, name).map_err(|cause| failed("open", &from.path, cause))?;
         // A source that grows while it is copied would have no end. One without a size has to end
         // by itself: what `/proc` shows is such a file.
         let length = if size == 0 { length } else { length.min(size.saturating_sub(offset)) };
         let mut copied = 0;
         while copied < length {
             let wanted = usize::try_from(length - copied).map_or(COPY_BYTES, |left| left.min(COPY_BYTES));
-            let piece = self.fs.read(&file, offset + copied, wanted).map_err(failed("read", &from.path))?;
+            let piece =
+                self.fs.read(&file, offset + copied, wanted).map_err(|cause| failed("read", &from.path, cause))?;
             if piece.is_empty() {
                 break;
             }
@@ -348,10 +351,10 @@ impl<F: Fs> Exec<F> {
             Some(open) => open.file,
             None => {
                 let (dir, name) = self.parent(RootId::STORE, path)?;
-                self.fs.open_file(&dir, name).map_err(failed("open", path))?
+                self.fs.open_file(&dir, name).map_err(|cause| failed("open", path, cause))?
             }
         };
-        self.fs.sync_file(&file).map(|()| 0).map_err(failed("sync file", path))
+        self.fs.sync_file(&file).map(|()| 0).map_err(|cause| failed("sync file", path, cause))
     }
 
     fn sync_dir(&mut self, path: &RelPath) -> Result<u64> {
@@ -362,7 +365,7 @@ impl<F: Fs> Exec<F> {
                 self.directory_sync_missing = true;
                 Ok(0)
             }
-            answer => answer.map(|()| 0).map_err(failed("sync directory", path)),
+            answer => answer.map(|()| 0).map_err(|cause| failed("sync directory", path, cause)),
         }
     }
 
@@ -400,6 +403,6 @@ impl<F: Fs> Exec<F> {
     }
 }
 
-fn failed(action: &'static str, path: &RelPath) -> impl Fn(Cause) -> Error {
-    move |cause| Error::failed(action, path.shown(), cause)
+fn failed(action: &str, path: &RelPath, cause: Cause) -> Error {
+    Error::failed(action, path.shown(), cause)
 }

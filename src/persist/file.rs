@@ -296,7 +296,7 @@ impl<F: Fs> State<F> {
         }
         let mut rest = data;
         let mut same = true;
-        self.exec.read_pieces(&At::store(found.path.clone()), |piece| {
+        self.exec.read_pieces(&At::store(found.path.clone()), &mut |piece| {
             same = rest.get(..piece.len()) == Some(piece);
             rest = rest.get(piece.len()..).unwrap_or_default();
             same

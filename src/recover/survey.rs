@@ -289,7 +289,7 @@ fn is_directory<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<bool, Error
 pub fn file_digest<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Digest, Error> {
     use sha2::{Digest as _, Sha256};
     let mut hasher = Sha256::new();
-    exec.read_pieces(&At::store(path.clone()), |piece| {
+    exec.read_pieces(&At::store(path.clone()), &mut |piece| {
         hasher.update(piece);
         true
     })?;
