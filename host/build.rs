@@ -51,7 +51,7 @@ fn embed() -> Result<(), String> {
 
 fn build(out: &Path) -> Result<PathBuf, String> {
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join("..");
-    for source in ["src", "wit", "Cargo.toml"] {
+    for source in ["src", "wit", "build.rs", "Cargo.toml", ".cargo"] {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
     }
     require_target(&root)?;

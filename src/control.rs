@@ -161,24 +161,19 @@ enum Entry {
 }
 
 fn classify(name: &str, kind: Kind) -> Option<Entry> {
-    let numbered = |prefix: &str| name.strip_prefix(prefix).and_then(number);
-    let (entry, wanted) = if let Some(number) = numbered("tx-") {
-        (Entry::Transaction(number), Kind::Directory)
-    } else if let Some(number) = numbered("quarantine-") {
-        (Entry::Quarantine(number), Kind::Directory)
-    } else if let Some(number) = numbered("epoch-") {
-        (Entry::Epoch(number), Kind::File)
-    } else if numbered("file-").is_some() || name.starts_with("lock-") || name == LOG_TEMPORARY {
-        (Entry::Loose, Kind::File)
-    } else {
-        match name {
-            LOG => (Entry::Log, Kind::File),
-            LOG_UNSYNCED => (Entry::LogUnsynced, Kind::File),
-            LOCK => (Entry::Lock, Kind::File),
-            DIRECTORIES => (Entry::Directories, Kind::Directory),
-            PROBE => (Entry::Probe, Kind::Directory),
-            _ => return None,
-        }
+    let numbered = name.rsplit_once('-').and_then(|(word, text)| Some((word, number(text)?)));
+    let (entry, wanted) = match (numbered, name) {
+        (Some(("tx", number)), _) => (Entry::Transaction(number), Kind::Directory),
+        (Some(("quarantine", number)), _) => (Entry::Quarantine(number), Kind::Directory),
+        (Some(("epoch", number)), _) => (Entry::Epoch(number), Kind::File),
+        (Some(("file", _)), _) | (_, LOG_TEMPORARY) => (Entry::Loose, Kind::File),
+        (_, LOG) => (Entry::Log, Kind::File),
+        (_, LOG_UNSYNCED) => (Entry::LogUnsynced, Kind::File),
+        (_, LOCK) => (Entry::Lock, Kind::File),
+        (_, DIRECTORIES) => (Entry::Directories, Kind::Directory),
+        (_, PROBE) => (Entry::Probe, Kind::Directory),
+        _ if name.starts_with("lock-") => (Entry::Loose, Kind::File),
+        _ => return None,
     };
     (kind == wanted).then_some(entry)
 }
@@ -210,7 +205,7 @@ impl Control {
     /// Reads the control directory. Nothing there is an answer, not an error.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for an entry that is not ours, or when it is not a directory.
+    /// `ErrorKind::Corrupt` for an entry that is not ours, or when it is not a directory.
     pub fn read<F: Fs>(exec: &mut Exec<F>) -> Result<Self, Error> {
         let mut control = Self { next: 1, ..Self::default() };
         match exec.stat(&directory())?.map(|stat| stat.kind) {

@@ -4,7 +4,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::error::{Error, Side};
+use crate::error::{Error, ErrorKind, Side};
 use crate::fs::{Cause, Fs, Kind, Stat};
 use crate::limits::{COPY_BYTES, DIRECTORIES_OPEN_MAX};
 use crate::path::RelPath;
@@ -47,6 +47,7 @@ pub struct Exec<F: Fs> {
     open: Vec<Open<F::File>>,
     trace: Option<Vec<Trace>>,
     directory_sync_missing: bool,
+    moved: u64,
 }
 
 impl<F: Fs> Exec<F> {
@@ -59,6 +60,7 @@ impl<F: Fs> Exec<F> {
             open: Vec::new(),
             trace: None,
             directory_sync_missing: false,
+            moved: 0,
         }
     }
 
@@ -71,6 +73,11 @@ impl<F: Fs> Exec<F> {
     /// Closes the directories that were kept open.
     pub fn forget(&mut self) {
         self.directories.clear();
+    }
+
+    /// Bytes that were written and copied until now.
+    pub const fn moved(&self) -> u64 {
+        self.moved
     }
 
     /// Whether a directory could not be synced because the host has no such call.
@@ -141,6 +148,11 @@ impl<F: Fs> Exec<F> {
             Err(Cause::NoEntry) => Ok(None),
             Err(cause) => Err(failed("stat", path, cause)),
         }
+    }
+
+    /// As [`Exec::stat_in`], where something must stand.
+    pub fn look(&mut self, at: &At) -> Result<Stat> {
+        self.stat_in(at.root, &at.path)?.ok_or_else(|| ErrorKind::NotFound.at(&at.path))
     }
 
     /// As [`Exec::stat`], and where the parent is no directory nothing stands there either.
@@ -233,34 +245,34 @@ impl<F: Fs> Exec<F> {
     // ---- changing
 
     /// Runs a plan to its end, or to the first step that fails: [`Error::side`] tells where that is.
-    /// Returns the bytes written and copied.
-    pub fn run(&mut self, plan: Plan) -> Result<u64> {
-        let mut bytes = 0;
+    pub fn run(&mut self, plan: Plan) -> Result<()> {
         let mut side = Side::Before;
         for step in plan.into_steps() {
             let commits = step.commits;
             if commits {
                 side = Side::At;
             }
-            bytes += self.step(step).map_err(|error| error.of_plan(side))?;
+            self.step(step).map_err(|error| error.of_plan(side))?;
             if commits {
                 side = Side::After;
             }
         }
-        Ok(bytes)
+        Ok(())
     }
 
-    fn step(&mut self, step: Step) -> Result<u64> {
+    fn step(&mut self, step: Step) -> Result<()> {
         let Step { mut act, why, commits } = step;
-        let bytes = self.act(&mut act)?;
+        let before = self.moved;
+        self.act(&mut act)?;
+        let bytes = self.moved - before;
         if let Some(trace) = &mut self.trace {
             trace.push(Trace { verb: act.verb(), act, bytes, why, commits });
         }
-        Ok(bytes)
+        Ok(())
     }
 
-    /// Carries out one act; returns the bytes it moved. A write gives its bytes away.
-    fn act(&mut self, act: &mut Act) -> Result<u64> {
+    /// Carries out one act. A write gives its bytes away.
+    fn act(&mut self, act: &mut Act) -> Result<()> {
         match act {
             Act::Write { path, bytes } => return self.append(path, &core::mem::take(bytes)),
             Act::Copy { from, offset, length, to } => return self.copy(from, *offset, *length, to),
@@ -294,7 +306,7 @@ impl<F: Fs> Exec<F> {
             self.forget_below(from);
             self.forget_below(to);
         }
-        Ok(0)
+        Ok(())
     }
 
     /// Closes a file that a plan created and will not write to any more.
@@ -308,7 +320,7 @@ impl<F: Fs> Exec<F> {
         Some(self.open.swap_remove(index))
     }
 
-    fn append(&mut self, path: &RelPath, bytes: &[u8]) -> Result<u64> {
+    fn append(&mut self, path: &RelPath, bytes: &[u8]) -> Result<()> {
         let open = self
             .open
             .iter_mut()
@@ -323,10 +335,11 @@ impl<F: Fs> Exec<F> {
             open.length += taken as u64;
             rest = &rest[taken..];
         }
-        Ok(bytes.len() as u64)
+        self.moved += bytes.len() as u64;
+        Ok(())
     }
 
-    fn copy(&mut self, from: &At, offset: u64, length: u64, to: &RelPath) -> Result<u64> {
+    fn copy(&mut self, from: &At, offset: u64, length: u64, to: &RelPath) -> Result<()> {
         let (dir, name) = self.parent(from.root, &from.path)?;
         let size = self.fs.stat(&dir, name).map_err(|cause| failed("stat", &from.path, cause))?.size;
         let file = self.fs.open_file(&dir, name).map_err(|cause| failed("open", &from.path, cause))?;
@@ -341,12 +354,13 @@ impl<F: Fs> Exec<F> {
             if piece.is_empty() {
                 break;
             }
-            copied += self.append(to, &piece)?;
+            self.append(to, &piece)?;
+            copied += piece.len() as u64;
         }
-        Ok(copied)
+        Ok(())
     }
 
-    fn sync_file(&mut self, path: &RelPath) -> Result<u64> {
+    fn sync_file(&mut self, path: &RelPath) -> Result<()> {
         let file = match self.take_open(path) {
             Some(open) => open.file,
             None => {
@@ -354,26 +368,26 @@ impl<F: Fs> Exec<F> {
                 self.fs.open_file(&dir, name).map_err(|cause| failed("open", path, cause))?
             }
         };
-        self.fs.sync_file(&file).map(|()| 0).map_err(|cause| failed("sync file", path, cause))
+        self.fs.sync_file(&file).map_err(|cause| failed("sync file", path, cause))
     }
 
-    fn sync_dir(&mut self, path: &RelPath) -> Result<u64> {
+    fn sync_dir(&mut self, path: &RelPath) -> Result<()> {
         let dir = self.dir(RootId::STORE, path)?;
         match self.fs.sync_dir(&dir) {
             // The one answer that says nothing was tried: the receipt tells instead.
             Err(Cause::Unsupported) => {
                 self.directory_sync_missing = true;
-                Ok(0)
+                Ok(())
             }
-            answer => answer.map(|()| 0).map_err(|cause| failed("sync directory", path, cause)),
+            answer => answer.map_err(|cause| failed("sync directory", path, cause)),
         }
     }
 
     /// Links; where the filesystem has no hard links, copies. Both give the name the content, but a
     /// copy has a mode of its own, so any other failure stays one.
-    fn share(&mut self, from: &RelPath, to: &RelPath) -> Result<u64> {
+    fn share(&mut self, from: &RelPath, to: &RelPath) -> Result<()> {
         let refused = match self.act(&mut Act::Link { from: from.clone(), to: to.clone() }) {
-            Ok(_) => return Ok(0),
+            Ok(()) => return Ok(()),
             Err(error) => error,
         };
         // What filesystems without hard links, or with too many to one file, answer.
@@ -385,9 +399,8 @@ impl<F: Fs> Exec<F> {
         match self.stat(from)?.map(|stat| stat.kind) {
             Some(Kind::File) => {
                 self.act(&mut Act::Create(to.clone()))?;
-                let copied = self.copy(&At::store(from.clone()), 0, u64::MAX, to)?;
-                self.sync_file(to)?;
-                Ok(copied)
+                self.copy(&At::store(from.clone()), 0, u64::MAX, to)?;
+                self.sync_file(to)
             }
             Some(Kind::Symlink) => {
                 let target = self.read_link(RootId::STORE, from)?;

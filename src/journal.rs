@@ -70,6 +70,14 @@ pub struct Op {
     pub change: Change,
 }
 
+impl Op {
+    /// Appends a change to a list of them.
+    #[inline(never)]
+    pub fn note(ops: &mut Vec<Self>, path: &RelPath, change: Change) {
+        ops.push(Self { path: path.clone(), change });
+    }
+}
+
 /// What becomes of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {

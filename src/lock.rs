@@ -41,8 +41,8 @@ pub struct Claim {
 /// Takes the root, or says who holds it.
 ///
 /// # Errors
-/// [`Error::Locked`] with the token found, [`Error::InvalidArgument`] for a token that cannot be
-/// one, [`Error::NotCommitted`] when the filesystem fails.
+/// [`ErrorKind::Locked`] with the token found, [`ErrorKind::InvalidArgument`] for a token that cannot be
+/// one, [`ErrorKind::NotCommitted`] when the filesystem fails.
 pub fn acquire<F: Fs>(exec: &mut Exec<F>, control: &Control, how: &Ownership) -> Result<Claim, Error> {
     if let Some(holder) = holder(exec, control)? {
         return Err(ErrorKind::Locked.of(&holder));
@@ -132,7 +132,7 @@ pub fn holder<F: Fs>(exec: &mut Exec<F>, control: &Control) -> Result<Option<Str
 /// Checks, just before a decision, that the root is still ours.
 ///
 /// # Errors
-/// [`Error::Locked`] when it is not.
+/// [`ErrorKind::Locked`] when it is not.
 pub fn check<F: Fs>(exec: &mut Exec<F>, claim: &Claim) -> Result<(), Error> {
     let Some(token) = &claim.token else { return Ok(()) };
     let now = Control::read(exec)?;
@@ -152,8 +152,8 @@ pub fn release(claim: &Claim) -> Plan {
 /// Takes the root from an owner that is known to be dead.
 ///
 /// # Errors
-/// [`Error::NotFound`] when there is no lock, [`Error::Locked`] when it holds another token or when
-/// somebody else is breaking it, [`Error::NotCommitted`] when the filesystem fails.
+/// [`ErrorKind::NotFound`] when there is no lock, [`ErrorKind::Locked`] when it holds another token or when
+/// somebody else is breaking it, [`ErrorKind::NotCommitted`] when the filesystem fails.
 pub fn take_over<F: Fs>(exec: &mut Exec<F>, expected: &str) -> Result<(), Error> {
     let control = Control::read(exec)?;
     let lock = control::entry(control::LOCK);
@@ -175,7 +175,7 @@ pub fn take_over<F: Fs>(exec: &mut Exec<F>, expected: &str) -> Result<(), Error>
     plan.remove_file(&lock, "the root is free");
     plan.decides();
     plan.sync_control("or the lock could come back");
-    exec.run(plan).map(|_| ()).map_err(|error| match error.cause() {
+    exec.run(plan).map_err(|error| match error.cause() {
         Some(Cause::AlreadyExists) => ErrorKind::Locked.of(expected),
         _ => error,
     })

@@ -45,7 +45,7 @@ pub struct Abilities {
 /// Tries each operation at a root and leaves nothing behind.
 ///
 /// # Errors
-/// [`Error::NoPreopen`], [`Error::NotFound`], [`Error::NotDirectory`]; [`Error::Corrupt`] when
+/// `ErrorKind::NoPreopen`, `ErrorKind::NotFound`, `ErrorKind::NotDirectory`; `ErrorKind::Corrupt` when
 /// something that is not ours stands where the scratch directory goes.
 pub fn probe<F: Fs>(fs: F, preopens: &Preopens<F>, at: &str) -> Result<Abilities, Error> {
     let mut exec = preopens.open(fs, at)?;
@@ -111,7 +111,7 @@ fn write(plan: &mut Plan, path: &RelPath, text: &str) {
 }
 
 fn run(exec: &mut Exec<impl Fs>, plan: Plan) -> Result<(), String> {
-    exec.run(plan).map(|_| ()).map_err(|error| error.failure())
+    exec.run(plan).map_err(|error| error.failure())
 }
 
 /// A rename must replace: the new content is read under the name, and the old name is gone. Some
@@ -175,7 +175,7 @@ fn try_case(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> Option<bool> {
 
 fn remove_scratch<F: Fs>(exec: &mut Exec<F>, scratch: &RelPath) -> Result<(), Error> {
     let tree = tree::read(exec, &At::store(scratch.clone()))?;
-    exec.run(tree::remove(&tree, scratch)).map(|_| ())
+    exec.run(tree::remove(&tree, scratch))
 }
 
 /// Removes the control directory that the probe made; it stays when others use it meanwhile.

@@ -21,7 +21,7 @@ pub(crate) struct Found {
 
 /// Directories that do not exist yet, and what to do about them.
 pub(crate) enum Missing<'a> {
-    /// Fail with [`Error::NotFound`].
+    /// Fail with [`ErrorKind::NotFound`].
     Refuse,
     /// Note them: they will be made. `gone` are files in the way that will be removed.
     Note { made: &'a mut PathSet, gone: &'a PathSet },
@@ -112,7 +112,7 @@ impl<F: Fs> State<F> {
             let parent = self.walk(at.root, &at.path.parent(), Symlinks::FollowWithin, &mut Missing::Refuse)?;
             let path = if at.path.is_root() { RelPath::ROOT } else { parent.child(at.path.name()) };
             at.path = path;
-            let stat = self.exec.stat_in(at.root, &at.path)?.ok_or_else(|| ErrorKind::NotFound.at(&at.path))?;
+            let stat = self.exec.look(&at)?;
             if stat.kind != Kind::Symlink {
                 return Ok((at, stat));
             }

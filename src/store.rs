@@ -104,7 +104,7 @@ impl<F: Fs> Preopens<F> {
     /// Opens the directory at a guest path as the root of an executor.
     ///
     /// # Errors
-    /// [`Error::NoPreopen`], [`Error::NotFound`], [`Error::NotDirectory`].
+    /// [`ErrorKind::NoPreopen`], [`ErrorKind::NotFound`], [`ErrorKind::NotDirectory`].
     pub fn open(&self, fs: F, path: &str) -> Result<Exec<F>, Error> {
         let (index, rest) = self.find(path)?;
         let top = &self.entries[index].1;
@@ -146,7 +146,7 @@ impl<F: Fs> Store<F> {
     /// Opens a root: takes ownership, then recovers.
     ///
     /// # Errors
-    /// [`Error::Locked`] for another owner; [`Error::Corrupt`] and the filesystem's failures, with
+    /// [`ErrorKind::Locked`] for another owner; [`ErrorKind::Corrupt`] and the filesystem's failures, with
     /// everything kept.
     pub fn open(fs: F, preopens: &Preopens<F>, at: &str, owner: &Ownership, trace: bool) -> Result<Self, Error> {
         let mut exec = preopens.open(fs, at)?;
@@ -194,7 +194,7 @@ impl<F: Fs> Store<F> {
     /// What a path looks like, without following a link at its end.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::SymlinkRefused`] for a link on the way.
+    /// [`ErrorKind::NotFound`], [`ErrorKind::SymlinkRefused`] for a link on the way.
     pub fn fingerprint(&self, path: &str, with_digest: bool) -> Result<Fingerprint, Error> {
         let path = parse(path)?;
         let state = &mut *self.state.borrow_mut();
@@ -214,7 +214,7 @@ pub fn inspect<F: Fs>(fs: F, preopens: &Preopens<F>, at: &str) -> Result<Vec<Fin
     let mut findings = Vec::new();
     if let Some(token) = lock::holder(&mut exec, &snapshot.control)? {
         let detail = joined(&["held by \"", &token, "\""]);
-        findings.push(Finding::new(&control::entry(control::LOCK), Verdict::InUse, &detail));
+        Finding::note(&mut findings, &control::entry(control::LOCK), Verdict::InUse, &detail);
     }
     findings.extend(recover::foresee(&mut exec, snapshot)?);
     Ok(findings)
@@ -298,7 +298,7 @@ impl<F: Fs> State<F> {
 
     /// Runs a plan that has not decided anything when it fails, or whose commit point the caller
     /// looks after. Keeps track of the control directory.
-    pub(crate) fn run(&mut self, plan: Plan) -> Result<u64, Error> {
+    pub(crate) fn run(&mut self, plan: Plan) -> Result<(), Error> {
         let first = plan.steps().first().map(|step| &step.act);
         let makes_control = matches!(first, Some(Act::MakeDir(path)) if *path == control::directory());
         let answer = self.exec.run(plan);

@@ -28,7 +28,7 @@ pub type Tree = Vec<Node>;
 /// Lists all that is below a directory.
 ///
 /// # Errors
-/// [`Error::IllegalName`] for a name that cannot be told, [`Error::LimitExceeded`] for a tree that
+/// [`ErrorKind::IllegalName`] for a name that cannot be told, [`ErrorKind::LimitExceeded`] for a tree that
 /// is too large or too deep.
 pub fn read<F: Fs>(exec: &mut Exec<F>, top: &At) -> Result<Tree, Error> {
     let mut tree = Tree::new();
@@ -67,7 +67,7 @@ pub struct Seen {
 /// As [`read`], with what every entry looks like: to see later whether it has changed.
 ///
 /// # Errors
-/// As for [`read`]; [`Error::Conflicts`] for an entry that vanishes meanwhile.
+/// As for [`read`]; [`ErrorKind::Conflicts`] for an entry that vanishes meanwhile.
 pub fn read_stats<F: Fs>(exec: &mut Exec<F>, top: &At) -> Result<Vec<Seen>, Error> {
     let mut seen = Vec::new();
     for node in read(exec, top)? {

@@ -3,6 +3,7 @@
 
 mod convert;
 mod exports;
+mod heap;
 mod wasi_fs;
 
 /// Generated from `wit/`.
@@ -27,7 +28,7 @@ mod bindings {
 }
 
 #[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static ALLOCATOR: heap::Heap = heap::Heap::new();
 
 // The compiler asks for memcpy, memcmp and their kin by name; wasi-libc has them.
 #[allow(unsafe_code)]

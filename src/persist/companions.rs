@@ -69,21 +69,29 @@ pub(crate) fn refuse_alone<F: Fs>(state: &mut State<F>, path: &RelPath, source: 
     Ok(())
 }
 
-/// What happens to a companion of a database that is materialized.
-pub(crate) enum Travel {
-    /// It is copied from here.
-    Copy { from: At, to: RelPath },
-    /// The name goes away: it was a link into the originals, which a database would write through.
-    Remove { path: RelPath },
+/// What happens to the companions of a database that is materialized.
+#[derive(Default)]
+pub(crate) struct Travels {
+    /// They are copied, from here to there.
+    pub(crate) copied: Vec<(At, RelPath)>,
+    /// The names go away: they were links into the originals, which a database would write through.
+    pub(crate) removed: Vec<RelPath>,
+}
+
+impl Travels {
+    /// Whether nothing happens to any.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.copied.is_empty() && self.removed.is_empty()
+    }
 }
 
 /// What the companions of a database at `path` need when it is copied from `source`, or, without a
 /// source, when its content is replaced.
 ///
 /// # Errors
-/// [`Error::HotJournal`] for an independent companion that the new content does not belong to.
-pub(crate) fn travel<F: Fs>(state: &mut State<F>, path: &RelPath, source: Option<&At>) -> Result<Vec<Travel>, Error> {
-    let mut travels = Vec::new();
+/// [`ErrorKind::HotJournal`] for an independent companion that the new content does not belong to.
+pub(crate) fn travel<F: Fs>(state: &mut State<F>, path: &RelPath, source: Option<&At>) -> Result<Travels, Error> {
+    let mut travels = Travels::default();
     if let Some(source) = source {
         let start = state.exec.read_start(source, DATABASE_MAGIC.len())?;
         if !start.is_empty() && !is_database(&start) {
@@ -105,9 +113,9 @@ pub(crate) fn travel<F: Fs>(state: &mut State<F>, path: &RelPath, source: Option
                     return Err(ErrorKind::HotJournal.at(&to));
                 }
             }
-            (Some(from), _) => travels.push(Travel::Copy { from, to }),
+            (Some(from), _) => travels.copied.push((from, to)),
             (None, None) => {}
-            (None, Some(_)) if shares || source.is_none() => travels.push(Travel::Remove { path: to }),
+            (None, Some(_)) if shares || source.is_none() => travels.removed.push(to),
             (None, Some(_)) if suffix == "-shm" => {}
             (None, Some(_)) => return Err(ErrorKind::HotJournal.at(&to)),
         }

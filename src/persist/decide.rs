@@ -60,7 +60,7 @@ impl<F: Fs> State<F> {
     /// Decides a transaction whose content is staged, and completes it.
     ///
     /// # Errors
-    /// [`Error::NotCommitted`] with the staging removed, or an error after which this store takes
+    /// [`ErrorKind::NotCommitted`] with the staging removed, or an error after which this store takes
     /// no further changes.
     pub(crate) fn decide(&mut self, journal: &Journal) -> Result<(), Error> {
         let has_staging = journal.ops.iter().any(|op| matches!(op.change, Change::Put { .. } | Change::Switch));

@@ -99,7 +99,7 @@ impl<F: Fs> State<F> {
     ) -> Result<(), Error> {
         let mut ops = Vec::new();
         for path in resolved.made.paths() {
-            ops.push(Op { path: path.clone(), change: Change::MakeDir });
+            Op::note(&mut ops, path, Change::MakeDir);
         }
         for (path, entry) in &resolved.changes {
             let old = entry.old;
@@ -109,7 +109,7 @@ impl<F: Fs> State<F> {
                 }
                 Pending::Delete => Change::Delete { old },
             };
-            ops.push(Op { path: path.clone(), change });
+            Op::note(&mut ops, path, change);
         }
         let journal = self.journal(number, ops, !how.synced());
         self.decide(&journal)

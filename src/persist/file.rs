@@ -58,7 +58,7 @@ pub fn publish(staged: &RelPath, target: &RelPath, durability: Durability, exclu
         plan.decides();
     }
     if durability == Durability::Full {
-        plan.sync_parent(&target, "or the name could lead to the old content after a power loss");
+        plan.sync_parent(target, "or the name could lead to the old content after a power loss");
     }
     plan
 }
@@ -79,7 +79,7 @@ impl<F: Fs> Store<F> {
     /// As [`Store::replace`], for text that must be JSON.
     ///
     /// # Errors
-    /// [`Error::InvalidJson`] before anything is touched.
+    /// [`ErrorKind::InvalidJson`] before anything is touched.
     pub fn replace_json(&self, path: &str, json: &str, how: &WriteOptions) -> Result<Receipt, Error> {
         serde_json::from_str::<IgnoredAny>(json)
             .map_err(|error| ErrorKind::InvalidJson.because(path, &wrong_json(&error)))?;
@@ -121,7 +121,7 @@ impl<F: Fs> Writer<F> {
     /// Appends.
     ///
     /// # Errors
-    /// [`Error::LimitExceeded`], [`Error::NotCommitted`]; then the writer can only be dropped.
+    /// [`ErrorKind::LimitExceeded`], [`ErrorKind::NotCommitted`]; then the writer can only be dropped.
     pub fn write(&mut self, chunk: Vec<u8>) -> Result<(), Error> {
         check_chunk(self.found.path.as_str(), chunk.len())?;
         let staged = self.staged()?;
@@ -175,16 +175,12 @@ impl<F: Fs> Writer<F> {
     }
 
     fn grow(&mut self, plan: Plan) -> Result<u64, Error> {
-        match self.state.borrow_mut().run(plan) {
-            Ok(bytes) => {
-                self.bytes += bytes;
-                Ok(bytes)
-            }
-            Err(stopped) => {
-                self.broken = true;
-                Err(stopped)
-            }
-        }
+        let state = &mut *self.state.borrow_mut();
+        let before = state.exec.moved();
+        state.run(plan).inspect_err(|_| self.broken = true)?;
+        let bytes = state.exec.moved() - before;
+        self.bytes += bytes;
+        Ok(bytes)
     }
 }
 
@@ -320,7 +316,7 @@ impl<F: Fs> State<F> {
             plan.sync_file(path, "the content is right but may not be durable");
         }
         if durability == Durability::Full {
-            plan.sync_parent(&path, "nor its name");
+            plan.sync_parent(path, "nor its name");
         }
         self.run(plan)?;
         Ok(self.receipt(durability, 0, 0))

@@ -93,7 +93,7 @@ impl<F: Fs> State<F> {
         plan.symlink(&text, &link, "the link, not yet in its place");
         plan.rename(&link, path, "visible: all of the old, or all of the new");
         plan.decides();
-        plan.sync_parent(&path, "or the link could lead to the old generation after a power loss");
+        plan.sync_parent(path, "or the link could lead to the old generation after a power loss");
         let plan = if how.synced() { plan } else { plan.without_syncs() };
         if let Err(stopped) = self.run(plan) {
             let switched = self.exec.read_link(RootId::STORE, path);
@@ -119,7 +119,7 @@ impl<F: Fs> State<F> {
         let mut plan = Plan::new();
         for path in resolved.made.paths().filter(|path| !path.is_within(&resolved.directory)) {
             plan.make_dir(path, "a parent of the directory");
-            plan.sync_parent(&path, "or the directory could be lost with its parent");
+            plan.sync_parent(path, "or the directory could be lost with its parent");
         }
         let ran = self.run_synced(plan, how.synced());
         self.or_abandon(number, ran)
@@ -214,7 +214,7 @@ impl<F: Fs> State<F> {
 
     fn run_synced(&mut self, plan: Plan, synced: bool) -> Result<(), Error> {
         let plan = if synced { plan } else { plan.without_syncs() };
-        self.run(plan).map(|_| ())
+        self.run(plan)
     }
 
     /// Passes an answer on, and removes the staging when it is an error.
@@ -285,7 +285,7 @@ fn switch_ops(path: &RelPath, resolved: &Resolved, pointer: Option<Change>) -> V
     ops.extend(pointer.map(|change| Op { path: path.clone(), change }));
     for (deleted, change) in &resolved.changes {
         if change.pending == Pending::Delete {
-            ops.push(Op { path: deleted.clone(), change: Change::Delete { old: change.old } });
+            Op::note(&mut ops, deleted, Change::Delete { old: change.old });
         }
     }
     ops

@@ -9,12 +9,12 @@ use crate::fs::{Fs, Kind, Stat};
 use crate::journal::{Change, Op};
 use crate::path::RelPath;
 use crate::paths::PathSet;
-use crate::persist::companions::{self, Travel};
+use crate::persist::companions::{self, Travels};
 use crate::persist::decide;
 use crate::persist::file::check_chunk;
 use crate::plan::{At, Plan, RootId};
 use crate::resolve::Missing;
-use crate::store::{Durability, Precondition, Receipt, State, Store, Symlinks, WriteOptions, parse};
+use crate::store::{Durability, Receipt, State, Store, Symlinks, WriteOptions, parse};
 use crate::tree::{self, Seen};
 
 /// Where the content of a materialized path comes from.
@@ -35,6 +35,13 @@ pub enum Content {
     Replace(Vec<u8>),
 }
 
+/// A file that is copied: from where, what it looks like there, and to where.
+struct Copied {
+    from: At,
+    seen: Stat,
+    to: RelPath,
+}
+
 /// How often a source that changes while it is read is read again.
 const ATTEMPTS: usize = 2;
 
@@ -52,7 +59,7 @@ impl<F: Fs> Store<F> {
         state.check_usable()?;
         let parent = state.real_parent(&path, Symlinks::Replace)?;
         let path = parent.child(path.name());
-        let stat = state.exec.stat(&path)?.ok_or_else(|| ErrorKind::NotFound.at(&path))?;
+        let stat = state.exec.look(&At::store(path.clone()))?;
         match holds {
             Content::Replace(bytes) => state.materialize_replacing(&path, bytes),
             Content::Keep => state.materialize_keeping(&path, stat, origin),
@@ -64,7 +71,8 @@ impl<F: Fs> State<F> {
     /// The content is given: only companions of a database need care.
     fn materialize_replacing(&mut self, path: &RelPath, bytes: Vec<u8>) -> Result<Receipt, Error> {
         let how = WriteOptions::default();
-        let travels = if companions::is_database(&bytes) { companions::travel(self, path, None)? } else { Vec::new() };
+        let travels =
+            if companions::is_database(&bytes) { companions::travel(self, path, None)? } else { Travels::default() };
         if travels.is_empty() {
             return self.replace(path, bytes, &how);
         }
@@ -73,7 +81,8 @@ impl<F: Fs> State<F> {
         let length = bytes.len() as u64;
         let mut plan = self.staging_plan(number);
         plan.append(crate::persist::file::stage(&control::staged(number, 0), bytes, Durability::Full));
-        self.publish_copies(number, plan, [(path.clone(), length)].into(), travels)
+        self.run(plan).inspect_err(|_| self.abandon(number))?;
+        self.publish_copies(number, [(path.clone(), length)].into(), travels.removed)
     }
 
     /// Copies what the path shows now.
@@ -118,71 +127,52 @@ impl<F: Fs> State<F> {
     fn materialize_file(&mut self, path: &RelPath, link: Stat, from: &At, stat: Stat) -> Result<Receipt, Error> {
         companions::refuse_alone(self, path, from)?;
         let travels = companions::travel(self, path, Some(from))?;
-        let mut sources = Vec::from([(from.clone(), stat)]);
-        for travel in &travels {
-            if let Travel::Copy { from, .. } = travel {
-                let stat =
-                    self.exec.stat_in(from.root, &from.path)?.ok_or_else(|| ErrorKind::NotFound.at(&from.path))?;
-                sources.push((from.clone(), stat));
-            }
+        let single = travels.is_empty();
+        let mut copies = Vec::from([Copied { from: from.clone(), seen: stat, to: path.clone() }]);
+        for (from, to) in travels.copied {
+            let seen = self.exec.look(&from)?;
+            copies.push(Copied { from, seen, to });
         }
         let number = self.take_number();
-        let single = travels.is_empty();
-        let staged = |index: usize| {
-            let index = u32::try_from(index).expect("a database has few companions");
-            if single { control::file(number) } else { control::staged(number, index) }
-        };
-        let plan = if single { self.control_plan() } else { self.staging_plan(number) };
-        self.copy_unchanged(plan, &mut sources, staged).inspect_err(|_| {
-            if single {
-                self.discard(control::file(number));
-            } else {
-                self.abandon(number);
+        let copied = self.copy_unchanged(number, single, &mut copies).and_then(|()| {
+            let same = self.exec.stat(path)? == Some(link);
+            if same { Ok(()) } else { Err(ErrorKind::Conflicts.because(path.shown(), path.shown())) }
+        });
+        match copied {
+            Ok(()) if single => {
+                self.publish(&control::file(number), path, &WriteOptions::default(), copies[0].seen.size)
             }
-        })?;
-        if self.exec.stat(path)? != Some(link) {
-            if single {
-                self.discard(control::file(number));
-            } else {
-                self.abandon(number);
+            Ok(()) => {
+                let copies = copies.into_iter().map(|copied| (copied.to, copied.seen.size)).collect();
+                self.publish_copies(number, copies, travels.removed)
             }
-            return Err(ErrorKind::Conflicts.because(path.shown(), path.shown()));
-        }
-        let how = WriteOptions { when: Precondition::None, ..WriteOptions::default() };
-        if single {
-            return self.publish(&control::file(number), path, &how, sources[0].1.size);
-        }
-        let mut copies = Vec::from([(path.clone(), sources[0].1.size)]);
-        let mut lengths = sources.iter().skip(1).map(|(_, stat)| stat.size);
-        for travel in &travels {
-            if let Travel::Copy { to, .. } = travel {
-                copies.push((to.clone(), lengths.next().unwrap_or_default()));
+            Err(error) => {
+                if single {
+                    self.discard(control::file(number));
+                } else {
+                    self.abandon(number);
+                }
+                Err(error)
             }
         }
-        self.publish_copies(number, Plan::new(), copies, travels)
     }
 
     /// Copies sources to staging, all of one moment: one that changed meanwhile is read again.
-    fn copy_unchanged(
-        &mut self,
-        first: Plan,
-        sources: &mut [(At, Stat)],
-        staged: impl Fn(usize) -> RelPath,
-    ) -> Result<(), Error> {
-        let mut plan = first;
+    fn copy_unchanged(&mut self, number: u64, single: bool, copies: &mut [Copied]) -> Result<(), Error> {
+        let staged = |index| if single { control::file(number) } else { control::staged(number, index) };
+        let mut plan = if single { self.control_plan() } else { self.staging_plan(number) };
         let mut changed = Vec::new();
         for _ in 0..ATTEMPTS {
-            for (index, (from, _)) in sources.iter().enumerate() {
-                plan.append(copy_plan(from, &staged(index)));
+            for (index, copied) in (0..).zip(copies.iter()) {
+                copy(&mut plan, &copied.from, &staged(index));
             }
             self.run(core::mem::take(&mut plan))?;
             changed.clear();
-            for (index, (from, seen)) in sources.iter_mut().enumerate() {
-                let now =
-                    self.exec.stat_in(from.root, &from.path)?.ok_or_else(|| ErrorKind::NotFound.at(&from.path))?;
-                if now != *seen {
-                    changed.push(from.path.shown().to_string());
-                    *seen = now;
+            for (index, copied) in (0..).zip(copies.iter_mut()) {
+                let now = self.exec.look(&copied.from)?;
+                if now != copied.seen {
+                    changed.push(copied.from.path.shown().to_string());
+                    copied.seen = now;
                 }
                 plan.remove_file(&staged(index), "the source changed while it was read");
             }
@@ -197,26 +187,19 @@ impl<F: Fs> State<F> {
     fn publish_copies(
         &mut self,
         number: u64,
-        first: Plan,
         copies: Vec<(RelPath, u64)>,
-        travels: Vec<Travel>,
+        removed: Vec<RelPath>,
     ) -> Result<Receipt, Error> {
-        if let Err(stopped) = self.run(first) {
-            self.abandon(number);
-            return Err(stopped);
-        }
-        let bytes = copies.iter().map(|(_, length)| length).sum();
+        let mut bytes = 0;
         let mut ops = Vec::new();
-        for (index, (path, length)) in copies.into_iter().enumerate() {
+        for (staged, (path, length)) in (0..).zip(copies) {
             let old = self.exec.stat(&path)?.map(Into::into);
-            let staged = u32::try_from(index).expect("a database has few companions");
-            ops.push(Op { path, change: Change::Put { staged, length, digest: None, old } });
+            bytes += length;
+            Op::note(&mut ops, &path, Change::Put { staged, length, digest: None, old });
         }
-        for travel in travels {
-            if let Travel::Remove { path } = travel {
-                let old = self.exec.stat(&path)?.map(Into::into);
-                ops.push(Op { path, change: Change::Delete { old } });
-            }
+        for path in removed {
+            let old = self.exec.stat(&path)?.map(Into::into);
+            Op::note(&mut ops, &path, Change::Delete { old });
         }
         let applied = ops.len() as u64;
         let journal = self.journal(number, ops, false);
@@ -246,7 +229,7 @@ impl<F: Fs> State<F> {
             let mut plan = self.staging_plan(number);
             plan.append(decide::intend(&intent));
             plan.append(copy_tree(&seen, from, &control::sibling_new(link, number)));
-            plan.sync_parent(&link, "or the log could name a sibling that was lost");
+            plan.sync_parent(link, "or the log could name a sibling that was lost");
             let copied = self.run(plan);
             let now = copied.and_then(|_| tree::read_stats(&mut self.exec, from));
             changed = tree::changes(&seen, &now.inspect_err(|_| self.abandon(number))?);
@@ -282,12 +265,11 @@ impl<F: Fs> State<F> {
     }
 }
 
-fn copy_plan(from: &At, to: &RelPath) -> Plan {
-    let mut plan = Plan::new();
+/// Appends the steps that copy a file.
+fn copy(plan: &mut Plan, from: &At, to: &RelPath) {
     plan.create(to, "the copy grows where nobody looks");
     plan.copy(from, 0, u64::MAX, to, "what the link showed");
     plan.sync_file(to, "or the name could be durable before the content");
-    plan
 }
 
 fn copy_tree(tree: &[Seen], from: &At, to: &RelPath) -> Plan {
@@ -304,7 +286,7 @@ fn copy_tree(tree: &[Seen], from: &At, to: &RelPath) -> Plan {
             plan.make_dir(&target, "a directory that the link showed");
         } else {
             let source = At { root: from.root, path: from.path.join(&entry.path) };
-            plan.append(copy_plan(&source, &target));
+            copy(&mut plan, &source, &target);
         }
     }
     plan.append(tree::sync_upwards(&directories, "or the copy could lose entries"));

@@ -141,7 +141,7 @@ impl<F: Fs> Transaction<F> {
     /// A file with this content.
     ///
     /// # Errors
-    /// [`Error::InvalidPath`], [`Error::LimitExceeded`], [`Error::NotCommitted`].
+    /// [`ErrorKind::InvalidPath`], [`ErrorKind::LimitExceeded`], [`ErrorKind::NotCommitted`].
     pub fn put(&mut self, path: &str, data: Vec<u8>) -> Result<(), Error> {
         check_chunk(path, data.len())?;
         let path = self.parse(path)?;
@@ -175,7 +175,7 @@ impl<F: Fs> Transaction<F> {
     /// Appends to the file of the last put.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] when another path was put last.
+    /// [`ErrorKind::InvalidArgument`] when another path was put last.
     pub fn append(&mut self, path: &str, data: Vec<u8>) -> Result<(), Error> {
         check_chunk(path, data.len())?;
         let path = self.parse(path)?;
@@ -189,7 +189,7 @@ impl<F: Fs> Transaction<F> {
     /// The file or link goes away.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::IsDirectory`].
+    /// [`ErrorKind::NotFound`], [`ErrorKind::IsDirectory`].
     pub fn remove(&mut self, path: &str) -> Result<(), Error> {
         let path = self.parse(path)?;
         self.settle_growing()?;
@@ -212,7 +212,7 @@ impl<F: Fs> Transaction<F> {
     /// The file gets another name, and replaces a file of that name.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::IsDirectory`], [`Error::SymlinkRefused`] for a link.
+    /// [`ErrorKind::NotFound`], [`ErrorKind::IsDirectory`], [`ErrorKind::SymlinkRefused`] for a link.
     pub fn rename(&mut self, old: &str, new: &str) -> Result<(), Error> {
         let (old, new) = (self.parse(old)?, self.parse(new)?);
         self.settle_growing()?;
@@ -365,25 +365,22 @@ impl<F: Fs> Transaction<F> {
 
     /// Runs a plan that makes the growing file longer.
     fn extend(&mut self, plan: Plan) -> Result<(), Error> {
-        let answer = {
-            let state = &mut *self.state.borrow_mut();
-            state.check_usable().map(|()| state.run(plan))?
-        };
-        match (answer, &mut self.growing) {
-            (Ok(bytes), Some(growing)) => {
-                growing.length += bytes;
-                self.bytes += bytes;
-                Ok(())
+        let state = &mut *self.state.borrow_mut();
+        state.check_usable()?;
+        let before = state.exec.moved();
+        if let Err(stopped) = state.run(plan) {
+            // Half of a file is of no use: the path is as if it had not been put.
+            if let Some(growing) = self.growing.take() {
+                self.pending.remove(&growing.path);
             }
-            (Ok(_), None) => Ok(()),
-            (Err(stopped), growing) => {
-                // Half of a file is of no use: the path is as if it had not been put.
-                if let Some(growing) = growing.take() {
-                    self.pending.remove(&growing.path);
-                }
-                Err(stopped)
-            }
+            return Err(stopped);
         }
+        let bytes = state.exec.moved() - before;
+        self.bytes += bytes;
+        if let Some(growing) = &mut self.growing {
+            growing.length += bytes;
+        }
+        Ok(())
     }
 
     /// Syncs and closes the file of the last put.

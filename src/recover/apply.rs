@@ -39,7 +39,7 @@ pub struct Applied {
 /// they leave to do is known only after them.
 ///
 /// # Errors
-/// [`Error::Corrupt`] when applying could lose data.
+/// `ErrorKind::Corrupt` when applying could lose data.
 pub fn apply(journal: &Journal, decision: &Decision, scope: Scope) -> Result<Outcome, Error> {
     let pairs: Vec<(&Op, &Fact)> = journal.ops.iter().zip(&decision.facts).collect();
     if journal.unsynced && pairs.iter().any(|(_, fact)| is_bad_put(fact)) {
@@ -71,15 +71,15 @@ pub fn apply(journal: &Journal, decision: &Decision, scope: Scope) -> Result<Out
     ));
     applied.plan.remove_file(&control::entry(decision.name), "all of it has been applied");
     applied.plan.sync_control("or the log could come back after its staging is gone");
-    applied.findings.push(completed(journal));
+    note_completed(&mut applied.findings, journal);
     Ok(Outcome::Go(applied))
 }
 
 /// What a decision comes to when it is complete.
-pub fn completed(journal: &Journal) -> Finding {
+pub fn note_completed(findings: &mut Vec<Finding>, journal: &Journal) {
     let (number, paths) = (decimal(journal.transaction), decimal(count(journal) as u64));
     let detail = joined(&["transaction ", &number, " was decided and is complete now: ", &paths, " paths"]);
-    Finding::new(&common_directory(journal), Verdict::RolledForward, &detail)
+    Finding::note(findings, &common_directory(journal), Verdict::RolledForward, &detail);
 }
 
 fn is_bad_put(fact: &Fact) -> bool {
@@ -125,7 +125,7 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, applied: &mut Applied) -> Res
         (false, false, true) => {
             plan.rename(&old_path, path, "the last copy goes back to its place");
             let detail = "what was to take its place is gone; its former content was put back";
-            applied.findings.push(Finding::new(path, Verdict::RolledBack, detail));
+            Finding::note(&mut applied.findings, path, Verdict::RolledBack, detail);
         }
         (false, false, false) | (true, true, true) => {
             let what = [
@@ -138,7 +138,7 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, applied: &mut Applied) -> Res
             return Err(Error::corrupt(path, &joined(&what)));
         }
     }
-    plan.sync_parent(&path, "or the old one could be removed while the new one has no name yet");
+    plan.sync_parent(path, "or the old one could be removed while the new one has no name yet");
     Ok(())
 }
 

@@ -11,6 +11,7 @@ pub mod survey;
 pub mod sweep;
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::error::Error;
 use crate::exec::Exec;
@@ -61,8 +62,10 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(crate) fn new(path: &RelPath, verdict: Verdict, detail: &str) -> Self {
-        Self { path: String::from(path.shown()), verdict, detail: String::from(detail) }
+    /// What was found at a path.
+    #[inline(never)]
+    pub(crate) fn note(findings: &mut Vec<Self>, path: &RelPath, verdict: Verdict, detail: &str) {
+        findings.push(Self { path: String::from(path.shown()), verdict, detail: String::from(detail) });
     }
 }
 
@@ -72,10 +75,10 @@ const ROUNDS_MAX: usize = 8;
 /// Runs rounds until nothing is left to do. Returns what was found.
 ///
 /// # Errors
-/// [`Error::Corrupt`] when the disk contradicts itself, [`Error::NotCommitted`] when the filesystem
+/// `ErrorKind::Corrupt` when the disk contradicts itself, `ErrorKind::NotCommitted` when the filesystem
 /// fails. Everything is kept; the next open goes on from there.
-pub fn settle<F: Fs>(exec: &mut Exec<F>, scope: Scope) -> Result<alloc::vec::Vec<Finding>, Error> {
-    let mut findings = alloc::vec::Vec::new();
+pub fn settle<F: Fs>(exec: &mut Exec<F>, scope: Scope) -> Result<Vec<Finding>, Error> {
+    let mut findings = Vec::new();
     for _ in 0..ROUNDS_MAX {
         let snapshot = survey::survey(exec, scope)?;
         let round = plan::plan(&snapshot)?;
@@ -100,7 +103,7 @@ pub fn settle<F: Fs>(exec: &mut Exec<F>, scope: Scope) -> Result<alloc::vec::Vec
 ///
 /// # Errors
 /// As for [`settle`].
-pub fn foresee<F: Fs>(exec: &mut Exec<F>, snapshot: survey::Snapshot) -> Result<alloc::vec::Vec<Finding>, Error> {
+pub fn foresee<F: Fs>(exec: &mut Exec<F>, snapshot: survey::Snapshot) -> Result<Vec<Finding>, Error> {
     let mut findings = plan::plan(&snapshot)?.findings;
     let Some(decision) = &snapshot.decision else { return Ok(findings) };
     let set_aside = findings.iter().any(|finding| finding.verdict == Verdict::Quarantined);
@@ -108,7 +111,7 @@ pub fn foresee<F: Fs>(exec: &mut Exec<F>, snapshot: survey::Snapshot) -> Result<
         && !set_aside
         && findings.iter().all(|finding| finding.verdict != Verdict::RolledForward)
     {
-        findings.push(apply::completed(journal));
+        apply::note_completed(&mut findings, journal);
     }
     let mut rest = snapshot;
     let moved = rest.decision.take().and_then(|decision| decision.content.ok()).map(|journal| journal.transaction);

@@ -25,7 +25,7 @@ pub struct Round {
 /// Decides the next round.
 ///
 /// # Errors
-/// [`Error::Corrupt`] when the facts contradict each other: everything is kept.
+/// `ErrorKind::Corrupt` when the facts contradict each other: everything is kept.
 pub fn plan(snapshot: &Snapshot) -> Result<Round, Error> {
     let Some(decision) = &snapshot.decision else {
         return Ok(sweep_all(snapshot));
@@ -90,7 +90,7 @@ fn set_aside(round: &mut Round, snapshot: &Snapshot, decision: &Decision, journa
     round.plan.sync_dir(&place, "or the log could be lost to people");
     round.plan.sync_control("or the log could come back");
     let detail = joined(&["set aside in ", place.as_str(), ": ", why]);
-    round.findings.push(Finding::new(&from, Verdict::Quarantined, &detail));
+    Finding::note(&mut round.findings, &from, Verdict::Quarantined, &detail);
 }
 
 /// Removes what transactions without a decision, files on their way and probes left.
@@ -109,14 +109,14 @@ fn sweep_all(snapshot: &Snapshot) -> Round {
         if snapshot.scope == Scope::All || name == control::LOG_TEMPORARY {
             let path = control::entry(name);
             let what = "content that never got its name";
-            round.findings.push(Finding::new(&path, Verdict::Swept, what));
+            Finding::note(&mut round.findings, &path, Verdict::Swept, what);
             round.plan.remove_file(&path, what);
         }
     }
     if snapshot.scope == Scope::All {
         if let Some(tree) = &snapshot.probe {
             let path = control::entry(control::PROBE);
-            round.findings.push(Finding::new(&path, Verdict::Swept, "the scratch of a probe"));
+            Finding::note(&mut round.findings, &path, Verdict::Swept, "the scratch of a probe");
             round.plan.append(tree::remove(tree, &path));
         }
         if !round.plan.is_empty() {

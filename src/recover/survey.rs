@@ -116,7 +116,7 @@ pub enum Target {
 /// Reads all that the next round needs.
 ///
 /// # Errors
-/// [`Error::Corrupt`] for what is not ours; the filesystem's failures.
+/// `ErrorKind::Corrupt` for what is not ours; the filesystem's failures.
 pub fn survey<F: Fs>(exec: &mut Exec<F>, scope: Scope) -> Result<Snapshot, Error> {
     exec.forget();
     let control = Control::read(exec)?;

@@ -62,7 +62,7 @@ pub enum Elsewhere {
 /// Reads what is left of a transaction.
 ///
 /// # Errors
-/// [`Error::Corrupt`] for what is not ours in its staging directory.
+/// `ErrorKind::Corrupt` for what is not ours in its staging directory.
 pub fn read<F: Fs>(exec: &mut Exec<F>, number: u64) -> Result<Remains, Error> {
     let place = control::transaction(number);
     let names = names(exec, &place)?;
@@ -187,7 +187,7 @@ pub fn plan(remains: &Remains, scope: Scope) -> (Plan, Vec<Finding>) {
     plan.remove_dir(&place, "staging that nothing needs");
     let number = decimal(remains.number);
     let detail = joined(&["the staging of transaction ", &number, ", which was complete or never decided"]);
-    findings.push(Finding::new(&place, Verdict::Swept, &detail));
+    Finding::note(&mut findings, &place, Verdict::Swept, &detail);
     (plan, findings)
 }
 
@@ -207,7 +207,7 @@ fn sweep_siblings(
         // Cannot happen while barriers hold; whatever led here, the last copy goes back to its place.
         plan.rename(&old_path, path, "the last copy goes back to its place");
         let detail = "it was missing and its former content was put back";
-        findings.push(Finding::new(path, Verdict::RolledBack, detail));
+        Finding::note(findings, path, Verdict::RolledBack, detail);
     } else if let Some((kind, tree)) = old {
         plan.append(remove(*kind, tree, &old_path));
     }
