@@ -22,7 +22,7 @@ use crate::exec::Exec;
 use crate::fs::{Fs, Kind};
 use crate::path::{RESERVED_PREFIX, RelPath, is_reserved};
 use crate::plan::RootId;
-use crate::text::{decimal, joined};
+use crate::text::{as_number, cut_last, decimal, joined};
 
 /// The file that holds a decision whose content was synced.
 pub const LOG: &str = "log";
@@ -118,9 +118,9 @@ pub fn pointer_text(path: &RelPath, directory_number: u64, generation_number: u6
 
 /// The directory and generation that the text of a link at `path` names, if it is one of ours.
 pub fn parse_pointer(path: &RelPath, text: &str) -> Option<(u64, u64)> {
-    let (rest, generation) = text.rsplit_once('/')?;
-    let (_, directory_number) = rest.rsplit_once('/')?;
-    let (directory_number, generation) = (number(directory_number)?, number(generation)?);
+    let (rest, generation) = cut_last(text, b'/')?;
+    let (_, directory_number) = cut_last(rest, b'/')?;
+    let (directory_number, generation) = (as_number(directory_number)?, as_number(generation)?);
     (pointer_text(path, directory_number, generation) == text).then_some((directory_number, generation))
 }
 
@@ -131,18 +131,13 @@ pub fn may_change(path: &RelPath) -> bool {
     let mut rest = names.clone();
     let inside = rest.next() == Some(RESERVED_PREFIX)
         && rest.next() == Some(DIRECTORIES)
-        && rest.next().is_some_and(|name| number(name).is_some())
-        && rest.next().is_some_and(|name| number(name).is_some());
+        && rest.next().is_some_and(|name| as_number(name).is_some())
+        && rest.next().is_some_and(|name| as_number(name).is_some());
     if inside {
         rest.next().is_some_and(|name| !is_reserved(name)) && !rest.any(is_reserved)
     } else {
         !names.any(is_reserved)
     }
-}
-
-/// A decimal number as we write it, without sign or leading zeros.
-pub fn number(text: &str) -> Option<u64> {
-    text.parse().ok().filter(|number: &u64| decimal(*number) == text)
 }
 
 /// What an entry of the control directory is, by its name.
@@ -161,7 +156,7 @@ enum Entry {
 }
 
 fn classify(name: &str, kind: Kind) -> Option<Entry> {
-    let numbered = name.rsplit_once('-').and_then(|(word, text)| Some((word, number(text)?)));
+    let numbered = cut_last(name, b'-').and_then(|(word, text)| Some((word, as_number(text)?)));
     let (entry, wanted) = match (numbered, name) {
         (Some(("tx", number)), _) => (Entry::Transaction(number), Kind::Directory),
         (Some(("quarantine", number)), _) => (Entry::Quarantine(number), Kind::Directory),
@@ -238,7 +233,7 @@ impl Control {
             Entry::Directories => self.directories = true,
             Entry::Probe => self.probe = true,
             Entry::Loose => {
-                if let Some(number) = name.strip_prefix("file-").and_then(number) {
+                if let Some(number) = name.strip_prefix("file-").and_then(as_number) {
                     used(number);
                 }
                 self.loose.push(name);

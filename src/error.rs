@@ -249,7 +249,12 @@ impl Error {
 
     /// Paths changed while they were read; the first is the subject.
     pub fn conflicts(paths: &[String]) -> Self {
-        ErrorKind::Conflicts.because(paths.first().map_or("", String::as_str), &paths.join(", "))
+        let mut all = String::new();
+        for path in paths {
+            all.push_str(if all.is_empty() { "" } else { ", " });
+            all.push_str(path);
+        }
+        ErrorKind::Conflicts.because(paths.first().map_or("", String::as_str), &all)
     }
 
     /// The disk contradicts itself: what is wrong, and the way out.

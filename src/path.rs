@@ -7,7 +7,7 @@ use core::cmp::Ordering;
 use core::fmt;
 
 use crate::limits::{DEPTH_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX};
-use crate::text::joined;
+use crate::text::{cut, cut_last, has, joined};
 
 /// What every name of ours begins with. Callers' names must not, in any case: some filesystems
 /// fold it.
@@ -134,7 +134,7 @@ impl RelPath {
     /// The directory this is in, and its name there; nothing for the root.
     pub fn split(&self) -> Option<(Self, &str)> {
         let text: &str = self.0.as_ref()?;
-        Some(match text.rsplit_once('/') {
+        Some(match cut_last(text, b'/') {
             Some((parent, name)) => (Self::of(parent), name),
             None => (Self::ROOT, text),
         })
@@ -143,7 +143,7 @@ impl RelPath {
     /// The first component, and the path from there on; nothing for the root.
     pub fn split_first(&self) -> Option<(&str, Self)> {
         let text: &str = self.0.as_ref()?;
-        Some(match text.split_once('/') {
+        Some(match cut(text, b'/') {
             Some((name, below)) => (name, Self::of(below)),
             None => (text, Self::ROOT),
         })
@@ -157,7 +157,7 @@ impl RelPath {
     /// The last component; empty for the root.
     pub fn name(&self) -> &str {
         let text = self.as_str();
-        text.rsplit_once('/').map_or(text, |(_, name)| name)
+        cut_last(text, b'/').map_or(text, |(_, name)| name)
     }
 
     /// This path and one more component, which the caller knows to be one: a name read from a
@@ -254,9 +254,9 @@ pub fn check_name(name: &str) -> Result<(), PathRule> {
         "" => Err(PathRule::EmptyComponent),
         "." | ".." => Err(PathRule::Dots),
         _ if name.len() > NAME_BYTES_MAX => Err(PathRule::NameLength),
-        _ if name.contains('\0') => Err(PathRule::Nul),
-        _ if name.contains('\\') => Err(PathRule::Backslash),
-        _ if name.contains('/') => Err(PathRule::EmptyComponent),
+        _ if has(name, 0) => Err(PathRule::Nul),
+        _ if has(name, b'\\') => Err(PathRule::Backslash),
+        _ if has(name, b'/') => Err(PathRule::EmptyComponent),
         _ => Ok(()),
     }
 }

@@ -5,6 +5,7 @@
 //! could restore old or new is removed before the publish is durable; recovery never removes the
 //! last copy, and syncs a directory before it acts on what it read there.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -156,18 +157,19 @@ pub struct Step {
 
 /// Steps in the order they run, of which one at most decides.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Plan(Vec<Step>);
+#[expect(clippy::box_collection, reason = "one pointer is handed about in less code than three words")]
+pub struct Plan(Option<Box<Vec<Step>>>);
 
 impl Plan {
     /// No steps.
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self(None)
     }
 
     /// Appends a step.
     #[inline(never)]
     fn push(&mut self, act: Act, why: &'static str) {
-        self.0.push(Step { act, why, commits: false });
+        self.0.get_or_insert_default().push(Step { act, why, commits: false });
     }
 
     /// Appends [`Act::MakeDir`].
@@ -259,42 +261,44 @@ impl Plan {
     /// will.
     pub fn decides(&mut self) {
         debug_assert_eq!(self.commit(), None, "a plan decides once");
-        if let Some(last) = self.0.last_mut() {
+        if let Some(last) = self.0.as_mut().and_then(|steps| steps.last_mut()) {
             last.commits = true;
         }
     }
 
     /// Appends the steps of another plan; at most one of the two decides.
-    pub fn append(&mut self, mut other: Self) {
+    pub fn append(&mut self, other: Self) {
         debug_assert!(self.commit().is_none() || other.commit().is_none(), "a plan decides once");
-        self.0.append(&mut other.0);
+        self.0.get_or_insert_default().append(&mut other.into_steps());
     }
 
     /// The steps, in order.
     pub fn steps(&self) -> &[Step] {
-        &self.0
+        self.0.as_deref().map_or(&[], |steps| steps)
     }
 
     /// The index of the step that decides.
     pub fn commit(&self) -> Option<usize> {
-        self.0.iter().position(|step| step.commits)
+        self.steps().iter().position(|step| step.commits)
     }
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.steps().is_empty()
     }
 
     /// The same plan without its syncs, for the durability `visible`.
     #[must_use]
     pub fn without_syncs(mut self) -> Self {
-        self.0.retain(|step| !step.act.is_sync());
+        if let Some(steps) = &mut self.0 {
+            steps.retain(|step| !step.act.is_sync());
+        }
         self
     }
 
     /// Takes the plan apart for the executor.
     pub fn into_steps(self) -> Vec<Step> {
-        self.0
+        self.0.map_or_else(Vec::new, |steps| *steps)
     }
 }
 
@@ -332,7 +336,7 @@ impl fmt::Debug for Step {
 
 impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, step) in self.0.iter().enumerate() {
+        for (index, step) in self.steps().iter().enumerate() {
             let mark = if step.commits { '*' } else { ' ' };
             writeln!(f, "{index:3}{mark} {step:?}")?;
         }

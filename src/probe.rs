@@ -175,7 +175,9 @@ fn try_case(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> Option<bool> {
 
 fn remove_scratch<F: Fs>(exec: &mut Exec<F>, scratch: &RelPath) -> Result<(), Error> {
     let tree = tree::read(exec, &At::store(scratch.clone()))?;
-    exec.run(tree::remove(&tree, scratch))
+    let mut plan = Plan::new();
+    tree::remove(&mut plan, &tree, scratch);
+    exec.run(plan)
 }
 
 /// Removes the control directory that the probe made; it stays when others use it meanwhile.

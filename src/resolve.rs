@@ -9,6 +9,7 @@ use crate::path::{RelPath, check_name};
 use crate::paths::PathSet;
 use crate::plan::{At, RootId};
 use crate::store::{State, Symlinks};
+use crate::text::cut_last;
 
 /// Where a path really is, and what stands there.
 #[derive(Clone, Debug)]
@@ -272,7 +273,7 @@ fn as_not_committed(error: Error) -> Error {
 
 /// An error about a path beside where a path led is about the one beside the path that was given.
 pub(crate) fn about_given(error: Error, led: &RelPath, given: &RelPath) -> Error {
-    match error.subject().rsplit_once('/') {
+    match cut_last(error.subject(), b'/') {
         Some((parent, name)) if led.parent().as_str() == parent => {
             let beside = given.parent().child(name);
             error.about(beside.as_str())

@@ -102,20 +102,17 @@ fn over(limit: Limit, maximum: usize, path: &RelPath) -> Error {
     Error::limit(path.shown(), limit, maximum as u64)
 }
 
-/// Removes a tree and its top, children before parents.
-pub fn remove(tree: &Tree, top: &RelPath) -> Plan {
-    let mut plan = Plan::new();
+/// Appends the steps that remove a tree and its top, children before parents.
+pub fn remove(plan: &mut Plan, tree: &Tree, top: &RelPath) {
     for node in tree.iter().rev() {
         plan.remove(&top.join(&node.path), node.kind, "it is no longer needed");
     }
     plan.remove_dir(top, "it is no longer needed");
-    plan
 }
 
-/// Gives the entries of a tree below `from` a second name below `to`, whose top exists. Directories
-/// are made anew, all else is shared, so content, mode and owner of files stay.
-pub fn carry(tree: &Tree, from: &RelPath, to: &RelPath) -> Plan {
-    let mut plan = Plan::new();
+/// Appends the steps that give the entries of a tree below `from` a second name below `to`, whose top
+/// exists. Directories are made anew, all else is shared, so content, mode and owner of files stay.
+pub fn carry(plan: &mut Plan, tree: &Tree, from: &RelPath, to: &RelPath) {
     for node in tree {
         let target = to.join(&node.path);
         if node.kind == Kind::Directory {
@@ -124,15 +121,12 @@ pub fn carry(tree: &Tree, from: &RelPath, to: &RelPath) -> Plan {
             plan.share(&from.join(&node.path), &target, "carry an entry that does not change");
         }
     }
-    plan
 }
 
-/// Syncs directories, those below before those above.
-pub fn sync_upwards(directories: &PathSet, why: &'static str) -> Plan {
-    let mut plan = Plan::new();
+/// Appends the syncs of directories, those below before those above.
+pub fn sync_upwards(plan: &mut Plan, directories: &PathSet, why: &'static str) {
     // In the order of their paths a directory comes before what is below it.
     for (path, ()) in directories.iter().rev() {
         plan.sync_dir(path, why);
     }
-    plan
 }

@@ -12,18 +12,16 @@ use crate::plan::{Plan, RootId};
 use crate::recover::Verdict;
 use crate::store::State;
 
-/// The plan that makes the staging of a transaction known before anything outside it is prepared.
-pub fn intend(intent: &Journal) -> Plan {
+/// Appends the steps that make the staging of a transaction known before anything outside it is prepared.
+pub fn intend(plan: &mut Plan, intent: &Journal) {
     let staging = control::transaction(intent.transaction);
     let path = staging.child(control::INTENT);
-    let mut plan = Plan::new();
     plan.create(&path, "what is being prepared elsewhere");
     plan.write(&path, intent.encode(), "what is being prepared elsewhere");
     plan.sync_file(&path, "or what is prepared elsewhere could stay for ever");
     plan.sync_dir(&staging, "or what is prepared elsewhere could stay for ever");
     plan.sync_control("or what is prepared elsewhere could stay for ever");
     plan.sync_dir(&RelPath::ROOT, "or what is prepared elsewhere could stay for ever");
-    plan
 }
 
 /// The plan that decides: a log is written whole, then gets its name.

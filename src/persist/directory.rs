@@ -42,7 +42,7 @@ impl<F: Fs> State<F> {
         let place = self.walk(RootId::STORE, directory, policy, &mut Missing::Note { made: &mut made, gone: &none })?;
         let mut gone = PathSet::new();
         for (path, entry) in &pending {
-            if entry.pending == Pending::Delete {
+            if matches!(entry.pending, Pending::Delete) {
                 gone.add(&place.join(path));
             }
         }
@@ -66,7 +66,7 @@ impl<F: Fs> State<F> {
                 return Err(Error::invalid_argument(real.shown(), "two paths of the transaction lead there"));
             }
         }
-        let is_put = |path: &&RelPath| changes.get(path).is_some_and(|entry| entry.pending != Pending::Delete);
+        let is_put = |path: &&RelPath| changes.get(path).is_some_and(|entry| matches!(entry.pending, Pending::Put(_)));
         if let Some(file) = made.paths().find(is_put) {
             return Err(ErrorKind::NotDirectory.at(file));
         }

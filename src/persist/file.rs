@@ -18,43 +18,37 @@ use crate::resolve::{Found, Missing, about_given};
 use crate::store::{Durability, Precondition, Receipt, State, Store, WriteOptions, parse};
 use crate::text::{decimal, joined};
 
-/// The plan that stages the content of one file.
-pub fn stage(staged: &RelPath, bytes: Vec<u8>, durability: Durability) -> Plan {
-    let mut plan = begin(staged);
+/// Appends the steps that stage the content of one file.
+pub fn stage(plan: &mut Plan, staged: &RelPath, bytes: Vec<u8>, durability: Durability) {
+    begin(plan, staged);
     if !bytes.is_empty() {
         plan.write(staged, bytes, "the new content");
     }
-    plan.append(end(staged, durability));
-    plan
+    end(plan, staged, durability);
 }
 
-/// The plan that begins a staged file.
-pub fn begin(staged: &RelPath) -> Plan {
-    let mut plan = Plan::new();
+/// Appends the step that begins a staged file.
+pub fn begin(plan: &mut Plan, staged: &RelPath) {
     plan.create(staged, "new content never goes into a file that exists");
-    plan
 }
 
-/// The plan that ends a staged file.
-pub fn end(staged: &RelPath, durability: Durability) -> Plan {
-    let mut plan = Plan::new();
+/// Appends the step that ends a staged file.
+pub fn end(plan: &mut Plan, staged: &RelPath, durability: Durability) {
     if durability >= Durability::Data {
         plan.sync_file(staged, "or the name could be durable before the content: an empty file");
     }
-    plan
 }
 
 /// The plan that gives staged content its name. With `exclusive` a taken name fails, even one that
 /// was taken a moment ago.
 pub fn publish(staged: &RelPath, target: &RelPath, durability: Durability, exclusive: bool) -> Plan {
-    let (from, to) = (staged.clone(), target.clone());
     let mut plan = Plan::new();
     if exclusive {
-        plan.link(&from, &to, "visible, unless somebody took the name");
+        plan.link(staged, target, "visible, unless somebody took the name");
         plan.decides();
-        plan.remove_file(&from, "it has its name now");
+        plan.remove_file(staged, "it has its name now");
     } else {
-        plan.rename(&from, &to, "visible: the old content, or this one, never a mixture");
+        plan.rename(staged, target, "visible: the old content, or this one, never a mixture");
         plan.decides();
     }
     if durability == Durability::Full {
@@ -153,7 +147,9 @@ impl<F: Fs> Writer<F> {
         let staged = self.staged()?;
         let state = &mut *self.state.borrow_mut();
         state.check_usable()?;
-        state.run(end(&staged, self.how.durability))?;
+        let mut plan = Plan::new();
+        end(&mut plan, &staged, self.how.durability);
+        state.run(plan)?;
         let start = state.exec.read_start(&At::store(staged.clone()), companions::DATABASE_MAGIC.len())?;
         companions::refuse_beside(state, &self.found.path, &start)?;
         if self.how.keep_identical && state.is_identical_file(&self.found, &staged)? {
@@ -211,7 +207,7 @@ impl<F: Fs> State<F> {
         let bytes = data.len() as u64;
         let staged = control::file(self.take_number());
         let mut plan = self.control_plan();
-        plan.append(stage(&staged, data, how.durability));
+        stage(&mut plan, &staged, data, how.durability);
         self.run(plan).inspect_err(|_| self.discard(staged.clone()))?;
         self.publish(&staged, &found.path, how, bytes)
     }
@@ -220,7 +216,7 @@ impl<F: Fs> State<F> {
     pub(crate) fn begin_file(&mut self) -> Result<RelPath, Error> {
         let staged = control::file(self.take_number());
         let mut plan = self.control_plan();
-        plan.append(begin(&staged));
+        begin(&mut plan, &staged);
         self.run(plan)?;
         Ok(staged)
     }
@@ -249,7 +245,7 @@ impl<F: Fs> State<F> {
             self.discard(staged.clone());
             return Err(error);
         }
-        let exclusive = how.when == Precondition::Absent;
+        let exclusive = matches!(how.when, Precondition::Absent);
         let mut answer = self.run(publish(staged, target, how.durability, exclusive));
         if exclusive
             && let Err(stopped) = &answer

@@ -19,6 +19,7 @@ use crate::persist::transaction::{DirectoryOptions, Pending};
 use crate::plan::{At, Plan, RootId};
 use crate::resolve::Missing;
 use crate::store::{State, Symlinks};
+use crate::text::as_number;
 use crate::tree::{self, Node, Seen, Tree};
 
 impl<F: Fs> State<F> {
@@ -145,7 +146,7 @@ impl<F: Fs> State<F> {
             }
         }
         let mut plan = if self.has_staging(number)? { Plan::new() } else { self.staging_plan(number) };
-        plan.append(decide::intend(intent));
+        decide::intend(&mut plan, intent);
         let inside = control::generations(0).parent();
         let mut above = Vec::new();
         if base.is_within(&inside) {
@@ -158,7 +159,7 @@ impl<F: Fs> State<F> {
         } else {
             above.push(base.parent());
         }
-        plan.append(build(number, resolved, &seen, from, base)?);
+        build(&mut plan, number, resolved, &seen, from, base)?;
         for place in above.iter().rev() {
             plan.sync_dir(place, "or what was prepared could be lost with its name");
         }
@@ -245,7 +246,7 @@ impl<F: Fs> State<F> {
         }
         let mut next = 1;
         for (name, _) in self.exec.list(RootId::STORE, &place)? {
-            let number = control::number(&name).ok_or_else(|| control::not_ours(&place.child(&name)))?;
+            let number = as_number(&name).ok_or_else(|| control::not_ours(&place.child(&name)))?;
             next = next.max(number + 1);
         }
         Ok(next)
@@ -284,21 +285,22 @@ fn switch_ops(path: &RelPath, resolved: &Resolved, pointer: Option<Change>) -> V
     let mut ops = Vec::from([Op { path: path.clone(), change: Change::Switch }]);
     ops.extend(pointer.map(|change| Op { path: path.clone(), change }));
     for (deleted, change) in &resolved.changes {
-        if change.pending == Pending::Delete {
+        if matches!(change.pending, Pending::Delete) {
             Op::note(&mut ops, deleted, Change::Delete { old: change.old });
         }
     }
     ops
 }
 
-/// The plan that builds the new tree at `base`.
+/// Appends the steps that build the new tree at `base`.
 fn build(
+    plan: &mut Plan,
     number: u64,
     resolved: &Resolved,
     old: &[Seen],
     from: Option<&RelPath>,
     base: &RelPath,
-) -> Result<Plan, Error> {
+) -> Result<(), Error> {
     let place = &resolved.directory;
     let below = |path: &RelPath| path.below(place).unwrap_or_default();
     let mut kept = Tree::new();
@@ -310,10 +312,9 @@ fn build(
     }
     let mut directories = PathSet::new();
     directories.add(base);
-    let mut plan = Plan::new();
     plan.make_dir(base, "the new tree grows where nobody looks");
     if let Some(from) = from {
-        plan.append(tree::carry(&kept, from, base));
+        tree::carry(plan, &kept, from, base);
     }
     for node in kept.iter().filter(|node| node.kind == Kind::Directory) {
         directories.add(&base.join(&node.path));
@@ -330,6 +331,6 @@ fn build(
             plan.rename(&from, &to, "new content takes its place in the new tree");
         }
     }
-    plan.append(tree::sync_upwards(&directories, "or the new tree could lose entries"));
-    Ok(plan)
+    tree::sync_upwards(plan, &directories, "or the new tree could lose entries");
+    Ok(())
 }

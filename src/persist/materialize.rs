@@ -11,7 +11,7 @@ use crate::path::RelPath;
 use crate::paths::PathSet;
 use crate::persist::companions::{self, Travels};
 use crate::persist::decide;
-use crate::persist::file::check_chunk;
+use crate::persist::file::{self, check_chunk};
 use crate::plan::{At, Plan, RootId};
 use crate::resolve::Missing;
 use crate::store::{Durability, Receipt, State, Store, Symlinks, WriteOptions, parse};
@@ -80,7 +80,7 @@ impl<F: Fs> State<F> {
         let number = self.take_number();
         let length = bytes.len() as u64;
         let mut plan = self.staging_plan(number);
-        plan.append(crate::persist::file::stage(&control::staged(number, 0), bytes, Durability::Full));
+        file::stage(&mut plan, &control::staged(number, 0), bytes, Durability::Full);
         self.run(plan).inspect_err(|_| self.abandon(number))?;
         self.publish_copies(number, [(path.clone(), length)].into(), travels.removed)
     }
@@ -227,8 +227,8 @@ impl<F: Fs> State<F> {
             let number = self.take_number_beside(link)?;
             let intent = self.journal(number, [switch()].into(), false);
             let mut plan = self.staging_plan(number);
-            plan.append(decide::intend(&intent));
-            plan.append(copy_tree(&seen, from, &control::sibling_new(link, number)));
+            decide::intend(&mut plan, &intent);
+            copy_tree(&mut plan, &seen, from, &control::sibling_new(link, number));
             plan.sync_parent(link, "or the log could name a sibling that was lost");
             let copied = self.run(plan);
             let now = copied.and_then(|_| tree::read_stats(&mut self.exec, from));
@@ -272,8 +272,7 @@ fn copy(plan: &mut Plan, from: &At, to: &RelPath) {
     plan.sync_file(to, "or the name could be durable before the content");
 }
 
-fn copy_tree(tree: &[Seen], from: &At, to: &RelPath) -> Plan {
-    let mut plan = Plan::new();
+fn copy_tree(plan: &mut Plan, tree: &[Seen], from: &At, to: &RelPath) {
     let mut directories = PathSet::new();
     directories.add(to);
     plan.make_dir(to, "the directory that will take the place of the link");
@@ -286,11 +285,10 @@ fn copy_tree(tree: &[Seen], from: &At, to: &RelPath) -> Plan {
             plan.make_dir(&target, "a directory that the link showed");
         } else {
             let source = At { root: from.root, path: from.path.join(&entry.path) };
-            copy(&mut plan, &source, &target);
+            copy(plan, &source, &target);
         }
     }
-    plan.append(tree::sync_upwards(&directories, "or the copy could lose entries"));
-    plan
+    tree::sync_upwards(plan, &directories, "or the copy could lose entries");
 }
 
 /// An error about what a link leads to names the link.

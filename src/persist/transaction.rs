@@ -333,7 +333,7 @@ impl<F: Fs> Transaction<F> {
             let state = &mut *self.state.borrow_mut();
             state.check_usable()?;
             let mut plan = self.begin_staging(state);
-            plan.append(file::begin(&control::staged(self.number, index)));
+            file::begin(&mut plan, &control::staged(self.number, index));
             // The directory may have been made by the part that ran.
             state.run(plan).inspect_err(|error| self.begun |= error.action() == "create")?;
         }
@@ -389,7 +389,9 @@ impl<F: Fs> Transaction<F> {
         let staged = control::staged(self.number, growing.index);
         let answer = {
             let state = &mut *self.state.borrow_mut();
-            let answer = state.run(file::end(&staged, self.how.durability));
+            let mut plan = Plan::new();
+            file::end(&mut plan, &staged, self.how.durability);
+            let answer = state.run(plan);
             state.exec.close(&staged);
             answer
         };

@@ -8,71 +8,42 @@ use crate::error::Error;
 use crate::fs::Kind;
 use crate::journal::{Change, Journal, Op};
 use crate::path::RelPath;
-use crate::paths::PathSet;
-use crate::plan::Plan;
+use crate::recover::plan::Round;
 use crate::recover::survey::{Decision, Fact, Staged, Target};
 use crate::recover::{Finding, Scope, Verdict};
 use crate::text::{decimal, joined};
 use crate::tree;
 
-/// What to do with a valid decision.
-#[derive(Debug)]
-pub enum Outcome {
-    /// Run this.
-    Go(Applied),
-    /// It promised nothing under power loss, and power was lost: set it aside, because of this.
-    SetAside(&'static str),
-}
-
-/// Steps towards the end of a decision.
-#[derive(Debug, Default)]
-pub struct Applied {
-    /// The steps.
-    pub plan: Plan,
-    /// What they come to.
-    pub findings: Vec<Finding>,
-    /// The directories whose names they change.
-    touched: PathSet,
-}
-
-/// Decides how to go on with a valid decision. Switches come first, in a round of their own: what
-/// they leave to do is known only after them.
+/// Goes on with a valid decision. Switches come first, in a round of their own: what they leave to do
+/// is known only after them.
 ///
 /// # Errors
 /// `ErrorKind::Corrupt` when applying could lose data.
-pub fn apply(journal: &Journal, decision: &Decision, scope: Scope) -> Result<Outcome, Error> {
-    let pairs: Vec<(&Op, &Fact)> = journal.ops.iter().zip(&decision.facts).collect();
-    if journal.unsynced && pairs.iter().any(|(_, fact)| is_bad_put(fact)) {
-        return Ok(Outcome::SetAside(
-            "power was lost before a change with the durability `visible` reached the disk; some of its paths may \
-             hold new content",
-        ));
+pub fn apply(journal: &Journal, decision: &Decision, scope: Scope, round: &mut Round) -> Result<(), Error> {
+    let pairs = || journal.ops.iter().zip(&decision.facts);
+    let before = round.plan.steps().len();
+    for (op, fact) in pairs() {
+        switch(journal, op, fact, round)?;
     }
-    let mut applied = Applied::default();
-    for (op, fact) in &pairs {
-        switch(journal, op, fact, &mut applied)?;
+    if round.plan.steps().len() > before {
+        return Ok(());
     }
-    if !applied.plan.is_empty() {
-        return Ok(Outcome::Go(applied));
+    for (op, fact) in pairs() {
+        delete(op, fact, journal, round)?;
     }
-    for (op, fact) in &pairs {
-        delete(op, fact, journal, &mut applied)?;
+    for (op, fact) in pairs() {
+        make_dir(op, fact, journal, round)?;
     }
-    for (op, fact) in &pairs {
-        make_dir(op, fact, journal, &mut applied)?;
+    for (op, fact) in pairs() {
+        put(journal, op, fact, scope, round)?;
+        late(journal, op, fact, scope, round);
     }
-    for (op, fact) in &pairs {
-        put(journal, op, fact, scope, &mut applied)?;
-        late(journal, op, fact, scope, &mut applied);
-    }
-    applied.plan.append(tree::sync_upwards(
-        &applied.touched,
-        "or a change could be lost after the log that would repeat it is gone",
-    ));
-    applied.plan.remove_file(&control::entry(decision.name), "all of it has been applied");
-    applied.plan.sync_control("or the log could come back after its staging is gone");
-    note_completed(&mut applied.findings, journal);
-    Ok(Outcome::Go(applied))
+    let why = "or a change could be lost after the log that would repeat it is gone";
+    tree::sync_upwards(&mut round.plan, &round.touched, why);
+    round.plan.remove_file(&control::entry(decision.name), "all of it has been applied");
+    round.plan.sync_control("or the log could come back after its staging is gone");
+    note_completed(&mut round.findings, journal);
+    Ok(())
 }
 
 /// What a decision comes to when it is complete.
@@ -82,7 +53,8 @@ pub fn note_completed(findings: &mut Vec<Finding>, journal: &Journal) {
     Finding::note(findings, &common_directory(journal), Verdict::RolledForward, &detail);
 }
 
-fn is_bad_put(fact: &Fact) -> bool {
+/// Whether the staged content of a put is lost before it was published.
+pub(super) fn is_bad_put(fact: &Fact) -> bool {
     matches!(
         fact,
         Fact::Put { staged: Staged::Missing | Staged::Wrong, target: Target::Directory | Target::Replaceable, .. }
@@ -108,12 +80,12 @@ fn common_directory(journal: &Journal) -> RelPath {
     common
 }
 
-fn switch(journal: &Journal, op: &Op, fact: &Fact, applied: &mut Applied) -> Result<(), Error> {
+fn switch(journal: &Journal, op: &Op, fact: &Fact, round: &mut Round) -> Result<(), Error> {
     let Fact::Switch { at, new, old, .. } = fact else { return Ok(()) };
     let path = &op.path;
     let (new_path, old_path) =
         (control::sibling_new(path, journal.transaction), control::sibling_old(path, journal.transaction));
-    let plan = &mut applied.plan;
+    let plan = &mut round.plan;
     match (at.is_some(), new.is_some(), old.is_some()) {
         // Already switched: what is left is known to the next part.
         (true, false, _) => return Ok(()),
@@ -125,7 +97,7 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, applied: &mut Applied) -> Res
         (false, false, true) => {
             plan.rename(&old_path, path, "the last copy goes back to its place");
             let detail = "what was to take its place is gone; its former content was put back";
-            Finding::note(&mut applied.findings, path, Verdict::RolledBack, detail);
+            Finding::note(&mut round.findings, path, Verdict::RolledBack, detail);
         }
         (false, false, false) | (true, true, true) => {
             let what = [
@@ -142,38 +114,38 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, applied: &mut Applied) -> Res
     Ok(())
 }
 
-fn delete(op: &Op, fact: &Fact, journal: &Journal, applied: &mut Applied) -> Result<(), Error> {
+fn delete(op: &Op, fact: &Fact, journal: &Journal, round: &mut Round) -> Result<(), Error> {
     let Fact::Delete { target, parent } = fact else { return Ok(()) };
     match target {
         Some(Kind::Directory) => {
             // The directory that this very decision puts in the place of a file.
-            let ours = journal.ops.iter().any(|other| other.path == op.path && other.change == Change::MakeDir);
+            let ours = journal.ops.iter().any(|other| other.path == op.path && matches!(other.change, Change::MakeDir));
             if !ours {
                 return Err(in_the_way(&op.path, "a directory"));
             }
         }
-        Some(Kind::File | Kind::Symlink | Kind::Other) => applied.plan.remove_file(&op.path, "it was deleted"),
+        Some(Kind::File | Kind::Symlink | Kind::Other) => round.plan.remove_file(&op.path, "it was deleted"),
         None => {}
     }
     if *parent {
-        applied.touched.add(&op.path.parent());
+        round.touched.add(&op.path.parent());
     }
     Ok(())
 }
 
-fn make_dir(op: &Op, fact: &Fact, journal: &Journal, applied: &mut Applied) -> Result<(), Error> {
+fn make_dir(op: &Op, fact: &Fact, journal: &Journal, round: &mut Round) -> Result<(), Error> {
     let Fact::MakeDir(target) = fact else { return Ok(()) };
     match target {
         Some(Kind::Directory) => {}
-        None => applied.plan.make_dir(&op.path, "a new directory"),
+        None => round.plan.make_dir(&op.path, "a new directory"),
         // What stands here goes away by the same decision, in a step before this one.
         Some(Kind::File | Kind::Symlink | Kind::Other) if also_deleted(journal, op) => {
-            applied.plan.make_dir(&op.path, "a new directory");
+            round.plan.make_dir(&op.path, "a new directory");
         }
         Some(Kind::File | Kind::Symlink | Kind::Other) => return Err(in_the_way(&op.path, "something else")),
     }
-    applied.touched.add(&op.path.parent());
-    applied.touched.add(&op.path);
+    round.touched.add(&op.path.parent());
+    round.touched.add(&op.path);
     Ok(())
 }
 
@@ -181,11 +153,11 @@ fn also_deleted(journal: &Journal, op: &Op) -> bool {
     journal.ops.iter().any(|other| other.path == op.path && matches!(other.change, Change::Delete { .. }))
 }
 
-fn put(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, applied: &mut Applied) -> Result<(), Error> {
+fn put(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Round) -> Result<(), Error> {
     let (Fact::Put { staged, spare, target }, Change::Put { staged: index, .. }) = (fact, &op.change) else {
         return Ok(());
     };
-    applied.touched.add(&op.path.parent());
+    round.touched.add(&op.path.parent());
     match (target, staged) {
         (Target::New, _) => return Ok(()),
         (Target::Directory, _) => return Err(in_the_way(&op.path, "a directory")),
@@ -201,45 +173,45 @@ fn put(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, applied: &mut Appl
     let source = control::staged(journal.transaction, *index);
     let second = control::applied(journal.transaction, *index);
     if *spare {
-        applied.plan.remove_file(&second, "left by an attempt that died");
+        round.plan.remove_file(&second, "left by an attempt that died");
     }
     if scope == Scope::All {
-        applied.plan.sync_file(&source, "its owner is dead and may not have synced it");
+        round.plan.sync_file(&source, "its owner is dead and may not have synced it");
     }
-    applied.plan.share(&source, &second, "the staged content stays until the log is gone");
-    applied.plan.rename(&second, &op.path, "the new content takes its name");
+    round.plan.share(&source, &second, "the staged content stays until the log is gone");
+    round.plan.rename(&second, &op.path, "the new content takes its name");
     Ok(())
 }
 
-fn late(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, applied: &mut Applied) {
+fn late(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Round) {
     let Fact::Switch { late, common, spare, into, old, .. } = fact else { return };
     if scope == Scope::All {
         // Its owner is dead and may have died between the renames and their sync.
-        applied.touched.add(&op.path.parent());
+        round.touched.add(&op.path.parent());
     }
     if *old != Some(Kind::Directory) {
         return;
     }
     if scope == Scope::All {
-        applied.touched.add(into);
+        round.touched.add(into);
         for path in common {
-            applied.touched.add(&into.join(path));
+            round.touched.add(&into.join(path));
         }
     }
     let from = control::sibling_old(&op.path, journal.transaction);
     let second = control::applied(journal.transaction, 0);
     if *spare {
-        applied.plan.remove_file(&second, "left by an attempt that died");
+        round.plan.remove_file(&second, "left by an attempt that died");
     }
     for node in late {
         let target = into.join(&node.path);
-        applied.touched.add(&target.parent());
+        round.touched.add(&target.parent());
         if node.kind == Kind::Directory {
-            applied.plan.make_dir(&target, "a directory that came late");
-            applied.touched.add(&target);
+            round.plan.make_dir(&target, "a directory that came late");
+            round.touched.add(&target);
         } else {
-            applied.plan.share(&from.join(&node.path), &second, "an entry that came late, whole");
-            applied.plan.rename(&second, &target, "it takes its name");
+            round.plan.share(&from.join(&node.path), &second, "an entry that came late, whole");
+            round.plan.rename(&second, &target, "it takes its name");
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::control;
 use crate::error::Error;
 use crate::journal::{Damage, Journal};
 use crate::path::RelPath;
+use crate::paths::PathSet;
 use crate::plan::Plan;
 use crate::recover::apply;
 use crate::recover::survey::{Decision, Snapshot};
@@ -20,6 +21,8 @@ pub struct Round {
     pub plan: Plan,
     /// What it deals with.
     pub findings: Vec<Finding>,
+    /// The directories whose names it changes.
+    pub(super) touched: PathSet,
 }
 
 /// Decides the next round.
@@ -40,13 +43,12 @@ pub fn plan(snapshot: &Snapshot) -> Result<Round, Error> {
             let why = "it was decided by an owner that had lost the root; none of it was applied here";
             set_aside(&mut round, snapshot, decision, Some(journal), why);
         }
-        Ok(journal) => match apply::apply(journal, decision, snapshot.scope)? {
-            apply::Outcome::Go(applied) => {
-                round.plan.append(applied.plan);
-                round.findings.extend(applied.findings);
-            }
-            apply::Outcome::SetAside(why) => set_aside(&mut round, snapshot, decision, Some(journal), why),
-        },
+        Ok(journal) if journal.unsynced && decision.facts.iter().any(apply::is_bad_put) => {
+            let why = "power was lost before a change with the durability `visible` reached the disk; some of its \
+                       paths may hold new content";
+            set_aside(&mut round, snapshot, decision, Some(journal), why);
+        }
+        Ok(journal) => apply::apply(journal, decision, snapshot.scope, &mut round)?,
         Err(damage) => damaged(&mut round, snapshot, decision, damage)?,
     }
     Ok(round)
@@ -97,9 +99,7 @@ fn set_aside(round: &mut Round, snapshot: &Snapshot, decision: &Decision, journa
 fn sweep_all(snapshot: &Snapshot) -> Round {
     let mut round = Round::default();
     for remains in &snapshot.remains {
-        let (plan, findings) = sweep::plan(remains, snapshot.scope);
-        round.plan.append(plan);
-        round.findings.extend(findings);
+        sweep::sweep(remains, snapshot.scope, &mut round);
     }
     if snapshot.no_generations && snapshot.remains.is_empty() {
         round.plan.remove_dir(&control::entry(control::DIRECTORIES), "it holds no generation");
@@ -117,12 +117,12 @@ fn sweep_all(snapshot: &Snapshot) -> Round {
         if let Some(tree) = &snapshot.probe {
             let path = control::entry(control::PROBE);
             Finding::note(&mut round.findings, &path, Verdict::Swept, "the scratch of a probe");
-            round.plan.append(tree::remove(tree, &path));
+            tree::remove(&mut round.plan, tree, &path);
         }
         if !round.plan.is_empty() {
             let mut first = Plan::new();
             first.sync_control("act on durable facts: a log that was removed stays removed");
-            first.append(core::mem::take(&mut round.plan));
+            first.append(core::mem::replace(&mut round.plan, Plan::new()));
             round.plan = first;
         }
     }

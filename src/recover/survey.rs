@@ -192,7 +192,7 @@ fn fact<F: Fs>(exec: &mut Exec<F>, scope: Scope, journal: &Journal, op: &Op) -> 
 /// Whether a path is below one that is switched whole. Its deletion is told only so that a late
 /// entry can be told from a deleted one.
 fn is_switched(journal: &Journal, path: &RelPath) -> bool {
-    journal.ops.iter().any(|op| op.change == Change::Switch && path.is_within(&op.path))
+    journal.ops.iter().any(|op| matches!(op.change, Change::Switch) && path.is_within(&op.path))
 }
 
 fn put<F: Fs>(

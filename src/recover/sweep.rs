@@ -11,9 +11,10 @@ use crate::journal::{Change, Journal};
 use crate::limits::GENERATIONS_KEPT;
 use crate::path::RelPath;
 use crate::plan::{At, Plan, RootId};
+use crate::recover::plan::Round;
 use crate::recover::survey::{names, read_log};
 use crate::recover::{Finding, Scope, Verdict};
-use crate::text::{decimal, joined};
+use crate::text::{as_number, decimal, joined};
 use crate::tree::{self, Tree};
 
 /// What is left of one transaction.
@@ -68,9 +69,7 @@ pub fn read<F: Fs>(exec: &mut Exec<F>, number: u64) -> Result<Remains, Error> {
     let names = names(exec, &place)?;
     for (name, kind) in &names {
         let index = name.strip_prefix("apply-").unwrap_or(name);
-        if control::number(index).is_none() && name != control::INTENT && name != control::LINK
-            || *kind == Kind::Directory
-        {
+        if as_number(index).is_none() && name != control::INTENT && name != control::LINK || *kind == Kind::Directory {
             return Err(control::not_ours(&place.child(name)));
         }
     }
@@ -132,7 +131,7 @@ fn generations<F: Fs>(exec: &mut Exec<F>, path: RelPath, directory: u64, generat
     let mut useless = Vec::new();
     let present = names(exec, &store)?;
     for (name, _) in &present {
-        let number = control::number(name).ok_or_else(|| control::not_ours(&store.child(name)))?;
+        let number = as_number(name).ok_or_else(|| control::not_ours(&store.child(name)))?;
         let needless = if published { number < kept_from } else { number == generation };
         if needless {
             let place = store.child(&decimal(number));
@@ -144,23 +143,22 @@ fn generations<F: Fs>(exec: &mut Exec<F>, path: RelPath, directory: u64, generat
     Ok(Elsewhere::Generation { path, store, published, useless, empties })
 }
 
-/// The plan that removes what is left of a transaction, and what it comes to.
-pub fn plan(remains: &Remains, scope: Scope) -> (Plan, Vec<Finding>) {
-    let mut plan = Plan::new();
+/// Removes what is left of a transaction.
+pub fn sweep(remains: &Remains, scope: Scope, round: &mut Round) {
+    let plan = &mut round.plan;
     if scope == Scope::All {
         for path in &remains.directories {
             plan.sync_dir(path, "act on durable facts: what is gone here stays gone");
         }
     }
-    let mut findings = Vec::new();
     for elsewhere in &remains.elsewhere {
         match elsewhere {
             Elsewhere::Siblings { path, at, new, old } => {
-                plan.append(sweep_siblings(path, *at, (new.as_ref(), old.as_ref()), remains.number, &mut findings));
+                sweep_siblings(path, *at, (new.as_ref(), old.as_ref()), remains.number, plan, &mut round.findings);
             }
             Elsewhere::Generation { store, useless, empties, .. } => {
                 for (place, tree) in useless {
-                    plan.append(tree::remove(tree, place));
+                    tree::remove(plan, tree, place);
                 }
                 if *empties {
                     plan.remove_dir(store, "it holds no generation");
@@ -187,8 +185,7 @@ pub fn plan(remains: &Remains, scope: Scope) -> (Plan, Vec<Finding>) {
     plan.remove_dir(&place, "staging that nothing needs");
     let number = decimal(remains.number);
     let detail = joined(&["the staging of transaction ", &number, ", which was complete or never decided"]);
-    Finding::note(&mut findings, &place, Verdict::Swept, &detail);
-    (plan, findings)
+    Finding::note(&mut round.findings, &place, Verdict::Swept, &detail);
 }
 
 /// A sibling that is there, with all it holds.
@@ -199,9 +196,9 @@ fn sweep_siblings(
     at: Option<Kind>,
     (new, old): (Sibling<'_>, Sibling<'_>),
     number: u64,
+    plan: &mut Plan,
     findings: &mut Vec<Finding>,
-) -> Plan {
-    let mut plan = Plan::new();
+) {
     let (new_path, old_path) = (control::sibling_new(path, number), control::sibling_old(path, number));
     if at.is_none() && old.is_some() {
         // Cannot happen while barriers hold; whatever led here, the last copy goes back to its place.
@@ -209,19 +206,17 @@ fn sweep_siblings(
         let detail = "it was missing and its former content was put back";
         Finding::note(findings, path, Verdict::RolledBack, detail);
     } else if let Some((kind, tree)) = old {
-        plan.append(remove(*kind, tree, &old_path));
+        remove(plan, *kind, tree, &old_path);
     }
     if let Some((kind, tree)) = new {
-        plan.append(remove(*kind, tree, &new_path));
+        remove(plan, *kind, tree, &new_path);
     }
-    plan
 }
 
-fn remove(kind: Kind, tree: &Tree, path: &RelPath) -> Plan {
+fn remove(plan: &mut Plan, kind: Kind, tree: &Tree, path: &RelPath) {
     if kind == Kind::Directory {
-        return tree::remove(tree, path);
+        tree::remove(plan, tree, path);
+    } else {
+        plan.remove_file(path, "it is no longer needed");
     }
-    let mut plan = Plan::new();
-    plan.remove_file(path, "it is no longer needed");
-    plan
 }
