@@ -175,7 +175,7 @@ impl ErrorKind {
             }
             Self::LimitExceeded => "$: over the limit of #; write in smaller parts",
             Self::Unsupported => "$: not supported: #",
-            Self::InvalidArgument => "#",
+            Self::InvalidArgument => "$: #",
             Self::NotCommitted => "nothing was changed, try again: # $: %",
             Self::NeedsRecovery => "decided but not finished; open the root again and it is completed: # $: %",
             Self::OutcomeUnknown => "the outcome is unknown; open the root again to learn it: # $: %",
@@ -233,7 +233,7 @@ impl Error {
 
     /// The arguments do not go together: which one, and why.
     pub fn invalid_argument(which: &str, why: &str) -> Self {
-        ErrorKind::InvalidArgument.because("", &joined(&[which, ": ", why]))
+        ErrorKind::InvalidArgument.because(which, why)
     }
 
     /// A limit was passed.

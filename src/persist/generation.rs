@@ -29,7 +29,8 @@ impl<F: Fs> State<F> {
         let exists = self.whole_directory(resolved)?.is_some();
         if path.components().any(crate::path::is_reserved) {
             let why = "a directory that is published by pointer cannot be swapped; publish it by pointer or in place";
-            return Err(Error::invalid_argument(path.shown(), why));
+            let link = resolved.pointer.as_ref().unwrap_or(&path);
+            return Err(Error::invalid_argument(link.shown(), why));
         }
         self.make_parents(number, resolved, how)?;
         let journal = self.journal(number, switch_ops(&path, resolved, None), !how.synced());

@@ -245,9 +245,9 @@ fn what_cannot_be_published_is_refused() {
     let store = scene.open();
     let mut transaction = store.begin("conv", publish(Publish::Swap)).expect("a directory");
     transaction.put("f", b"new".to_vec()).expect("staged");
-    assert_eq!(told(transaction.commit()).map(|_| ()), refused("invalid-argument", ""));
+    assert_eq!(told(transaction.commit()).map(|_| ()), refused("invalid-argument", "conv"));
     for mode in [Publish::Swap, Publish::Pointer] {
-        assert_eq!(told(store.begin(".", publish(mode)).map(|_| ())), refused("invalid-argument", ""), "{mode:?}");
+        assert_eq!(told(store.begin(".", publish(mode)).map(|_| ())), refused("invalid-argument", "."), "{mode:?}");
     }
     drop(store);
     scene.ends_as("refused", &before);

@@ -217,9 +217,9 @@ fn impossible_calls_are_refused_and_named() {
         (
             "append to another",
             |t| t.put("a", vec![1]).and_then(|()| t.append("b", vec![2])),
-            refused("invalid-argument", ""),
+            refused("invalid-argument", "d/b"),
         ),
-        ("append to nothing", |t| t.append("a", vec![2]), refused("invalid-argument", "")),
+        ("append to nothing", |t| t.append("a", vec![2]), refused("invalid-argument", "d/a")),
     ];
     let mut wrong = Vec::new();
     for (what, calls, expected) in cases {

@@ -46,7 +46,7 @@ fn a_token_has_rules() {
     let long = "t".repeat(256);
     for token in ["", long.as_str(), "a\nb", "a\0b", "é", "\u{7f}"] {
         let scene = Scene::new(&plain());
-        assert_eq!(told(scene.open_locked(token).map(|_| ())), refused("invalid-argument", ""), "{token:?}");
+        assert_eq!(told(scene.open_locked(token).map(|_| ())), refused("invalid-argument", token), "{token:?}");
         scene.ends_as(token, &plain());
     }
     let scene = Scene::new(&plain());
