@@ -11,6 +11,7 @@
 //! | `epoch-N` | a takeover: see [`crate::lock`] |
 //! | `quarantine-N/` | records that could not be used, set aside for people |
 //! | `probe/` | scratch of [`crate::probe`] |
+//! | `workspace/` | what was written over other directories; see `crate::workspace` |
 //!
 //! Anything else is not ours: an error, never a deletion.
 
@@ -40,6 +41,8 @@ pub const LINK: &str = "link";
 pub const DIRECTORIES: &str = "directories";
 /// Scratch of a probe.
 pub const PROBE: &str = "probe";
+/// What was written over other directories.
+pub const WORKSPACE: &str = "workspace";
 
 /// The control directory.
 pub fn directory() -> RelPath {
@@ -153,6 +156,7 @@ enum Entry {
     Quarantine(u64),
     Directories,
     Probe,
+    Workspace,
 }
 
 fn classify(name: &str, kind: Kind) -> Option<Entry> {
@@ -167,6 +171,7 @@ fn classify(name: &str, kind: Kind) -> Option<Entry> {
         (_, LOCK) => (Entry::Lock, Kind::File),
         (_, DIRECTORIES) => (Entry::Directories, Kind::Directory),
         (_, PROBE) => (Entry::Probe, Kind::Directory),
+        (_, WORKSPACE) => (Entry::Workspace, Kind::Directory),
         _ if name.starts_with("lock-") => (Entry::Loose, Kind::File),
         _ => return None,
     };
@@ -232,6 +237,8 @@ impl Control {
             Entry::Quarantine(number) => used(number),
             Entry::Directories => self.directories = true,
             Entry::Probe => self.probe = true,
+            // It has an owner of its own, which knows what is in it.
+            Entry::Workspace => {}
             Entry::Loose => {
                 if let Some(number) = name.strip_prefix("file-").and_then(as_number) {
                     used(number);

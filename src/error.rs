@@ -45,6 +45,12 @@ pub enum Limit {
     Depth,
     /// Bytes of a decision: the paths of all its changes.
     LogBytes,
+    /// Bytes of the files of a workspace.
+    QuotaBytes,
+    /// Files, directories and links of a workspace's own.
+    QuotaEntries,
+    /// Bytes of the map of a workspace.
+    MapBytes,
 }
 
 impl Limit {
@@ -56,6 +62,9 @@ impl Limit {
             Self::TransactionBytes => "bytes of a transaction",
             Self::Depth => "directories deep",
             Self::LogBytes => "bytes for the paths of one transaction",
+            Self::QuotaBytes => "bytes in this workspace",
+            Self::QuotaEntries => "entries in this workspace",
+            Self::MapBytes => "bytes for the map of a workspace",
         }
     }
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::error::{Error, ErrorKind, Side};
 use crate::fs::{Cause, Fs, Kind, Stat};
-use crate::limits::{COPY_BYTES, DIRECTORIES_OPEN_MAX};
+use crate::limits::{COPY_BYTES, DIRECTORIES_OPEN_MAX, FILES_OPEN_MAX};
 use crate::path::RelPath;
 use crate::plan::{Act, At, Plan, RootId, Step};
 
@@ -45,6 +45,8 @@ pub struct Exec<F: Fs> {
     /// The oldest first; few, because each is a file descriptor of the host.
     directories: Vec<(RootId, RelPath, Rc<F::Dir>)>,
     open: Vec<Open<F::File>>,
+    /// The file that was read last by [`Exec::read_at`].
+    reading: Option<(At, F::File)>,
     trace: Option<Vec<Trace>>,
     directory_sync_missing: bool,
     moved: u64,
@@ -58,6 +60,7 @@ impl<F: Fs> Exec<F> {
             roots: [root].into(),
             directories: Vec::new(),
             open: Vec::new(),
+            reading: None,
             trace: None,
             directory_sync_missing: false,
             moved: 0,
@@ -78,6 +81,12 @@ impl<F: Fs> Exec<F> {
     /// Bytes that were written and copied until now.
     pub const fn moved(&self) -> u64 {
         self.moved
+    }
+
+    /// Closes the directories that were kept open, but those of the store: nobody moves these.
+    pub fn forget_sources(&mut self) {
+        self.directories.retain(|(root, _, _)| *root == RootId::STORE);
+        self.reading = None;
     }
 
     /// Whether a directory could not be synced because the host has no such call.
@@ -194,6 +203,40 @@ impl<F: Fs> Exec<F> {
         }
     }
 
+    /// Reads up to `length` bytes from `offset`; fewer at the end of the file alone. The file stays
+    /// open for the next such read, until [`Exec::forget_sources`] or a read from its start.
+    pub fn read_at(&mut self, at: &At, mut offset: u64, length: usize) -> Result<Vec<u8>> {
+        if offset == 0 || self.reading.as_ref().is_none_or(|(known, _)| known != at) {
+            let (dir, name) = self.parent(at.root, &at.path)?;
+            let file = self.fs.open_file(&dir, name).map_err(|cause| failed("open", &at.path, cause))?;
+            self.reading = Some((at.clone(), file));
+        }
+        let mut whole = Vec::new();
+        while let Some((_, file)) = &self.reading
+            && whole.len() < length
+        {
+            let wanted = (length - whole.len()).min(COPY_BYTES);
+            let piece = self.fs.read(file, offset, wanted).map_err(|cause| failed("read", &at.path, cause))?;
+            if piece.is_empty() {
+                break;
+            }
+            offset += piece.len() as u64;
+            // The usual read is of one piece, which need not be copied.
+            if whole.is_empty() { whole = piece } else { whole.extend_from_slice(&piece) }
+        }
+        Ok(whole)
+    }
+
+    /// A number that tells a directory from every other; nothing where the host has no such call.
+    pub fn identity(&mut self, at: &At) -> Result<Option<u128>> {
+        let dir = self.dir(at.root, &at.path)?;
+        match self.fs.identity(&dir) {
+            Ok(identity) => Ok(Some(identity)),
+            Err(Cause::Unsupported) => Ok(None),
+            Err(cause) => Err(Error::failed("identify", at.path.shown(), cause)),
+        }
+    }
+
     /// Reads the first bytes of a file, at most `length`.
     pub fn read_start(&mut self, at: &At, length: usize) -> Result<Vec<u8>> {
         let mut start = Vec::new();
@@ -276,10 +319,17 @@ impl<F: Fs> Exec<F> {
         match act {
             Act::Write { path, bytes } => return self.append(path, &core::mem::take(bytes)),
             Act::Copy { from, offset, length, to } => return self.copy(from, *offset, *length, to),
+            Act::Edit { path, offset, bytes } => return self.edit(path, *offset, bytes),
+            Act::SetSize { path, size } => return self.set_size(path, *size),
             Act::SyncFile(path) => return self.sync_file(path),
             Act::SyncDir(path) => return self.sync_dir(path),
             Act::Share { from, to } => return self.share(from, to),
-            Act::Rename { from, .. } | Act::Link { from, .. } => self.close(from),
+            Act::Rename { from, to } => {
+                self.close(from);
+                // What was open by that name is another file now.
+                self.close(to);
+            }
+            Act::Link { from, .. } => self.close(from),
             Act::RemoveFile(path) => self.close(path),
             Act::RemoveDir(path) => self.forget_below(path),
             Act::MakeDir(_) | Act::Create(_) | Act::Symlink { .. } => {}
@@ -321,22 +371,56 @@ impl<F: Fs> Exec<F> {
     }
 
     fn append(&mut self, path: &RelPath, bytes: &[u8]) -> Result<()> {
-        let open = self
-            .open
-            .iter_mut()
-            .find(|open| open.path == *path)
-            .ok_or_else(|| failed("write", path, Cause::NoEntry))?;
+        let index = self.open.iter().position(|open| open.path == *path);
+        let index = index.ok_or_else(|| failed("write", path, Cause::NoEntry))?;
+        self.write(index, self.open[index].length, bytes)
+    }
+
+    /// Writes all of the bytes into an open file.
+    fn write(&mut self, index: usize, mut offset: u64, bytes: &[u8]) -> Result<()> {
+        let open = &mut self.open[index];
         let mut rest = bytes;
         while !rest.is_empty() {
-            let taken = self.fs.write(&open.file, open.length, rest).map_err(|cause| failed("write", path, cause))?;
+            let taken = self.fs.write(&open.file, offset, rest).map_err(|cause| failed("write", &open.path, cause))?;
             if taken == 0 || taken > rest.len() {
-                return Err(failed("write", path, Cause::Io));
+                return Err(failed("write", &open.path, Cause::Io));
             }
-            open.length += taken as u64;
+            offset += taken as u64;
+            open.length = open.length.max(offset);
             rest = &rest[taken..];
         }
         self.moved += bytes.len() as u64;
         Ok(())
+    }
+
+    fn edit(&mut self, path: &RelPath, offset: u64, bytes: &[u8]) -> Result<()> {
+        let index = self.opened(path)?;
+        self.write(index, offset, bytes)
+    }
+
+    fn set_size(&mut self, path: &RelPath, size: u64) -> Result<()> {
+        let index = self.opened(path)?;
+        let open = &mut self.open[index];
+        open.length = size;
+        self.fs.set_size(&open.file, size).map_err(|cause| failed("set the length of", path, cause))
+    }
+
+    /// A file of one's own, open for writing in place. Of those that stay open the oldest closes.
+    fn opened(&mut self, path: &RelPath) -> Result<usize> {
+        if let Some(index) = self.open.iter().position(|open| open.path == *path) {
+            return Ok(index);
+        }
+        // Only a workspace has such plans; without them the component does not carry this.
+        if cfg!(all(target_family = "wasm", not(feature = "workspace"))) {
+            return Err(failed("open", path, Cause::Unsupported));
+        }
+        let (dir, name) = self.parent(RootId::STORE, path)?;
+        let file = self.fs.open_to_write(&dir, name).map_err(|cause| failed("open", path, cause))?;
+        if self.open.len() >= FILES_OPEN_MAX {
+            self.open.remove(0);
+        }
+        self.open.push(Open { path: path.clone(), file, length: 0 });
+        Ok(self.open.len() - 1)
     }
 
     fn copy(&mut self, from: &At, offset: u64, length: u64, to: &RelPath) -> Result<()> {
@@ -385,25 +469,29 @@ impl<F: Fs> Exec<F> {
 
     /// Links; where the filesystem has no hard links, copies. Both give the name the content, but a
     /// copy has a mode of its own, so any other failure stays one.
-    fn share(&mut self, from: &RelPath, to: &RelPath) -> Result<()> {
-        let refused = match self.act(&mut Act::Link { from: from.clone(), to: to.clone() }) {
+    fn share(&mut self, from: &At, to: &RelPath) -> Result<()> {
+        if from.root == RootId::STORE {
+            self.close(&from.path);
+        }
+        let (source, old) = self.parent(from.root, &from.path)?;
+        let (target, new) = self.parent(RootId::STORE, to)?;
+        let refused = match self.fs.link((&source, old), (&target, new)) {
             Ok(()) => return Ok(()),
-            Err(error) => error,
+            Err(cause) => failed("link", to, cause),
         };
         // What filesystems without hard links, or with too many to one file, answer.
         use Cause::{CrossDevice, NotPermitted, Other, Unsupported};
-        let may_copy = matches!(refused.cause(), Some(Unsupported | NotPermitted | CrossDevice | Other));
-        if refused.action() != "link" || !may_copy {
+        if !matches!(refused.cause(), Some(Unsupported | NotPermitted | CrossDevice | Other)) {
             return Err(refused);
         }
-        match self.stat(from)?.map(|stat| stat.kind) {
+        match self.stat_in(from.root, &from.path)?.map(|stat| stat.kind) {
             Some(Kind::File) => {
                 self.act(&mut Act::Create(to.clone()))?;
-                self.copy(&At::store(from.clone()), 0, u64::MAX, to)?;
+                self.copy(from, 0, u64::MAX, to)?;
                 self.sync_file(to)
             }
             Some(Kind::Symlink) => {
-                let target = self.read_link(RootId::STORE, from)?;
+                let target = self.read_link(from.root, &from.path)?;
                 self.act(&mut Act::Symlink { target, path: to.clone() })
             }
             Some(Kind::Directory | Kind::Other) | None => Err(refused),

@@ -188,4 +188,21 @@ pub trait Fs {
     fn link(&self, from: (&Self::Dir, &str), to: (&Self::Dir, &str)) -> Result<(), Cause>;
     /// Creates a symbolic link with the relative text `target`. Visible; durable once synced.
     fn symlink(&self, target: &str, at: &Self::Dir, name: &str) -> Result<(), Cause>;
+
+    // ---- for workspaces alone
+
+    /// Opens a file of one's own for writing in place: one that this or an earlier owner of the
+    /// root created and that has no second name. Nothing else may be opened so.
+    fn open_to_write(&self, _at: &Self::Dir, _name: &str) -> Result<Self::File, Cause> {
+        Err(Cause::Unsupported)
+    }
+    /// Sets the length of a file that is open for writing; what is added reads as zeros. Visible at
+    /// once, durable after [`Fs::sync_file`].
+    fn set_size(&self, _file: &Self::File, _size: u64) -> Result<(), Cause> {
+        Err(Cause::Unsupported)
+    }
+    /// A number that tells this directory from every other, for as long as it stays where it is.
+    fn identity(&self, _dir: &Self::Dir) -> Result<u128, Cause> {
+        Err(Cause::Unsupported)
+    }
 }

@@ -17,6 +17,7 @@
 //!   3 make-dir   -
 //!   4 switch     -         the sibling prepared for this path takes its place
 //!   5 pointer    directory u64, generation u64
+//!   6 remove-dir -         the directory goes away, unless something nobody told of is in it
 //!   old          kind u8 (0 absent, 1 file, 2 directory, 3 symlink, 4 other), size u64,
 //!                modified (u8 0|1, u64 if 1)
 //! digest       32 bytes  SHA-256 of all before
@@ -99,6 +100,8 @@ pub enum Change {
     },
     /// It is a directory.
     MakeDir,
+    /// It goes away if it is a directory, and empty once all else is done.
+    RemoveDir,
     /// The sibling prepared beside it takes its place.
     Switch,
     /// It is a link to a generation of a directory kept in the control directory.
@@ -119,7 +122,7 @@ pub struct Journal {
     pub epoch: u64,
     /// Names the staging directory.
     pub transaction: u64,
-    /// The changes, in no order that matters.
+    /// The changes; of directories that are made or removed a parent comes before what is in it.
     pub ops: Vec<Op>,
 }
 
@@ -172,7 +175,7 @@ impl Journal {
 }
 
 /// Appends so many of the bytes of a number; no limit allows one that has more.
-fn put_number(out: &mut Vec<u8>, number: u64, length: usize) {
+pub(crate) fn put_number(out: &mut Vec<u8>, number: u64, length: usize) {
     out.extend_from_slice(&number.to_le_bytes()[..length]);
 }
 
@@ -183,6 +186,7 @@ fn put_op(out: &mut Vec<u8>, op: &Op) {
         Change::MakeDir => 3,
         Change::Switch => 4,
         Change::Pointer { .. } => 5,
+        Change::RemoveDir => 6,
     };
     put_number(out, kind, 1);
     let path = op.path.as_str().as_bytes();
@@ -197,7 +201,7 @@ fn put_op(out: &mut Vec<u8>, op: &Op) {
             put_old(out, old);
         }
         Change::Delete { old } => put_old(out, old),
-        Change::MakeDir | Change::Switch => {}
+        Change::MakeDir | Change::RemoveDir | Change::Switch => {}
         Change::Pointer { directory, generation } => {
             put_number(out, *directory, 8);
             put_number(out, *generation, 8);
@@ -205,7 +209,7 @@ fn put_op(out: &mut Vec<u8>, op: &Op) {
     }
 }
 
-fn put_old(out: &mut Vec<u8>, old: &Old) {
+pub(crate) fn put_old(out: &mut Vec<u8>, old: &Old) {
     let (kind, size, modified) = match old {
         None => (0, 0, None),
         Some(old) => {
@@ -228,19 +232,19 @@ fn put_old(out: &mut Vec<u8>, old: &Old) {
 
 /// What is left of the bytes to read, and the first thing that is wrong with them: from there on
 /// all that is read is empty.
-struct Reader<'a> {
-    rest: &'a [u8],
-    wrong: Option<&'static str>,
+pub(crate) struct Reader<'a> {
+    pub(crate) rest: &'a [u8],
+    pub(crate) wrong: Option<&'static str>,
 }
 
 impl<'a> Reader<'a> {
-    fn refuse(&mut self, why: &'static str) {
+    pub(crate) fn refuse(&mut self, why: &'static str) {
         self.wrong.get_or_insert(why);
         self.rest = &[];
     }
 
     #[inline(never)]
-    fn bytes(&mut self, length: usize) -> &'a [u8] {
+    pub(crate) fn bytes(&mut self, length: usize) -> &'a [u8] {
         let Some((taken, rest)) = self.rest.split_at_checked(length) else {
             self.refuse("it is cut off");
             return &[];
@@ -251,11 +255,11 @@ impl<'a> Reader<'a> {
 
     /// A number of so many bytes.
     #[inline(never)]
-    fn number(&mut self, length: usize) -> u64 {
+    pub(crate) fn number(&mut self, length: usize) -> u64 {
         self.bytes(length).iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
-    fn flag(&mut self) -> bool {
+    pub(crate) fn flag(&mut self) -> bool {
         let flag = self.number(1);
         if flag > 1 {
             self.refuse("a flag is neither 0 nor 1");
@@ -263,12 +267,16 @@ impl<'a> Reader<'a> {
         flag == 1
     }
 
-    fn path(&mut self) -> RelPath {
+    pub(crate) fn text(&mut self) -> &'a str {
         let length = self.number(2) as usize;
-        let Ok(text) = core::str::from_utf8(self.bytes(length)) else {
+        core::str::from_utf8(self.bytes(length)).unwrap_or_else(|_| {
             self.refuse("a path is not UTF-8");
-            return RelPath::ROOT;
-        };
+            ""
+        })
+    }
+
+    fn path(&mut self) -> RelPath {
+        let text = self.text();
         // A forged path cannot leave the root, nor name anything of ours but what a generation holds.
         let path = RelPath::parse_any(text).unwrap_or_default();
         if path.is_root() {
@@ -279,7 +287,7 @@ impl<'a> Reader<'a> {
         path
     }
 
-    fn old(&mut self) -> Old {
+    pub(crate) fn old(&mut self) -> Old {
         let kind = match self.number(1) {
             0 => None,
             1 => Some(Kind::File),
@@ -309,6 +317,7 @@ impl<'a> Reader<'a> {
             2 => Change::Delete { old: self.old() },
             3 => Change::MakeDir,
             4 => Change::Switch,
+            6 => Change::RemoveDir,
             5 => Change::Pointer { directory: self.number(8), generation: self.number(8) },
             _ => {
                 self.refuse("an unknown kind of record");
@@ -367,6 +376,7 @@ mod tests {
                 Op { path: path("e"), change: Change::MakeDir },
                 Op { path: path("f"), change: Change::Switch },
                 Op { path: path("g"), change: Change::Pointer { directory: 1, generation: 2 } },
+                Op { path: path("h"), change: Change::RemoveDir },
             ],
         }
     }

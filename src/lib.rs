@@ -26,6 +26,8 @@ mod resolve;
 pub mod store;
 pub mod text;
 pub mod tree;
+#[cfg(any(not(target_family = "wasm"), feature = "workspace"))]
+pub mod workspace;
 
 #[cfg(target_family = "wasm")]
 mod component;

@@ -20,6 +20,16 @@ pub const LINKS_MAX: usize = 40;
 pub const LOG_BYTES_MAX: u64 = 64 << 20;
 /// Directories that are kept open between steps.
 pub const DIRECTORIES_OPEN_MAX: usize = 32;
+/// Files of one's own that are kept open for writing in place.
+pub const FILES_OPEN_MAX: usize = 16;
+/// Bytes of the map of a workspace that is read back; some four million records.
+pub const MAP_BYTES_MAX: u64 = 256 << 20;
+/// Bytes of the map of a workspace that are written again at most, for each byte of a change.
+pub const MAP_SLACK_BYTES: u64 = 64 << 10;
+/// Bytes of the label of a checkpoint.
+pub const LABEL_BYTES_MAX: usize = 255;
+/// Read-only directories below one workspace.
+pub const LOWERS_MAX: usize = 64;
 /// Bytes of the token in a lock file.
 pub const TOKEN_BYTES_MAX: usize = 255;
 /// Generations of a directory that are kept in the publish mode `pointer`.

@@ -87,8 +87,9 @@ pub enum Act {
     },
     /// As [`Act::Link`], or a synced copy where the filesystem has no hard links.
     Share {
-        /// The file or symbolic link.
-        from: RelPath,
+        /// The file or symbolic link; below another root it is one that all who share it copy
+        /// before they write.
+        from: At,
         /// Its second name, or the name of the copy.
         to: RelPath,
     },
@@ -98,6 +99,23 @@ pub enum Act {
         target: String,
         /// The name of the link.
         path: RelPath,
+    },
+    /// Writes at an offset, in place: into a file that a plan created and that has no other name.
+    /// Durable after [`Act::SyncFile`].
+    Edit {
+        /// The file.
+        path: RelPath,
+        /// Where the bytes go.
+        offset: u64,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// Sets the length of such a file. Durable after [`Act::SyncFile`].
+    SetSize {
+        /// The file.
+        path: RelPath,
+        /// Its new length.
+        size: u64,
     },
     /// Removes a name that is not a directory. Durable once its parent is synced.
     RemoveFile(RelPath),
@@ -111,7 +129,8 @@ impl Act {
         match self {
             Self::MakeDir(_) => "make directory",
             Self::Create(_) => "create",
-            Self::Write { .. } => "write",
+            Self::Write { .. } | Self::Edit { .. } => "write",
+            Self::SetSize { .. } => "set the length of",
             Self::Copy { .. } => "copy to",
             Self::SyncFile(_) => "sync file",
             Self::SyncDir(_) => "sync directory",
@@ -133,6 +152,8 @@ impl Act {
             | Self::RemoveFile(path)
             | Self::RemoveDir(path)
             | Self::Write { path, .. }
+            | Self::Edit { path, .. }
+            | Self::SetSize { path, .. }
             | Self::Symlink { path, .. } => path,
             Self::Copy { to, .. } | Self::Rename { to, .. } | Self::Link { to, .. } | Self::Share { to, .. } => to,
         }
@@ -218,10 +239,25 @@ impl Plan {
         self.push(Act::Link { from: from.clone(), to: to.clone() }, why);
     }
 
+    /// Appends [`Act::Share`], within the store.
+    pub fn share(&mut self, from: &RelPath, to: &RelPath, why: &'static str) {
+        self.share_from(&At::store(from.clone()), to, why);
+    }
+
     /// Appends [`Act::Share`].
     #[inline(never)]
-    pub fn share(&mut self, from: &RelPath, to: &RelPath, why: &'static str) {
+    pub fn share_from(&mut self, from: &At, to: &RelPath, why: &'static str) {
         self.push(Act::Share { from: from.clone(), to: to.clone() }, why);
+    }
+
+    /// Appends [`Act::Edit`].
+    pub fn edit(&mut self, path: &RelPath, offset: u64, bytes: Vec<u8>, why: &'static str) {
+        self.push(Act::Edit { path: path.clone(), offset, bytes }, why);
+    }
+
+    /// Appends [`Act::SetSize`].
+    pub fn set_size(&mut self, path: &RelPath, size: u64, why: &'static str) {
+        self.push(Act::SetSize { path: path.clone(), size }, why);
     }
 
     /// Appends [`Act::Symlink`].
@@ -312,11 +348,13 @@ impl fmt::Display for Act {
             | Self::SyncDir(path)
             | Self::RemoveFile(path)
             | Self::RemoveDir(path) => write!(f, "{verb} {path}"),
-            Self::Write { path, bytes } => write!(f, "{verb} {path} ({} bytes)", bytes.len()),
-            Self::Copy { from, to, .. } => write!(f, "{verb} {to} from {}", from.path),
-            Self::Rename { from, to } | Self::Link { from, to } | Self::Share { from, to } => {
-                write!(f, "{verb} {to} from {from}")
+            Self::Write { path, bytes } | Self::Edit { path, bytes, .. } => {
+                write!(f, "{verb} {path} ({} bytes)", bytes.len())
             }
+            Self::SetSize { path, size } => write!(f, "{verb} {path} to {size}"),
+            Self::Copy { from, to, .. } => write!(f, "{verb} {to} from {}", from.path),
+            Self::Rename { from, to } | Self::Link { from, to } => write!(f, "{verb} {to} from {from}"),
+            Self::Share { from, to } => write!(f, "{verb} {to} from {}", from.path),
             Self::Symlink { target, path } => write!(f, "{verb} {path} -> {target}"),
         }
     }

@@ -181,6 +181,12 @@ impl<F: Fs> Store<F> {
         Ok(Self { state: Rc::new(RefCell::new(state)) })
     }
 
+    /// The open root alone, of a store that nothing shares yet.
+    #[cfg(any(not(target_family = "wasm"), feature = "workspace"))]
+    pub(crate) fn into_state(self) -> State<F> {
+        Rc::into_inner(self.state).expect("nothing was handed out").into_inner()
+    }
+
     /// What opening found.
     pub fn recovered(&self) -> Vec<Finding> {
         self.state.borrow().findings.clone()
@@ -242,6 +248,12 @@ pub(crate) fn parse(path: &str) -> Result<RelPath, Error> {
 }
 
 impl<F: Fs> State<F> {
+    /// What opening found; it is told once.
+    #[cfg(any(not(target_family = "wasm"), feature = "workspace"))]
+    pub(crate) fn take_findings(&mut self) -> Vec<Finding> {
+        core::mem::take(&mut self.findings)
+    }
+
     /// The place that a guest path names, to read from.
     pub(crate) fn source(&self, path: &str) -> Result<At, Error> {
         let names: Vec<&str> = self.names.iter().map(|(name, _)| name.as_str()).collect();

@@ -15,7 +15,7 @@ use crate::probe::{Abilities, Tier};
 use crate::recover::{Finding, Verdict};
 use crate::store::{Durability, Precondition, Receipt, Symlinks, WriteOptions};
 
-const fn durability_in(value: types::Durability) -> Durability {
+pub(super) const fn durability_in(value: types::Durability) -> Durability {
     match value {
         types::Durability::Visible => Durability::Visible,
         types::Durability::Data => Durability::Data,
@@ -48,7 +48,7 @@ const fn kind_in(value: types::NodeKind) -> Kind {
     }
 }
 
-const fn kind_out(value: Kind) -> types::NodeKind {
+pub(super) const fn kind_out(value: Kind) -> types::NodeKind {
     match value {
         Kind::File => types::NodeKind::File,
         Kind::Directory => types::NodeKind::Directory,
@@ -154,12 +154,13 @@ pub(super) fn step_out(trace: Trace) -> wit::Step {
     let (action, origin) = match &trace.act {
         Act::MakeDir(_) => (wit::Action::MakeDirectory, None),
         Act::Create(_) => (wit::Action::Create, None),
-        Act::Write { .. } => (wit::Action::Write, None),
+        Act::Write { .. } | Act::Edit { .. } | Act::SetSize { .. } => (wit::Action::Write, None),
         Act::Copy { from, .. } => (wit::Action::Copy, Some(from.path.shown().to_string())),
         Act::SyncFile(_) => (wit::Action::SyncFile, None),
         Act::SyncDir(_) => (wit::Action::SyncDirectory, None),
         Act::Rename { from, .. } => (wit::Action::Rename, Some(from.shown().to_string())),
-        Act::Link { from, .. } | Act::Share { from, .. } => (wit::Action::Link, Some(from.shown().to_string())),
+        Act::Share { from, .. } => (wit::Action::Link, Some(from.path.shown().to_string())),
+        Act::Link { from, .. } => (wit::Action::Link, Some(from.shown().to_string())),
         Act::Symlink { target, .. } => (wit::Action::Symlink, Some(target.clone())),
         Act::RemoveFile(_) => (wit::Action::RemoveFile, None),
         Act::RemoveDir(_) => (wit::Action::RemoveDirectory, None),

@@ -111,6 +111,23 @@ impl Fs for WasiFs {
     fn symlink(&self, target: &str, at: &Descriptor, name: &str) -> Result<(), Cause> {
         at.symlink_at(target, name).map_err(cause)
     }
+
+    #[cfg(feature = "workspace")]
+    fn open_to_write(&self, at: &Descriptor, name: &str) -> Result<Descriptor, Cause> {
+        let flags = DescriptorFlags::READ | DescriptorFlags::WRITE;
+        at.open_at(PathFlags::empty(), name, OpenFlags::empty(), flags).map_err(cause)
+    }
+
+    #[cfg(feature = "workspace")]
+    fn set_size(&self, file: &Descriptor, size: u64) -> Result<(), Cause> {
+        file.set_size(size).map_err(cause)
+    }
+
+    #[cfg(feature = "workspace")]
+    fn identity(&self, dir: &Descriptor) -> Result<u128, Cause> {
+        let hash = dir.metadata_hash().map_err(cause)?;
+        Ok(u128::from(hash.upper) << 64 | u128::from(hash.lower))
+    }
 }
 
 fn stat(found: &DescriptorStat) -> Stat {

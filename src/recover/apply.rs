@@ -31,6 +31,9 @@ pub fn apply(journal: &Journal, decision: &Decision, scope: Scope, round: &mut R
     for (op, fact) in pairs() {
         delete(op, fact, journal, round)?;
     }
+    for (op, fact) in pairs().rev() {
+        remove_dir(op, fact, round);
+    }
     for (op, fact) in pairs() {
         make_dir(op, fact, journal, round)?;
     }
@@ -69,7 +72,7 @@ fn count(journal: &Journal) -> usize {
 fn common_directory(journal: &Journal) -> RelPath {
     let mut paths = journal.ops.iter().map(|op| match op.change {
         Change::Switch | Change::Pointer { .. } => op.path.clone(),
-        Change::Put { .. } | Change::Delete { .. } | Change::MakeDir => op.path.parent(),
+        Change::Put { .. } | Change::Delete { .. } | Change::MakeDir | Change::RemoveDir => op.path.parent(),
     });
     let Some(mut common) = paths.next() else { return RelPath::ROOT };
     for path in paths {
@@ -133,6 +136,18 @@ fn delete(op: &Op, fact: &Fact, journal: &Journal, round: &mut Round) -> Result<
     Ok(())
 }
 
+fn remove_dir(op: &Op, fact: &Fact, round: &mut Round) {
+    let Fact::RemoveDir { empties, parent } = fact else { return };
+    if *empties {
+        round.plan.remove_dir(&op.path, "it was deleted");
+        // It cannot be synced any more, and what was in it went with it.
+        round.touched.remove(&op.path);
+    }
+    if *parent {
+        round.touched.add(&op.path.parent());
+    }
+}
+
 fn make_dir(op: &Op, fact: &Fact, journal: &Journal, round: &mut Round) -> Result<(), Error> {
     let Fact::MakeDir(target) = fact else { return Ok(()) };
     match target {
@@ -160,9 +175,9 @@ fn put(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Round)
     round.touched.add(&op.path.parent());
     match (target, staged) {
         (Target::New, _) => return Ok(()),
-        (Target::Directory, _) => return Err(in_the_way(&op.path, "a directory")),
-        (Target::Replaceable, Staged::Good) => {}
-        (Target::Replaceable, Staged::Missing | Staged::Wrong) => {
+        (Target::Directory, _) if !also_removed(journal, op) => return Err(in_the_way(&op.path, "a directory")),
+        (Target::Directory | Target::Replaceable, Staged::Good | Staged::Link) => {}
+        (Target::Directory | Target::Replaceable, Staged::Missing | Staged::Wrong) => {
             let source = control::staged(journal.transaction, *index);
             let state = if *staged == Staged::Missing { "missing" } else { "not what was decided on" };
             let rest = "; restore that file, or move the log away";
@@ -175,12 +190,16 @@ fn put(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Round)
     if *spare {
         round.plan.remove_file(&second, "left by an attempt that died");
     }
-    if scope == Scope::All {
+    if scope == Scope::All && *staged == Staged::Good {
         round.plan.sync_file(&source, "its owner is dead and may not have synced it");
     }
     round.plan.share(&source, &second, "the staged content stays until the log is gone");
     round.plan.rename(&second, &op.path, "the new content takes its name");
     Ok(())
+}
+
+fn also_removed(journal: &Journal, op: &Op) -> bool {
+    journal.ops.iter().any(|other| other.path == op.path && other.change == Change::RemoveDir)
 }
 
 fn late(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Round) {

@@ -10,6 +10,7 @@ use crate::journal::{Change, Damage, Digest, Journal, OldEntry, Op};
 use crate::limits::LOG_BYTES_MAX;
 use crate::lock;
 use crate::path::RelPath;
+use crate::paths::PathSet;
 use crate::plan::{At, RootId};
 use crate::recover::Scope;
 use crate::recover::sweep::{self, Remains};
@@ -68,6 +69,14 @@ pub enum Fact {
     },
     /// Of a directory: what stands at the path.
     MakeDir(Option<Kind>),
+    /// Of a directory that goes away: whether it is there, with nothing in it but what the same
+    /// decision removes; and whether its own directory exists.
+    RemoveDir {
+        /// It can be removed.
+        empties: bool,
+        /// Its directory exists.
+        parent: bool,
+    },
     /// Of a switch.
     Switch {
         /// What stands at the path.
@@ -96,6 +105,8 @@ pub enum Fact {
 pub enum Staged {
     /// As it was decided on.
     Good,
+    /// A symbolic link, whole as soon as it is there.
+    Link,
     /// It is not there.
     Missing,
     /// Its length or digest is another.
@@ -159,8 +170,9 @@ fn decision<F: Fs>(exec: &mut Exec<F>, scope: Scope, control: &Control, name: &'
         Ok(journal) => {
             decision.refused = !lock::may_decide(exec, control, journal.epoch, &bytes)?;
             if !decision.refused {
+                let removed = removed(journal);
                 for op in &journal.ops {
-                    decision.facts.push(fact(exec, scope, journal, op)?);
+                    decision.facts.push(fact(exec, scope, journal, &removed, op)?);
                 }
             }
         }
@@ -176,7 +188,20 @@ pub(super) fn read_log<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Vec<
     bytes.ok_or_else(|| Error::limit(path.shown(), Limit::LogBytes, LOG_BYTES_MAX))
 }
 
-fn fact<F: Fs>(exec: &mut Exec<F>, scope: Scope, journal: &Journal, op: &Op) -> Result<Fact, Error> {
+/// The paths that a decision removes, where it removes directories.
+fn removed(journal: &Journal) -> PathSet {
+    let mut removed = PathSet::new();
+    if journal.ops.iter().any(|op| op.change == Change::RemoveDir) {
+        for op in &journal.ops {
+            if matches!(op.change, Change::Delete { .. } | Change::RemoveDir) {
+                removed.add(&op.path);
+            }
+        }
+    }
+    removed
+}
+
+fn fact<F: Fs>(exec: &mut Exec<F>, scope: Scope, journal: &Journal, removed: &PathSet, op: &Op) -> Result<Fact, Error> {
     Ok(match &op.change {
         Change::Put { staged, length, digest, .. } => put(exec, scope, journal, &op.path, (*staged, *length, *digest))?,
         Change::Delete { .. } if is_switched(journal, &op.path) => Fact::Delete { target: None, parent: false },
@@ -184,6 +209,15 @@ fn fact<F: Fs>(exec: &mut Exec<F>, scope: Scope, journal: &Journal, op: &Op) -> 
             Fact::Delete { target: exec.kind(&op.path)?, parent: is_directory(exec, &op.path.parent())? }
         }
         Change::MakeDir => Fact::MakeDir(exec.kind(&op.path)?),
+        Change::RemoveDir => {
+            let mut empties = is_directory(exec, &op.path)?;
+            if empties {
+                for (name, _) in exec.list(RootId::STORE, &op.path)? {
+                    empties &= removed.has(&op.path.child(&name));
+                }
+            }
+            Fact::RemoveDir { empties, parent: is_directory(exec, &op.path.parent())? }
+        }
         Change::Switch => switch(exec, journal, &op.path)?,
         Change::Pointer { .. } => Fact::Pointer,
     })
@@ -207,6 +241,7 @@ fn put<F: Fs>(
     let digest_asked = digest.filter(|_| scope == Scope::All);
     let staged = match exec.stat_deep(&source)? {
         None => Staged::Missing,
+        Some(stat) if stat.kind == Kind::Symlink => Staged::Link,
         Some(stat) if stat.kind != Kind::File || stat.size != length => Staged::Wrong,
         Some(_) => match digest_asked {
             Some(digest) if file_digest(exec, &source)? != digest => Staged::Wrong,
@@ -265,6 +300,7 @@ fn untouched<F: Fs>(exec: &mut Exec<F>, journal: &Journal) -> Result<bool, Error
         let as_before = match &op.change {
             Change::Put { old, .. } | Change::Delete { old } => now.map(OldEntry::from) == *old,
             Change::MakeDir => now.is_none(),
+            Change::RemoveDir => now.is_some_and(|stat| stat.kind == Kind::Directory),
             Change::Switch => {
                 exec.kind(&control::sibling_new(&op.path, journal.transaction))?.is_some()
                     && exec.kind(&control::sibling_old(&op.path, journal.transaction))?.is_none()

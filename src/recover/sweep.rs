@@ -89,7 +89,7 @@ pub fn read<F: Fs>(exec: &mut Exec<F>, number: u64) -> Result<Remains, Error> {
                     directories.extend([op.path.parent(), store.parent(), store]);
                     elsewhere.push(generations(exec, op.path, directory, generation)?);
                 }
-                Change::Put { .. } | Change::Delete { .. } | Change::MakeDir => {}
+                Change::Put { .. } | Change::Delete { .. } | Change::MakeDir | Change::RemoveDir => {}
             }
         }
     }

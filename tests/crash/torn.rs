@@ -15,6 +15,8 @@ const MAIN: &[&str] = &[
     "swap-reshape",
     "pointer",
     "lock-replace",
+    "workspace-copy-up",
+    "workspace-torn",
 ];
 
 /// Torn at every 512 bytes, as a prefix and in any part, with garbage where nothing was written.

@@ -190,6 +190,7 @@ enum Change {
     Rename((Dir, String), (Dir, String)),
     Link((Dir, String), (Dir, String)),
     Symlink(String, Dir, String),
+    SetSize(File, u64),
 }
 
 impl Change {
@@ -210,6 +211,7 @@ impl Change {
             Change::Rename(from, to) => fs.rename((&from.0, &from.1), (&to.0, &to.1)),
             Change::Link(from, to) => fs.link((&from.0, &from.1), (&to.0, &to.1)),
             Change::Symlink(text, at, name) => fs.symlink(text, at, name),
+            Change::SetSize(file, size) => fs.set_size(file, *size),
         }
     }
 }
@@ -228,6 +230,7 @@ impl fmt::Display for Change {
             }
             Change::Link(from, to) => write!(f, "link {}/{} -> {}/{}", from.0.path(), from.1, to.0.path(), to.1),
             Change::Symlink(_, at, name) => write!(f, "symlink {}/{name}", at.path()),
+            Change::SetSize(file, size) => write!(f, "set-size {} to {size}", file.path()),
         }
     }
 }
@@ -325,5 +328,17 @@ impl Fs for Door {
 
     fn symlink(&self, target: &str, at: &Dir, name: &str) -> Result<(), Cause> {
         self.change(Change::Symlink(target.to_owned(), at.clone(), name.to_owned()))
+    }
+
+    fn open_to_write(&self, at: &Dir, name: &str) -> Result<File, Cause> {
+        self.open(|fs| fs.open_to_write(at, name))
+    }
+
+    fn set_size(&self, file: &File, size: u64) -> Result<(), Cause> {
+        self.change(Change::SetSize(file.clone(), size))
+    }
+
+    fn identity(&self, dir: &Dir) -> Result<u128, Cause> {
+        self.ask(|fs| fs.identity(dir))
     }
 }

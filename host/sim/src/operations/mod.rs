@@ -9,6 +9,7 @@ mod materializations;
 mod owners;
 mod scenes;
 mod twisted;
+mod workspaces;
 
 use std::rc::Rc;
 
@@ -75,6 +76,7 @@ pub fn all() -> Vec<Operation> {
     all.extend(directories::all());
     all.extend(interplay::all());
     all.extend(owners::all());
+    all.extend(workspaces::all());
     all
 }
 

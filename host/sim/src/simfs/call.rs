@@ -79,6 +79,12 @@ impl Verb {
         }
     }
 
+    /// Whether the call may need room on the disk.
+    #[must_use]
+    pub fn needs_room(self) -> bool {
+        matches!(self, Verb::CreateFile | Verb::Write | Verb::MakeDir | Verb::Link | Verb::Symlink)
+    }
+
     /// Whether the call is there to make something durable.
     #[must_use]
     pub fn syncs(self) -> bool {

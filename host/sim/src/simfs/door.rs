@@ -5,6 +5,7 @@ use onionskin::fs::{Cause, Fs, Kind, Listed, Stat};
 use super::call::Verb;
 use super::handle::{Dir, File};
 use super::monitor::Trespass;
+use super::node::{Found, OpenHow};
 use super::{Pass, SimFs};
 use crate::disk::{Body, Ino};
 
@@ -112,6 +113,22 @@ impl Fs for SimFs {
 
     fn symlink(&self, target: &str, at: &Dir, name: &str) -> Result<(), Cause> {
         self.mutate(Verb::Symlink, at, name, |state| state.make_symlink(target, at, name))
+    }
+
+    fn open_to_write(&self, at: &Dir, name: &str) -> Result<File, Cause> {
+        match self.open_at(at, name, OpenHow { read: true, write: true, ..OpenHow::default() })? {
+            Found::File(file) => Ok(file),
+            Found::Dir(_) => Err(Cause::IsDirectory),
+        }
+    }
+
+    fn set_size(&self, file: &File, size: u64) -> Result<(), Cause> {
+        SimFs::set_size(self, file, size)
+    }
+
+    fn identity(&self, dir: &Dir) -> Result<u128, Cause> {
+        let (ino, device) = self.stat_dir(dir)?.metadata_hash();
+        Ok(u128::from(ino) << 64 | u128::from(device))
     }
 }
 

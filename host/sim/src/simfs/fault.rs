@@ -30,6 +30,9 @@ pub enum Harm {
     LoseSync,
     /// A sync does nothing and reports success. Nothing happens to any other call.
     SkipSync,
+    /// The disk is full: what needs room fails with `InsufficientSpace`. Nothing happens to any other
+    /// call.
+    Full,
     /// The process is dead: this call and every later one fail with `Io`.
     Die,
 }
@@ -121,11 +124,12 @@ impl Faults {
                 Harm::LoseSync if verb == Verb::SyncFile => Ok(Pass::Lose),
                 Harm::LoseSync if verb == Verb::SyncDir => Err(Cause::Io),
                 Harm::SkipSync if verb.syncs() => Ok(Pass::Skip),
+                Harm::Full if verb.needs_room() => Err(Cause::InsufficientSpace),
                 Harm::Die => {
                     self.dead = true;
                     Err(Cause::Io)
                 }
-                Harm::ShortWrite | Harm::LoseSync | Harm::SkipSync => continue,
+                Harm::ShortWrite | Harm::LoseSync | Harm::SkipSync | Harm::Full => continue,
             };
             self.fired += 1;
             return pass;

@@ -8,6 +8,8 @@ use crate::disk::Ino;
 pub enum Trespass {
     /// A file that this run did not create was opened for writing or truncated.
     OpenedForWrite,
+    /// A file with a second name was opened for writing, be it one's own.
+    OpenedShared,
     /// Bytes or a length of a file that this run did not create were changed.
     Wrote,
     /// A name below a subtree marked as lower was added, changed or removed.

@@ -130,6 +130,9 @@ impl SimFs {
                     if (how.write || how.truncate) && state.monitor.is_older(entry.ino) {
                         state.trespass(Trespass::OpenedForWrite, path.to_string());
                     }
+                    if (how.write || how.truncate) && state.links(entry.ino) > 1 {
+                        state.trespass(Trespass::OpenedShared, path.to_string());
+                    }
                     if how.truncate {
                         let whole = File { writes: true, ..file(entry.ino) };
                         state.set_size(&whole, 0)?;

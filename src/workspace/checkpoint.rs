@@ -1,0 +1,196 @@
+//! States to come back to, a second workspace from the same state, and the end of one.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::map::{Header, Map, Origin};
+use super::{Options, Workspace, layout, lower};
+use crate::error::{Error, ErrorKind, Side};
+use crate::fs::Fs;
+use crate::limits::LABEL_BYTES_MAX;
+use crate::path::RelPath;
+use crate::plan::{At, Plan, RootId};
+use crate::store::{Preopens, State, Store};
+use crate::text::{decimal, joined};
+
+/// A state to come back to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Its number.
+    pub number: u64,
+    /// What the caller called it.
+    pub label: String,
+}
+
+impl<F: Fs + Clone> Workspace<F> {
+    /// Keeps the present state, durably, under a number.
+    ///
+    /// Nothing is copied: a file is, when it is next written.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for a label that is too long; as for [`Workspace::sync`].
+    pub fn checkpoint(&mut self, label: &str) -> Result<u64, Error> {
+        if label.len() > LABEL_BYTES_MAX {
+            return Err(Error::invalid_argument("label", "is longer than 255 bytes"));
+        }
+        self.sync()?;
+        let number = layout::look(&mut self.state.exec)?.checkpoints.last().map_or(1, |last| last + 1);
+        let header = Header { files: self.files.next, label: label.into(), proof: None, ..self.header.clone() };
+        let (bytes, _) = self.map.encode(&header);
+        self.state.check_owner()?;
+        let kept = self.state.run(super::publish(bytes, layout::checkpoint(number)));
+        kept.map_err(|error| super::undecided(&mut self.state, error))?;
+        self.files.frozen = self.files.next;
+        Ok(number)
+    }
+
+    /// The states that are kept, the oldest first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`]; the filesystem's failures.
+    pub fn checkpoints(&mut self) -> Result<Vec<Checkpoint>, Error> {
+        let mut checkpoints = Vec::new();
+        for number in layout::look(&mut self.state.exec)?.checkpoints {
+            let label = super::read_header(&mut self.state.exec, &layout::checkpoint(number))?.label;
+            checkpoints.push(Checkpoint { number, label });
+        }
+        Ok(checkpoints)
+    }
+
+    /// Comes back to a state. The present one is kept before, under the number that is returned, so
+    /// this can be undone.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Conflicts`] when what was moved in that state is not in
+    /// the lowers any more; as for [`Workspace::checkpoint`].
+    pub fn restore(&mut self, checkpoint: u64) -> Result<u64, Error> {
+        self.check_usable()?;
+        let map = self.read_checkpoint(checkpoint)?;
+        let mut lost = Vec::new();
+        for (path, origin) in map.origins_below(&RelPath::ROOT) {
+            if let Origin::Lower(source) = origin
+                && lower::stat(&mut self.state.exec, &self.lowers, source)?.is_none()
+            {
+                lost.push(String::from(path));
+            }
+        }
+        if !lost.is_empty() {
+            return Err(Error::conflicts(&lost));
+        }
+        let before = self.checkpoint(&joined(&["before the restore of ", &decimal(checkpoint)]))?;
+        let header = Header { files: self.files.next, ..self.header.clone() };
+        self.replace_map(&map, header)?;
+        self.map = map;
+        Ok(before)
+    }
+
+    /// Keeps a state no longer, and gives back the space that it alone needed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; as for [`Workspace::sync`].
+    pub fn drop_checkpoint(&mut self, checkpoint: u64) -> Result<(), Error> {
+        self.sync()?;
+        let mut used: Vec<u64> = self.map.files().collect();
+        let mut frozen = 0;
+        let found = layout::look(&mut self.state.exec)?;
+        if found.checkpoints.binary_search(&checkpoint).is_err() {
+            return Err(ErrorKind::NotFound.at(&layout::checkpoint(checkpoint)));
+        }
+        for number in found.checkpoints.iter().filter(|number| **number != checkpoint) {
+            used.extend(self.read_checkpoint(*number)?.files());
+            frozen = frozen.max(super::read_header(&mut self.state.exec, &layout::checkpoint(*number))?.files);
+        }
+        used.sort_unstable();
+        let mut plan = Plan::new();
+        plan.remove_file(&layout::checkpoint(checkpoint), "it is not kept any more");
+        plan.decides();
+        plan.sync_dir(&layout::directory(), "or it could come back without its files");
+        self.state.run(plan).map_err(|error| match error.side() {
+            Side::Before | Side::At => error,
+            Side::After => self.state.fail(error.with_kind(ErrorKind::OutcomeUnknown)),
+        })?;
+        self.files.frozen = frozen;
+        for number in found.files.iter().filter(|number| used.binary_search(number).is_err()) {
+            self.remove_file(*number);
+        }
+        Ok(())
+    }
+
+    fn read_checkpoint(&mut self, number: u64) -> Result<Map, Error> {
+        let path = layout::checkpoint(number);
+        if self.state.exec.stat(&path)?.is_none() {
+            return Err(ErrorKind::NotFound.at(&path));
+        }
+        let bytes = super::read_map(&mut self.state.exec, &path)?;
+        Map::decode(&bytes).map(|(map, _, _)| map).map_err(|what| super::damaged(&path, what))
+    }
+
+    /// Makes a second workspace from the present state, in the directory `how.upper`, over the same
+    /// lowers. Contents are shared by hard link, and copied where there are none; whichever of the two
+    /// writes a file next copies it first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] when there is one; as for [`Workspace::sync`], and the
+    /// filesystem's failures, with what was begun swept by the next open or fork.
+    pub fn fork(&mut self, fs: F, preopens: &Preopens<F>, how: &Options) -> Result<Self, Error> {
+        self.sync()?;
+        let mut other = Store::open(fs.clone(), preopens, &how.upper, &how.owner, how.trace)?.into_state();
+        let found = layout::look(&mut other.exec)?;
+        if found.map {
+            return Err(ErrorKind::AlreadyExists.of(&how.upper));
+        }
+        super::check_map_is_there(&found)?;
+        if found.exists {
+            other.run(found.clear())?;
+        }
+        let upper = self.state.exec.dir(RootId::STORE, &RelPath::ROOT)?;
+        let root = other.exec.add_root(upper);
+        let mut plan = super::begin(&other);
+        plan.create(&layout::discarded(), "until it has a map, nothing here counts");
+        plan.sync_dir(&layout::directory(), "or files could stay that nothing says do not count");
+        plan.make_dir(&layout::files(), "contents, by number");
+        other.run(plan)?;
+        for number in self.map.files().collect::<Vec<u64>>() {
+            let from = At { root, path: layout::file(number) };
+            // One whose name was lost is empty there, too.
+            if other.exec.stat_in(from.root, &from.path)?.is_some() {
+                let mut plan = Plan::new();
+                plan.share_from(&from, &layout::file(number), "content that both have, until one writes");
+                other.run(plan)?;
+            }
+        }
+        let mut plan = Plan::new();
+        plan.sync_dir(&layout::files(), "or the map could name content that was lost");
+        let header = Header { files: self.files.next, label: String::new(), proof: None, ..self.header.clone() };
+        let (bytes, _) = self.map.encode(&header);
+        plan.append(super::publish(bytes, layout::map()));
+        other.run(plan).map_err(|error| super::undecided(&mut other, error))?;
+        // It is there: only a look at it can fail.
+        Self::attach(other, fs, preopens, how).map_err(|error| error.with_kind(ErrorKind::NeedsRecovery))
+    }
+
+    /// Gives up all that was written, and the workspace with it. Nothing is written for that, so it
+    /// is possible on a full disk.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotCommitted`] when it is still there; [`ErrorKind::NeedsRecovery`] when the next
+    /// open has to remove the rest.
+    pub fn discard(mut self) -> Result<(), Error> {
+        self.state.check_usable()?;
+        self.state.check_owner()?;
+        let mut plan = Plan::new();
+        let (from, to) = (layout::map(), layout::discarded());
+        plan.rename(&from, &to, "from here on nothing here counts");
+        plan.decides();
+        plan.sync_dir(&layout::directory(), "or the map could come back without its files");
+        self.state.run(plan).map_err(|error| judge_discard(&mut self.state, error))?;
+        let rest = layout::look(&mut self.state.exec).and_then(|found| self.state.run(found.clear()));
+        rest.map(drop).map_err(|error| error.with_kind(ErrorKind::NeedsRecovery))
+    }
+}
+
+/// What a discard that stopped has come to.
+fn judge_discard<F: Fs>(state: &mut State<F>, error: Error) -> Error {
+    let is_there = matches!(state.exec.stat(&layout::map()), Ok(Some(_)));
+    if is_there && error.side() != Side::After { error } else { error.with_kind(ErrorKind::OutcomeUnknown) }
+}

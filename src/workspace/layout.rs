@@ -1,0 +1,176 @@
+//! What is in the directory of a workspace, and what an open makes of it.
+//!
+//! | name in `.onionskin/workspace` | what it is |
+//! |---|---|
+//! | `map` | what is shown where; see [`super::map`] |
+//! | `map.tmp` | a map on its way to its name |
+//! | `next` | the map as it will be when a commit into the topmost lower is done |
+//! | `files/N` | content of one file |
+//! | `checkpoint-K` | a map at rest, and with it every file that it names |
+//! | `discarded` | without a map: what is here counts for nothing |
+//!
+//! Anything else is not ours: an error, never a deletion.
+
+use alloc::vec::Vec;
+
+use crate::control;
+use crate::error::Error;
+use crate::exec::Exec;
+use crate::fs::{Fs, Kind};
+use crate::path::RelPath;
+use crate::plan::{Plan, RootId};
+use crate::text::{as_number, decimal, joined};
+
+/// The directory of a workspace.
+pub(super) fn directory() -> RelPath {
+    control::entry(control::WORKSPACE)
+}
+
+/// What is shown where.
+pub(super) fn map() -> RelPath {
+    directory().child("map")
+}
+
+/// A map on its way to its name.
+pub(super) fn draft() -> RelPath {
+    directory().child("map.tmp")
+}
+
+/// The map as it will be when a commit is done.
+pub(super) fn next() -> RelPath {
+    directory().child("next")
+}
+
+/// The mark of what counts for nothing.
+pub(super) fn discarded() -> RelPath {
+    directory().child("discarded")
+}
+
+/// Where the contents of files are.
+pub(super) fn files() -> RelPath {
+    directory().child("files")
+}
+
+/// The content of one file.
+pub(super) fn file(number: u64) -> RelPath {
+    files().child(&decimal(number))
+}
+
+/// A map at rest.
+pub(super) fn checkpoint(number: u64) -> RelPath {
+    directory().child(&joined(&["checkpoint-", &decimal(number)]))
+}
+
+/// What is in the directory of a workspace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// The directory exists.
+    pub(super) exists: bool,
+    pub(super) map: bool,
+    pub(super) draft: bool,
+    pub(super) next: bool,
+    pub(super) discarded: bool,
+    /// The directory of files exists.
+    pub(super) has_files: bool,
+    /// The numbers of files, sorted.
+    pub(super) files: Vec<u64>,
+    /// The numbers of checkpoints, sorted.
+    pub(super) checkpoints: Vec<u64>,
+}
+
+/// Looks at the directory of a workspace.
+///
+/// # Errors
+/// Something in it that is not ours; the filesystem's failures.
+pub(super) fn look<F: Fs>(exec: &mut Exec<F>) -> Result<Found, Error> {
+    let mut found = Found::default();
+    if exec.stat_deep(&directory())?.is_none() {
+        return Ok(found);
+    }
+    found.exists = true;
+    for (name, kind) in exec.list(RootId::STORE, &directory())? {
+        let checkpoint = name.strip_prefix("checkpoint-").and_then(as_number);
+        match (name.as_str(), kind, checkpoint) {
+            ("map", Kind::File, _) => found.map = true,
+            ("map.tmp", Kind::File, _) => found.draft = true,
+            ("next", Kind::File, _) => found.next = true,
+            ("discarded", Kind::File, _) => found.discarded = true,
+            ("files", Kind::Directory, _) => found.has_files = true,
+            (_, Kind::File, Some(number)) => found.checkpoints.push(number),
+            _ => return Err(control::not_ours(&directory().child(&name))),
+        }
+    }
+    if found.has_files {
+        for (name, kind) in exec.list(RootId::STORE, &files())? {
+            let number = as_number(&name).filter(|_| kind == Kind::File);
+            found.files.push(number.ok_or_else(|| control::not_ours(&files().child(&name)))?);
+        }
+    }
+    found.files.sort_unstable();
+    found.checkpoints.sort_unstable();
+    Ok(found)
+}
+
+impl Found {
+    /// Whether all that is here may go: it was discarded, or never became a workspace.
+    pub(super) fn counts_for_nothing(&self) -> bool {
+        !self.map && (self.discarded || (self.files.is_empty() && self.checkpoints.is_empty()))
+    }
+
+    /// The plan that removes all. The mark goes when nothing is left that it stands for.
+    pub(super) fn clear(&self) -> Plan {
+        let why = "it was discarded, or never counted";
+        let mut plan = Plan::new();
+        plan.sync_dir(&directory(), "or the map could come back without its files");
+        for number in &self.files {
+            plan.remove_file(&file(*number), why);
+        }
+        if self.has_files {
+            plan.remove_dir(&files(), why);
+        }
+        for number in &self.checkpoints {
+            plan.remove_file(&checkpoint(*number), why);
+        }
+        for (is_there, path) in [(self.draft, draft()), (self.next, next())] {
+            if is_there {
+                plan.remove_file(&path, why);
+            }
+        }
+        if self.discarded {
+            plan.sync_dir(&directory(), "or files could stay that nothing says are discarded");
+            plan.remove_file(&discarded(), "nothing is left that it stands for");
+        }
+        plan.remove_dir(&directory(), why);
+        plan
+    }
+
+    /// The plan that removes drafts, and the mark of what does not count: there is a map.
+    pub(super) fn drafts(&self) -> Plan {
+        let mut plan = Plan::new();
+        if self.draft || self.discarded {
+            plan.sync_dir(&directory(), "act on durable facts: this map is the one that counts");
+        }
+        if self.draft {
+            plan.remove_file(&draft(), "a map that never got its name");
+        }
+        if self.discarded {
+            plan.remove_file(&discarded(), "it counts, now that there is a map");
+        }
+        plan
+    }
+
+    /// The plan that removes files that neither the map nor a checkpoint names. `used` is sorted;
+    /// files below `frozen` belong to checkpoints.
+    pub(super) fn sweep(&self, used: &[u64], frozen: u64) -> Plan {
+        let mut plan = Plan::new();
+        for number in self.files.iter().filter(|number| **number >= frozen) {
+            if used.binary_search(number).is_err() {
+                if plan.is_empty() {
+                    plan.sync_dir(&directory(), "act on durable facts: this map is the one that counts");
+                }
+                plan.remove_file(&file(*number), "nothing names it");
+            }
+        }
+        plan
+    }
+}

@@ -1,0 +1,107 @@
+//! The lowers as one tree: what the topmost of them has at a path, directories merged.
+//!
+//! Something that is no directory hides what the lowers below have at its path and further down.
+//! Names of ours are nobody's content and are left out.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::map::{SEED, Seen, sum};
+use crate::error::{Error, Limit};
+use crate::exec::Exec;
+use crate::fs::{Cause, Fs, Kind, Stat};
+use crate::journal::OldEntry;
+use crate::limits::ENTRIES_MAX;
+use crate::path::{RelPath, is_reserved};
+use crate::plan::At;
+
+/// What stands at a path, and where.
+pub(super) fn stat<F: Fs>(exec: &mut Exec<F>, lowers: &[At], path: &RelPath) -> Result<Option<(At, Stat)>, Error> {
+    for lower in lowers {
+        let at = At { root: lower.root, path: lower.path.join(path) };
+        match exec.stat_in(at.root, &at.path) {
+            Ok(Some(stat)) => return Ok(Some((at, stat))),
+            Ok(None) => {}
+            Err(error) => match error.cause() {
+                Some(Cause::NoEntry) => {}
+                Some(Cause::NotDirectory | Cause::Loop) => return Ok(None),
+                _ => return Err(error),
+            },
+        }
+    }
+    Ok(None)
+}
+
+/// The names in a directory, sorted. None when it is no directory.
+pub(super) fn names<F: Fs>(exec: &mut Exec<F>, lowers: &[At], path: &RelPath) -> Result<Vec<(String, Kind)>, Error> {
+    let mut names = Vec::new();
+    for (index, lower) in lowers.iter().enumerate() {
+        match stat(exec, &lowers[index..=index], path)? {
+            Some((at, stat)) if stat.kind == Kind::Directory => names.extend(exec.list(at.root, &at.path)?),
+            Some(_) => break,
+            // Nothing here: but something on the way may hide what is below.
+            None if is_hidden(exec, lower, path)? => break,
+            None => {}
+        }
+    }
+    names.retain(|(name, _)| !is_reserved(name));
+    // Stable: of one name the topmost comes first, and stays.
+    names.sort_by(|(one, _), (other, _)| one.cmp(other));
+    names.dedup_by(|(other, _), (one, _)| one == other);
+    Ok(names)
+}
+
+/// Whether something on the way to a path is no directory.
+fn is_hidden<F: Fs>(exec: &mut Exec<F>, lower: &At, path: &RelPath) -> Result<bool, Error> {
+    let at = At { root: lower.root, path: lower.path.join(path) };
+    match exec.stat_in(at.root, &at.path) {
+        Ok(_) => Ok(false),
+        Err(error) => match error.cause() {
+            Some(Cause::NoEntry) => Ok(false),
+            Some(Cause::NotDirectory | Cause::Loop) => Ok(true),
+            _ => Err(error),
+        },
+    }
+}
+
+/// What a path looks like, to see later whether it has changed; with all below a directory where
+/// that counts.
+pub(super) fn seen<F: Fs>(exec: &mut Exec<F>, lowers: &[At], path: &RelPath, all: bool) -> Result<Seen, Error> {
+    let entry = stat(exec, lowers, path)?.map(|(_, stat)| look(&stat));
+    let is_directory = entry.is_some_and(|entry| entry.kind == Kind::Directory);
+    let below = if all && is_directory { digest(exec, lowers, path)? } else { 0 };
+    Ok(Seen { entry, below })
+}
+
+/// Of a directory neither size nor time tells anything.
+fn look(stat: &Stat) -> OldEntry {
+    match stat.kind {
+        Kind::Directory => OldEntry { kind: Kind::Directory, size: 0, modified: None },
+        Kind::File | Kind::Symlink | Kind::Other => OldEntry::from(*stat),
+    }
+}
+
+/// A digest of what all below a directory looks like; never 0.
+fn digest<F: Fs>(exec: &mut Exec<F>, lowers: &[At], top: &RelPath) -> Result<u64, Error> {
+    let (mut digest, mut count) = (SEED, 0);
+    let mut waiting = Vec::from([top.clone()]);
+    while let Some(directory) = waiting.pop() {
+        for (name, _) in names(exec, lowers, &directory)? {
+            let path = directory.child(&name);
+            let Some((_, stat)) = stat(exec, lowers, &path)? else { continue };
+            let entry = look(&stat);
+            digest = sum(digest, path.as_str().as_bytes());
+            digest = sum(digest, &[entry.kind as u8]);
+            digest = sum(digest, &entry.size.to_le_bytes());
+            digest = sum(digest, &entry.modified.unwrap_or_default().to_le_bytes());
+            if entry.kind == Kind::Directory {
+                waiting.push(path);
+            }
+            count += 1;
+        }
+        if count > ENTRIES_MAX {
+            return Err(Error::limit(top.shown(), Limit::Entries, ENTRIES_MAX as u64));
+        }
+    }
+    Ok(digest.max(1))
+}

@@ -1,0 +1,446 @@
+//! Workspaces: a writable upper directory over read-only lowers, and the tree they show together.
+//!
+//! Originals do not change: what is written goes to the upper, the root of a store of its own. There
+//! the contents of files lie by number, and one [`map`] says which path shows what. A change stages
+//! what it needs, unseen, and then appends one record: that is its commit point, so each change is
+//! atomic when the process dies, and there is nothing to undo. What an open finds that the map does
+//! not name never happened.
+//!
+//! Under power loss the record that lets content of ours stand over an original, or over content of
+//! before, comes after that content was synced: an original is never masked by a short file. All
+//! else is durable with [`Workspace::sync`], and a loss of power before it leaves a prefix of the
+//! changes of names; content written in place may be there in part.
+
+mod change;
+mod changes;
+mod checkpoint;
+mod commit;
+pub mod glob;
+mod layout;
+mod lower;
+pub mod map;
+mod view;
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::error::{Error, ErrorKind, Limit};
+use crate::exec::{Exec, Trace};
+use crate::fs::{Fs, Kind};
+use crate::limits::{LOWERS_MAX, MAP_BYTES_MAX, PATH_BYTES_MAX};
+use crate::lock::Ownership;
+use crate::path::RelPath;
+use crate::plan::{At, Plan};
+use crate::recover::{Finding, Verdict};
+use crate::store::{Preopens, State, Store};
+use map::{End, Header, Lower, Map};
+
+pub use changes::{Change, Changed, Page};
+pub use checkpoint::Checkpoint;
+pub use commit::{CommitOptions, OnConflict};
+pub use view::{Entry, Layer, Node};
+
+/// How much a workspace may hold; what is absent is not limited. Asked before anything changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quota {
+    /// Bytes of its files, those of checkpoints and those not yet removed included.
+    pub bytes: Option<u64>,
+    /// Files, directories and links of its own.
+    pub entries: Option<u64>,
+}
+
+/// How to open a workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The guest path of the upper directory.
+    pub upper: String,
+    /// The guest paths of the lowers, the topmost first. None: those that it remembers.
+    pub lowers: Vec<String>,
+    /// Who keeps a second owner out.
+    pub owner: Ownership,
+    /// How much it may hold.
+    pub quota: Quota,
+    /// Takes the lowers as they are, though they are not where they were.
+    pub moved: bool,
+    /// Whether the steps that run are remembered.
+    pub trace: bool,
+}
+
+/// An open workspace.
+pub struct Workspace<F: Fs> {
+    /// The store whose root is the upper.
+    state: State<F>,
+    /// The guest path of the upper, and who keeps others out.
+    upper: String,
+    owner: Ownership,
+    /// The guest paths of the lowers, as they are now, and their places.
+    places: Vec<String>,
+    lowers: Vec<At>,
+    header: Header,
+    map: Map,
+    /// Where the next record goes.
+    end: End,
+    /// Some of the map was appended by an earlier owner, whose syncs may have failed.
+    is_inherited: bool,
+    files: Files,
+    quota: Quota,
+    findings: Vec<Finding>,
+    /// The lowers' part of the directory that is being listed page by page.
+    listing: Option<(RelPath, Vec<(String, Kind)>)>,
+}
+
+/// What is known of the contents by number.
+#[derive(Debug, Default)]
+struct Files {
+    /// The next number.
+    next: u64,
+    /// Files below it may belong to a checkpoint: they are copied before they are written.
+    frozen: u64,
+    /// Written since the last sync; sorted.
+    dirty: Vec<u64>,
+    /// Made since the last sync where nothing was shown, so that their names may be lost; sorted.
+    fresh: Vec<u64>,
+    /// Named no more, by a record that may still be lost.
+    gone: Vec<u64>,
+    /// How many bytes all of them have; counted where that is limited.
+    bytes: u64,
+}
+
+impl<F: Fs + Clone> Workspace<F> {
+    /// Makes an empty workspace in the directory `how.upper`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] when there is one; [`ErrorKind::InvalidArgument`] without lowers;
+    /// as for [`Workspace::open`].
+    pub fn create(fs: F, preopens: &Preopens<F>, how: &Options) -> Result<Self, Error> {
+        let mut state = Store::open(fs.clone(), preopens, &how.upper, &how.owner, how.trace)?.into_state();
+        let mut lowers = Vec::new();
+        for name in &how.lowers {
+            let at = state.source(name)?;
+            let identity = state.exec.identity(&at).map_err(|error| error.about(name))?;
+            lowers.push(Lower { name: name.clone(), identity });
+        }
+        check_lowers(&mut state.exec, &lowers)?;
+        let found = layout::look(&mut state.exec)?;
+        if found.map {
+            return Err(ErrorKind::AlreadyExists.of(&how.upper));
+        }
+        check_map_is_there(&found)?;
+        if found.exists {
+            state.run(found.clear())?;
+        }
+        let mut plan = begin(&state);
+        plan.make_dir(&layout::files(), "contents, by number");
+        let (bytes, _) = Map::default().encode(&Header { lowers, ..Header::default() });
+        plan.append(publish(bytes, layout::map()));
+        state.run(plan).map_err(|error| undecided(&mut state, error))?;
+        // It is there: only a look at it can fail.
+        Self::attach(state, fs, preopens, how).map_err(|error| error.with_kind(ErrorKind::NeedsRecovery))
+    }
+
+    /// Opens the workspace in the directory `how.upper`: takes ownership, then finishes or sweeps
+    /// what a crash left. How large the lowers are does not matter.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when there is none; [`ErrorKind::PreconditionFailed`] for other
+    /// lowers than those it was made over; [`ErrorKind::Corrupt`] with everything kept; as for
+    /// [`Store::open`].
+    pub fn open(fs: F, preopens: &Preopens<F>, how: &Options) -> Result<Self, Error> {
+        let state = Store::open(fs.clone(), preopens, &how.upper, &how.owner, how.trace)?.into_state();
+        Self::attach(state, fs, preopens, how)
+    }
+
+    /// The workspace of a store that is open.
+    fn attach(mut state: State<F>, fs: F, preopens: &Preopens<F>, how: &Options) -> Result<Self, Error> {
+        let found = layout::look(&mut state.exec)?;
+        if !found.map {
+            check_map_is_there(&found)?;
+            if found.exists {
+                state.run(found.clear())?;
+            }
+            return Err(ErrorKind::NotFound.because(&how.upper, "there is no workspace in it"));
+        }
+        let bytes = read_map(&mut state.exec, &layout::map())?;
+        let (map, header, end) = Map::decode(&bytes).map_err(|what| damaged(&layout::map(), what))?;
+        let mut files = Files { next: header.files.max(1), ..Files::default() };
+        files.next = map.files().chain(found.files.last().copied()).fold(files.next, |next, used| next.max(used + 1));
+        for number in &found.checkpoints {
+            files.frozen = files.frozen.max(read_header(&mut state.exec, &layout::checkpoint(*number))?.files);
+        }
+        let (places, lowers) = lowers_of(&mut state, &header, how)?;
+        let torn = bytes.len() as u64 - end.length;
+        let (quota, findings) = (how.quota, state.take_findings());
+        let (upper, owner) = (how.upper.clone(), how.owner.clone());
+        let mut workspace = Self {
+            state,
+            upper,
+            owner,
+            places,
+            lowers,
+            header,
+            map,
+            is_inherited: end.length > end.whole,
+            end,
+            files,
+            quota,
+            findings,
+            listing: None,
+        };
+        if found.next {
+            let is_done = workspace.settle_commit(fs.clone(), preopens)?;
+            let Self { state, findings, .. } = workspace;
+            let mut workspace = Self::attach(state, fs, preopens, how)?;
+            workspace.findings.splice(0..0, findings);
+            if is_done {
+                workspace.find(Verdict::RolledForward, "a commit was decided, and the workspace goes on from there");
+            } else {
+                workspace.find(Verdict::Swept, "a commit was prepared and never decided");
+            }
+            return Ok(workspace);
+        }
+        workspace.recover(&found, torn)?;
+        Ok(workspace)
+    }
+}
+
+impl<F: Fs> Workspace<F> {
+    /// Cuts off what was torn, and removes what nothing needs.
+    fn recover(&mut self, found: &layout::Found, torn: u64) -> Result<(), Error> {
+        let mut used: Vec<u64> = self.map.files().collect();
+        used.sort_unstable();
+        let drafts = found.drafts();
+        let plan = found.sweep(&used, self.files.frozen);
+        if !drafts.is_empty() {
+            self.find(Verdict::Swept, "drafts that never counted");
+            self.state.run(drafts)?;
+        }
+        if torn > 0 {
+            self.find(Verdict::RolledBack, "its last change was not whole and was cut off");
+            self.compact()?;
+        }
+        if !plan.is_empty() {
+            self.find(Verdict::Swept, "content that no record names");
+            self.renew()?;
+            self.state.run(plan)?;
+        }
+        if self.quota.bytes.is_some() {
+            for number in layout::look(&mut self.state.exec)?.files {
+                self.files.bytes += self.state.exec.stat(&layout::file(number))?.map_or(0, |stat| stat.size);
+            }
+        }
+        Ok(())
+    }
+
+    fn find(&mut self, verdict: Verdict, detail: &str) {
+        Finding::note(&mut self.findings, &layout::map(), verdict, detail);
+    }
+
+    /// What opening found.
+    pub fn recovered(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// The steps that ran since the last call.
+    pub fn steps(&mut self) -> Vec<Trace> {
+        self.state.exec.take_trace()
+    }
+
+    /// The guest paths of the lowers, the topmost first.
+    pub fn lowers(&self) -> Vec<String> {
+        self.header.lowers.iter().map(|lower| lower.name.clone()).collect()
+    }
+
+    /// Makes all that was done durable, and gives back the space of what is not needed any more.
+    ///
+    /// # Errors
+    /// [`ErrorKind::OutcomeUnknown`] when a sync fails: it is not made again, and the workspace takes
+    /// no further changes.
+    pub fn sync(&mut self) -> Result<(), Error> {
+        self.state.check_usable()?;
+        self.renew()?;
+        let mut plan = Plan::new();
+        for number in &self.files.dirty {
+            plan.sync_file(&layout::file(*number), "or content that was acknowledged could be lost");
+        }
+        if !self.files.fresh.is_empty() {
+            plan.sync_dir(&layout::files(), "or a record could name content that was lost");
+        }
+        plan.sync_file(&layout::map(), "or changes that were acknowledged could be forgotten");
+        let synced = self.state.run(plan);
+        synced.map_err(|error| self.state.fail(error.with_kind(ErrorKind::OutcomeUnknown)))?;
+        self.files.dirty.clear();
+        self.files.fresh.clear();
+        for number in core::mem::take(&mut self.files.gone) {
+            self.remove_file(number);
+        }
+        Ok(())
+    }
+
+    /// Removes a content that nothing needs. A failure loses nothing: the next open removes it.
+    fn remove_file(&mut self, number: u64) {
+        let file = layout::file(number);
+        if self.quota.bytes.is_some()
+            && let Ok(Some(stat)) = self.state.exec.stat(&file)
+        {
+            self.files.bytes = self.files.bytes.saturating_sub(stat.size);
+        }
+        let mut plan = Plan::new();
+        plan.remove_file(&file, "nothing names it any more");
+        let _swept_at_the_next_open = self.state.run(plan);
+    }
+
+    /// Writes the map anew before anything is built on what an earlier owner appended: of a sync that
+    /// failed then, nothing tells now, and the pages may be lost though they can be read.
+    fn renew(&mut self) -> Result<(), Error> {
+        if self.is_inherited { self.compact() } else { Ok(()) }
+    }
+
+    /// Writes the map anew, without what counts no more.
+    fn compact(&mut self) -> Result<(), Error> {
+        let header = Header { files: self.files.next, ..self.header.clone() };
+        let map = core::mem::take(&mut self.map);
+        let answer = self.replace_map(&map, header);
+        self.map = map;
+        answer
+    }
+
+    /// Puts another map in the place of the one on the disk.
+    fn replace_map(&mut self, map: &Map, header: Header) -> Result<(), Error> {
+        let (bytes, end) = map.encode(&header);
+        self.state.run(publish(bytes, layout::map())).map_err(|error| undecided(&mut self.state, error))?;
+        (self.header, self.end, self.is_inherited) = (header, end, false);
+        Ok(())
+    }
+}
+
+/// What a workspace says of itself, to whoever has its upper directory alone: the guest paths of its
+/// lowers, the topmost first.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] when there is no workspace; [`ErrorKind::Corrupt`].
+pub fn describe<F: Fs>(fs: F, preopens: &Preopens<F>, upper: &str) -> Result<Vec<String>, Error> {
+    let mut exec = preopens.open(fs, upper)?;
+    if exec.stat_deep(&layout::map())?.is_none() {
+        return Err(ErrorKind::NotFound.because(upper, "there is no workspace in it"));
+    }
+    let header = read_header(&mut exec, &layout::map())?;
+    Ok(header.lowers.into_iter().map(|lower| lower.name).collect())
+}
+
+/// The plan that makes the directory of a workspace, for good.
+fn begin<F: Fs>(state: &State<F>) -> Plan {
+    let mut plan = state.control_plan();
+    plan.make_dir(&layout::directory(), "all of a workspace is in here");
+    plan.sync_dir(&crate::control::directory(), "or the workspace could be lost with its directory");
+    plan.sync_dir(&RelPath::ROOT, "or the workspace could be lost with its directory");
+    plan
+}
+
+/// The plan that writes a map and gives it its name.
+fn publish(bytes: Vec<u8>, name: RelPath) -> Plan {
+    let draft = layout::draft();
+    let mut plan = Plan::new();
+    plan.create(&draft, "the map is whole before it has its name");
+    plan.write(&draft, bytes, "the map is whole before it has its name");
+    plan.sync_file(&draft, "or the name could lead to a map that says nothing");
+    plan.sync_dir(&layout::directory(), "or the map could be durable before what it is about");
+    plan.rename(&draft, &name, "from here on this map counts");
+    plan.decides();
+    plan.sync_dir(&layout::directory(), "or the former map could come back");
+    plan
+}
+
+/// What the publication of a map that stopped has come to. A draft that is still there was not
+/// renamed.
+fn undecided<F: Fs>(state: &mut State<F>, error: Error) -> Error {
+    if error.side() != crate::error::Side::After && matches!(state.exec.stat(&layout::draft()), Ok(Some(_))) {
+        let mut plan = Plan::new();
+        plan.remove_file(&layout::draft(), "a map that never got its name");
+        return match state.run(plan) {
+            Ok(_) => error,
+            // It is in the way of the next one.
+            Err(_) => state.fail(error),
+        };
+    }
+    if error.side() == crate::error::Side::Before {
+        error
+    } else {
+        state.fail(error.with_kind(ErrorKind::OutcomeUnknown))
+    }
+}
+
+/// Reads a whole map.
+fn read_map<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Vec<u8>, Error> {
+    let bytes = exec.read_whole(path, MAP_BYTES_MAX)?;
+    bytes.ok_or_else(|| Error::limit(path.shown(), Limit::MapBytes, MAP_BYTES_MAX))
+}
+
+/// Reads what a map says of itself.
+fn read_header<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Header, Error> {
+    /// More than any header has.
+    const HEADER_BYTES_MAX: usize = 64 + (LOWERS_MAX + 2) * (PATH_BYTES_MAX + 64);
+    let bytes = exec.read_start(&At::store(path.clone()), HEADER_BYTES_MAX)?;
+    Map::decode_header(&bytes).map_err(|what| damaged(path, what))
+}
+
+fn damaged(path: &RelPath, what: &str) -> Error {
+    Error::corrupt(path, &[what, "; put a copy of it or a checkpoint in its place"].concat())
+}
+
+/// Content without a map is kept, unless it says that it was discarded.
+fn check_map_is_there(found: &layout::Found) -> Result<(), Error> {
+    if found.map || found.counts_for_nothing() {
+        return Ok(());
+    }
+    Err(damaged(&layout::map(), "it is missing"))
+}
+
+/// Refuses lists of lowers that cannot be remembered, and an upper that is one of them.
+fn check_lowers<F: Fs>(exec: &mut Exec<F>, lowers: &[Lower]) -> Result<(), Error> {
+    if lowers.is_empty() || lowers.len() > LOWERS_MAX {
+        return Err(Error::invalid_argument("lower", "a workspace is over 1 to 64 directories"));
+    }
+    let upper = exec.identity(&At::store(RelPath::ROOT))?;
+    for lower in lowers {
+        if lower.name.len() > PATH_BYTES_MAX {
+            return Err(Error::invalid_argument("lower", "the path is too long"));
+        }
+        if upper.is_some() && lower.identity == upper {
+            return Err(Error::invalid_argument(&lower.name, "is the upper directory itself"));
+        }
+    }
+    Ok(())
+}
+
+/// The places of the lowers, which must be those that the workspace was made over.
+fn lowers_of<F: Fs>(state: &mut State<F>, header: &Header, how: &Options) -> Result<(Vec<String>, Vec<At>), Error> {
+    let remembered: Vec<&str> = header.lowers.iter().map(|lower| lower.name.as_str()).collect();
+    let names: Vec<&str> = how.lowers.iter().map(String::as_str).collect();
+    let names = if names.is_empty() { remembered.clone() } else { names };
+    let other = |name: &str| {
+        ErrorKind::PreconditionFailed.because(name, "directory other than the one this workspace was made over")
+    };
+    if names.len() != remembered.len() {
+        return Err(other(names.first().unwrap_or(&"")));
+    }
+    let mut places = Vec::new();
+    for (name, lower) in names.iter().zip(&header.lowers) {
+        let at = state.source(name)?;
+        let identity = state.exec.identity(&at).map_err(|error| error.about(name))?;
+        let is_known = if identity.is_some() && lower.identity.is_some() {
+            identity == lower.identity
+        } else {
+            *name == lower.name
+        };
+        if !is_known && !how.moved {
+            return Err(other(name));
+        }
+        places.push(at);
+    }
+    Ok((names.into_iter().map(ToString::to_string).collect(), places))
+}
+
+/// A path of the merged tree, or `.` for its root.
+fn parse_any(path: &str) -> Result<RelPath, Error> {
+    if path == "." { Ok(RelPath::ROOT) } else { crate::store::parse(path) }
+}

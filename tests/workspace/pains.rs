@@ -1,0 +1,257 @@
+//! What users of other overlays report, each as a test that it does not happen here.
+
+use onionskin::error::{Error, ErrorKind};
+use onionskin::fs::Fs as _;
+use onionskin::workspace::glob::Select;
+use onionskin::workspace::{Change, Options, Quota, Workspace};
+use onionskin_sim::{Fault, Harm, SimFs, Tree, Verb, When, tree};
+
+use crate::model::Node;
+use crate::world::{World, options, plain, shown};
+
+fn kind<T>(answer: Result<T, Error>) -> Option<ErrorKind> {
+    answer.err().map(|error| error.kind())
+}
+
+fn many(count: usize) -> Tree {
+    (0..count).fold(tree! { dir "lower/many"; }, |tree, number| tree.file(format!("lower/many/{number:05}"), "x"))
+}
+
+/// "A read-only base changed by a write through a symlinked or hard-linked entry."
+#[test]
+fn no_write_reaches_an_original_by_a_link() {
+    let world = World::new(&tree! {
+        file "lower/real/x" = "truth";
+        same "lower/twin" = "lower/real/x";
+        symlink "lower/linked" = "real";
+        symlink "lower/link" = "real/x";
+    });
+    let before = world.lowers();
+    let mut workspace = world.create();
+    assert_eq!(kind(workspace.write("linked/x", 0, b"!".to_vec())), Some(ErrorKind::SymlinkRefused));
+    assert_eq!(kind(workspace.put("link", b"!".to_vec())), Some(ErrorKind::SymlinkRefused));
+    workspace.put("twin", b"mine".to_vec()).expect("a hard link is a file");
+    assert_eq!(workspace.read("real/x", 0, 9).expect("its other name"), b"truth");
+    assert_eq!(world.lowers(), before);
+    assert_eq!(world.fs.intrusions(), []);
+}
+
+/// "Deleted files that come back after a remount."
+#[test]
+fn what_was_deleted_stays_so_with_all_below() {
+    let world = World::new(&tree! { file "lower/d/sub/x" = "x"; file "below/d/y" = "y"; file "below/z" = "z"; });
+    let mut workspace = world.create();
+    assert_eq!(workspace.remove_tree("d").expect("it is there"), 4);
+    workspace.remove("z").expect("it is there");
+    drop(workspace);
+    let mut workspace = world.open();
+    assert_eq!(shown(&mut workspace).0.len(), 0);
+    assert_eq!(kind(workspace.stat("d/sub/x")), Some(ErrorKind::NotFound));
+    workspace.make_directory("d").expect("the name is free");
+    assert_eq!(shown(&mut workspace).0.into_iter().collect::<Vec<_>>(), [("d".to_owned(), Node::Directory)]);
+}
+
+/// "A directory rename that fails (EXDEV) or loses children."
+#[test]
+fn a_directory_of_thousands_is_renamed_by_one_record() {
+    let world = World::new(&many(2000));
+    let mut workspace = world.create();
+    let map = |world: &World| world.fs.tree().bytes("upper/.onionskin/workspace/map").expect("a map").len();
+    let (length, calls) = (map(&world), world.fs.counts().calls);
+    workspace.rename("many", "moved").expect("nothing is in its way");
+    assert!(map(&world) - length < 200, "{} bytes", map(&world) - length);
+    assert!(world.fs.counts().calls - calls < 40, "{} calls", world.fs.counts().calls - calls);
+    assert_eq!(workspace.list("moved", Some("00997"), 2).expect("a directory")[1].name, "00999");
+    assert_eq!(shown(&mut workspace).0.len(), 2001);
+}
+
+/// "Opening for write without writing makes a copy."
+#[test]
+fn only_a_write_copies_and_a_truncation_does_not() {
+    let world = World::new(&tree! { file "lower/large" = vec![7; 4096]; });
+    let mut workspace = world.create();
+    workspace.read("large", 0, 10).expect("a file");
+    workspace.stat("large").expect("a file");
+    workspace.write("large", 9, Vec::new()).expect("nothing is written");
+    let files = |world: &World| world.fs.tree().below("upper/.onionskin/workspace/files");
+    workspace.set_size("large", 0).expect("a file");
+    let reads = world.fs.calls().iter().filter(|call| call.verb == Verb::Read).count();
+    let bytes: usize = files(&world).iter().filter_map(|(path, _)| files(&world).bytes(path).map(<[u8]>::len)).sum();
+    assert_eq!(bytes, 0);
+    assert!(reads < 8, "{reads} reads");
+    assert_eq!(workspace.stat("large").expect("a file").size, 0);
+}
+
+/// "A change summary cut at 60 that hid every deletion", and "a change log that dropped renames".
+#[test]
+fn changes_are_told_to_the_last_deletions_first() {
+    let world = World::new(&many(150).file("lower/d/x", "x").file("lower/same", "same"));
+    let mut workspace = world.create();
+    workspace.put("added", b"a".to_vec()).expect("a new file");
+    workspace.rename("d", "e").expect("a directory");
+    workspace.put("e/x", b"changed".to_vec()).expect("a file");
+    workspace.put("same", b"same".to_vec()).expect("a file");
+    for number in 0..150 {
+        workspace.remove(&format!("many/{number:05}")).expect("a file");
+    }
+    let (mut told, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let page = workspace.changes(&Select::default(), after.as_deref(), 60).expect("changes");
+        told.extend(page.changes.into_iter().map(|changed| (changed.path, changed.change)));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert!(told[..150].iter().all(|(_, change)| *change == Change::Deleted));
+    let rest: Vec<_> = told[150..].iter().map(|(path, change)| (path.as_str(), change.clone())).collect();
+    let expected = [("added", Change::Added), ("e", Change::Renamed("d".to_owned())), ("e/x", Change::Modified)];
+    assert_eq!(rest, expected);
+}
+
+/// "Restore that deleted untracked work."
+#[test]
+fn a_restore_can_be_undone() {
+    let world = World::new(&tree! { file "lower/a" = "a"; });
+    let mut workspace = world.create();
+    let first = workspace.checkpoint("first").expect("kept");
+    workspace.put("work", b"untracked".to_vec()).expect("a new file");
+    workspace.write("a", 0, b"A".to_vec()).expect("a file");
+    let after = shown(&mut workspace);
+    let before = workspace.restore(first).expect("it is kept");
+    assert_eq!(shown(&mut workspace), plain(&world.lowers().0));
+    workspace.restore(before).expect("it was kept just now");
+    assert_eq!(shown(&mut workspace), after);
+}
+
+/// "Disk full that truncates": a change fails whole, and all can still be given up.
+#[test]
+fn a_full_disk_harms_nothing_and_hinders_no_discard() {
+    let world = World::new(&tree! { file "lower/a" = "original"; });
+    let mut workspace = world.create();
+    workspace.put("own", b"own".to_vec()).expect("a new file");
+    let before = shown(&mut workspace);
+    world.fs.harm(Fault::sticky(When::Call(0), Harm::Full));
+    assert_eq!(kind(workspace.write("a", 0, b"A".to_vec())), Some(ErrorKind::NotCommitted));
+    assert_eq!(kind(workspace.append("own", b"more".to_vec())), Some(ErrorKind::NotCommitted));
+    assert_eq!(shown(&mut workspace), before);
+    workspace.discard().expect("nothing is written for it");
+    assert_eq!(world.fs.tree().below("upper"), Tree::new());
+}
+
+/// Quotas are asked before anything changes.
+#[test]
+fn a_quota_refuses_before_anything_changes() {
+    let world = World::new(&tree! { file "lower/a" = "12345678"; });
+    drop(world.create());
+    let quota = Quota { bytes: Some(10), entries: Some(2) };
+    let how = Options { quota, ..options() };
+    let mut workspace = Workspace::open(world.fs.clone(), &world.preopens(), &how).expect("it is there");
+    workspace.write("a", 0, b"A".to_vec()).expect("eight bytes");
+    let before = world.fs.tree();
+    assert_eq!(kind(workspace.put("b", b"123".to_vec())), Some(ErrorKind::LimitExceeded));
+    assert_eq!(kind(workspace.append("a", b"123".to_vec())), Some(ErrorKind::LimitExceeded));
+    assert_eq!(world.fs.tree(), before);
+    workspace.make_directory("d").expect("the second entry");
+    assert_eq!(kind(workspace.make_directory("e")), Some(ErrorKind::LimitExceeded));
+    workspace.remove("a").expect("deleting is always possible");
+    workspace.sync().expect("its space is given back");
+    workspace.put("b", b"1234567890".to_vec()).expect("there is room again");
+}
+
+/// Opening does not look at the lowers, however large they are.
+#[test]
+fn opening_does_not_depend_on_the_lowers() {
+    let calls = |tree: &Tree| {
+        let world = World::new(tree);
+        let mut workspace = world.create();
+        workspace.rename("many", "moved").expect("a directory");
+        drop(workspace);
+        let before = world.fs.counts().calls;
+        drop(world.open());
+        world.fs.counts().calls - before
+    };
+    assert_eq!(calls(&many(1)), calls(&many(500)));
+}
+
+/// A workspace belongs to its lowers, and says what it is.
+#[test]
+fn other_lowers_and_unknown_formats_are_refused() {
+    let world = World::new(&tree! { file "lower/a" = "a"; });
+    let mut workspace = world.create();
+    workspace.put("own", b"own".to_vec()).expect("a new file");
+    drop(workspace);
+    let told = onionskin::workspace::describe(world.fs.clone(), &world.preopens(), "/upper");
+    assert_eq!(told.expect("it tells"), ["/lower", "/below"]);
+    let open = |lowers: &[&str], moved| {
+        let lowers = lowers.iter().map(ToString::to_string).collect();
+        Workspace::open(world.fs.clone(), &world.preopens(), &Options { lowers, moved, ..options() }).map(drop)
+    };
+    open(&[], false).expect("it remembers them");
+    assert_eq!(kind(open(&["/below", "/lower"], false)), Some(ErrorKind::PreconditionFailed));
+    assert_eq!(kind(open(&["/lower"], false)), Some(ErrorKind::PreconditionFailed));
+    open(&["/below", "/lower"], true).expect("on request");
+    let map = "upper/.onionskin/workspace/map";
+    let bytes = world.fs.tree().bytes(map).expect("a map").to_vec();
+    let mut unknown = bytes.clone();
+    unknown[8] = 9;
+    let changed = World::new(&world.fs.tree().file(map, &unknown));
+    let before = changed.fs.tree();
+    assert_eq!(kind(changed.try_open()), Some(ErrorKind::Corrupt));
+    assert_eq!(changed.fs.tree(), before, "everything is kept");
+    let missing = World::new(&world.fs.tree().remove(map));
+    let before = missing.fs.tree();
+    assert_eq!(kind(missing.try_open()), Some(ErrorKind::Corrupt));
+    assert_eq!(missing.fs.tree(), before, "content without a map is kept");
+}
+
+/// What two workspaces share by link is copied by whichever writes first.
+#[test]
+fn a_fork_and_its_origin_do_not_see_each_other() {
+    let world = World::new(&tree! { file "lower/a" = "a"; });
+    let mut workspace = world.create();
+    workspace.put("own", b"shared".to_vec()).expect("a new file");
+    let how = Options { upper: "/fork".to_owned(), ..options() };
+    let mut fork = workspace.fork(world.fs.clone(), &world.preopens(), &how).expect("an empty directory");
+    workspace.write("own", 0, b"S".to_vec()).expect("a file");
+    assert_eq!(fork.read("own", 0, 9).expect("a file"), b"shared");
+    fork.write("own", 0, b"F".to_vec()).expect("a file");
+    assert_eq!(workspace.read("own", 0, 9).expect("a file"), b"Shared");
+    assert_eq!(world.fs.intrusions(), []);
+}
+
+/// Where the lower changed under an unmodified path it is simply read.
+#[test]
+fn a_lower_that_changes_shows_where_nothing_was_written() {
+    let world = World::new(&tree! { file "lower/a" = "a"; file "lower/d/b" = "b"; });
+    let mut workspace = world.create();
+    workspace.put("d/own", b"own".to_vec()).expect("a new file");
+    meddle(&world.fs, "lower/a", b"another");
+    assert_eq!(workspace.read("a", 0, 9).expect("a file"), b"another");
+    world.empty("lower");
+    assert_eq!(shown(&mut workspace).0.keys().collect::<Vec<_>>(), ["d", "d/own"]);
+}
+
+/// Writes a file anew, as another program does.
+pub(crate) fn meddle(fs: &SimFs, path: &str, bytes: &[u8]) {
+    let (dir, name) = fs.walk(&fs.root(), path, false).expect("its directory is there");
+    fs.remove_file(&dir, &name).expect("it is there");
+    let file = fs.create_file(&dir, &name).expect("the name is free");
+    fs.write(&file, 0, bytes).expect("there is room");
+}
+
+/// Found by random operations: a file that went back to its path, after the directory around it had
+/// been moved away, was not told to be anywhere.
+#[test]
+fn what_goes_back_to_its_place_in_a_new_directory_is_told() {
+    let world = World::new(&tree! { file "lower/a/x" = "x"; file "lower/a/y" = "y"; });
+    let mut workspace = world.create();
+    workspace.rename("a", "b").expect("a directory");
+    workspace.make_directory("a").expect("the name is free");
+    workspace.rename("b/x", "a/x").expect("a file");
+    let told = workspace.changes(&Select::default(), None, 9).expect("told").changes;
+    let told: Vec<_> = told.into_iter().map(|changed| (changed.path, changed.change)).collect();
+    let renamed = |source: &str| Change::Renamed(source.to_owned());
+    let expected = [("a", Change::Added), ("a/x", renamed("a/x")), ("b", renamed("a"))];
+    assert_eq!(told, expected.map(|(path, change)| (path.to_owned(), change)));
+}
