@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::error::{Error, ErrorKind, Side};
 use crate::fs::{Cause, Fs, Kind, Stat};
-use crate::limits::{COPY_BYTES, DIRECTORIES_OPEN_MAX, FILES_OPEN_MAX};
+use crate::limits::{COPY_BYTES, DIRECTORIES_OPEN_MAX, FILES_OPEN_MAX, WORKSPACES};
 use crate::path::RelPath;
 use crate::plan::{Act, At, Plan, RootId, Step};
 
@@ -319,8 +319,9 @@ impl<F: Fs> Exec<F> {
         match act {
             Act::Write { path, bytes } => return self.append(path, &core::mem::take(bytes)),
             Act::Copy { from, offset, length, to } => return self.copy(from, *offset, *length, to),
-            Act::Edit { path, offset, bytes } => return self.edit(path, *offset, bytes),
-            Act::SetSize { path, size } => return self.set_size(path, *size),
+            // Only a workspace has such plans.
+            Act::Edit { path, offset, bytes } if WORKSPACES => return self.edit(path, *offset, bytes),
+            Act::SetSize { path, size } if WORKSPACES => return self.set_size(path, *size),
             Act::SyncFile(path) => return self.sync_file(path),
             Act::SyncDir(path) => return self.sync_dir(path),
             Act::Share { from, to } => return self.share(from, to),
@@ -332,7 +333,7 @@ impl<F: Fs> Exec<F> {
             Act::Link { from, .. } => self.close(from),
             Act::RemoveFile(path) => self.close(path),
             Act::RemoveDir(path) => self.forget_below(path),
-            Act::MakeDir(_) | Act::Create(_) | Act::Symlink { .. } => {}
+            Act::MakeDir(_) | Act::Create(_) | Act::Symlink { .. } | Act::Edit { .. } | Act::SetSize { .. } => {}
         }
         let (act, path) = (&*act, act.path());
         let source = match act {
@@ -371,22 +372,27 @@ impl<F: Fs> Exec<F> {
     }
 
     fn append(&mut self, path: &RelPath, bytes: &[u8]) -> Result<()> {
-        let index = self.open.iter().position(|open| open.path == *path);
-        let index = index.ok_or_else(|| failed("write", path, Cause::NoEntry))?;
-        self.write(index, self.open[index].length, bytes)
+        self.write(path, None, bytes)
     }
 
-    /// Writes all of the bytes into an open file.
-    fn write(&mut self, index: usize, mut offset: u64, bytes: &[u8]) -> Result<()> {
-        let open = &mut self.open[index];
+    /// Writes all of the bytes into an open file, at its end or at an offset.
+    fn write(&mut self, path: &RelPath, at: Option<u64>, bytes: &[u8]) -> Result<()> {
+        let open = self
+            .open
+            .iter_mut()
+            .find(|open| open.path == *path)
+            .ok_or_else(|| failed("write", path, Cause::NoEntry))?;
+        let mut offset = at.filter(|_| WORKSPACES).unwrap_or(open.length);
         let mut rest = bytes;
         while !rest.is_empty() {
-            let taken = self.fs.write(&open.file, offset, rest).map_err(|cause| failed("write", &open.path, cause))?;
+            let taken = self.fs.write(&open.file, offset, rest).map_err(|cause| failed("write", path, cause))?;
             if taken == 0 || taken > rest.len() {
-                return Err(failed("write", &open.path, Cause::Io));
+                return Err(failed("write", path, Cause::Io));
             }
             offset += taken as u64;
-            open.length = open.length.max(offset);
+            if !WORKSPACES || offset > open.length {
+                open.length = offset;
+            }
             rest = &rest[taken..];
         }
         self.moved += bytes.len() as u64;
@@ -394,25 +400,21 @@ impl<F: Fs> Exec<F> {
     }
 
     fn edit(&mut self, path: &RelPath, offset: u64, bytes: &[u8]) -> Result<()> {
-        let index = self.opened(path)?;
-        self.write(index, offset, bytes)
+        self.opened(path)?;
+        self.write(path, Some(offset), bytes)
     }
 
     fn set_size(&mut self, path: &RelPath, size: u64) -> Result<()> {
         let index = self.opened(path)?;
         let open = &mut self.open[index];
         open.length = size;
-        self.fs.set_size(&open.file, size).map_err(|cause| failed("set the length of", path, cause))
+        self.fs.set_size(&open.file, size).map_err(|cause| failed("write", path, cause))
     }
 
     /// A file of one's own, open for writing in place. Of those that stay open the oldest closes.
     fn opened(&mut self, path: &RelPath) -> Result<usize> {
         if let Some(index) = self.open.iter().position(|open| open.path == *path) {
             return Ok(index);
-        }
-        // Only a workspace has such plans; without them the component does not carry this.
-        if cfg!(all(target_family = "wasm", not(feature = "workspace"))) {
-            return Err(failed("open", path, Cause::Unsupported));
         }
         let (dir, name) = self.parent(RootId::STORE, path)?;
         let file = self.fs.open_to_write(&dir, name).map_err(|cause| failed("open", path, cause))?;
@@ -470,18 +472,18 @@ impl<F: Fs> Exec<F> {
     /// Links; where the filesystem has no hard links, copies. Both give the name the content, but a
     /// copy has a mode of its own, so any other failure stays one.
     fn share(&mut self, from: &At, to: &RelPath) -> Result<()> {
-        if from.root == RootId::STORE {
-            self.close(&from.path);
-        }
-        let (source, old) = self.parent(from.root, &from.path)?;
-        let (target, new) = self.parent(RootId::STORE, to)?;
-        let refused = match self.fs.link((&source, old), (&target, new)) {
-            Ok(()) => return Ok(()),
-            Err(cause) => failed("link", to, cause),
+        let linked = if WORKSPACES && from.root != RootId::STORE {
+            let (source, old) = self.parent(from.root, &from.path)?;
+            let (target, new) = self.parent(RootId::STORE, to)?;
+            self.fs.link((&source, old), (&target, new)).map_err(|cause| failed("link", to, cause))
+        } else {
+            self.act(&mut Act::Link { from: from.path.clone(), to: to.clone() })
         };
+        let Err(refused) = linked else { return Ok(()) };
         // What filesystems without hard links, or with too many to one file, answer.
         use Cause::{CrossDevice, NotPermitted, Other, Unsupported};
-        if !matches!(refused.cause(), Some(Unsupported | NotPermitted | CrossDevice | Other)) {
+        let may_copy = matches!(refused.cause(), Some(Unsupported | NotPermitted | CrossDevice | Other));
+        if refused.action() != "link" || !may_copy {
             return Err(refused);
         }
         match self.stat_in(from.root, &from.path)?.map(|stat| stat.kind) {

@@ -12,7 +12,7 @@
 //! transaction  u64       names the staging directory tx-N
 //! count        u32       records that follow
 //! record       count x   kind u8, path (u16 length, bytes), then by kind:
-//!   1 put        staged u32, length u64, digest (u8 0|1, 32 bytes if 1), old
+//!   1 put        staged u32, length u64 (of a symbolic link 2^64 - 1), digest (u8 0|1, 32 bytes if 1), old
 //!   2 delete     old
 //!   3 make-dir   -
 //!   4 switch     -         the sibling prepared for this path takes its place
@@ -31,13 +31,16 @@ use sha2::{Digest as _, Sha256};
 
 use crate::control;
 use crate::fs::{Kind, Stat};
-use crate::limits::ENTRIES_MAX;
+use crate::limits::{ENTRIES_MAX, WORKSPACES};
 use crate::path::RelPath;
 
 const MAGIC: [u8; 8] = *b"ONIONSKN";
 const VERSION: u64 = 1;
 const FLAG_UNSYNCED: u64 = 1;
 const DIGEST_BYTES: usize = 32;
+
+/// What stands for the length of a symbolic link.
+pub const LINK_LENGTH: u64 = u64::MAX;
 
 /// SHA-256 of a content.
 pub type Digest = [u8; DIGEST_BYTES];
@@ -86,7 +89,7 @@ pub enum Change {
     Put {
         /// Number of the staged file in `tx-N`.
         staged: u32,
-        /// Its length in bytes.
+        /// Its length in bytes; of a symbolic link [`LINK_LENGTH`].
         length: u64,
         /// Digest of its content, where the bytes passed through us.
         digest: Option<Digest>,
@@ -317,7 +320,7 @@ impl<'a> Reader<'a> {
             2 => Change::Delete { old: self.old() },
             3 => Change::MakeDir,
             4 => Change::Switch,
-            6 => Change::RemoveDir,
+            6 if WORKSPACES => Change::RemoveDir,
             5 => Change::Pointer { directory: self.number(8), generation: self.number(8) },
             _ => {
                 self.refuse("an unknown kind of record");

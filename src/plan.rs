@@ -129,8 +129,7 @@ impl Act {
         match self {
             Self::MakeDir(_) => "make directory",
             Self::Create(_) => "create",
-            Self::Write { .. } | Self::Edit { .. } => "write",
-            Self::SetSize { .. } => "set the length of",
+            Self::Write { .. } | Self::Edit { .. } | Self::SetSize { .. } => "write",
             Self::Copy { .. } => "copy to",
             Self::SyncFile(_) => "sync file",
             Self::SyncDir(_) => "sync directory",
@@ -240,12 +239,12 @@ impl Plan {
     }
 
     /// Appends [`Act::Share`], within the store.
+    #[inline(never)]
     pub fn share(&mut self, from: &RelPath, to: &RelPath, why: &'static str) {
         self.share_from(&At::store(from.clone()), to, why);
     }
 
     /// Appends [`Act::Share`].
-    #[inline(never)]
     pub fn share_from(&mut self, from: &At, to: &RelPath, why: &'static str) {
         self.push(Act::Share { from: from.clone(), to: to.clone() }, why);
     }

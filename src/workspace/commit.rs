@@ -17,7 +17,7 @@ use crate::control;
 use crate::error::{Error, ErrorKind};
 use crate::exec::Exec;
 use crate::fs::{Cause, Fs, Kind};
-use crate::journal::{Change as Step, OldEntry, Op};
+use crate::journal::{Change as Step, LINK_LENGTH, OldEntry, Op};
 use crate::path::{RelPath, is_reserved};
 use crate::plan::{At, Plan, RootId};
 use crate::store::{Durability, Preopens, Receipt, State, Store};
@@ -489,7 +489,8 @@ impl<F: Fs> Target<F> {
         answer?;
         self.bytes += self.state.exec.moved() - before;
         let old = self.state.exec.stat_deep(path)?.map(OldEntry::from);
-        let length = self.state.exec.stat(&staged)?.map_or(0, |stat| stat.size);
+        let size = self.state.exec.stat(&staged)?.map_or(0, |stat| stat.size);
+        let length = if is_file { size } else { LINK_LENGTH };
         self.push(path, Step::Put { staged: self.staged, length, digest: None, old });
         self.staged += 1;
         Ok(())
@@ -522,10 +523,11 @@ impl<F: Fs> Target<F> {
                     (0, Seen { entry: Some(entry), below: 0 })
                 }
                 Step::Put { staged, length, .. } => {
-                    if best.as_ref().is_some_and(|(cost, _, _)| *cost <= length + 1) {
+                    let cost = if length == LINK_LENGTH { 1 } else { length.saturating_add(1) };
+                    if best.as_ref().is_some_and(|(known, _, _)| *known <= cost) {
                         continue;
                     }
-                    (length + 1, evidence(&mut self.state.exec, &At::store(control::staged(self.number, staged)))?)
+                    (cost, evidence(&mut self.state.exec, &At::store(control::staged(self.number, staged)))?)
                 }
                 _ => continue,
             };
