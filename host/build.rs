@@ -1,6 +1,7 @@
-//! Builds the component, so that the library can embed it and nothing compiled is committed.
+//! Builds the component, once as it ships and once with workspaces, so that the library can embed both
+//! and nothing compiled is committed.
 //!
-//! `ONIONSKIN_COMPONENT=path` takes a component that is built already.
+//! `ONIONSKIN_COMPONENT=path` and `ONIONSKIN_WORKSPACES=path` take one that is built already.
 
 use std::env;
 use std::ffi::OsString;
@@ -9,6 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 const TARGET: &str = "wasm32-wasip2";
+
+/// What is embedded: its name, the variable that names one built already, and the flags to build it with.
+const EMBEDDED: [(&str, &str, &[&str]); 2] = [
+    ("onionskin.wasm", "ONIONSKIN_COMPONENT", &[]),
+    ("workspaces.wasm", "ONIONSKIN_WORKSPACES", &["--features", "workspace"]),
+];
 
 /// What the outer build sets for itself and an inner cargo must not see: flags for another target,
 /// and the wrappers with which clippy and caches stand in for the compiler.
@@ -33,23 +40,24 @@ fn main() -> ExitCode {
 }
 
 fn embed() -> Result<(), String> {
-    println!("cargo::rerun-if-env-changed=ONIONSKIN_COMPONENT");
     let out = PathBuf::from(variable("OUT_DIR")?);
-    let component = match env::var_os("ONIONSKIN_COMPONENT") {
-        Some(prebuilt) => {
-            let prebuilt = PathBuf::from(prebuilt);
-            println!("cargo::rerun-if-changed={}", prebuilt.display());
-            prebuilt
-        }
-        None => build(&out)?,
-    };
-    let embedded = out.join("onionskin.wasm");
-    fs::copy(&component, &embedded)
-        .map_err(|error| format!("cannot copy the component {}: {error}", component.display()))?;
+    for (name, prebuilt, flags) in EMBEDDED {
+        println!("cargo::rerun-if-env-changed={prebuilt}");
+        let component = match env::var_os(prebuilt) {
+            Some(prebuilt) => {
+                let prebuilt = PathBuf::from(prebuilt);
+                println!("cargo::rerun-if-changed={}", prebuilt.display());
+                prebuilt
+            }
+            None => build(&out, flags)?,
+        };
+        fs::copy(&component, out.join(name))
+            .map_err(|error| format!("cannot copy the component {}: {error}", component.display()))?;
+    }
     Ok(())
 }
 
-fn build(out: &Path) -> Result<PathBuf, String> {
+fn build(out: &Path, flags: &[&str]) -> Result<PathBuf, String> {
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join("..");
     for source in ["src", "wit", "build.rs", "Cargo.toml", ".cargo"] {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
@@ -62,6 +70,7 @@ fn build(out: &Path) -> Result<PathBuf, String> {
         // One crate type: where the library is built as well, cargo leaves link-time optimization out.
         .args(["rustc", "--package", "onionskin", "--lib", "--crate-type", "cdylib"])
         .args(["--profile", "component", "--target", TARGET])
+        .args(flags)
         .arg("--manifest-path")
         .arg(root.join("Cargo.toml"))
         .arg("--target-dir")

@@ -10,15 +10,18 @@ use wasmtime::{Config, Engine};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView as _};
 use wasmtime_wasi::p2::bindings::{filesystem::preopens, sync::filesystem::types};
 
-use crate::bindings::OnionskinPre;
+use crate::bindings::Linked;
 use crate::cache::{Cache, SUFFIX};
 use crate::faults;
 use crate::live::State;
 use crate::simulated;
-use crate::{Error, Session};
+use crate::{Error, Session, WorkspaceSession};
 
 /// The component as it was built with this library.
 pub const COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/onionskin.wasm"));
+
+/// The same with workspaces; see [`Builder::workspaces`].
+pub const COMPONENT_WITH_WORKSPACES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/workspaces.wasm"));
 
 /// Bytes of memory that the component may use, unless the builder says otherwise. It needs a few
 /// megabytes, whatever the size of the files.
@@ -36,9 +39,9 @@ struct Loaded {
     engine: Engine,
     component: Component,
     bounds: Bounds,
-    plain: OnionskinPre<State>,
-    watched: OnceLock<OnionskinPre<State>>,
-    simulated: OnceLock<OnionskinPre<State>>,
+    plain: Linked<State>,
+    watched: OnceLock<Linked<State>>,
+    simulated: OnceLock<Linked<State>>,
 }
 
 /// What the imports of the component are linked to.
@@ -104,6 +107,17 @@ impl Onionskin {
         Session::simulated(self.clone(), fs, root.into())
     }
 
+    /// Names the upper directory of a workspace. Nothing is opened yet; for a component without
+    /// workspaces ([`Builder::workspaces`]) opening fails with [`Error::Component`].
+    #[must_use]
+    pub fn workspace(&self, upper: impl Into<PathBuf>) -> WorkspaceSession {
+        WorkspaceSession::new(self.clone(), upper.into())
+    }
+
+    pub(crate) fn has_workspaces(&self) -> bool {
+        self.loaded.plain.has_workspaces()
+    }
+
     pub(crate) fn engine(&self) -> &Engine {
         &self.loaded.engine
     }
@@ -113,7 +127,7 @@ impl Onionskin {
     }
 
     /// The component linked to a filesystem; done once for each kind, when it is first asked for.
-    pub(crate) fn linked(&self, linkage: Linkage) -> Result<&OnionskinPre<State>, Error> {
+    pub(crate) fn linked(&self, linkage: Linkage) -> Result<&Linked<State>, Error> {
         let loaded = &*self.loaded;
         let place = match linkage {
             Linkage::Plain => return Ok(&loaded.plain),
@@ -129,6 +143,14 @@ impl Onionskin {
 }
 
 impl<'a> Builder<'a> {
+    /// Takes the embedded component that has workspaces, too: half as large again, and compiled for
+    /// itself at its first use.
+    #[must_use]
+    pub fn workspaces(mut self) -> Self {
+        self.source = Source::Component(COMPONENT_WITH_WORKSPACES);
+        self
+    }
+
     /// Takes another build of the component than the embedded one.
     #[must_use]
     pub fn component(mut self, wasm: &'a [u8]) -> Self {
@@ -241,19 +263,19 @@ fn deserialize(engine: &Engine, code: &[u8]) -> Result<Component, Error> {
 }
 
 /// Links a filesystem and nothing else: a component that asks for more does not start.
-fn link(engine: &Engine, component: &Component, linkage: Linkage) -> Result<OnionskinPre<State>, Error> {
+fn link(engine: &Engine, component: &Component, linkage: Linkage) -> Result<Linked<State>, Error> {
     let run = || {
         let mut linker = Linker::<State>::new(engine);
         if linkage == Linkage::Simulated {
             simulated::add_to_linker(&mut linker, State::simulated)?;
-            return OnionskinPre::new(linker.instantiate_pre(component)?);
+            return Linked::new(linker.instantiate_pre(component)?);
         }
         types::add_to_linker::<_, WasiFilesystem>(&mut linker, State::filesystem)?;
         preopens::add_to_linker::<_, WasiFilesystem>(&mut linker, State::filesystem)?;
         if linkage == Linkage::Watched {
             faults::shadow(&mut linker)?;
         }
-        OnionskinPre::new(linker.instantiate_pre(component)?)
+        Linked::new(linker.instantiate_pre(component)?)
     };
     run().map_err(failed("link"))
 }

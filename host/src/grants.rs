@@ -14,30 +14,75 @@ use crate::simulated::Ground;
 /// The name of the root in the component.
 pub(crate) const ROOT: &str = "/root";
 
-/// The granted directories, made canonical: one root, and directories for reading alone.
+/// Whether a directory is granted for writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+/// One granted directory.
+#[derive(Clone, Debug)]
+pub(crate) struct Granted {
+    /// Its place on the host, made canonical.
+    pub(crate) host: PathBuf,
+    /// Its name in the component.
+    pub(crate) guest: String,
+    pub(crate) access: Access,
+}
+
+impl Granted {
+    /// A directory whose name in the component is its place on the host: so a workspace remembers
+    /// where its lowers are.
+    pub(crate) fn by_place(action: &'static str, path: &Path, access: Access) -> Result<Self, Error> {
+        let host = directory(action, path)?;
+        let guest = host.to_str().map(str::to_owned);
+        let guest = guest.ok_or_else(|| Error::Grant(Grant::NotUtf8 { path: host.clone() }))?;
+        Ok(Self { host, guest, access })
+    }
+}
+
+/// The granted directories: one root, and others.
 #[derive(Clone, Debug)]
 pub(crate) struct Grants {
     named: PathBuf,
-    root: PathBuf,
-    lowers: Vec<PathBuf>,
+    root: Granted,
+    others: Vec<Granted>,
     /// The filesystem that the paths are of, if it is not that of the host.
     simulated: Option<SendWrapper<SimFs>>,
 }
 
 impl Grants {
+    /// A root for writing, and directories for reading alone, under names of the host's choice.
     pub(crate) fn new(root: &Path, lowers: &[PathBuf]) -> Result<Self, Error> {
-        let lowers = lowers.iter().map(|lower| directory("open the lower directory", lower));
-        Ok(Self {
-            named: root.to_owned(),
-            root: directory("open the root", root)?,
-            lowers: lowers.collect::<Result<_, _>>()?,
-            simulated: None,
-        })
+        let mut places = Vec::new();
+        for lower in lowers {
+            places.push(directory("open the lower directory", lower)?);
+        }
+        Ok(Self::numbered(root, directory("open the root", root)?, places))
+    }
+
+    /// A root and directories for reading, under names of the host's choice.
+    fn numbered(named: &Path, root: PathBuf, lowers: Vec<PathBuf>) -> Self {
+        let lower = |(at, host)| Granted { host, guest: format!("/lower/{at}"), access: Access::Read };
+        let others = lowers.into_iter().enumerate().map(lower).collect();
+        Self::of(named, Granted { host: root, guest: ROOT.to_owned(), access: Access::Write }, others)
+    }
+
+    /// A root that messages call `named`, and other directories.
+    pub(crate) fn of(named: &Path, root: Granted, others: Vec<Granted>) -> Self {
+        Self { named: named.to_owned(), root, others, simulated: None }
+    }
+
+    /// The same with another access to the root.
+    pub(crate) fn root_for(mut self, access: Access) -> Self {
+        self.root.access = access;
+        self
     }
 
     /// Directories of a simulated filesystem.
     pub(crate) fn in_simulated(fs: &SendWrapper<SimFs>, root: &Path, lowers: &[PathBuf]) -> Self {
-        Self { named: root.to_owned(), root: root.to_owned(), lowers: lowers.to_vec(), simulated: Some(fs.clone()) }
+        Self { simulated: Some(fs.clone()), ..Self::numbered(root, root.to_owned(), lowers.to_vec()) }
     }
 
     /// The simulated filesystem, if the directories are there.
@@ -45,22 +90,22 @@ impl Grants {
         self.simulated.as_deref()
     }
 
-    /// The directories in their simulated filesystem; the root for writing, if `writable`.
-    pub(crate) fn ground(&self, writable: bool) -> Result<Ground, Error> {
+    /// The directories in their simulated filesystem.
+    pub(crate) fn ground(&self) -> Result<Ground, Error> {
         let fs = self.simulated().expect("asked only where there is one");
         let mut ground = Ground::new(fs);
-        for (path, name, is_root) in self.iter() {
+        for Granted { host: path, guest, access } in self.iter() {
             let below = format!("{}/", utf8(path).map_err(Error::Grant)?);
             let found = fs.walk(&fs.root(), &below, false);
             let (dir, _) = found.map_err(|cause| Error::io("open the directory", path, simulated_error(cause)))?;
-            ground = ground.grant(if is_root && writable { dir } else { dir.read_only() }, name);
+            ground = ground.grant(if *access == Access::Write { dir } else { dir.read_only() }, guest.clone());
         }
         Ok(ground)
     }
 
     /// The root, which is known to be a directory.
     pub(crate) fn root(&self) -> &Path {
-        &self.root
+        &self.root.host
     }
 
     /// The root as the caller named it, for messages.
@@ -68,28 +113,25 @@ impl Grants {
         &self.named
     }
 
-    /// Each granted directory: its canonical host path, its name in the component, and whether it
-    /// is the root.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&PathBuf, String, bool)> {
-        let lowers = self.lowers.iter().enumerate();
-        std::iter::once((&self.root, ROOT.to_owned(), true))
-            .chain(lowers.map(|(at, lower)| (lower, format!("/lower/{at}"), false)))
+    /// Each granted directory, the root first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Granted> {
+        std::iter::once(&self.root).chain(&self.others)
     }
 
     /// The name in the component of a canonical host path; of several grants above it, the nearest.
     pub(crate) fn guest_path(&self, canonical: &Path) -> Result<String, Grant> {
         let (rest, name) = self
             .iter()
-            .filter_map(|(host, name, _)| Some((canonical.strip_prefix(host).ok()?, name)))
+            .filter_map(|granted| Some((canonical.strip_prefix(&granted.host).ok()?, &granted.guest)))
             .min_by_key(|(rest, _)| rest.components().count())
             .ok_or_else(|| Grant::Outside { path: canonical.to_owned() })?;
         let rest = utf8(rest)?;
-        Ok(if rest.is_empty() { name } else { format!("{name}/{rest}") })
+        Ok(if rest.is_empty() { name.clone() } else { format!("{name}/{rest}") })
     }
 
     /// The path relative to the root of a canonical host path, if it is inside.
     pub(crate) fn relative<'a>(&self, canonical: &'a Path) -> Option<&'a Path> {
-        canonical.strip_prefix(&self.root).ok()
+        canonical.strip_prefix(&self.root.host).ok()
     }
 }
 
@@ -121,8 +163,10 @@ mod tests {
     use super::*;
 
     fn grants() -> Grants {
-        let lowers = vec!["/data".into(), "/data/cache".into()];
-        Grants { named: "ws".into(), root: "/data/ws".into(), lowers, simulated: None }
+        let granted =
+            |host: &str, guest: &str| Granted { host: host.into(), guest: guest.to_owned(), access: Access::Read };
+        let lowers = vec![granted("/data", "/lower/0"), granted("/data/cache", "/lower/1")];
+        Grants::of(Path::new("ws"), granted("/data/ws", ROOT), lowers)
     }
 
     #[test]

@@ -55,6 +55,7 @@ mod session;
 pub mod simulated;
 mod store;
 pub mod stories;
+mod workspace;
 
 pub use bindings::capabilities::{Abilities, Limits, Tier};
 pub use bindings::store::{
@@ -64,9 +65,11 @@ pub use bindings::types::{
     Cause, Durability, Error as GuestError, ErrorKind, Finding, Fingerprint, NodeKind, Ownership, Precondition,
     Receipt, SymlinkPolicy, Verdict,
 };
-pub use component::{Builder, COMPONENT, MEMORY_BYTES_DEFAULT, Onionskin};
+pub use bindings::workspace::{Change, ChangeKind, ChangePage, Entry, Kept, Layer, OnConflict, Quota, Select, Stat};
+pub use component::{Builder, COMPONENT, COMPONENT_WITH_WORKSPACES, MEMORY_BYTES_DEFAULT, Onionskin};
 pub use error::{Error, Grant, Trap};
 pub use faults::{Fault, Faults, HostCall, Outcome};
 pub use session::Session;
 pub use store::{Store, Transaction, Writer};
 pub use wasmtime_wasi::p2::bindings::sync::filesystem::types::ErrorCode;
+pub use workspace::{Commit, Workspace, WorkspaceSession};

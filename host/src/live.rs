@@ -1,18 +1,18 @@
 //! One running instance of the component, and what it was given.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use wasmtime::ResourceLimiter;
 use wasmtime::component::{ResourceAny, ResourceTable};
 use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemCtxView, WasiFilesystemView};
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
-use crate::bindings::{self, types::Error as GuestError};
+use crate::bindings::{Guest, types::Error as GuestError};
 use crate::component::{Bounds, Linkage};
 use crate::error::Trap;
 use crate::faults::{Injected, Watch};
-use crate::grants::Grants;
+use crate::grants::{Access, Grants};
 use crate::lock::RootLock;
 use crate::simulated::{self, Ground};
 use crate::{Error, Faults, Onionskin};
@@ -70,32 +70,24 @@ impl std::error::Error for MemoryExceeded {}
 /// An instance, its grants, and the lock on its root.
 pub(crate) struct Live {
     engine: wasmtime::Store<State>,
-    guest: bindings::Onionskin,
+    guest: Guest,
     bounds: Bounds,
     stopped: bool,
     grants: Grants,
     _lock: Option<RootLock>,
 }
 
-/// Whether the root is granted for writing.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
-    Read,
-    Write,
-}
-
 impl Live {
     pub(crate) fn start(
         onionskin: &Onionskin,
         grants: Grants,
-        access: Access,
         lock: Option<RootLock>,
         faults: Option<&Faults>,
     ) -> Result<Self, Error> {
         let bounds = onionskin.bounds();
         let (filesystem, simulated) = match grants.simulated() {
-            Some(_) => (WasiFilesystemCtx::default(), Some(grants.ground(access == Access::Write)?)),
-            None => (filesystem(&grants, access)?, None),
+            Some(_) => (WasiFilesystemCtx::default(), Some(grants.ground()?)),
+            None => (filesystem(&grants)?, None),
         };
         let linkage = match (&simulated, faults) {
             (Some(_), _) => Linkage::Simulated,
@@ -128,7 +120,7 @@ impl Live {
     /// Calls the component. A trap ends the instance: what is called after it is not even tried.
     pub(crate) fn call<T>(
         &mut self,
-        run: impl FnOnce(&bindings::Onionskin, &mut wasmtime::Store<State>) -> wasmtime::Result<Result<T, GuestError>>,
+        run: impl FnOnce(&Guest, &mut wasmtime::Store<State>) -> wasmtime::Result<Result<T, GuestError>>,
     ) -> Result<T, Error> {
         self.infallible(run)?.map_err(|error| Error::Guest { root: self.root().to_owned(), error })
     }
@@ -136,7 +128,7 @@ impl Live {
     /// As [`Live::call`], for functions that have no error of their own.
     pub(crate) fn infallible<T>(
         &mut self,
-        run: impl FnOnce(&bindings::Onionskin, &mut wasmtime::Store<State>) -> wasmtime::Result<T>,
+        run: impl FnOnce(&Guest, &mut wasmtime::Store<State>) -> wasmtime::Result<T>,
     ) -> Result<T, Error> {
         if self.stopped {
             return Err(Error::Trap { root: self.root().to_owned(), trap: Trap::Stopped });
@@ -174,22 +166,18 @@ fn refuel(engine: &mut wasmtime::Store<State>, bounds: Bounds) -> Result<(), Err
     }
 }
 
-fn filesystem(grants: &Grants, access: Access) -> Result<WasiFilesystemCtx, Error> {
+fn filesystem(grants: &Grants) -> Result<WasiFilesystemCtx, Error> {
     let mut builder = WasiCtxBuilder::new();
     // Before the directories, which take it over: a host call costs a thirtieth with it.
     builder.allow_blocking_current_thread(true);
-    let mut grant = |host: &PathBuf, guest: &str, perms| {
+    for granted in grants.iter() {
+        let perms = match granted.access {
+            Access::Read => FsPerms::ReadOnly,
+            Access::Write => FsPerms::ReadWrite,
+        };
         builder
-            .preopened_dir(host, guest, perms)
-            .map(|_| ())
-            .map_err(|source| Error::Component { action: "grant a directory to", source })
-    };
-    let perms = match access {
-        Access::Read => FsPerms::ReadOnly,
-        Access::Write => FsPerms::ReadWrite,
-    };
-    for (host, guest, is_root) in grants.iter() {
-        grant(host, &guest, if is_root { perms } else { FsPerms::ReadOnly })?;
+            .preopened_dir(&granted.host, &granted.guest, perms)
+            .map_err(|source| Error::Component { action: "grant a directory to", source })?;
     }
     Ok(std::mem::take(builder.build().filesystem()))
 }

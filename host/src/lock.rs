@@ -1,9 +1,9 @@
 //! The lock that makes `ownership: host` true.
 
 use std::fs::{File, TryLockError};
+use std::path::Path;
 
 use crate::Error;
-use crate::grants::Grants;
 
 /// A lock of the operating system on a root directory, held until it is dropped.
 ///
@@ -15,10 +15,10 @@ pub(crate) struct RootLock {
 }
 
 impl RootLock {
-    /// Takes the lock, or fails at once with [`Error::Locked`].
-    pub(crate) fn take(grants: &Grants) -> Result<Self, Error> {
-        let root = grants.named_root();
-        let directory = File::open(grants.root()).map_err(|error| Error::io("open the root", root, error))?;
+    /// Takes the lock on a directory that messages call `root`, or fails at once with
+    /// [`Error::Locked`].
+    pub(crate) fn take(root: &Path, place: &Path) -> Result<Self, Error> {
+        let directory = File::open(place).map_err(|error| Error::io("open the root", root, error))?;
         match directory.try_lock() {
             Ok(()) => Ok(Self { directory }),
             Err(TryLockError::WouldBlock) => Err(Error::Locked { root: root.to_owned() }),

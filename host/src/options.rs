@@ -2,6 +2,7 @@
 
 use crate::bindings::store::{DirectoryOptions, Identical, OpenOptions, Publish, Tracing, WriteOptions};
 use crate::bindings::types::{Durability, Ownership, Precondition, SymlinkPolicy};
+use crate::bindings::workspace::{Quota, Select};
 
 /// The lock of the host, and no trace.
 impl Default for OpenOptions {
@@ -26,5 +27,19 @@ impl Default for WriteOptions {
 impl Default for DirectoryOptions {
     fn default() -> Self {
         Self { publish: Publish::InPlace, durability: Durability::Full, symlinks: SymlinkPolicy::Replace }
+    }
+}
+
+/// No limits.
+impl Default for Quota {
+    fn default() -> Self {
+        Self { bytes: None, entries: None }
+    }
+}
+
+/// All paths.
+impl Default for Select {
+    fn default() -> Self {
+        Self { only: Vec::new(), except: Vec::new() }
     }
 }

@@ -8,8 +8,8 @@ use send_wrapper::SendWrapper;
 use crate::bindings::capabilities::{Abilities, Limits};
 use crate::bindings::store::OpenOptions;
 use crate::bindings::types::{Finding, Ownership, Verdict};
-use crate::grants::{Grants, ROOT};
-use crate::live::{Access, Live};
+use crate::grants::{Access, Grants, ROOT};
+use crate::live::Live;
 use crate::lock::RootLock;
 use crate::{Error, Faults, Onionskin, Store};
 
@@ -118,13 +118,13 @@ impl Session {
     }
 
     fn start(&self, grants: Grants, access: Access, lock: Option<RootLock>) -> Result<Live, Error> {
-        Live::start(&self.onionskin, grants, access, lock, self.faults.as_ref())
+        Live::start(&self.onionskin, grants.root_for(access), lock, self.faults.as_ref())
     }
 }
 
 /// The lock on the root; none where nobody else is.
 fn lock(grants: &Grants) -> Result<Option<RootLock>, Error> {
-    if grants.simulated().is_some() { Ok(None) } else { RootLock::take(grants).map(Some) }
+    if grants.simulated().is_some() { Ok(None) } else { RootLock::take(grants.named_root(), grants.root()).map(Some) }
 }
 
 fn in_use() -> Finding {

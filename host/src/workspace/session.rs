@@ -1,0 +1,170 @@
+//! A workspace and what goes with it, before it is opened.
+
+use std::path::{Path, PathBuf};
+
+use crate::bindings::types::{Error as GuestError, ErrorKind, Ownership};
+use crate::bindings::workspace::{Options, Quota, Relocation};
+use crate::grants::{Access, Granted, Grants};
+use crate::live::Live;
+use crate::lock::RootLock;
+use crate::workspace::Opened;
+use crate::{Error, Faults, Onionskin, Workspace};
+
+/// An upper directory, its lowers, and what is asked of the host; see [`Onionskin::workspace`].
+///
+/// The component sees each directory under its place on the host. So the upper remembers where its
+/// lowers are, and they are named once, when it is made.
+#[derive(Clone)]
+pub struct WorkspaceSession {
+    onionskin: Onionskin,
+    pub(super) upper: PathBuf,
+    pub(super) lowers: Vec<PathBuf>,
+    quota: Quota,
+    moved: bool,
+    faults: Option<Faults>,
+}
+
+impl WorkspaceSession {
+    pub(crate) fn new(onionskin: Onionskin, upper: PathBuf) -> Self {
+        Self { onionskin, upper, lowers: Vec::new(), quota: Quota::default(), moved: false, faults: None }
+    }
+
+    /// Adds a lower, below those that were added before. It is granted for reading alone.
+    #[must_use]
+    pub fn lower(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.lowers.push(directory.into());
+        self
+    }
+
+    /// As [`WorkspaceSession::lower`], for several directories, the topmost first.
+    #[must_use]
+    pub fn lowers(mut self, directories: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
+        self.lowers.extend(directories.into_iter().map(Into::into));
+        self
+    }
+
+    /// Takes the lowers as they are named now, though they are not those that the workspace
+    /// remembers: they were moved, or come from a backup.
+    #[must_use]
+    pub fn moved(mut self) -> Self {
+        self.moved = true;
+        self
+    }
+
+    /// Limits what the workspace may hold.
+    #[must_use]
+    pub fn quota(mut self, quota: Quota) -> Self {
+        self.quota = quota;
+        self
+    }
+
+    /// Watches the calls of the component on the filesystem, and makes them fail as asked.
+    #[must_use]
+    pub fn faults(mut self, faults: &Faults) -> Self {
+        self.faults = Some(faults.clone());
+        self
+    }
+
+    /// Makes an empty workspace in the upper directory, over the lowers that were named.
+    pub fn create(&self) -> Result<Workspace, Error> {
+        let lock = self.lock()?;
+        let mut live = self.start(Vec::new(), Access::Read, None)?;
+        let how = self.options(&self.upper)?;
+        let resource =
+            live.call(|guest, engine| guest.onionskin_fs_workspace()?.workspace().call_create(engine, &how))?;
+        Workspace::new(self.clone(), lock, Opened { live, resource })
+    }
+
+    /// Opens the workspace in the upper directory, and finishes or removes what a crash left; see
+    /// [`Workspace::recovered`]. A lock of the operating system is held on the upper directory: a
+    /// second owner gets [`Error::Locked`].
+    ///
+    /// The lowers are those that it remembers, unless some were named. A commit that a crash
+    /// interrupted is finished; for that alone the topmost lower is granted for writing.
+    pub fn open(&self) -> Result<Workspace, Error> {
+        let lock = self.lock()?;
+        let mut session = self.clone();
+        if session.lowers.is_empty() {
+            session.lowers = self.remembered()?;
+        }
+        let opened = match session.opened(Vec::new(), Access::Read, None) {
+            Err(Error::Guest { error: GuestError { kind: ErrorKind::ReadOnly, .. }, .. }) => session.finished()?,
+            opened => opened?,
+        };
+        Workspace::new(session, lock, opened)
+    }
+
+    /// The places of the lowers that the workspace remembers, the topmost first.
+    pub fn remembered(&self) -> Result<Vec<PathBuf>, Error> {
+        let upper = granted(&self.upper)?;
+        let name = upper.guest.clone();
+        let grants = Grants::of(&self.upper, upper, Vec::new()).root_for(Access::Read);
+        let lowers = self
+            .live(grants, None)?
+            .call(|guest, engine| guest.onionskin_fs_workspace()?.call_describe(engine, &name))?;
+        Ok(lowers.into_iter().map(PathBuf::from).collect())
+    }
+
+    /// The same workspace with the topmost lower granted for writing, to finish a commit.
+    fn finished(&self) -> Result<Opened, Error> {
+        let lock = match self.lowers.first() {
+            Some(lower) => Some(RootLock::take(lower, lower)?),
+            None => None,
+        };
+        self.opened(Vec::new(), Access::Write, lock)
+    }
+
+    /// Opens the workspace in an instance with these grants besides its own.
+    pub(super) fn opened(
+        &self,
+        others: Vec<Granted>,
+        topmost: Access,
+        lock: Option<RootLock>,
+    ) -> Result<Opened, Error> {
+        let mut live = self.start(others, topmost, lock)?;
+        let how = self.options(&self.upper)?;
+        let resource =
+            live.call(|guest, engine| guest.onionskin_fs_workspace()?.workspace().call_open(engine, &how))?;
+        Ok(Opened { live, resource })
+    }
+
+    fn start(&self, mut others: Vec<Granted>, topmost: Access, lock: Option<RootLock>) -> Result<Live, Error> {
+        for (at, lower) in self.lowers.iter().enumerate() {
+            let access = if at == 0 { topmost } else { Access::Read };
+            others.push(Granted::by_place("open the lower directory of the workspace", lower, access)?);
+        }
+        self.live(Grants::of(&self.upper, granted(&self.upper)?, others), lock)
+    }
+
+    fn live(&self, grants: Grants, lock: Option<RootLock>) -> Result<Live, Error> {
+        if self.onionskin.has_workspaces() {
+            return Live::start(&self.onionskin, grants, lock, self.faults.as_ref());
+        }
+        let source = wasmtime::Error::msg("it was loaded without; see `Builder::workspaces`");
+        Err(Error::Component { action: "find workspaces in", source })
+    }
+
+    /// How to open the workspace, or a fork of it, in an upper directory.
+    pub(super) fn options(&self, upper: &Path) -> Result<Options, Error> {
+        let mut lowers = Vec::new();
+        for lower in &self.lowers {
+            lowers.push(granted(lower)?.guest);
+        }
+        Ok(Options {
+            upper: granted(upper)?.guest,
+            lowers,
+            owner: Ownership::Host,
+            quota: self.quota,
+            moved: if self.moved { Relocation::Accept } else { Relocation::Refuse },
+        })
+    }
+
+    fn lock(&self) -> Result<RootLock, Error> {
+        RootLock::take(&self.upper, &self.upper)
+    }
+}
+
+/// A directory under its place, for writing.
+pub(super) fn granted(directory: &Path) -> Result<Granted, Error> {
+    Granted::by_place("open the directory", directory, Access::Write)
+}
