@@ -1,6 +1,8 @@
 //! The contract of `wit/`, as Rust. Generated; what is public of it is named in `lib.rs`.
 
 #![allow(missing_docs, unreachable_pub)]
+// `layer.lower` has the name of an associated type of a trait that is derived.
+#![allow(ambiguous_associated_items)]
 
 wasmtime::component::bindgen!({
     path: "../wit",

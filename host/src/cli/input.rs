@@ -52,6 +52,13 @@ fn failed(path: &Path, source: io::Error) -> Error {
     Error::Io { action: "read the new content", path: path.to_owned(), source }
 }
 
+/// So that the library can read it. What it fails with has no need of the name.
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(buffer)
+    }
+}
+
 /// A bar on standard error for a copy of this many bytes, if somebody is there to see it and it
 /// takes long enough.
 pub(super) fn progress(bytes: Option<u64>) -> ProgressBar {

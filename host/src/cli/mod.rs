@@ -7,6 +7,7 @@ mod file;
 mod input;
 mod look;
 mod render;
+mod workspace;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ Examples:
   onionskin materialize ./workspace index.db --lower /srv/cache
   onionskin put-dir ./store conv-1 --from ./next --publish swap --remove draft.json
   onionskin --explain replace ./store notes.txt --from ./notes.txt
+  onionskin workspace create ./changes --lower ./project
   onionskin --crash-at 7 put-dir ./store conv-1 --from ./next; onionskin recover ./store
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 70 stopped by --crash-at.";
@@ -86,6 +88,8 @@ enum Command {
     Materialize(file::Materialize),
     /// Puts every file of a directory into one below ROOT, all together or not at all
     PutDir(directory::PutDir),
+    /// Lays a writable directory over others that do not change; review, commit or discard the changes
+    Workspace(workspace::Arguments),
     /// Says what opening ROOT would find and do, without doing it
     Inspect(look::Root),
     /// Finishes or undoes what a crash left at ROOT
@@ -100,6 +104,8 @@ enum Stop {
     /// The answer could not be written.
     Output(io::Error),
     Usage(&'static str),
+    /// The answer to a question was no.
+    Declined,
 }
 
 impl From<Error> for Stop {
@@ -124,6 +130,7 @@ fn run(command: Command, context: &Context) -> Result<(), Stop> {
     let answer = match command {
         Command::Demo => return demo::run(context),
         Command::Crash(arguments) => return crash::run(context, &arguments),
+        Command::Workspace(arguments) => return workspace::run(context, &arguments),
         Command::Probe(root) => look::probe(context, &root)?,
         Command::Replace(arguments) => file::replace(context, &arguments)?,
         Command::Materialize(arguments) => file::materialize(context, &arguments)?,
@@ -192,7 +199,7 @@ impl Context {
         match result {
             Ok(()) if self.crashed() => ExitCode::from(CRASHED),
             Ok(()) => ExitCode::SUCCESS,
-            Err(Stop::Broken) => ExitCode::from(FAILED),
+            Err(Stop::Broken | Stop::Declined) => ExitCode::from(FAILED),
             Err(Stop::Usage(message)) => {
                 let error = Arguments::command().error(clap::error::ErrorKind::ArgumentConflict, message);
                 // Where standard error is closed there is nobody to tell.

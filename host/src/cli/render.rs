@@ -30,6 +30,14 @@ impl Answer {
         self
     }
 
+    /// Adds what was put right before anything else was done.
+    pub(super) fn with_recovered(mut self, recovered: &[Finding]) -> Self {
+        let note = |it: &Finding| format!("first {}: {}: {}", verdict(it.verdict), place(&it.path), it.detail);
+        self.notes.extend(recovered.iter().map(note));
+        self.json["recovered"] = findings_json(recovered);
+        self
+    }
+
     /// Adds what was left out.
     pub(super) fn skipped(&mut self, names: &[String]) {
         if !names.is_empty() {
@@ -114,10 +122,8 @@ pub(super) fn receipt(path: &str, receipt: &Receipt, recovered: &[Finding]) -> A
         "achieved": achieved,
         "applied": receipt.applied,
         "bytes": receipt.bytes,
-        "recovered": findings_json(recovered),
     });
-    let note = |it: &Finding| format!("first {}: {}: {}", verdict(it.verdict), place(&it.path), it.detail);
-    Answer { text, notes: recovered.iter().map(note).collect(), json }
+    Answer::new(text, json).with_recovered(recovered)
 }
 
 fn findings_json(findings: &[Finding]) -> Value {
@@ -176,7 +182,7 @@ pub(super) fn table(rows: &[Vec<String>]) -> String {
     text
 }
 
-fn count(number: u64, thing: &str) -> String {
+pub(super) fn count(number: u64, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 

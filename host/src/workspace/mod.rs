@@ -220,7 +220,7 @@ impl Workspace {
             return Ok(first.len() as u64);
         }
         let draft = self.free_name_beside(path)?;
-        let mut fill = || {
+        let fill = || {
             let (mut chunk, mut bytes) = (first, 0);
             while !chunk.is_empty() {
                 bytes += chunk.len() as u64;
@@ -338,7 +338,7 @@ impl Workspace {
                 .map(|forked| forked.resource_drop(engine))
                 .map_or_else(|error| Ok(Err(error)), |dropped| dropped.map(Ok))
         })?;
-        WorkspaceSession { upper: upper.to_owned(), ..self.session.clone() }.open()
+        self.session.in_upper(upper).open()
     }
 
     /// Writes changes to the topmost lower, all or nothing. It must be named, is granted for writing

@@ -159,6 +159,11 @@ impl WorkspaceSession {
         })
     }
 
+    /// The same for another upper directory.
+    pub(super) fn in_upper(&self, upper: &Path) -> Self {
+        Self { upper: upper.to_owned(), ..self.clone() }
+    }
+
     fn lock(&self) -> Result<RootLock, Error> {
         RootLock::take(&self.upper, &self.upper)
     }

@@ -1,0 +1,171 @@
+//! `commit`, `discard`, `export`, `checkpoint`, `restore` and `fork`: what becomes of a state.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+
+use onionskin_host::{Durability, Error, ErrorKind, GuestError, OnConflict, Select};
+use serde_json::json;
+
+use super::super::render::{self, Answer};
+use super::super::{Context, Stop};
+use super::{Upper, close, finish, make_directory, open, show};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  onionskin workspace commit ./changes --into ./project
+  onionskin workspace commit ./changes --into ./project --only 'src/**' --except '**/*.tmp' --ours --yes
+
+A glob is matched against whole paths; `*` stays within a name, `**` does not, and a glob that matches
+a directory matches all below it.")]
+pub(super) struct Commit {
+    #[command(flatten)]
+    upper: Upper,
+    /// The topmost lower: it is named, so that nothing is written by mistake
+    #[arg(long, value_name = "DIR")]
+    into: PathBuf,
+    /// Commit what one of these globs matches, and what that cannot be without; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    only: Vec<String>,
+    /// But nothing that one of these globs matches; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    except: Vec<String>,
+    /// Where both sides changed, what was written here replaces what is there
+    #[arg(long, conflicts_with = "theirs")]
+    ours: bool,
+    /// Where both sides changed, what is there stays, and what was written here is given up
+    #[arg(long)]
+    theirs: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+#[derive(clap::Args)]
+pub(super) struct Export {
+    #[command(flatten)]
+    upper: Upper,
+    /// An empty directory; it is made if it is not there
+    out: PathBuf,
+}
+
+#[derive(clap::Args)]
+pub(super) struct Checkpoint {
+    #[command(flatten)]
+    upper: Upper,
+    /// What to call the state
+    #[arg(default_value = "")]
+    label: String,
+}
+
+#[derive(clap::Args)]
+pub(super) struct Restore {
+    #[command(flatten)]
+    upper: Upper,
+    /// Its number; `status` lists them
+    number: u64,
+}
+
+#[derive(clap::Args)]
+pub(super) struct Fork {
+    #[command(flatten)]
+    upper: Upper,
+    /// The directory that is to hold the second workspace; it is made if it is not there
+    upper2: PathBuf,
+}
+
+pub(super) fn commit(context: &Context, arguments: &Commit) -> Result<Answer, Stop> {
+    let mut workspace = open(context, &arguments.upper)?;
+    let paths = Select { only: arguments.only.clone(), except: arguments.except.clone() };
+    if !arguments.yes {
+        let changes = workspace.changes(&paths)?;
+        let conflicts = workspace.conflicts(&paths)?;
+        let mut text = show::changes(&changes, true);
+        for path in &conflicts {
+            text.push_str(&format!("conflict  {path}\n"));
+        }
+        let question =
+            format!("Write {} to {}?", render::count(changes.len() as u64, "change"), arguments.into.display());
+        if !is_confirmed(&text, &question)? {
+            return Err(Stop::Declined);
+        }
+    }
+    let conflicts = match (arguments.ours, arguments.theirs) {
+        (true, _) => OnConflict::Ours,
+        (_, true) => OnConflict::Theirs,
+        (false, false) => OnConflict::Fail,
+    };
+    let how = onionskin_host::Commit { paths, durability: Durability::Full, conflicts };
+    let receipt = workspace.commit(&arguments.into, &how).map_err(with_choice)?;
+    let answer = render::receipt(&arguments.into.display().to_string(), &receipt, workspace.recovered());
+    workspace.close()?;
+    Ok(answer)
+}
+
+/// Adds to a refusal for conflicts what can be said to it on the command line.
+fn with_choice(error: Error) -> Error {
+    match error {
+        Error::Guest { root, error } if error.kind == ErrorKind::Conflicts => {
+            let message = format!(
+                "{}. Nothing was committed: say --ours or --theirs, or leave the paths out with --except",
+                error.message
+            );
+            Error::Guest { root, error: GuestError { message, ..error } }
+        }
+        error => error,
+    }
+}
+
+/// Shows what is about to happen and asks. Without a terminal there is nobody to ask.
+fn is_confirmed(text: &str, question: &str) -> Result<bool, Stop> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(Stop::Usage(
+            "a commit asks first, and there is no terminal to ask on: look with `onionskin workspace changes`, \
+             then say --yes",
+        ));
+    }
+    let mut out = io::stderr().lock();
+    write!(out, "{text}{question} [y/N] ")?;
+    out.flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+pub(super) fn discard(context: &Context, arguments: &Upper) -> Result<Answer, Error> {
+    let workspace = open(context, arguments)?;
+    let recovered = workspace.recovered().to_vec();
+    workspace.discard()?;
+    let text = format!("{}: discarded\n", arguments.upper.display());
+    Ok(Answer::new(text, json!({})).with_recovered(&recovered))
+}
+
+pub(super) fn export(context: &Context, arguments: &Export) -> Result<Answer, Error> {
+    let mut workspace = open(context, &arguments.upper)?;
+    make_directory(&arguments.out)?;
+    let receipt = workspace.export(&arguments.out, Durability::Full)?;
+    let answer = render::receipt(&arguments.out.display().to_string(), &receipt, workspace.recovered());
+    workspace.close()?;
+    Ok(answer)
+}
+
+pub(super) fn checkpoint(context: &Context, arguments: &Checkpoint) -> Result<Answer, Error> {
+    let mut workspace = open(context, &arguments.upper)?;
+    let number = workspace.checkpoint(&arguments.label)?;
+    close(workspace, format!("checkpoint {number}\n"), json!({"checkpoint": number}))
+}
+
+pub(super) fn restore(context: &Context, arguments: &Restore) -> Result<Answer, Error> {
+    let mut workspace = open(context, &arguments.upper)?;
+    let before = workspace.restore(arguments.number)?;
+    let text = format!("checkpoint {} is back; the state before is checkpoint {before}", arguments.number);
+    finish(workspace, &text, json!({"restored": arguments.number, "before": before}))
+}
+
+pub(super) fn fork(context: &Context, arguments: &Fork) -> Result<Answer, Error> {
+    let mut workspace = open(context, &arguments.upper)?;
+    make_directory(&arguments.upper2)?;
+    workspace.fork(&arguments.upper2)?.close()?;
+    let text = format!("{}: a workspace like {}\n", arguments.upper2.display(), arguments.upper.upper.display());
+    close(workspace, text, json!({"upper": arguments.upper2}))
+}

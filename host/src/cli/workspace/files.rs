@@ -1,0 +1,123 @@
+//! `ls`, `cat`, `put`, `rm`, `mv` and `mkdir`: the merged tree.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use onionskin_host::{Error, Layer, NodeKind};
+use serde_json::json;
+
+use super::super::input::{Input, progress};
+use super::super::render::{Answer, table};
+use super::super::{Context, Stop};
+use super::{Upper, close, finish, open, show};
+
+#[derive(clap::Args)]
+pub(super) struct Named {
+    #[command(flatten)]
+    upper: Upper,
+    /// The path inside the workspace
+    path: String,
+}
+
+#[derive(clap::Args)]
+pub(super) struct Ls {
+    #[command(flatten)]
+    upper: Upper,
+    /// The directory inside the workspace
+    #[arg(default_value = ".")]
+    path: String,
+}
+
+#[derive(clap::Args)]
+pub(super) struct Put {
+    #[command(flatten)]
+    upper: Upper,
+    /// The file inside the workspace; the directory that it is in must exist
+    path: String,
+    /// Take the new content from this file, instead of standard input
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+pub(super) struct Rm {
+    #[command(flatten)]
+    upper: Upper,
+    /// The path inside the workspace
+    path: String,
+    /// Remove a directory with all that is in it
+    #[arg(long, short)]
+    recursive: bool,
+}
+
+#[derive(clap::Args)]
+pub(super) struct Mv {
+    #[command(flatten)]
+    upper: Upper,
+    /// The path inside the workspace
+    old: String,
+    /// Its new path inside the workspace
+    new: String,
+}
+
+pub(super) fn ls(context: &Context, arguments: &Ls) -> Result<Answer, Error> {
+    let mut workspace = open(context, &arguments.upper)?;
+    let (mut rows, mut entries) = (Vec::new(), Vec::new());
+    for entry in workspace.list(&arguments.path)? {
+        let path =
+            if arguments.path == "." { entry.name.clone() } else { format!("{}/{}", arguments.path, entry.name) };
+        let size = if entry.kind == NodeKind::File { Some(workspace.stat(&path)?.size) } else { None };
+        let layer = match entry.origin {
+            Layer::Lower => "lower",
+            Layer::Upper => "upper",
+        };
+        let kind = show::kind(entry.kind);
+        rows.push(vec![kind.into(), layer.into(), size.map_or(String::new(), show::size), entry.name.clone()]);
+        entries.push(json!({"name": entry.name, "type": kind, "origin": layer, "size": size}));
+    }
+    close(workspace, table(&rows), json!({"entries": entries}))
+}
+
+pub(super) fn cat(context: &Context, arguments: &Named) -> Result<(), Stop> {
+    let mut workspace = open(context, &arguments.upper)?;
+    let mut out = io::stdout().lock();
+    for chunk in workspace.chunks(&arguments.path) {
+        out.write_all(&chunk?)?;
+    }
+    out.flush()?;
+    Ok(workspace.close()?)
+}
+
+pub(super) fn put(context: &Context, arguments: &Put) -> Result<Answer, Error> {
+    let input = Input::open(arguments.from.as_deref())?;
+    let mut workspace = open(context, &arguments.upper)?;
+    let bar = progress(input.length);
+    let bytes = workspace.put_from(&arguments.path, bar.wrap_read(input))?;
+    bar.finish_and_clear();
+    finish(workspace, &format!("{}: {} written", arguments.path, show::size(bytes)), json!({"bytes": bytes}))
+}
+
+pub(super) fn rm(context: &Context, arguments: &Rm) -> Result<Answer, Error> {
+    let mut workspace = open(context, &arguments.upper)?;
+    let removed = if arguments.recursive {
+        workspace.remove_tree(&arguments.path)?
+    } else {
+        workspace.remove(&arguments.path)?;
+        1
+    };
+    let entries = if removed == 1 { String::new() } else { format!(", {removed} entries") };
+    finish(workspace, &format!("{}: removed{entries}", arguments.path), json!({"removed": removed}))
+}
+
+pub(super) fn mv(context: &Context, arguments: &Mv) -> Result<Answer, Error> {
+    let mut workspace = open(context, &arguments.upper)?;
+    workspace.rename(&arguments.old, &arguments.new)?;
+    let (old, new) = (&arguments.old, &arguments.new);
+    finish(workspace, &format!("{old}: is {new} now"), json!({"old": old, "new": new}))
+}
+
+pub(super) fn mkdir(context: &Context, arguments: &Named) -> Result<Answer, Error> {
+    let mut workspace = open(context, &arguments.upper)?;
+    workspace.make_directory(&arguments.path)?;
+    finish(workspace, &format!("{}: made", arguments.path), json!({"path": arguments.path}))
+}

@@ -1,0 +1,161 @@
+//! `workspace`: a writable directory over others that do not change, and what becomes of the changes.
+
+mod apply;
+mod diff;
+mod files;
+mod review;
+mod show;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use onionskin_host::{Error, Onionskin, Workspace, WorkspaceSession};
+use serde_json::{Value, json};
+
+use super::render::Answer;
+use super::{Context, Stop};
+
+const EXAMPLES: &str = "\
+Examples:
+  onionskin workspace create ./changes --lower ./project
+  echo 'hello' | onionskin workspace put ./changes notes/today.md
+  onionskin workspace diff ./changes
+  onionskin workspace commit ./changes --into ./project --except 'drafts/**'
+  onionskin workspace discard ./changes
+
+Each command takes UPPER, the directory that holds the changes, and then paths inside the workspace.";
+
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The workspace that a command is about.
+#[derive(clap::Args)]
+struct Upper {
+    /// The directory that holds the changes
+    upper: PathBuf,
+    /// Take this directory for the lower, which was moved; may be repeated, the topmost first
+    #[arg(long, value_name = "DIR")]
+    moved: Vec<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes an empty workspace in UPPER, over directories that stay as they are
+    Create(Create),
+    /// Says how much was changed, and over what
+    Status(Upper),
+    /// Lists what was changed: kind and path of each, deletions first
+    Changes(review::Changes),
+    /// Shows what was changed in texts, line by line
+    Diff(review::Changes),
+    /// Lists what somebody else changed below, where it was changed here, too
+    Conflicts(Upper),
+    /// Writes changes to the topmost lower, all or nothing; asks first
+    Commit(apply::Commit),
+    /// Gives up all changes, and the workspace with them
+    Discard(Upper),
+    /// Writes all that the workspace shows to an empty directory, all or nothing
+    Export(apply::Export),
+    /// Keeps the present state to come back to, under a number; nothing is copied
+    Checkpoint(apply::Checkpoint),
+    /// Comes back to a state that was kept; the present one is kept before
+    Restore(apply::Restore),
+    /// Makes a second workspace from the present state
+    Fork(apply::Fork),
+    /// Lists a directory
+    Ls(files::Ls),
+    /// Writes the content of a file to standard output, as it is
+    Cat(files::Named),
+    /// Gives a file other content, all or nothing
+    Put(files::Put),
+    /// Removes a file, a link, or an empty directory
+    Rm(files::Rm),
+    /// Gives something another name, and replaces what had it
+    Mv(files::Mv),
+    /// Makes a directory
+    Mkdir(files::Named),
+}
+
+#[derive(clap::Args)]
+struct Create {
+    /// The directory that is to hold the changes; it is made if it is not there
+    upper: PathBuf,
+    /// The directories to lay it over, the topmost first
+    #[arg(long, value_name = "DIR", num_args = 1.., required = true)]
+    lower: Vec<PathBuf>,
+}
+
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<(), Stop> {
+    if context.explain {
+        return Err(Stop::Usage("a workspace does not tell its steps: leave out --explain"));
+    }
+    let answer = match &arguments.command {
+        Command::Create(create) => self::create(context, create)?,
+        Command::Status(upper) => review::status(context, upper)?,
+        Command::Changes(changes) => review::changes(context, changes)?,
+        Command::Diff(changes) => review::diff(context, changes)?,
+        Command::Conflicts(upper) => review::conflicts(context, upper)?,
+        Command::Commit(commit) => apply::commit(context, commit)?,
+        Command::Discard(upper) => apply::discard(context, upper)?,
+        Command::Export(export) => apply::export(context, export)?,
+        Command::Checkpoint(checkpoint) => apply::checkpoint(context, checkpoint)?,
+        Command::Restore(restore) => apply::restore(context, restore)?,
+        Command::Fork(fork) => apply::fork(context, fork)?,
+        Command::Ls(ls) => files::ls(context, ls)?,
+        Command::Cat(file) => return files::cat(context, file),
+        Command::Put(put) => files::put(context, put)?,
+        Command::Rm(rm) => files::rm(context, rm)?,
+        Command::Mv(mv) => files::mv(context, mv)?,
+        Command::Mkdir(directory) => files::mkdir(context, directory)?,
+    };
+    context.print(&answer)
+}
+
+/// An upper directory, and the crash that was asked for.
+fn session(context: &Context, upper: &Path) -> Result<WorkspaceSession, Error> {
+    let session = Onionskin::builder().workspaces().build()?.workspace(upper);
+    Ok(match &context.faults {
+        Some(faults) => session.faults(faults),
+        None => session,
+    })
+}
+
+fn open(context: &Context, upper: &Upper) -> Result<Workspace, Error> {
+    let session = session(context, &upper.upper)?;
+    if upper.moved.is_empty() { session.open() } else { session.lowers(&upper.moved).moved().open() }
+}
+
+fn create(context: &Context, arguments: &Create) -> Result<Answer, Error> {
+    make_directory(&arguments.upper)?;
+    let workspace = session(context, &arguments.upper)?.lowers(&arguments.lower).create()?;
+    let lowers: Vec<String> = arguments.lower.iter().map(|lower| lower.display().to_string()).collect();
+    let text = format!("{}: a workspace over {}", arguments.upper.display(), lowers.join(", "));
+    finish(workspace, &text, json!({"lowers": arguments.lower}))
+}
+
+/// Makes what was done durable, closes the workspace, and says so in one line.
+fn finish(mut workspace: Workspace, text: &str, json: Value) -> Result<Answer, Error> {
+    workspace.sync()?;
+    close(workspace, format!("{text}\n"), json)
+}
+
+/// As [`finish`], where nothing was done.
+fn close(workspace: Workspace, text: String, json: Value) -> Result<Answer, Error> {
+    let answer = Answer::new(text, json).with_recovered(workspace.recovered());
+    workspace.close()?;
+    Ok(answer)
+}
+
+/// A directory that may be there already.
+fn make_directory(path: &Path) -> Result<(), Error> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map_err(|source| Error::Io { action: "make the directory", path: path.to_owned(), source }),
+    }
+}

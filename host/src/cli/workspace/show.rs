@@ -1,0 +1,123 @@
+//! Changes as people and programs read them.
+
+use std::env;
+use std::io::{self, IsTerminal as _};
+
+use onionskin_host::{Change, ChangeKind, NodeKind};
+use serde_json::{Value, json};
+
+use super::super::render::table;
+
+/// What kind of thing a path is.
+pub(super) fn kind(kind: NodeKind) -> &'static str {
+    match kind {
+        NodeKind::File => "file",
+        NodeKind::Directory => "directory",
+        NodeKind::Symlink => "link",
+        NodeKind::Other => "other",
+    }
+}
+
+/// What became of a path, in a word.
+pub(super) fn word(change: &ChangeKind) -> &'static str {
+    match change {
+        ChangeKind::Deleted => "deleted",
+        ChangeKind::Added => "added",
+        ChangeKind::Modified => "modified",
+        ChangeKind::Renamed(_) => "renamed",
+        ChangeKind::Retyped(_) => "retyped",
+    }
+}
+
+/// A number of bytes in the unit that suits it.
+pub(super) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    const STEP: u64 = 1024;
+    if bytes < STEP {
+        return format!("{bytes} B");
+    }
+    let (mut tenths, mut unit) = (u128::from(bytes) * 10 / u128::from(STEP), 0);
+    while tenths >= 10 * u128::from(STEP) && unit + 1 < UNITS.len() {
+        (tenths, unit) = (tenths / u128::from(STEP), unit + 1);
+    }
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
+/// One change on each line: its kind, its path, and what there is to add. Sizes are for people.
+pub(super) fn changes(changes: &[Change], is_for_people: bool) -> String {
+    let row = |change: &Change| {
+        let size = if is_for_people && change.kind == NodeKind::File && change.what != ChangeKind::Deleted {
+            size(change.size)
+        } else {
+            String::new()
+        };
+        let note = match &change.what {
+            ChangeKind::Renamed(from) => format!("from {from}"),
+            ChangeKind::Retyped(was) => format!("{}, was {}", kind(change.kind), kind(*was)),
+            ChangeKind::Deleted | ChangeKind::Added | ChangeKind::Modified => String::new(),
+        };
+        vec![word(&change.what).to_owned(), change.path.clone(), size, note]
+    };
+    table(&changes.iter().map(row).collect::<Vec<_>>())
+}
+
+/// The same for programs.
+pub(super) fn changes_json(changes: &[Change]) -> Value {
+    let one = |change: &Change| {
+        let mut value = json!({
+            "kind": word(&change.what),
+            "path": change.path,
+            "type": kind(change.kind),
+            "size": change.size,
+        });
+        match &change.what {
+            ChangeKind::Renamed(from) => value["from"] = json!(from),
+            ChangeKind::Retyped(was) => value["was"] = json!(kind(*was)),
+            ChangeKind::Deleted | ChangeKind::Added | ChangeKind::Modified => {}
+        }
+        value
+    };
+    changes.iter().map(one).collect()
+}
+
+/// Whether somebody reads what goes to standard output.
+pub(super) fn has_reader() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Gives lines the colour of what they begin with, where somebody sees it and wants it.
+pub(super) fn in_colour(text: String) -> String {
+    const COLOURS: [(&str, u8); 9] = [
+        ("deleted", 31),
+        ("-", 31),
+        ("added", 32),
+        ("+", 32),
+        ("modified", 33),
+        ("renamed", 36),
+        ("@@", 36),
+        ("retyped", 35),
+        ("conflict", 31),
+    ];
+    if !has_reader() || env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+        return text;
+    }
+    let mut coloured = String::new();
+    for line in text.lines() {
+        match COLOURS.iter().find(|(start, _)| line.starts_with(start)) {
+            Some((_, colour)) => coloured.push_str(&format!("\x1b[{colour}m{line}\x1b[0m\n")),
+            None => coloured.push_str(&format!("{line}\n")),
+        }
+    }
+    coloured
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_have_units() {
+        let told = [0, 1023, 1024, 1536, 10 << 20, 3 << 40, u64::MAX].map(size);
+        assert_eq!(told, ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "10.0 MiB", "3.0 TiB", "16777215.9 TiB"]);
+    }
+}
