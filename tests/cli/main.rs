@@ -7,6 +7,7 @@
 //! | `replace` and `materialize` change one path, with every flag | [`file`] |
 //! | `put-dir` changes many, in three ways | [`directory`] |
 //! | `probe`, `inspect` and `recover` say what is so | [`look`] |
+//! | `workspace` shows a tree to work in, and commits all of it or nothing | [`workspace`] |
 //! | a failure is exit code 1 and a message with path and way out | [`errors`] |
 //! | `--crash-at N` for every N: exactly old or new after `recover` | [`crash`] |
 //! | the session of the README goes as it is shown | [`readme`] |
@@ -26,3 +27,4 @@ mod file;
 mod look;
 mod readme;
 mod usage;
+mod workspace;

@@ -2,7 +2,8 @@
 
 use crate::world::{World, nothing};
 
-const COMMANDS: [&str; 8] = ["demo", "crash", "probe", "replace", "materialize", "put-dir", "inspect", "recover"];
+const COMMANDS: [&str; 9] =
+    ["demo", "crash", "probe", "replace", "materialize", "put-dir", "workspace", "inspect", "recover"];
 
 /// Flags that must be in the help of a command.
 const FLAGS: [(&str, &[&str]); 4] = [
@@ -46,7 +47,7 @@ fn help_names_every_flag() {
 fn wrong_usage_is_exit_code_2() {
     let world = World::new(&[("root/file", "old"), ("src/x", "x")]);
     let before = world.tree();
-    let wrong: [&[&str]; 22] = [
+    let wrong: [&[&str]; 26] = [
         &[],
         &["unknown"],
         &["replace"],
@@ -69,6 +70,10 @@ fn wrong_usage_is_exit_code_2() {
         &["recover", "root", "--crash-at", "-1"],
         &["recover", "root", "--format", "xml"],
         &["demo", "--crash-at", "1"],
+        &["workspace"],
+        &["workspace", "create", "root"],
+        &["workspace", "commit", "root", "--into", "lower", "--ours", "--theirs"],
+        &["--explain", "workspace", "status", "root"],
     ];
     for arguments in wrong {
         let ran = world.run_with(arguments, "new");

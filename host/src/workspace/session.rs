@@ -101,7 +101,14 @@ impl WorkspaceSession {
         let grants = Grants::of(&self.upper, upper, Vec::new()).root_for(Access::Read);
         let lowers = self
             .live(grants, None)?
-            .call(|guest, engine| guest.onionskin_fs_workspace()?.call_describe(engine, &name))?;
+            .call(|guest, engine| guest.onionskin_fs_workspace()?.call_describe(engine, &name))
+            .map_err(|error| match error {
+                Error::Guest { root, error } if error.kind == ErrorKind::NotFound => {
+                    let message = format!("{name}: there is no workspace in it; create one first");
+                    Error::Guest { root, error: GuestError { message, ..error } }
+                }
+                error => error,
+            })?;
         Ok(lowers.into_iter().map(PathBuf::from).collect())
     }
 

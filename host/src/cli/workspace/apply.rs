@@ -1,7 +1,7 @@
 //! `commit`, `discard`, `export`, `checkpoint`, `restore` and `fork`: what becomes of a state.
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use onionskin_host::{Durability, Error, ErrorKind, GuestError, OnConflict, Select};
 use serde_json::json;
@@ -96,19 +96,22 @@ pub(super) fn commit(context: &Context, arguments: &Commit) -> Result<Answer, St
         (false, false) => OnConflict::Fail,
     };
     let how = onionskin_host::Commit { paths, durability: Durability::Full, conflicts };
-    let receipt = workspace.commit(&arguments.into, &how).map_err(with_choice)?;
+    let receipt = workspace.commit(&arguments.into, &how).map_err(|error| with_choice(error, &arguments.into))?;
     let answer = render::receipt(&arguments.into.display().to_string(), &receipt, workspace.recovered());
     workspace.close()?;
     Ok(answer)
 }
 
-/// Adds to a refusal for conflicts what can be said to it on the command line.
-fn with_choice(error: Error) -> Error {
+/// Says of a refusal for conflicts what can be said to it on the command line. The component's message
+/// ends in their paths.
+fn with_choice(error: Error, into: &Path) -> Error {
     match error {
         Error::Guest { root, error } if error.kind == ErrorKind::Conflicts => {
+            let paths = error.message.rsplit_once(": ").map_or(error.subject.as_str(), |(_, paths)| paths);
             let message = format!(
-                "{}. Nothing was committed: say --ours or --theirs, or leave the paths out with --except",
-                error.message
+                "changed in {} since changed here, so nothing was committed: {paths}. Say --ours or --theirs, or \
+                 leave them out with --except",
+                into.display()
             );
             Error::Guest { root, error: GuestError { message, ..error } }
         }
