@@ -351,7 +351,12 @@ impl Workspace {
                 durability: how.durability,
                 conflicts: how.conflicts,
             };
-            workspace.call_commit(engine, this, &how)
+            let receipt = workspace.call_commit(&mut *engine, this, &how)?;
+            if receipt.is_ok() {
+                // Content that is not needed any more goes now; where that fails, with the next open.
+                let _ = workspace.call_sync(engine, this)?;
+            }
+            Ok(receipt)
         })
     }
 
