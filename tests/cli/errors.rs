@@ -30,7 +30,7 @@ const CASES: [Case; 18] = [
         "root: .: the root itself",
         "Change one",
         "invalid-argument",
-        "root",
+        ".",
     ),
     (
         &["put-dir", "root", "dir", "--from", "src", "--remove", "none"],
