@@ -76,7 +76,7 @@ fn original(workspace: &Workspace, path: &str) -> Result<Option<String>, Error> 
         let failed = |source| Error::Io { action: "read the original", path: place.clone(), source };
         match fs::symlink_metadata(&place) {
             Ok(found) if found.is_file() && found.len() <= BYTES_MAX => {
-                return Ok(String::from_utf8(fs::read(&place).map_err(failed)?).ok().filter(is_text));
+                return Ok(String::from_utf8(fs::read(&place).map_err(failed)?).ok().filter(|text| is_text(text)));
             }
             Ok(_) => return Ok(None),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
@@ -92,9 +92,9 @@ fn present(workspace: &mut Workspace, path: &str) -> Result<Option<String>, Erro
     for chunk in workspace.chunks(path) {
         content.extend(chunk?);
     }
-    Ok(String::from_utf8(content).ok().filter(is_text))
+    Ok(String::from_utf8(content).ok().filter(|text| is_text(text)))
 }
 
-fn is_text(text: &String) -> bool {
+fn is_text(text: &str) -> bool {
     !text.contains('\0')
 }
