@@ -159,7 +159,7 @@ impl ErrorKind {
             Self::AlreadyExists => "$: exists already and was to be absent",
             Self::NotDirectory => "$: is not a directory; remove it, or choose another path",
             Self::IsDirectory => "$: is a directory; name a file in it",
-            Self::NotAFile => "$: is a pipe, a socket or a device and is left alone; choose another path",
+            Self::NotAFile => "$: is a pipe, a socket or a device; choose another path",
             Self::SymlinkRefused => {
                 "$: is a symbolic link; choose the policy `replace` or `follow-within`, or name what it leads to"
             }

@@ -144,6 +144,12 @@ pub fn digest(bytes: &[u8]) -> Digest {
 }
 
 impl Journal {
+    /// Whether it makes this directory.
+    #[inline(never)]
+    pub fn makes(&self, directory: &RelPath) -> bool {
+        self.ops.iter().any(|op| op.path == *directory && matches!(op.change, Change::MakeDir))
+    }
+
     /// The bytes of the journal, digest included.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(64 + 64 * self.ops.len());

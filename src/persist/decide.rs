@@ -18,10 +18,10 @@ pub fn intend(plan: &mut Plan, intent: &Journal) {
     let path = staging.child(control::INTENT);
     plan.create(&path, "what is being prepared elsewhere");
     plan.write(&path, intent.encode(), "what is being prepared elsewhere");
-    plan.sync_file(&path, "or what is prepared elsewhere could stay for ever");
-    plan.sync_dir(&staging, "or what is prepared elsewhere could stay for ever");
-    plan.sync_control("or what is prepared elsewhere could stay for ever");
-    plan.sync_dir(&RelPath::ROOT, "or what is prepared elsewhere could stay for ever");
+    plan.sync_file(&path, "or what is prepared elsewhere could stay");
+    plan.sync_dir(&staging, "or what is prepared elsewhere could stay");
+    plan.sync_control("or what is prepared elsewhere could stay");
+    plan.sync_dir(&RelPath::ROOT, "or what is prepared elsewhere could stay");
 }
 
 /// The plan that decides: a log is written whole, then gets its name.
@@ -32,12 +32,12 @@ pub fn decide(journal: &Journal, has_staging: bool, control_durable: bool) -> Pl
         let staging = control::transaction(journal.transaction);
         plan.sync_dir(&staging, "or the log could name content that was lost");
     }
-    plan.create(&draft, "the decision, not yet one");
-    plan.write(&draft, journal.encode(), "the decision, not yet one");
+    plan.create(&draft, "not yet a decision");
+    plan.write(&draft, journal.encode(), "not yet a decision");
     plan.sync_file(&draft, "or the log could get its name before it says anything");
     plan.sync_control("or the log could outlive the staging it names");
     if !control_durable {
-        plan.sync_dir(&RelPath::ROOT, "or changes could stay while the log that completes them is lost");
+        plan.sync_dir(&RelPath::ROOT, "or changes could stay without the log that completes them");
     }
     plan.rename(&draft, &log, "decided: from here on it is completed, whatever happens");
     plan.decides();

@@ -35,7 +35,7 @@ pub fn begin(plan: &mut Plan, staged: &RelPath) {
 /// Appends the step that ends a staged file.
 pub fn end(plan: &mut Plan, staged: &RelPath, durability: Durability) {
     if durability >= Durability::Data {
-        plan.sync_file(staged, "or the name could be durable before the content: an empty file");
+        plan.sync_file(staged, "or the name could come before the content: an empty file");
     }
 }
 

@@ -28,7 +28,7 @@ impl<F: Fs> State<F> {
         let path = resolved.directory.clone();
         let exists = self.whole_directory(resolved)?.is_some();
         if path.components().any(crate::path::is_reserved) {
-            let why = "a directory that is published by pointer cannot be swapped; publish it by pointer or in place";
+            let why = "is published by pointer and cannot be swapped; publish it by pointer or in place";
             let link = resolved.pointer.as_ref().unwrap_or(&path);
             return Err(Error::invalid_argument(link.shown(), why));
         }
@@ -95,7 +95,7 @@ impl<F: Fs> State<F> {
         plan.symlink(&text, &link, "the link, not yet in its place");
         plan.rename(&link, path, "visible: all of the old, or all of the new");
         plan.decides();
-        plan.sync_parent(path, "or the link could lead to the old generation after a power loss");
+        plan.sync_parent(path, "or the link could lead to the old generation again");
         let plan = if how.synced() { plan } else { plan.without_syncs() };
         if let Err(stopped) = self.run(plan) {
             let switched = self.exec.read_link(RootId::STORE, path);

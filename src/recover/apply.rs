@@ -44,7 +44,7 @@ pub fn apply(journal: &Journal, decision: &Decision, scope: Scope, round: &mut R
         put(journal, op, fact, scope, round)?;
         late(journal, op, fact, scope, round);
     }
-    let why = "or a change could be lost after the log that would repeat it is gone";
+    let why = "or it could be lost after the log that would repeat it";
     tree::sync_upwards(&mut round.plan, &round.touched, why);
     round.plan.remove_file(&control::entry(decision.name), "all of it has been applied");
     round.plan.sync_control("or the log could come back after its staging is gone");
@@ -102,7 +102,7 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, round: &mut Round) -> Result<
         (false, true, _) => plan.rename(&new_path, path, "the new one takes its place"),
         (false, false, true) => {
             plan.rename(&old_path, path, "the last copy goes back to its place");
-            let detail = "what was to take its place is gone; its former content was put back";
+            let detail = "its new content is gone; the former one was put back";
             Finding::note(&mut round.findings, path, Verdict::RolledBack, detail);
         }
         (false, false, false) | (true, true, true) => {
@@ -116,7 +116,7 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, round: &mut Round) -> Result<
             return Err(Error::corrupt(path, &joined(&what)));
         }
     }
-    plan.sync_parent(path, "or the old one could be removed while the new one has no name yet");
+    plan.sync_parent(path, "or the old one could go while the new one has no name");
     Ok(())
 }
 
@@ -125,8 +125,7 @@ fn delete(op: &Op, fact: &Fact, journal: &Journal, round: &mut Round) -> Result<
     match target {
         Some(Kind::Directory) => {
             // The directory that this very decision puts in the place of a file.
-            let ours = journal.ops.iter().any(|other| other.path == op.path && matches!(other.change, Change::MakeDir));
-            if !ours {
+            if !journal.makes(&op.path) {
                 return Err(in_the_way(&op.path, "a directory"));
             }
         }

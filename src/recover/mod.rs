@@ -93,10 +93,7 @@ pub fn settle<F: Fs>(exec: &mut Exec<F>, scope: Scope) -> Result<Vec<Finding>, E
         exec.run(steps)?;
         findings.extend(round.findings);
     }
-    Err(Error::corrupt(
-        &crate::control::directory(),
-        "is being changed by others while it is recovered; stop them and open again",
-    ))
+    Err(Error::corrupt(&crate::control::directory(), "is changed by others meanwhile; stop them and open again"))
 }
 
 /// What [`settle`] would find, from the facts of its first round.

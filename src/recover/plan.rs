@@ -40,7 +40,7 @@ pub fn plan(snapshot: &Snapshot) -> Result<Round, Error> {
     }
     match &decision.content {
         Ok(journal) if decision.refused => {
-            let why = "it was decided by an owner that had lost the root; none of it was applied here";
+            let why = "decided by an owner that had lost the root; none of it was applied";
             set_aside(&mut round, snapshot, decision, Some(journal), why);
         }
         Ok(journal) if journal.unsynced && decision.facts.iter().any(apply::is_bad_put) => {

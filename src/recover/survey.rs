@@ -208,7 +208,13 @@ fn fact<F: Fs>(exec: &mut Exec<F>, scope: Scope, journal: &Journal, removed: &Pa
         Change::Delete { .. } => {
             Fact::Delete { target: exec.kind(&op.path)?, parent: is_directory(exec, &op.path.parent())? }
         }
-        Change::MakeDir => Fact::MakeDir(exec.kind(&op.path)?),
+        Change::MakeDir => {
+            let (target, parent) = (exec.kind(&op.path)?, op.path.parent());
+            if target.is_none() && !journal.makes(&parent) && !is_directory(exec, &parent)? {
+                return Err(Error::corrupt(&op.path, "its directory is gone"));
+            }
+            Fact::MakeDir(target)
+        }
         Change::RemoveDir if !WORKSPACES => Fact::Pointer,
         Change::RemoveDir => {
             let mut empties = is_directory(exec, &op.path)?;

@@ -173,7 +173,7 @@ pub fn sweep(remains: &Remains, scope: Scope, round: &mut Round) {
             .iter()
             .any(|elsewhere| matches!(elsewhere, Elsewhere::Generation { store, empties: true, .. } if store == path));
         if !emptied {
-            let why = "or what was prepared could come back when nothing names it any more";
+            let why = "or it could come back when nothing names it any more";
             plan.sync_dir(path, why);
         }
     }
