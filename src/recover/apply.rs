@@ -123,12 +123,9 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, round: &mut Round) -> Result<
 fn delete(op: &Op, fact: &Fact, journal: &Journal, round: &mut Round) -> Result<(), Error> {
     let Fact::Delete { target, parent } = fact else { return Ok(()) };
     match target {
-        Some(Kind::Directory) => {
-            // The directory that this very decision puts in the place of a file.
-            if !journal.makes(&op.path) {
-                return Err(in_the_way(&op.path, "a directory"));
-            }
-        }
+        // The directory that this very decision puts in the place of a file.
+        Some(Kind::Directory) if journal.makes(&op.path) => {}
+        Some(Kind::Directory) => return Err(in_the_way(&op.path, "a directory")),
         Some(Kind::File | Kind::Symlink | Kind::Other) => round.plan.remove_file(&op.path, "it was deleted"),
         None => {}
     }
