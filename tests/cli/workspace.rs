@@ -1,7 +1,7 @@
 //! `workspace`: a tree to work in over one that stays as it is, until a commit.
 
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde_json::json;
 
@@ -240,11 +240,11 @@ fn a_stopped_commit_is_all_or_nothing() {
         let now = shown(&world, "lower");
         if changes.is_empty() {
             news += 1;
-            assert_eq!(ground::difference(&new, &now), Vec::<std::path::PathBuf>::new(), "--crash-at {call}");
+            assert_eq!(ground::difference(&new, &now), Vec::<PathBuf>::new(), "--crash-at {call}");
         } else {
             olds += 1;
             assert_eq!(changes, CHANGES, "--crash-at {call}");
-            assert_eq!(ground::difference(&old, &now), Vec::<std::path::PathBuf>::new(), "--crash-at {call}");
+            assert_eq!(ground::difference(&old, &now), Vec::<PathBuf>::new(), "--crash-at {call}");
         }
     }
     panic!("a commit makes more than {CALLS_MAX} calls");
