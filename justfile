@@ -14,7 +14,7 @@ demo:
 
 # The component against native programs that do the same work. Read the ratios.
 bench *ARGS:
-    cargo bench -p onionskin-host --bench speed -- {{ARGS}}
+    cargo bench --workspace --bench speed -- {{ARGS}}
 
 # Every crash and every fault of every operation, with figures. ONLY=swap narrows it down.
 crash:

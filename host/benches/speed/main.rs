@@ -1,6 +1,6 @@
 //! How fast: the component under its host against native programs that do the same work.
 //!
-//! `cargo bench -p onionskin-host -- [--quick] [--format text|json]`
+//! `cargo bench --workspace --bench speed -- [--quick] [--format text|json]`
 //!
 //! Both sides of a row run in turns, in one process and on one filesystem, so what slows one slows
 //! the other: read the ratios, not the times. It ends in one table, and says which targets are met;
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
     if !has("--bench") {
-        println!("nothing measured: run `cargo bench -p onionskin-host`");
+        println!("nothing measured: run `cargo bench --workspace --bench speed`");
         return ExitCode::SUCCESS;
     }
     let json = has("--format=json") || arguments.windows(2).any(|pair| pair == ["--format", "json"]);
