@@ -156,10 +156,11 @@ fn shows(found: &Tree, stage: &Tree) -> bool {
 /// As [`shows`]; or, where the stage is the first one, whether every path shows what it did before or
 /// does afterwards, and nothing else but files that nothing was under and that were never synced.
 fn shows_between(found: &Tree, stage: &Tree) -> bool {
+    static BEFORE: OnceLock<Tree> = OnceLock::new();
     static AFTER: OnceLock<Tree> = OnceLock::new();
     let (found, stage) = (view(found), view(stage).without(|path| path.ends_with("/.left")));
-    let before = view(&written());
-    if found == stage || stage != before {
+    let before = BEFORE.get_or_init(|| view(&written()));
+    if found == stage || stage != *before {
         return found == stage;
     }
     let after = AFTER.get_or_init(|| {
@@ -190,43 +191,39 @@ fn lowers() -> Tree {
     }
 }
 
-fn made(act: fn(&Door) -> Done) -> Tree {
-    let fs = SimFs::holding(&lowers());
-    act(&Door::new(&fs, &Twist::Straight)).expect("nothing is in its way");
-    fs.tree()
+/// What is left of a tree when this was done to it; found out once.
+fn made(left: &OnceLock<Tree>, from: fn() -> Tree, act: fn(&Door) -> Done) -> Tree {
+    left.get_or_init(|| {
+        let fs = SimFs::holding(&from());
+        act(&Door::new(&fs, &Twist::Straight)).expect("nothing is in its way");
+        fs.tree()
+    })
+    .clone()
 }
 
 /// With a file of its own, one written over an original, a deleted and a moved directory.
 fn written() -> Tree {
     static LEFT: OnceLock<Tree> = OnceLock::new();
-    LEFT.get_or_init(|| {
-        made(|door| {
-            let mut workspace = create(door)?;
-            workspace.put("own", b"mine".to_vec())?;
-            workspace.write("hidden", 0, b"W".to_vec())?;
-            workspace.remove_tree("deep")?;
-            workspace.rename("dir", "moved")?;
-            workspace.put("moved/new", b"new".to_vec())?;
-            workspace.sync()
-        })
+    made(&LEFT, lowers, |door| {
+        let mut workspace = create(door)?;
+        workspace.put("own", b"mine".to_vec())?;
+        workspace.write("hidden", 0, b"W".to_vec())?;
+        workspace.remove_tree("deep")?;
+        workspace.rename("dir", "moved")?;
+        workspace.put("moved/new", b"new".to_vec())?;
+        workspace.sync()
     })
-    .clone()
 }
 
 /// The same with a checkpoint, and a change since.
 fn kept() -> Tree {
     static LEFT: OnceLock<Tree> = OnceLock::new();
-    LEFT.get_or_init(|| {
-        let fs = SimFs::holding(&written());
-        let door = Door::new(&fs, &Twist::Straight);
-        let mut workspace = open(&door).expect("it was made");
-        workspace.checkpoint("first").expect("nothing is in its way");
-        workspace.write("own", 4, b" again".to_vec()).expect("nothing is in its way");
-        workspace.remove("hidden").expect("nothing is in its way");
-        drop(workspace);
-        fs.tree()
+    made(&LEFT, written, |door| {
+        let mut workspace = open(door)?;
+        workspace.checkpoint("first")?;
+        workspace.write("own", 4, b" again".to_vec())?;
+        workspace.remove("hidden")
     })
-    .clone()
 }
 
 /// With half a record at the end of the map.
@@ -380,63 +377,51 @@ fn commit(door: &Door, only: &[&str], conflicts: OnConflict) -> Done {
 /// With one change of each sort that a commit of files makes.
 fn few() -> Tree {
     static LEFT: OnceLock<Tree> = OnceLock::new();
-    LEFT.get_or_init(|| {
-        made(|door| {
-            let mut workspace = create(door)?;
-            workspace.put("own", b"mine".to_vec())?;
-            workspace.write("hidden", 0, b"W".to_vec())?;
-            workspace.remove("link")?;
-            workspace.remove_tree("deep")?;
-            workspace.sync()
-        })
+    made(&LEFT, lowers, |door| {
+        let mut workspace = create(door)?;
+        workspace.put("own", b"mine".to_vec())?;
+        workspace.write("hidden", 0, b"W".to_vec())?;
+        workspace.remove("link")?;
+        workspace.remove_tree("deep")?;
+        workspace.sync()
     })
-    .clone()
 }
 
 /// With little to show.
 fn little() -> Tree {
     static LEFT: OnceLock<Tree> = OnceLock::new();
-    LEFT.get_or_init(|| {
-        made(|door| {
-            let mut workspace = create(door)?;
-            workspace.put("dir/own", b"mine".to_vec())?;
-            for path in ["hidden", "link", "deep", "dir/x"] {
-                workspace.remove_tree(path)?;
-            }
-            workspace.sync()
-        })
+    made(&LEFT, lowers, |door| {
+        let mut workspace = create(door)?;
+        workspace.put("dir/own", b"mine".to_vec())?;
+        for path in ["hidden", "link", "deep", "dir/x"] {
+            workspace.remove_tree(path)?;
+        }
+        workspace.sync()
     })
-    .clone()
 }
 
 /// With a directory that was moved, and a file in it that is new.
 fn moved() -> Tree {
     static LEFT: OnceLock<Tree> = OnceLock::new();
-    LEFT.get_or_init(|| {
-        made(|door| {
-            let mut workspace = create(door)?;
-            workspace.rename("dir", "moved")?;
-            workspace.put("moved/new", b"new".to_vec())?;
-            workspace.sync()
-        })
+    made(&LEFT, lowers, |door| {
+        let mut workspace = create(door)?;
+        workspace.rename("dir", "moved")?;
+        workspace.put("moved/new", b"new".to_vec())?;
+        workspace.sync()
     })
-    .clone()
 }
 
 /// With a file for a directory, and a directory for a file.
 fn retyped() -> Tree {
     static LEFT: OnceLock<Tree> = OnceLock::new();
-    LEFT.get_or_init(|| {
-        made(|door| {
-            let mut workspace = create(door)?;
-            workspace.remove("file")?;
-            workspace.make_directory("file")?;
-            workspace.remove_tree("dir")?;
-            workspace.make_symlink("hidden", "dir")?;
-            workspace.sync()
-        })
+    made(&LEFT, lowers, |door| {
+        let mut workspace = create(door)?;
+        workspace.remove("file")?;
+        workspace.make_directory("file")?;
+        workspace.remove_tree("dir")?;
+        workspace.make_symlink("hidden", "dir")?;
+        workspace.sync()
     })
-    .clone()
 }
 
 fn commits() -> Vec<Operation> {
