@@ -24,6 +24,10 @@ crash:
 component:
     .ci/run component
 
+# What follows from a change in wit/: docs/contract.md, and the record of what is published.
+contract:
+    cargo run -p onionskin-package -- contract
+
 # The packages for Node and Python, with their own tools, against the built component.
 hosts:
     .ci/run node python

@@ -1,0 +1,168 @@
+//! The contract can be relied on: it is whole, it is explained, and it does not change under a version.
+//!
+//! | promise | test |
+//! |---|---|
+//! | `wit/` parses, encodes, and is the same when it is read back | [`what_is_encoded_is_read_back`] |
+//! | every item is documented, and says since when it is there | [`every_item_is_explained_and_versioned`] |
+//! | what was published under a version stays | [`what_is_recorded_stays`] |
+//! | `docs/contract.md` says what the comments say | [`the_page_is_up_to_date`] |
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use onionskin_package::contract::{Contract, Kind, snapshot, surface};
+use onionskin_package::{pages, release};
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}; run `just contract`"))
+}
+
+fn contract() -> Contract {
+    Contract::load(&workspace().join("wit")).unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+/// A contract as it would be with this text in place of another.
+fn with(file: &str, old: &str, new: &str) -> Contract {
+    let changed = tempfile::tempdir().expect("a temporary directory");
+    let wit = workspace().join("wit");
+    fs::create_dir(changed.path().join("deps")).expect("a new directory");
+    for place in ["", "deps"] {
+        for entry in fs::read_dir(wit.join(place)).expect("wit/ can be listed") {
+            let path = entry.expect("wit/ can be listed").path();
+            if path.is_file() {
+                let name = path.file_name().expect("a file has a name");
+                fs::copy(&path, changed.path().join(place).join(name)).expect("it can be copied");
+            }
+        }
+    }
+    let path = changed.path().join(file);
+    let text = fs::read_to_string(&path).expect("it is there");
+    assert!(text.contains(old), "{file} does not say {old:?} any more");
+    fs::write(&path, text.replacen(old, new, 1)).expect("it can be written");
+    Contract::load(changed.path()).unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+#[test]
+fn what_is_encoded_is_read_back() {
+    let contract = contract();
+    let file = tempfile::Builder::new().suffix(".wasm").tempfile().expect("a temporary file");
+    fs::write(file.path(), contract.encode().expect("it encodes")).expect("it can be written");
+    let back = Contract::load(file.path()).expect("it decodes");
+    assert_eq!(back.name(), contract.name());
+    assert_eq!(back.surface().expect("it prints"), contract.surface().expect("it prints"));
+    assert_eq!(back.items().expect("it has items"), contract.items().expect("it has items"));
+}
+
+/// What is missing from the items of a contract.
+fn missing(contract: &Contract) -> Vec<String> {
+    let items = contract.items().expect("it has items");
+    assert!(items.len() > 100, "{} items: they are not all looked at", items.len());
+    let mut missing = Vec::new();
+    for item in items {
+        if item.docs.is_empty() {
+            missing.push(format!("{}: no `///`", item.place));
+        }
+        if item.kind != Kind::Part && !item.versioned {
+            missing.push(format!("{}: no `@since` or `@unstable`", item.place));
+        }
+    }
+    missing
+}
+
+#[test]
+fn every_item_is_explained_and_versioned() {
+    assert_eq!(missing(&contract()), [""; 0]);
+}
+
+/// The test before can fail.
+#[test]
+fn what_is_not_explained_is_found() {
+    let one = with("onionskin.wit", "    /// A regular file.\n", "");
+    assert_eq!(missing(&one), ["types.node-kind.file: no `///`"]);
+    let other = with("onionskin.wit", "  @since(version = 0.1.0)\n  enum node-kind", "  enum node-kind");
+    assert_eq!(missing(&other), ["types.node-kind: no `@since` or `@unstable`"]);
+}
+
+/// How a contract differs from what is recorded of its version. A part that is new is no difference while
+/// the version is not released; a change of what is there always is.
+fn differences(contract: &Contract, changelog: &str) -> Vec<String> {
+    let version = contract.version().expect("it has a version");
+    let path = workspace().join(format!("tests/contract/published/{version}.wit"));
+    let Ok(recorded) = fs::read_to_string(&path) else {
+        return vec![format!("nothing is recorded of {version}: run `just contract`")];
+    };
+    let recorded = surface(&recorded).expect("what is recorded can be read");
+    let now = contract.surface().expect("it prints");
+    let mut found = Vec::new();
+    for (part, was) in &recorded {
+        match now.get(part) {
+            None => found.push(format!("{part} is gone")),
+            Some(is) if is != was => found.push(format!("{part} has changed: {}", first_difference(was, is))),
+            Some(_) => {}
+        }
+    }
+    for part in now.keys().filter(|part| !recorded.contains_key(*part)) {
+        if release::is_unreleased(changelog, &version) {
+            eprintln!("{part} is new in {version}, which is not released: `just contract` records it");
+        } else {
+            found.push(format!("{part} is new"));
+        }
+    }
+    found
+}
+
+fn first_difference(was: &str, is: &str) -> String {
+    let differs = was.lines().zip(is.lines()).find(|(was, is)| was != is);
+    let (was, is) = differs.unwrap_or(("the end", "more"));
+    format!("`{}` is now `{}`", was.trim(), is.trim())
+}
+
+#[test]
+fn what_is_recorded_stays() {
+    let contract = contract();
+    let found = differences(&contract, &read("CHANGELOG.md"));
+    assert!(
+        found.is_empty(),
+        "the contract is not what is recorded of {}: {found:#?}\n\
+         Once that version is released, raise it in wit/*.wit and Cargo.toml, and give what is new `@since` of the new \
+         one; then, and before a release, `just contract` records what is meant.",
+        contract.name()
+    );
+}
+
+/// The test before can fail, and does for every sort of change.
+#[test]
+fn a_change_without_a_version_is_found() {
+    let (released, unreleased) = ("## 0.1.0\n", "## Unreleased: 0.1.0\n");
+    let changed = with("onionskin.wit", "    visible,\n", "");
+    for changelog in [released, unreleased] {
+        assert_eq!(differences(&changed, changelog), ["interface types has changed: `visible,` is now `data,`"]);
+    }
+    let world = "@since(version = 0.1.0)\nworld workspaces";
+    let added = with("world.wit", world, &format!("/// New.\n@since(version = 0.1.0)\nworld more {{\n}}\n{world}"));
+    assert_eq!(differences(&added, released), ["world more is new"]);
+    assert_eq!(differences(&added, unreleased), [""; 0]);
+    let comment = with("onionskin.wit", "/// A regular file.", "/// A file.");
+    assert_eq!(differences(&comment, released), [""; 0], "a comment is not part of the surface");
+}
+
+/// A record is read as it was written.
+#[test]
+fn a_record_is_read_back() {
+    let contract = contract();
+    let parts = contract.surface().expect("it prints");
+    assert_eq!(surface(&snapshot(&contract.name(), &parts)).expect("it can be read"), parts);
+}
+
+#[test]
+fn the_page_is_up_to_date() {
+    let page = pages::contract(&contract()).expect("the page is made");
+    assert!(
+        read("docs/contract.md") == page,
+        "docs/contract.md is not what the comments in wit/ say: run `just contract`"
+    );
+}
