@@ -227,6 +227,19 @@ impl<F: Fs> Exec<F> {
         Ok(whole)
     }
 
+    /// The filesystem, for what is open.
+    pub const fn fs(&self) -> &F {
+        &self.fs
+    }
+
+    /// Opens a file that was found to be one, for a caller who keeps it; to write in place, one's own
+    /// alone.
+    pub fn open_one(&mut self, at: &At, write: bool) -> Result<F::File> {
+        let (dir, name) = self.parent(at.root, &at.path)?;
+        let opened = if write { self.fs.open_to_write(&dir, name) } else { self.fs.open_file(&dir, name) };
+        opened.map_err(|cause| failed("open", &at.path, cause))
+    }
+
     /// A number that tells a directory from every other; nothing where the host has no such call.
     pub fn identity(&mut self, at: &At) -> Result<Option<u128>> {
         let dir = self.dir(at.root, &at.path)?;
@@ -235,6 +248,12 @@ impl<F: Fs> Exec<F> {
             Err(Cause::Unsupported) => Ok(None),
             Err(cause) => Err(Error::failed("identify", at.path.shown(), cause)),
         }
+    }
+
+    /// As [`Exec::identity`], of a file with several names.
+    pub fn identity_of(&mut self, at: &At) -> Result<u128> {
+        let (dir, name) = self.parent(at.root, &at.path)?;
+        self.fs.identity_of(&dir, name).map_err(|cause| failed("identify", &at.path, cause))
     }
 
     /// Reads the first bytes of a file, at most `length`.
@@ -432,11 +451,21 @@ impl<F: Fs> Exec<F> {
         // A source that grows while it is copied would have no end. One without a size has to end
         // by itself: what `/proc` shows is such a file.
         let length = if size == 0 { length } else { length.min(size.saturating_sub(offset)) };
+        self.copy_open((&file, &from.path), offset, length, to)
+    }
+
+    /// Copies from what is open, by the name it goes by, to the end of a file that a plan created.
+    pub fn copy_open(
+        &mut self,
+        (file, name): (&F::File, &RelPath),
+        offset: u64,
+        length: u64,
+        to: &RelPath,
+    ) -> Result<()> {
         let mut copied = 0;
         while copied < length {
             let wanted = usize::try_from(length - copied).map_or(COPY_BYTES, |left| left.min(COPY_BYTES));
-            let piece =
-                self.fs.read(&file, offset + copied, wanted).map_err(|cause| failed("read", &from.path, cause))?;
+            let piece = self.fs.read(file, offset + copied, wanted).map_err(|cause| failed("read", name, cause))?;
             if piece.is_empty() {
                 break;
             }

@@ -205,4 +205,20 @@ pub trait Fs {
     fn identity(&self, _dir: &Self::Dir) -> Result<u128, Cause> {
         Err(Cause::Unsupported)
     }
+
+    // ---- for overlays alone
+
+    /// A number that tells what the name `name` in `at` leads to from everything else, however many
+    /// names lead there.
+    fn identity_of(&self, _at: &Self::Dir, _name: &str) -> Result<u128, Cause> {
+        Err(Cause::Unsupported)
+    }
+    /// What an open file is.
+    fn stat_open(&self, _file: &Self::File) -> Result<Stat, Cause> {
+        Err(Cause::Unsupported)
+    }
+    /// Sets the time of the last change of a file that is open for writing, in nanoseconds since 1970.
+    fn set_modified(&self, _file: &Self::File, _modified: u64) -> Result<(), Cause> {
+        Err(Cause::Unsupported)
+    }
 }

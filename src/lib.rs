@@ -16,6 +16,8 @@ pub mod fs;
 pub mod journal;
 pub mod limits;
 pub mod lock;
+#[cfg(any(not(target_family = "wasm"), feature = "overlay"))]
+pub mod overlay;
 pub mod path;
 pub mod paths;
 pub mod persist;

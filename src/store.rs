@@ -267,6 +267,12 @@ impl<F: Fs> State<F> {
         self.failed.as_ref().map_or(Ok(()), |error| Err(error.clone()))
     }
 
+    /// As [`State::check_usable`], with directories kept open.
+    #[cfg(any(not(target_family = "wasm"), feature = "workspace"))]
+    pub(crate) fn check_failed(&self) -> Result<(), Error> {
+        self.failed.as_ref().map_or(Ok(()), |error| Err(error.clone()))
+    }
+
     /// Takes no further changes, because of this error.
     pub(crate) fn fail(&mut self, error: Error) -> Error {
         self.failed = Some(error.clone());

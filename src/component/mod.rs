@@ -1,14 +1,19 @@
 //! The component's two faces: its exports, which parse and convert, and [`wasi_fs`], which is
 //! [`crate::fs::Fs`] over the imports. Nothing here decides anything.
 
+#[cfg(not(feature = "overlay"))]
 mod convert;
+#[cfg(not(feature = "overlay"))]
 mod exports;
 mod heap;
+#[cfg(feature = "overlay")]
+mod overlay;
 mod wasi_fs;
-#[cfg(feature = "workspace")]
+#[cfg(all(feature = "workspace", not(feature = "overlay")))]
 mod workspace;
 
 /// Generated from `wit/`.
+#[cfg(not(feature = "overlay"))]
 #[allow(unsafe_code, missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used)]
 mod bindings {
     macro_rules! generate {

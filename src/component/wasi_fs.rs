@@ -125,9 +125,31 @@ impl Fs for WasiFs {
 
     #[cfg(feature = "workspace")]
     fn identity(&self, dir: &Descriptor) -> Result<u128, Cause> {
-        let hash = dir.metadata_hash().map_err(cause)?;
-        Ok(u128::from(hash.upper) << 64 | u128::from(hash.lower))
+        dir.metadata_hash().map(number).map_err(cause)
     }
+
+    #[cfg(feature = "overlay")]
+    fn identity_of(&self, at: &Descriptor, name: &str) -> Result<u128, Cause> {
+        at.metadata_hash_at(PathFlags::empty(), name).map(number).map_err(cause)
+    }
+
+    #[cfg(feature = "overlay")]
+    fn stat_open(&self, file: &Descriptor) -> Result<Stat, Cause> {
+        file.stat().map(|found| stat(&found)).map_err(cause)
+    }
+
+    #[cfg(feature = "overlay")]
+    fn set_modified(&self, file: &Descriptor, modified: u64) -> Result<(), Cause> {
+        use wasi::filesystem::types::NewTimestamp;
+        let (seconds, nanoseconds) = (modified / 1_000_000_000, (modified % 1_000_000_000) as u32);
+        let time = NewTimestamp::Timestamp(wasi::clocks::wall_clock::Datetime { seconds, nanoseconds });
+        file.set_times(NewTimestamp::NoChange, time).map_err(cause)
+    }
+}
+
+#[cfg(feature = "workspace")]
+fn number(hash: wasi::filesystem::types::MetadataHashValue) -> u128 {
+    u128::from(hash.upper) << 64 | u128::from(hash.lower)
 }
 
 fn stat(found: &DescriptorStat) -> Stat {

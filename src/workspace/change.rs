@@ -16,7 +16,7 @@ use crate::plan::{At, Plan};
 use crate::store::parse;
 
 /// What becomes of the content of a file.
-enum Edit {
+pub(super) enum Edit {
     /// These bytes go to this offset.
     Write(u64, Vec<u8>),
     /// It gets this length.
@@ -42,8 +42,8 @@ struct Source {
     at: At,
     size: u64,
     modified: Option<u64>,
-    /// It is in a lower, where others may write.
-    is_lower: bool,
+    /// The file of our own that it is. Else it is in a lower, where others may write.
+    own: Option<u64>,
 }
 
 impl<F: Fs> Workspace<F> {
@@ -125,10 +125,14 @@ impl<F: Fs> Workspace<F> {
     /// As for [`Workspace::stat`]; [`ErrorKind::NotCommitted`] with [`Cause::NotEmpty`].
     pub fn remove(&mut self, path: &str) -> Result<(), Error> {
         let path = self.begin(path)?;
-        if self.existing(&path)?.kind() == Kind::Directory && !self.is_empty(&path)? {
-            return Err(not_empty("remove directory", &path));
+        self.remove_at(&path)
+    }
+
+    pub(super) fn remove_at(&mut self, path: &RelPath) -> Result<(), Error> {
+        if self.existing(path)?.kind() == Kind::Directory && !self.is_empty(path)? {
+            return Err(not_empty("remove directory", path));
         }
-        self.erase(&path)
+        self.erase(path)
     }
 
     /// Removes whatever is at a path, and all below. Returns how many entries that were.
@@ -152,26 +156,30 @@ impl<F: Fs> Workspace<F> {
     pub fn rename(&mut self, old: &str, new: &str) -> Result<(), Error> {
         let old = self.begin(old)?;
         let new = parse(new)?;
-        let place = self.existing(&old)?;
+        self.rename_at(&old, &new)
+    }
+
+    pub(super) fn rename_at(&mut self, old: &RelPath, new: &RelPath) -> Result<(), Error> {
+        let place = self.existing(old)?;
         if old == new {
             return Ok(());
         }
-        if new.is_within(&old) {
+        if new.is_within(old) {
             return Err(Error::invalid_argument(new.shown(), "a directory cannot go into itself"));
         }
-        let replaced = self.check_replaced(place.kind(), &new)?;
+        let replaced = self.check_replaced(place.kind(), new)?;
         if let (Place::File(number), true) = (&place, replaced) {
             self.settle(*number)?;
         }
         let mut records = Vec::new();
-        self.touch(&old, false, &mut records)?;
-        self.touch(&new, true, &mut records)?;
+        self.touch(old, false, &mut records)?;
+        self.touch(new, true, &mut records)?;
         let moved: Vec<(String, Origin)> =
-            self.map.origins_below(&old).map(|(path, origin)| (path.to_owned(), origin.clone())).collect();
-        records.push(self.erasing(&old)?);
+            self.map.origins_below(old).map(|(path, origin)| (path.to_owned(), origin.clone())).collect();
+        records.push(self.erasing(old)?);
         let origin = place.origin();
         // Back where the lowers have it, it needs no record.
-        let is_home = matches!((&origin, self.map.inherited(&new)), (Origin::Lower(one), Some(other)) if *one == other);
+        let is_home = matches!((&origin, self.map.inherited(new)), (Origin::Lower(one), Some(other)) if *one == other);
         records.push(Record::Shows(new.clone(), (!is_home).then_some(origin)));
         for (path, origin) in moved {
             let text = [new.as_str(), &path[old.as_str().len()..]].concat();
@@ -198,14 +206,19 @@ impl<F: Fs> Workspace<F> {
 
     fn make(&mut self, path: &str, origin: Origin) -> Result<(), Error> {
         let path = self.begin(path)?;
-        if self.find_place(&path)?.is_some() {
-            return Err(ErrorKind::AlreadyExists.at(&path));
+        self.make_at(&path, origin)
+    }
+
+    /// Shows something of our own where nothing is.
+    pub(super) fn make_at(&mut self, path: &RelPath, origin: Origin) -> Result<(), Error> {
+        if self.find_place(path)?.is_some() {
+            return Err(ErrorKind::AlreadyExists.at(path));
         }
-        self.check_parent(&path)?;
-        self.check_entries(&path)?;
+        self.check_parent(path)?;
+        self.check_entries(path)?;
         let mut records = Vec::new();
-        self.touch(&path, origin == Origin::Directory, &mut records)?;
-        records.push(Record::Shows(path, Some(origin)));
+        self.touch(path, origin == Origin::Directory, &mut records)?;
+        records.push(Record::Shows(path.clone(), Some(origin)));
         self.decide(Plan::new(), &records)
     }
 
@@ -227,7 +240,7 @@ impl<F: Fs> Workspace<F> {
 
     /// Notes what the lowers have at a path that is changed for the first time; `all` below it, too,
     /// where that will be hidden.
-    fn touch(&mut self, path: &RelPath, all: bool, records: &mut Vec<Record>) -> Result<(), Error> {
+    pub(super) fn touch(&mut self, path: &RelPath, all: bool, records: &mut Vec<Record>) -> Result<(), Error> {
         // In a directory of our own nothing of the lowers is touched.
         let Some(lower) = self.map.inherited(path) else { return Ok(()) };
         let known = self.map.seen(&lower).cloned();
@@ -270,7 +283,7 @@ impl<F: Fs> Workspace<F> {
 
     // ---- content
 
-    fn edit(&mut self, path: &RelPath, edit: Edit) -> Result<(), Error> {
+    pub(super) fn edit(&mut self, path: &RelPath, edit: Edit) -> Result<(), Error> {
         let place = self.find_place(path)?;
         if let Some(place) = &place {
             check_file(path, place.kind())?;
@@ -290,17 +303,16 @@ impl<F: Fs> Workspace<F> {
                 let at = At::store(layout::file(number));
                 let stat = self.state.exec.stat(&at.path)?;
                 let size = stat.map_or(0, |stat| stat.size);
-                let is_own = number >= self.files.frozen && stat.is_some_and(|stat| stat.links == 1);
-                if is_own && !matches!(edit, Edit::Whole(_)) {
+                if self.is_alone(number, stat) && !matches!(edit, Edit::Whole(_)) {
                     return self.edit_in_place(path, number, size, edit);
                 }
-                Some(Source { at, size, modified: None, is_lower: false })
+                Some(Source { at, size, modified: None, own: Some(number) })
             }
             Some(Place::Lower(_, at, stat)) => {
                 if self.map.origin(path).is_none() {
                     self.check_entries(path)?;
                 }
-                Some(Source { at, size: stat.size, modified: stat.modified, is_lower: true })
+                Some(Source { at, size: stat.size, modified: stat.modified, own: None })
             }
             Some(Place::Directory | Place::Link(_)) => return Err(ErrorKind::NotAFile.at(path)),
         };
@@ -395,12 +407,20 @@ impl<F: Fs> Workspace<F> {
             self.files.bytes = bytes;
             return Err(error);
         }
-        records.push(Record::Shows(path.clone(), Some(Origin::File(number))));
+        let names = match source.as_ref().and_then(|source| source.own) {
+            Some(former) if self.map.names_of(former) > 1 => self.map.paths_of(former),
+            _ => Vec::from([path.clone()]),
+        };
+        let more = names.len() - 1;
+        records.extend(names.into_iter().map(|name| Record::Shows(name, Some(Origin::File(number)))));
         if !masks {
             insert(&mut self.files.dirty, number);
             insert(&mut self.files.fresh, number);
         }
         let decided = self.decide(Plan::new(), &records);
+        for _ in 0..more {
+            self.map.link(number);
+        }
         if decided.is_err() && self.state.check_usable().is_ok() {
             forget(&mut self.files.dirty, number);
             forget(&mut self.files.fresh, number);
@@ -412,7 +432,7 @@ impl<F: Fs> Workspace<F> {
 
     /// Refuses a copy of an original that was written while it was copied.
     fn check_unchanged(&mut self, path: &RelPath, source: Option<&Source>) -> Result<(), Error> {
-        let Some(source) = source.filter(|source| source.is_lower) else { return Ok(()) };
+        let Some(source) = source.filter(|source| source.own.is_none()) else { return Ok(()) };
         match lower::stat(&mut self.state.exec, core::slice::from_ref(&source.at), &RelPath::ROOT)? {
             Some((_, stat)) if (stat.size, stat.modified) == (source.size, source.modified) => Ok(()),
             _ => Err(Error::conflicts(&[path.to_string()])),
@@ -421,7 +441,7 @@ impl<F: Fs> Workspace<F> {
 
     /// Makes a content durable that will stand where another one stood.
     fn settle(&mut self, number: u64) -> Result<(), Error> {
-        let is_dirty = self.files.dirty.binary_search(&number).is_ok();
+        let is_dirty = self.is_dirty(number);
         let is_fresh = self.files.fresh.binary_search(&number).is_ok();
         let mut plan = Plan::new();
         if is_dirty {
@@ -477,6 +497,7 @@ impl<F: Fs> Workspace<F> {
 
     /// Deals with a content that no path shows any more.
     fn release(&mut self, number: u64) {
+        forget(&mut self.files.streamed, number);
         if number < self.files.frozen {
             // It belongs to a checkpoint, or goes with one.
         } else if forget(&mut self.files.fresh, number) {
@@ -500,7 +521,7 @@ impl<F: Fs> Workspace<F> {
 
     // ---- quotas
 
-    fn check_entries(&self, path: &RelPath) -> Result<(), Error> {
+    pub(super) fn check_entries(&self, path: &RelPath) -> Result<(), Error> {
         match self.quota.entries {
             Some(maximum) if self.map.own() >= maximum => Err(Error::limit(path.shown(), Limit::QuotaEntries, maximum)),
             _ => Ok(()),
@@ -522,14 +543,14 @@ fn not_empty(action: &str, path: &RelPath) -> Error {
 }
 
 /// Adds to a sorted list.
-fn insert(sorted: &mut Vec<u64>, number: u64) {
+pub(super) fn insert(sorted: &mut Vec<u64>, number: u64) {
     if let Err(index) = sorted.binary_search(&number) {
         sorted.insert(index, number);
     }
 }
 
 /// Takes out of a sorted list; says whether it was there.
-fn forget(sorted: &mut Vec<u64>, number: u64) -> bool {
+pub(super) fn forget(sorted: &mut Vec<u64>, number: u64) -> bool {
     let found = sorted.binary_search(&number);
     if let Ok(index) = found {
         sorted.remove(index);

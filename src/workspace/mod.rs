@@ -15,6 +15,7 @@ mod change;
 mod changes;
 mod checkpoint;
 mod commit;
+mod content;
 pub mod glob;
 mod layout;
 mod lower;
@@ -38,6 +39,8 @@ use map::{End, Header, Lower, Map};
 pub use changes::{Change, Changed, Page};
 pub use checkpoint::Checkpoint;
 pub use commit::{CommitOptions, OnConflict};
+pub(crate) use map::{Origin, sum};
+pub(crate) use view::Place;
 pub use view::{Entry, Layer, Node};
 
 /// How much a workspace may hold; what is absent is not limited. Asked before anything changes.
@@ -80,6 +83,8 @@ pub struct Workspace<F: Fs> {
     map: Map,
     /// Where the next record goes.
     end: End,
+    /// The records before this place are durable.
+    synced: u64,
     /// Some of the map was appended by an earlier owner, whose syncs may have failed.
     is_inherited: bool,
     files: Files,
@@ -98,12 +103,24 @@ struct Files {
     frozen: u64,
     /// Written since the last sync; sorted.
     dirty: Vec<u64>,
+    /// Open for a stream, which writes without asking: as if always written; sorted.
+    streamed: Vec<u64>,
     /// Made since the last sync where nothing was shown, so that their names may be lost; sorted.
     fresh: Vec<u64>,
     /// Named no more, by a record that may still be lost.
     gone: Vec<u64>,
     /// How many bytes all of them have; counted where that is limited.
     bytes: u64,
+}
+
+impl Files {
+    /// What may have been written since the last sync.
+    fn written(&self) -> Vec<u64> {
+        let mut written = [self.dirty.as_slice(), &self.streamed].concat();
+        written.sort_unstable();
+        written.dedup();
+        written
+    }
 }
 
 impl<F: Fs + Clone> Workspace<F> {
@@ -180,6 +197,7 @@ impl<F: Fs + Clone> Workspace<F> {
             header,
             map,
             is_inherited: end.length > end.whole,
+            synced: end.whole,
             end,
             files,
             quota,
@@ -257,21 +275,35 @@ impl<F: Fs> Workspace<F> {
     /// no further changes.
     pub fn sync(&mut self) -> Result<(), Error> {
         self.state.check_usable()?;
+        let written = self.files.written();
+        self.make_durable(&written, true)
+    }
+
+    /// Makes contents durable, then the names: what is made durable of the names must not lead to
+    /// less than what was there.
+    fn make_durable(&mut self, contents: &[u64], names: bool) -> Result<(), Error> {
         self.renew()?;
         let mut plan = Plan::new();
-        for number in &self.files.dirty {
+        for number in contents {
             plan.sync_file(&layout::file(*number), "or content that was acknowledged could be lost");
         }
         if !self.files.fresh.is_empty() {
             plan.sync_dir(&layout::files(), "or a record could name content that was lost");
         }
-        plan.sync_file(&layout::map(), "or changes that were acknowledged could be forgotten");
+        if names {
+            plan.sync_file(&layout::map(), "or changes that were acknowledged could be forgotten");
+        }
         let synced = self.state.run(plan);
         synced.map_err(|error| self.state.fail(error.with_kind(ErrorKind::OutcomeUnknown)))?;
-        self.files.dirty.clear();
+        for number in contents {
+            change::forget(&mut self.files.dirty, *number);
+        }
         self.files.fresh.clear();
-        for number in core::mem::take(&mut self.files.gone) {
-            self.remove_file(number);
+        if names {
+            self.synced = self.end.length;
+            for number in core::mem::take(&mut self.files.gone) {
+                self.remove_file(number);
+            }
         }
         Ok(())
     }
@@ -308,7 +340,7 @@ impl<F: Fs> Workspace<F> {
     fn replace_map(&mut self, map: &Map, header: Header) -> Result<(), Error> {
         let (bytes, end) = map.encode(&header);
         self.state.run(publish(bytes, layout::map())).map_err(|error| undecided(&mut self.state, error))?;
-        (self.header, self.end, self.is_inherited) = (header, end, false);
+        (self.header, self.end, self.is_inherited, self.synced) = (header, end, false, end.length);
         Ok(())
     }
 }

@@ -46,7 +46,7 @@ pub struct Entry {
 
 /// What stands at a path of the merged tree.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// A file of our own, by number.
     File(u64),
     /// A directory of our own.
@@ -58,12 +58,20 @@ pub(super) enum Place {
 }
 
 impl Place {
-    pub(super) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::File(_) => Kind::File,
             Self::Directory => Kind::Directory,
             Self::Link(_) => Kind::Symlink,
             Self::Lower(_, _, stat) => stat.kind,
+        }
+    }
+
+    /// The number of a file of our own.
+    pub(crate) const fn number(&self) -> Option<u64> {
+        match self {
+            Self::File(number) => Some(*number),
+            Self::Directory | Self::Link(_) | Self::Lower(..) => None,
         }
     }
 
@@ -157,7 +165,7 @@ impl<F: Fs> Workspace<F> {
         self.entries(&path, after, most)
     }
 
-    pub(super) fn entries(&mut self, path: &RelPath, after: Option<&str>, most: usize) -> Result<Vec<Entry>, Error> {
+    pub(crate) fn entries(&mut self, path: &RelPath, after: Option<&str>, most: usize) -> Result<Vec<Entry>, Error> {
         let place = self.existing(path)?;
         let lower = match &place {
             Place::Lower(lower, _, stat) if stat.kind == Kind::Directory => Some(lower),
@@ -204,7 +212,7 @@ impl<F: Fs> Workspace<F> {
     }
 
     /// What stands at a path, by the longest prefix.
-    pub(super) fn find_place(&mut self, path: &RelPath) -> Result<Option<Place>, Error> {
+    pub(crate) fn find_place(&mut self, path: &RelPath) -> Result<Option<Place>, Error> {
         let lower = match self.map.nearest(path.as_str()) {
             None => path.clone(),
             Some((Origin::Lower(lower), rest)) => {
@@ -248,7 +256,7 @@ impl<F: Fs> Workspace<F> {
     }
 
     /// Whether a directory has nothing in it.
-    pub(super) fn is_empty(&mut self, path: &RelPath) -> Result<bool, Error> {
+    pub(crate) fn is_empty(&mut self, path: &RelPath) -> Result<bool, Error> {
         Ok(self.entries(path, None, 1)?.is_empty())
     }
 

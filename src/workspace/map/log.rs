@@ -93,7 +93,11 @@ impl Map {
             end.length = (bytes.len() - reader.rest.len()) as u64;
             let Some((records, sum)) = next_frame(&mut reader, end.sum) else {
                 // No loss of power tears that part: it was durable before it had its name.
-                return if end.whole == 0 { Err("it is damaged") } else { Ok((map, header, end)) };
+                if end.whole == 0 {
+                    return Err("it is damaged");
+                }
+                map.count_names();
+                return Ok((map, header, end));
             };
             // A frame whose sum is right was written so: what it says that we do not know is not torn.
             let mut records = Reader { rest: records, wrong: None };
@@ -121,7 +125,7 @@ impl Map {
 
     fn of(entries: Vec<(String, Entry)>) -> Self {
         let own = entries.iter().filter(|(_, entry)| is_own(entry.origin.as_ref())).count() as u64;
-        Self { entries: entries.into_iter().collect(), own }
+        Self { entries: entries.into_iter().collect(), own, ..Self::default() }
     }
 
     /// Reads what a map says of itself.

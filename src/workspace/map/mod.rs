@@ -104,6 +104,8 @@ pub struct End {
 pub struct Map {
     entries: BTreeMap<String, Entry>,
     own: u64,
+    /// How many names the files have that have more than one.
+    linked: BTreeMap<u64, u64>,
 }
 
 /// What is known of a path: as one of the merged tree, and as one of the lowers.
@@ -266,6 +268,17 @@ impl Map {
         })
     }
 
+    /// How many names a file has that is shown.
+    pub fn names_of(&self, number: u64) -> u64 {
+        self.linked.get(&number).copied().unwrap_or(1)
+    }
+
+    /// The paths that show a file, in order. All records are looked at: for a file with several names.
+    pub fn paths_of(&self, number: u64) -> Vec<RelPath> {
+        let is_it = |(_, entry): &(&String, &Entry)| entry.origin == Some(Origin::File(number));
+        self.entries.iter().filter(is_it).map(|(path, _)| known(path)).collect()
+    }
+
     /// How many files, directories and links are our own.
     pub const fn own(&self) -> u64 {
         self.own
@@ -291,13 +304,50 @@ impl Map {
                 }
             }
         }
-        // One that moved is shown elsewhere by the same change.
-        if !gone.is_empty() {
-            let mut named: Vec<u64> = records.iter().filter_map(Record::file).collect();
+        let mut named: Vec<u64> = records.iter().filter_map(Record::file).collect();
+        if !named.is_empty() {
             named.sort_unstable();
-            gone.retain(|number| named.binary_search(number).is_err());
+            // One that moved is shown elsewhere by the same change.
+            gone.retain(|number| match named.binary_search(number) {
+                Ok(index) => {
+                    named.remove(index);
+                    false
+                }
+                Err(_) => true,
+            });
         }
+        // Nor is one that has a further name.
+        gone.retain(|number| self.unlink(*number));
         gone
+    }
+
+    /// Notes that a file has got one more name.
+    pub fn link(&mut self, number: u64) {
+        *self.linked.entry(number).or_insert(1) += 1;
+    }
+
+    /// Takes one name from a file; says whether that was its last.
+    fn unlink(&mut self, number: u64) -> bool {
+        match self.linked.get_mut(&number) {
+            Some(2) => self.linked.remove(&number).is_none(),
+            Some(names) => {
+                *names -= 1;
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// Counts the names of all files, of a map that was read.
+    fn count_names(&mut self) {
+        let mut files: Vec<u64> = self.files().collect();
+        files.sort_unstable();
+        self.linked.clear();
+        for pair in files.windows(2) {
+            if pair[0] == pair[1] {
+                self.link(pair[0]);
+            }
+        }
     }
 
     /// Sets one record; returns the file that it named before.

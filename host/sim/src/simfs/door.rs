@@ -5,7 +5,7 @@ use onionskin::fs::{Cause, Fs, Kind, Listed, Stat};
 use super::call::Verb;
 use super::handle::{Dir, File};
 use super::monitor::Trespass;
-use super::node::{Found, OpenHow};
+use super::node::{Found, OpenHow, Stamp};
 use super::{Pass, SimFs};
 use crate::disk::{Body, Ino};
 
@@ -129,6 +129,19 @@ impl Fs for SimFs {
     fn identity(&self, dir: &Dir) -> Result<u128, Cause> {
         let (ino, device) = self.stat_dir(dir)?.metadata_hash();
         Ok(u128::from(ino) << 64 | u128::from(device))
+    }
+
+    fn identity_of(&self, at: &Dir, name: &str) -> Result<u128, Cause> {
+        let (ino, device) = self.stat_at(at, name)?.metadata_hash();
+        Ok(u128::from(ino) << 64 | u128::from(device))
+    }
+
+    fn stat_open(&self, file: &File) -> Result<Stat, Cause> {
+        self.stat_file(file)
+    }
+
+    fn set_modified(&self, file: &File, modified: u64) -> Result<(), Cause> {
+        self.set_times_file(file, Stamp::At(modified))
     }
 }
 

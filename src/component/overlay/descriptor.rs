@@ -1,0 +1,409 @@
+//! `wasi:filesystem/types`: a descriptor is open in an overlay, or is the host's own and handed on.
+//!
+//! Streams are always the host's own, on the file behind a descriptor: no byte of them passes through
+//! here.
+
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::{self, Vec};
+use core::cell::RefCell;
+
+use wasi::clocks::wall_clock;
+use wasi::filesystem::types as below;
+use wasi::io::streams::{InputStream, OutputStream};
+
+use super::Component;
+use super::bindings::exports::wasi::filesystem::types::{
+    Advice, Descriptor, DescriptorBorrow, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry,
+    DirectoryEntryStream, ErrorCode, Filesize, Guest, GuestDescriptor, GuestDirectoryEntryStream, MetadataHashValue,
+    NewTimestamp, OpenFlags, PathFlags,
+};
+use super::convert::{
+    advice_through, code_out, code_through, datetime, flags_down, flags_through, hash_out, hash_through, kind_out,
+    nanoseconds, open_flags_down, path_flags_down, stat_out, stat_through, time_down, type_through,
+};
+use super::state::Shared;
+use crate::component::wasi_fs::WasiFs;
+use crate::fs::Kind;
+use crate::overlay::{Access, Code, Handle, OpenHow, Overlay};
+
+/// What is behind a descriptor.
+pub(super) enum Node {
+    /// Something of an overlay.
+    Layered(Shared, Rc<Handle<WasiFs>>),
+    /// Something of a directory that is not layered.
+    Through(below::Descriptor),
+}
+
+/// What is left of a listing.
+pub(super) enum Listing {
+    /// The next entry first.
+    Layered(RefCell<vec::IntoIter<(String, Kind)>>),
+    /// The host's.
+    Through(below::DirectoryEntryStream),
+}
+
+type Answer<T> = Result<T, ErrorCode>;
+
+impl Guest for Component {
+    type Descriptor = Node;
+    type DirectoryEntryStream = Listing;
+
+    fn filesystem_error_code(error: &wasi::io::error::Error) -> Option<ErrorCode> {
+        below::filesystem_error_code(error).map(code_through)
+    }
+}
+
+/// A call on an overlay.
+fn ask<T>(overlay: &Shared, call: impl FnOnce(&mut Overlay<WasiFs>) -> Result<T, Code>) -> Answer<T> {
+    call(&mut overlay.borrow_mut()).map_err(code_out)
+}
+
+/// A call on the host's descriptor of a file in an overlay.
+fn host<T>(answer: Result<T, below::ErrorCode>) -> Answer<T> {
+    answer.map_err(code_through)
+}
+
+fn follows(flags: PathFlags) -> bool {
+    flags.bits() & PathFlags::SYMLINK_FOLLOW.bits() != 0
+}
+
+/// Sets the times of a file. That of its last change stays what it was, unless it is given.
+fn set_times(overlay: &Shared, handle: &Handle<WasiFs>, accessed: NewTimestamp, modified: NewTimestamp) -> Answer<()> {
+    if matches!((&accessed, &modified), (NewTimestamp::NoChange, NewTimestamp::NoChange)) {
+        return Ok(());
+    }
+    let before = ask(overlay, |overlay| overlay.stat(handle))?.modified;
+    let file = ask(overlay, |overlay| overlay.made_own(handle))?;
+    let modified = match (modified, before) {
+        (NewTimestamp::NoChange, Some(before)) => NewTimestamp::Timestamp(datetime(before)),
+        (modified, _) => modified,
+    };
+    host(file.set_times(time_down(accessed), time_down(modified)))
+}
+
+/// Notes the time of a directory or link.
+fn note_time(overlay: &Shared, from: &Handle<WasiFs>, path: &str, follow: bool, modified: NewTimestamp) -> Answer<()> {
+    let time = match modified {
+        NewTimestamp::NoChange => return Ok(()),
+        NewTimestamp::Now => wall_clock::now(),
+        NewTimestamp::Timestamp(time) => time,
+    };
+    let time = nanoseconds(time).ok_or(ErrorCode::Overflow)?;
+    ask(overlay, |overlay| overlay.note_time(from, path, follow, time))
+}
+
+impl GuestDescriptor for Node {
+    fn read_via_stream(&self, offset: Filesize) -> Answer<InputStream> {
+        match self {
+            Self::Through(file) => host(file.read_via_stream(offset)),
+            Self::Layered(_, handle) if handle.kind() == Kind::Directory => Err(ErrorCode::IsDirectory),
+            Self::Layered(overlay, handle) => {
+                let file = ask(overlay, |overlay| overlay.file_to_read(handle))?;
+                host(file.read_via_stream(offset))
+            }
+        }
+    }
+
+    fn write_via_stream(&self, offset: Filesize) -> Answer<OutputStream> {
+        match self {
+            Self::Through(file) => host(file.write_via_stream(offset)),
+            Self::Layered(overlay, handle) => {
+                let file = ask(overlay, |overlay| overlay.file_to_stream(handle))?;
+                host(file.write_via_stream(offset))
+            }
+        }
+    }
+
+    fn append_via_stream(&self) -> Answer<OutputStream> {
+        match self {
+            Self::Through(file) => host(file.append_via_stream()),
+            Self::Layered(overlay, handle) => {
+                let file = ask(overlay, |overlay| overlay.file_to_stream(handle))?;
+                host(file.append_via_stream())
+            }
+        }
+    }
+
+    fn advise(&self, offset: Filesize, length: Filesize, advice: Advice) -> Answer<()> {
+        match self {
+            Self::Through(file) => host(file.advise(offset, length, advice_through(advice))),
+            Self::Layered(overlay, handle) => {
+                let file = ask(overlay, |overlay| overlay.file(handle))?;
+                host(file.advise(offset, length, advice_through(advice)))
+            }
+        }
+    }
+
+    fn sync_data(&self) -> Answer<()> {
+        match self {
+            Self::Through(file) => host(file.sync_data()),
+            Self::Layered(..) => self.sync(),
+        }
+    }
+
+    fn sync(&self) -> Answer<()> {
+        match self {
+            Self::Through(file) => host(file.sync()),
+            Self::Layered(overlay, handle) => ask(overlay, |overlay| overlay.sync(handle)),
+        }
+    }
+
+    fn get_flags(&self) -> Answer<DescriptorFlags> {
+        match self {
+            Self::Through(file) => host(file.get_flags()).map(flags_through),
+            Self::Layered(_, handle) => {
+                let access = handle.access();
+                let mut flags = DescriptorFlags::empty();
+                if access.read {
+                    flags = flags | DescriptorFlags::READ;
+                }
+                if access.write {
+                    let is_directory = handle.kind() == Kind::Directory;
+                    flags =
+                        flags | if is_directory { DescriptorFlags::MUTATE_DIRECTORY } else { DescriptorFlags::WRITE };
+                }
+                Ok(flags)
+            }
+        }
+    }
+
+    fn get_type(&self) -> Answer<DescriptorType> {
+        match self {
+            Self::Through(file) => host(file.get_type()).map(type_through),
+            Self::Layered(_, handle) => Ok(kind_out(handle.kind())),
+        }
+    }
+
+    fn set_size(&self, size: Filesize) -> Answer<()> {
+        match self {
+            Self::Through(file) => host(file.set_size(size)),
+            Self::Layered(overlay, handle) => ask(overlay, |overlay| overlay.set_size(handle, size)),
+        }
+    }
+
+    fn set_times(&self, accessed: NewTimestamp, modified: NewTimestamp) -> Answer<()> {
+        match self {
+            Self::Through(file) => host(file.set_times(time_down(accessed), time_down(modified))),
+            Self::Layered(overlay, handle) if handle.kind() == Kind::Directory => {
+                note_time(overlay, handle, ".", false, modified)
+            }
+            Self::Layered(overlay, handle) => set_times(overlay, handle, accessed, modified),
+        }
+    }
+
+    fn read(&self, length: Filesize, offset: Filesize) -> Answer<(Vec<u8>, bool)> {
+        match self {
+            Self::Through(file) => host(file.read(length, offset)),
+            Self::Layered(overlay, handle) => {
+                let file = ask(overlay, |overlay| overlay.file_to_read(handle))?;
+                host(file.read(length, offset))
+            }
+        }
+    }
+
+    fn write(&self, bytes: Vec<u8>, offset: Filesize) -> Answer<Filesize> {
+        match self {
+            Self::Through(file) => host(file.write(&bytes, offset)),
+            Self::Layered(overlay, handle) => {
+                let file = ask(overlay, |overlay| overlay.file_to_write(handle))?;
+                host(file.write(&bytes, offset))
+            }
+        }
+    }
+
+    fn read_directory(&self) -> Answer<DirectoryEntryStream> {
+        Ok(DirectoryEntryStream::new(match self {
+            Self::Through(dir) => Listing::Through(host(dir.read_directory())?),
+            Self::Layered(overlay, handle) => {
+                let entries = ask(overlay, |overlay| overlay.list(handle))?;
+                Listing::Layered(RefCell::new(entries.into_iter()))
+            }
+        }))
+    }
+
+    fn create_directory_at(&self, path: String) -> Answer<()> {
+        match self {
+            Self::Through(dir) => host(dir.create_directory_at(&path)),
+            Self::Layered(overlay, handle) => ask(overlay, |overlay| overlay.make_directory_at(handle, &path)),
+        }
+    }
+
+    fn stat(&self) -> Answer<DescriptorStat> {
+        match self {
+            Self::Through(file) => host(file.stat()).map(|stat| stat_through(&stat)),
+            Self::Layered(overlay, handle) => ask(overlay, |overlay| overlay.stat(handle)).map(|stat| stat_out(&stat)),
+        }
+    }
+
+    fn stat_at(&self, flags: PathFlags, path: String) -> Answer<DescriptorStat> {
+        match self {
+            Self::Through(dir) => host(dir.stat_at(path_flags_down(flags), &path)).map(|stat| stat_through(&stat)),
+            Self::Layered(overlay, handle) => {
+                ask(overlay, |overlay| overlay.stat_at(handle, &path, follows(flags))).map(|stat| stat_out(&stat))
+            }
+        }
+    }
+
+    fn set_times_at(
+        &self,
+        flags: PathFlags,
+        path: String,
+        accessed: NewTimestamp,
+        modified: NewTimestamp,
+    ) -> Answer<()> {
+        match self {
+            Self::Through(dir) => {
+                host(dir.set_times_at(path_flags_down(flags), &path, time_down(accessed), time_down(modified)))
+            }
+            Self::Layered(overlay, handle) => {
+                let follow = follows(flags);
+                let kind = ask(overlay, |overlay| overlay.stat_at(handle, &path, follow))?.kind;
+                if kind != Kind::File {
+                    return note_time(overlay, handle, &path, follow, modified);
+                }
+                let how = OpenHow { follow, ..OpenHow::default() };
+                let file = ask(overlay, |overlay| overlay.open_at(handle, &path, how))?;
+                set_times(overlay, &file, accessed, modified)
+            }
+        }
+    }
+
+    fn link_at(&self, flags: PathFlags, old: String, to: DescriptorBorrow<'_>, new: String) -> Answer<()> {
+        match (self, to.get::<Self>()) {
+            (Self::Through(from), Self::Through(to)) => host(from.link_at(path_flags_down(flags), &old, to, &new)),
+            (Self::Layered(overlay, from), Self::Layered(other, to)) if Rc::ptr_eq(overlay, other) => {
+                if follows(flags) {
+                    return Err(ErrorCode::Invalid);
+                }
+                ask(overlay, |overlay| overlay.link_at(from, &old, to, &new))
+            }
+            _ => Err(ErrorCode::CrossDevice),
+        }
+    }
+
+    fn open_at(
+        &self,
+        path_flags: PathFlags,
+        path: String,
+        open: OpenFlags,
+        flags: DescriptorFlags,
+    ) -> Answer<Descriptor> {
+        let node = match self {
+            Self::Through(dir) => {
+                let (at, how) = (path_flags_down(path_flags), open_flags_down(open));
+                Self::Through(host(dir.open_at(at, &path, how, flags_down(flags)))?)
+            }
+            Self::Layered(overlay, handle) => {
+                let how = how(path_flags, open, flags)?;
+                let opened = ask(overlay, |overlay| overlay.open_at(handle, &path, how))?;
+                Self::Layered(Rc::clone(overlay), opened)
+            }
+        };
+        Ok(Descriptor::new(node))
+    }
+
+    fn readlink_at(&self, path: String) -> Answer<String> {
+        match self {
+            Self::Through(dir) => host(dir.readlink_at(&path)),
+            Self::Layered(overlay, handle) => ask(overlay, |overlay| overlay.read_link_at(handle, &path)),
+        }
+    }
+
+    fn remove_directory_at(&self, path: String) -> Answer<()> {
+        match self {
+            Self::Through(dir) => host(dir.remove_directory_at(&path)),
+            Self::Layered(overlay, handle) => ask(overlay, |overlay| overlay.remove_directory_at(handle, &path)),
+        }
+    }
+
+    fn rename_at(&self, old: String, to: DescriptorBorrow<'_>, new: String) -> Answer<()> {
+        match (self, to.get::<Self>()) {
+            (Self::Through(from), Self::Through(to)) => host(from.rename_at(&old, to, &new)),
+            (Self::Layered(overlay, from), Self::Layered(other, to)) if Rc::ptr_eq(overlay, other) => {
+                ask(overlay, |overlay| overlay.rename_at(from, &old, to, &new))
+            }
+            _ => Err(ErrorCode::CrossDevice),
+        }
+    }
+
+    fn symlink_at(&self, text: String, path: String) -> Answer<()> {
+        match self {
+            Self::Through(dir) => host(dir.symlink_at(&text, &path)),
+            Self::Layered(overlay, handle) => ask(overlay, |overlay| overlay.symlink_at(&text, handle, &path)),
+        }
+    }
+
+    fn unlink_file_at(&self, path: String) -> Answer<()> {
+        match self {
+            Self::Through(dir) => host(dir.unlink_file_at(&path)),
+            Self::Layered(overlay, handle) => ask(overlay, |overlay| overlay.unlink_file_at(handle, &path)),
+        }
+    }
+
+    fn is_same_object(&self, other: DescriptorBorrow<'_>) -> bool {
+        match (self, other.get::<Self>()) {
+            (Self::Through(one), Self::Through(other)) => one.is_same_object(other),
+            (Self::Layered(overlay, one), Self::Layered(another, other)) if Rc::ptr_eq(overlay, another) => {
+                let (one, other) =
+                    ask(overlay, |overlay| Ok((overlay.identity(one)?, overlay.identity(other)?))).unwrap_or((0, 1));
+                one == other
+            }
+            _ => false,
+        }
+    }
+
+    fn metadata_hash(&self) -> Answer<MetadataHashValue> {
+        match self {
+            Self::Through(file) => host(file.metadata_hash()).map(hash_through),
+            Self::Layered(overlay, handle) => ask(overlay, |overlay| overlay.identity(handle)).map(hash_out),
+        }
+    }
+
+    fn metadata_hash_at(&self, flags: PathFlags, path: String) -> Answer<MetadataHashValue> {
+        match self {
+            Self::Through(dir) => host(dir.metadata_hash_at(path_flags_down(flags), &path)).map(hash_through),
+            Self::Layered(overlay, handle) => {
+                ask(overlay, |overlay| overlay.identity_at(handle, &path, follows(flags))).map(hash_out)
+            }
+        }
+    }
+}
+
+impl GuestDirectoryEntryStream for Listing {
+    fn read_directory_entry(&self) -> Answer<Option<DirectoryEntry>> {
+        match self {
+            Self::Through(stream) => {
+                let entry = host(stream.read_directory_entry())?;
+                Ok(entry.map(|entry| DirectoryEntry { type_: type_through(entry.type_), name: entry.name }))
+            }
+            Self::Layered(entries) => {
+                let entry = entries.borrow_mut().next();
+                Ok(entry.map(|(name, kind)| DirectoryEntry { type_: kind_out(kind), name }))
+            }
+        }
+    }
+}
+
+/// How to open, in the words of the core. What wasmtime refuses before it looks is refused here.
+fn how(path_flags: PathFlags, open: OpenFlags, flags: DescriptorFlags) -> Answer<OpenHow> {
+    let asks = |flag: DescriptorFlags| flags.bits() & flag.bits() != 0;
+    let opens = |flag: OpenFlags| open.bits() & flag.bits() != 0;
+    let synchronous = DescriptorFlags::FILE_INTEGRITY_SYNC
+        | DescriptorFlags::DATA_INTEGRITY_SYNC
+        | DescriptorFlags::REQUESTED_WRITE_SYNC;
+    if asks(synchronous) {
+        return Err(ErrorCode::Unsupported);
+    }
+    if opens(OpenFlags::DIRECTORY) && opens(OpenFlags::CREATE | OpenFlags::EXCLUSIVE | OpenFlags::TRUNCATE) {
+        return Err(ErrorCode::Invalid);
+    }
+    Ok(OpenHow {
+        follow: follows(path_flags),
+        create: opens(OpenFlags::CREATE),
+        exclusive: opens(OpenFlags::EXCLUSIVE),
+        directory: opens(OpenFlags::DIRECTORY),
+        truncate: opens(OpenFlags::TRUNCATE),
+        access: Access { read: asks(DescriptorFlags::READ), write: asks(DescriptorFlags::WRITE) },
+    })
+}

@@ -1,0 +1,29 @@
+//! The exports of a component that stands between a program and its files.
+
+mod convert;
+mod descriptor;
+mod state;
+
+/// Generated from `wit/`. What is imported is bound by the crate `wasi`, as everywhere here.
+#[allow(unsafe_code, missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used)]
+mod bindings {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "overlay",
+        generate_all,
+        with: {
+            "wasi:io/error@0.2.12": ::wasi::io::error,
+            "wasi:io/poll@0.2.12": ::wasi::io::poll,
+            "wasi:io/streams@0.2.12": ::wasi::io::streams,
+            "wasi:clocks/wall-clock@0.2.12": ::wasi::clocks::wall_clock,
+            "wasi:cli/stderr@0.2.12": ::wasi::cli::stderr,
+            "wasi:cli/exit@0.2.12": ::wasi::cli::exit,
+        },
+    });
+
+    use super::Component;
+    export!(Component);
+}
+
+/// What implements the exports.
+struct Component;

@@ -1,0 +1,82 @@
+//! The overlays of this instance, opened when a program asks for its directories.
+
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::{OnceCell, RefCell};
+
+use super::Component;
+use super::bindings::exports::wasi::filesystem::preopens::{Descriptor, Guest};
+use super::descriptor::Node;
+use crate::component::wasi_fs::{WasiFs, preopens};
+use crate::error::{Error, ErrorKind};
+use crate::lock::Ownership;
+use crate::overlay::Overlay;
+use crate::overlay::layers::{Layered, is_part, layers};
+use crate::text::joined;
+use crate::workspace::{Options, Quota, Workspace};
+
+/// One overlay, and whoever has something open in it.
+pub(super) type Shared = Rc<RefCell<Overlay<WasiFs>>>;
+
+/// A value of an instance, which one thread runs.
+struct Once(OnceCell<Vec<(String, Shared)>>);
+
+// SAFETY: the target has no threads, and the component shares no memory.
+#[allow(unsafe_code)]
+unsafe impl Sync for Once {}
+
+static OVERLAYS: Once = Once(OnceCell::new());
+
+impl Guest for Component {
+    fn get_directories() -> Vec<(Descriptor, String)> {
+        let overlays = OVERLAYS.0.get_or_init(|| open_all().unwrap_or_else(|message| refuse(&message)));
+        let granted = wasi::filesystem::preopens::get_directories();
+        let through = granted.into_iter().filter(|(_, name)| !is_part(name));
+        let mut all: Vec<_> = through.map(|(dir, name)| (Descriptor::new(Node::Through(dir)), name)).collect();
+        for (name, overlay) in overlays {
+            let root = overlay.borrow_mut().root();
+            all.push((Descriptor::new(Node::Layered(Rc::clone(overlay), root)), name.clone()));
+        }
+        all
+    }
+}
+
+/// Opens the workspaces of all layered directories.
+fn open_all() -> Result<Vec<(String, Shared)>, String> {
+    let preopens = preopens();
+    let names: Vec<&str> = preopens.entries.iter().map(|(name, _)| name.as_str()).collect();
+    let mut overlays = Vec::new();
+    for layered in layers(&names)? {
+        let name = layered.name.clone();
+        let overlay = open(&preopens, layered);
+        let overlay = overlay
+            .map_err(|error| joined(&["the directory ", &name, " cannot be layered: ", &alloc::format!("{error}")]))?;
+        overlays.push((name, Rc::new(RefCell::new(overlay))));
+    }
+    Ok(overlays)
+}
+
+/// Opens the workspace of a layered directory, and makes it where there is none.
+fn open(preopens: &crate::store::Preopens<WasiFs>, layered: Layered) -> Result<Overlay<WasiFs>, Error> {
+    let Layered { upper, lowers, .. } = layered;
+    // Whoever runs programs sees to it that there is one at a time: of this no word is in a name.
+    let how = Options { upper, lowers, owner: Ownership::Host, quota: Quota::default(), moved: false, trace: false };
+    let workspace = match Workspace::open(WasiFs, preopens, &how) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Workspace::create(WasiFs, preopens, &how)?,
+        answer => answer?,
+    };
+    Ok(Overlay::new(workspace))
+}
+
+/// Ends the program before it has begun: without the directory that it was promised it could only do
+/// something else.
+fn refuse(message: &str) -> ! {
+    let line = joined(&["onionskin: ", message, "\n"]);
+    let stderr = wasi::cli::stderr::get_stderr();
+    for piece in line.as_bytes().chunks(4096) {
+        let _nobody_else_to_tell = stderr.blocking_write_and_flush(piece);
+    }
+    wasi::cli::exit::exit(Err(()));
+    core::arch::wasm32::unreachable()
+}

@@ -1,0 +1,131 @@
+//! Which directories are layered: it is said by the names of the preopened directories, so that every
+//! host can say it, and no import beside the filesystem is needed.
+//!
+//! A directory `/data` is formed from the directories that are granted as `/data#upper` and
+//! `/data#lower`, and, below that, `/data#lower.2`, `/data#lower.3` and so on. All others are handed on
+//! as they are.
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::limits::LOWERS_MAX;
+use crate::text::{as_number, decimal, joined};
+
+/// A directory that is layered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layered {
+    /// The name a program finds it by.
+    pub name: String,
+    /// The name of its upper.
+    pub upper: String,
+    /// The names of its lowers, the topmost first.
+    pub lowers: Vec<String>,
+}
+
+/// What a granted name is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part<'n> {
+    Upper(&'n str),
+    /// From 1, the topmost.
+    Lower(&'n str, u64),
+    Plain(&'n str),
+}
+
+impl<'n> Part<'n> {
+    fn of(name: &'n str) -> Self {
+        match name.rsplit_once('#') {
+            Some((base, "upper")) => Self::Upper(base),
+            Some((base, "lower")) => Self::Lower(base, 1),
+            Some((base, part)) => match part.strip_prefix("lower.").and_then(as_number) {
+                Some(number) => Self::Lower(base, number),
+                None => Self::Plain(name),
+            },
+            None => Self::Plain(name),
+        }
+    }
+}
+
+/// Whether a granted name is a part of a layered directory, and not handed on.
+pub fn is_part(name: &str) -> bool {
+    !matches!(Part::of(name), Part::Plain(_))
+}
+
+/// The layered directories among granted names.
+///
+/// # Errors
+/// What is missing, or there twice, in words.
+pub fn layers(names: &[&str]) -> Result<Vec<Layered>, String> {
+    let parts = || names.iter().map(|name| Part::of(name));
+    let mut found: Vec<Layered> = Vec::new();
+    for part in parts() {
+        let (Part::Upper(base) | Part::Lower(base, _)) = part else { continue };
+        if found.iter().any(|layered| layered.name == base) {
+            continue;
+        }
+        let uppers = parts().filter(|part| *part == Part::Upper(base)).count();
+        let mut numbers: Vec<u64> = Vec::new();
+        numbers.extend(parts().filter_map(|part| match part {
+            Part::Lower(of, number) if of == base => Some(number),
+            _ => None,
+        }));
+        numbers.sort_unstable();
+        let say = |what: &str| Err(joined(&["the directory ", base, " cannot be layered: ", what]));
+        if base.is_empty() {
+            return say("it has no name before the `#`");
+        }
+        if uppers == 0 {
+            return say(&joined(&["grant a directory for what is written as ", base, "#upper, too"]));
+        }
+        if numbers.is_empty() {
+            return say(&joined(&["grant the directory that is shown as ", base, "#lower, too"]));
+        }
+        if uppers > 1 || parts().any(|part| part == Part::Plain(base)) {
+            return say("it is granted twice");
+        }
+        if numbers.len() > LOWERS_MAX || numbers.iter().zip(1..).any(|(number, wanted)| *number != wanted) {
+            return say("its lowers are #lower, #lower.2, #lower.3 and so on, up to 64, each of them once");
+        }
+        let lower = |number: &u64| match number {
+            1 => joined(&[base, "#lower"]),
+            number => joined(&[base, "#lower.", &decimal(*number)]),
+        };
+        found.push(Layered {
+            name: base.to_owned(),
+            upper: joined(&[base, "#upper"]),
+            lowers: numbers.iter().map(lower).collect(),
+        });
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(names: &[&str]) -> String {
+        layers(names).expect_err("half of it is missing")
+    }
+
+    #[test]
+    fn a_directory_is_formed_from_its_parts_in_whatever_order_they_are_granted() {
+        let names = ["/tmp", "/data#lower.2", "/data#upper", "/data#lower", "/a#b"];
+        let data = Layered {
+            name: "/data".to_owned(),
+            upper: "/data#upper".to_owned(),
+            lowers: ["/data#lower".to_owned(), "/data#lower.2".to_owned()].into(),
+        };
+        assert_eq!(layers(&names), Ok([data].into()));
+        assert!(is_part("/data#lower.2") && !is_part("/a#b") && !is_part("/tmp"));
+    }
+
+    #[test]
+    fn what_is_half_configured_is_refused_with_the_way_out() {
+        assert!(wrong(&["/data#lower"]).contains("as /data#upper, too"));
+        assert!(wrong(&["/data#upper"]).contains("as /data#lower, too"));
+        assert!(wrong(&["/data#upper", "/data#lower", "/data"]).contains("twice"));
+        assert!(wrong(&["/data#upper", "/data#lower", "/data#lower"]).contains("each of them once"));
+        assert!(wrong(&["/data#upper", "/data#lower", "/data#lower.3"]).contains("each of them once"));
+        assert!(wrong(&["#upper", "#lower"]).contains("no name"));
+    }
+}

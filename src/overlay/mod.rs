@@ -1,0 +1,297 @@
+//! The overlay: the calls of `wasi:filesystem` over a workspace, so that a program which knows nothing
+//! of it can write nowhere else.
+//!
+//! A handle is opened on what its path shows; opening is not writing. The first write copies up, and
+//! every handle on the same file sees the copy from then on. What is written goes into a file of the
+//! workspace in place, so its bytes need no way through here: whoever has a stream may hand out the
+//! filesystem's own, on [`Overlay::file_to_stream`].
+//!
+//! What it does not keep: access times, which are those of the last change; and the times that are
+//! set on directories and links, which last as long as the overlay. Files of others, pipes and devices,
+//! are not opened.
+
+mod change;
+mod code;
+mod handle;
+mod identity;
+pub mod layers;
+mod walk;
+
+use alloc::collections::BTreeMap;
+use alloc::rc::{Rc, Weak};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+
+use crate::fs::{Cause, Fs, Kind, Stat};
+use crate::path::RelPath;
+use crate::workspace::{Place, Workspace};
+use handle::Content;
+use walk::Spot;
+
+pub use code::Code;
+pub use handle::{Access, Handle};
+
+/// Calls after which the directories of lowers are looked up anew, that others may have moved.
+const CALLS_PER_LOOK: u32 = 256;
+
+/// A workspace as a filesystem.
+pub struct Overlay<F: Fs> {
+    workspace: Workspace<F>,
+    /// Whoever is still open.
+    handles: Vec<Weak<Handle<F>>>,
+    /// The next number of a content without a name.
+    unnamed: u64,
+    /// What a content was before it was copied up, by its number.
+    identities: BTreeMap<u64, u128>,
+    /// The times that were set on directories and links.
+    times: BTreeMap<String, u64>,
+    calls: u32,
+}
+
+/// How to open what a path leads to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenHow {
+    /// Follow a link at the end.
+    pub follow: bool,
+    /// Make a file where nothing is.
+    pub create: bool,
+    /// Only make it.
+    pub exclusive: bool,
+    /// Only a directory will do.
+    pub directory: bool,
+    /// Take the content away.
+    pub truncate: bool,
+    /// What it will be used for.
+    pub access: Access,
+}
+
+type Answer<T> = Result<T, Code>;
+
+impl<F: Fs> Overlay<F> {
+    /// The overlay of a workspace.
+    pub const fn new(workspace: Workspace<F>) -> Self {
+        Self {
+            workspace,
+            handles: Vec::new(),
+            unnamed: 0,
+            identities: BTreeMap::new(),
+            times: BTreeMap::new(),
+            calls: 0,
+        }
+    }
+
+    /// The root of the merged tree.
+    pub fn root(&mut self) -> Rc<Handle<F>> {
+        let access = Access { read: true, write: true };
+        self.hand_out(RelPath::ROOT, Kind::Directory, Content::None, None, access, false)
+    }
+
+    /// Opens what a path leads to, and makes it where that is asked for.
+    ///
+    /// # Errors
+    /// Those of wasmtime for the same call on a plain directory.
+    pub fn open_at(&mut self, from: &Handle<F>, path: &str, how: OpenHow) -> Answer<Rc<Handle<F>>> {
+        let from = self.directory(from)?;
+        let makes = how.create || how.truncate;
+        let access = Access { read: how.access.read || !how.access.write, write: how.access.write || makes };
+        let is_exclusive = how.create && how.exclusive;
+        if how.create && path.ends_with('/') && !path.trim_end_matches('/').is_empty() {
+            // No file is made under the name of a directory, there or not.
+            self.find(&from, walk::without_slash(path), false)?;
+            return Err(Cause::IsDirectory.into());
+        }
+        // An exclusive creation does not look behind a link.
+        let spot = self.find(&from, path, how.follow && !is_exclusive)?;
+        let Some(kind) = spot.kind() else {
+            if !how.create {
+                return Err(Cause::NoEntry.into());
+            }
+            spot.check_name()?;
+            let number = self.create(&spot.path)?;
+            return self.open_own(spot.path, number, access);
+        };
+        match kind {
+            _ if is_exclusive => Err(Cause::AlreadyExists.into()),
+            Kind::Directory if makes || how.access.write => Err(Cause::IsDirectory.into()),
+            Kind::Directory => {
+                let access = Access { read: true, write: false };
+                Ok(self.hand_out(spot.path, kind, Content::None, None, access, false))
+            }
+            Kind::Symlink => Err(Cause::Loop.into()),
+            Kind::File | Kind::Other if how.directory => Err(Cause::NotDirectory.into()),
+            Kind::Other => Err(Cause::NotPermitted.into()),
+            Kind::File => self.open_file(spot, access, how.truncate),
+        }
+    }
+
+    fn open_file(&mut self, spot: Spot, access: Access, truncate: bool) -> Answer<Rc<Handle<F>>> {
+        let (path, place) = spot.existing()?;
+        if truncate {
+            let number = self.empty(&path, &place)?;
+            return self.open_own(path, number, access);
+        }
+        match place {
+            Place::File(number) => self.open_own(path, number, access),
+            Place::Lower(_, at, _) => {
+                let file = self.workspace.open_lower(&at)?;
+                Ok(self.hand_out(path, Kind::File, Content::Lower, Some(file), access, false))
+            }
+            Place::Directory | Place::Link(_) => Err(Code::Invalid),
+        }
+    }
+
+    /// Opens a file of the workspace: for writing only if that is asked for and nothing shares it.
+    fn open_own(&mut self, path: RelPath, number: u64, access: Access) -> Answer<Rc<Handle<F>>> {
+        let is_writable = access.write && self.workspace.is_own_alone(number)?;
+        let file = self.workspace.open_own(number, is_writable)?;
+        Ok(self.hand_out(path, Kind::File, Content::Own(number), Some(file), access, is_writable))
+    }
+
+    fn hand_out(
+        &mut self,
+        path: RelPath,
+        kind: Kind,
+        content: Content,
+        file: Option<F::File>,
+        access: Access,
+        is_writable: bool,
+    ) -> Rc<Handle<F>> {
+        let handle = Rc::new(Handle {
+            kind,
+            access,
+            path: RefCell::new(Some(path)),
+            content: Cell::new(content),
+            file: RefCell::new(file.map(Rc::new)),
+            is_writable: Cell::new(is_writable),
+            identity: Cell::new(None),
+        });
+        if self.handles.len() == self.handles.capacity() {
+            self.handles.retain(|known| known.strong_count() > 0);
+        }
+        self.handles.push(Rc::downgrade(&handle));
+        handle
+    }
+
+    /// What a handle leads to now.
+    ///
+    /// # Errors
+    /// The filesystem's.
+    pub fn stat(&mut self, handle: &Handle<F>) -> Answer<Stat> {
+        let path = handle.path.borrow().clone();
+        let Ok(file) = self.file(handle) else {
+            let path = path.ok_or(Cause::NoEntry)?;
+            let place = self.workspace.find_place(&path)?.ok_or(Cause::NoEntry)?;
+            return self.stat_of(&path, &place);
+        };
+        let mut stat = self.workspace.exec().fs().stat_open(&file)?;
+        match handle.content.get() {
+            Content::Own(number) => stat.links = self.workspace.names_of(number, path.is_some()),
+            Content::Unnamed(_) => stat.links = 0,
+            Content::Lower | Content::None => {}
+        }
+        Ok(stat)
+    }
+
+    /// What a path leads to.
+    ///
+    /// # Errors
+    /// Those of wasmtime for the same call on a plain directory.
+    pub fn stat_at(&mut self, from: &Handle<F>, path: &str, follow: bool) -> Answer<Stat> {
+        let from = self.directory(from)?;
+        let (path, place) = self.find(&from, path, follow)?.existing()?;
+        self.stat_of(&path, &place)
+    }
+
+    fn stat_of(&mut self, path: &RelPath, place: &Place) -> Answer<Stat> {
+        let mut stat = match place {
+            Place::File(number) => return Ok(self.workspace.stat_own(*number)?),
+            Place::Lower(_, _, stat) => *stat,
+            Place::Link(text) => Stat { kind: Kind::Symlink, links: 1, size: text.len() as u64, modified: None },
+            Place::Directory => Stat { kind: Kind::Directory, links: 1, size: 0, modified: None },
+        };
+        if let Some(time) = self.times.get(path.as_str()) {
+            stat.modified = Some(*time);
+        } else if stat.modified.is_none() || (stat.kind == Kind::Directory && self.workspace.is_changed_below(path)) {
+            stat.modified = stat.modified.max(self.workspace.names_changed()?);
+        }
+        Ok(stat)
+    }
+
+    /// The names in a directory, sorted, and what they are.
+    ///
+    /// # Errors
+    /// The filesystem's.
+    pub fn list(&mut self, directory: &Handle<F>) -> Answer<Vec<(String, Kind)>> {
+        let path = self.directory(directory)?;
+        let entries = self.workspace.entries(&path, None, usize::MAX)?;
+        Ok(entries.into_iter().map(|entry| (entry.name, entry.kind)).collect())
+    }
+
+    /// The text of a link.
+    ///
+    /// # Errors
+    /// Those of wasmtime for the same call on a plain directory.
+    pub fn read_link_at(&mut self, from: &Handle<F>, path: &str) -> Answer<String> {
+        let from = self.directory(from)?;
+        let (_, place) = self.find(&from, path, false)?.named(Code::Invalid)?.existing()?;
+        if place.kind() == Kind::Symlink { self.text_of(&place) } else { Err(Code::Invalid) }
+    }
+
+    fn text_of(&mut self, place: &Place) -> Answer<String> {
+        match place {
+            Place::Link(text) => Ok(text.clone()),
+            Place::Lower(_, at, _) => Ok(self.workspace.exec().read_link(at.root, &at.path)?),
+            Place::File(_) | Place::Directory => Err(Code::Invalid),
+        }
+    }
+
+    /// The content behind a handle, open for reading at least.
+    ///
+    /// # Errors
+    /// [`Code::BadDescriptor`] for a directory.
+    pub fn file(&self, handle: &Handle<F>) -> Answer<Rc<F::File>> {
+        handle.file.borrow().clone().ok_or(Code::BadDescriptor)
+    }
+
+    /// As [`Overlay::file`], to be read.
+    ///
+    /// # Errors
+    /// [`Code::BadDescriptor`] for a directory, and for a handle that is not open for reading.
+    pub fn file_to_read(&self, handle: &Handle<F>) -> Answer<Rc<F::File>> {
+        if handle.access.read { self.file(handle) } else { Err(Code::BadDescriptor) }
+    }
+
+    /// Up to `length` bytes from `offset`; empty at the end of the file.
+    ///
+    /// # Errors
+    /// As for [`Overlay::file_to_read`]; the filesystem's.
+    pub fn read(&mut self, handle: &Handle<F>, offset: u64, length: usize) -> Answer<Vec<u8>> {
+        let file = self.file_to_read(handle)?;
+        check_offset(offset)?;
+        Ok(self.workspace.exec().fs().read(&file, offset, length)?)
+    }
+
+    /// The path of a directory that is open.
+    fn directory(&mut self, handle: &Handle<F>) -> Answer<RelPath> {
+        self.calls += 1;
+        if self.calls == CALLS_PER_LOOK {
+            self.calls = 0;
+            self.workspace.forget_lowers();
+        }
+        if handle.kind != Kind::Directory {
+            return Err(Cause::NotDirectory.into());
+        }
+        handle.path.borrow().clone().ok_or_else(|| Cause::NoEntry.into())
+    }
+
+    /// Whoever is open.
+    fn open_handles(&self) -> impl Iterator<Item = Rc<Handle<F>>> {
+        self.handles.iter().filter_map(Weak::upgrade)
+    }
+}
+
+/// Linux has signed offsets.
+fn check_offset(offset: u64) -> Answer<()> {
+    if i64::try_from(offset).is_ok() { Ok(()) } else { Err(Code::Invalid) }
+}
