@@ -268,7 +268,7 @@ impl<F: Fs> State<F> {
     }
 
     /// As [`State::check_usable`], with directories kept open.
-    #[cfg(any(not(target_family = "wasm"), feature = "workspace"))]
+    #[cfg(any(not(target_family = "wasm"), feature = "overlay"))]
     pub(crate) fn check_failed(&self) -> Result<(), Error> {
         self.failed.as_ref().map_or(Ok(()), |error| Err(error.clone()))
     }

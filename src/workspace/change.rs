@@ -8,7 +8,7 @@ use super::map::{self, Origin, Record};
 use super::view::{Place, check_file};
 use super::{Workspace, layout, lower};
 use crate::error::{Error, ErrorKind, Limit, Side};
-use crate::fs::{Cause, Fs, Kind};
+use crate::fs::{Cause, Fs, Kind, Stat};
 use crate::limits::{MAP_SLACK_BYTES, PATH_BYTES_MAX};
 use crate::path::RelPath;
 use crate::persist::file::check_chunk;
@@ -317,6 +317,17 @@ impl<F: Fs> Workspace<F> {
             Some(Place::Directory | Place::Link(_)) => return Err(ErrorKind::NotAFile.at(path)),
         };
         self.edit_copy(path, source, edit)
+    }
+
+    /// Whether a file is ours alone: no checkpoint and no other workspace has it.
+    pub(super) fn is_alone(&self, number: u64, stat: Option<Stat>) -> bool {
+        number >= self.files.frozen && stat.is_some_and(|stat| stat.links == 1)
+    }
+
+    /// Whether a content may have been written since it was synced.
+    fn is_dirty(&self, number: u64) -> bool {
+        let Self { files, .. } = self;
+        files.dirty.binary_search(&number).is_ok() || files.streamed.binary_search(&number).is_ok()
     }
 
     /// Writes into a file of our own that nothing shares.

@@ -157,17 +157,6 @@ impl<F: Fs> Workspace<F> {
         if self.end.length > self.synced { self.make_durable(&[], true) } else { Ok(()) }
     }
 
-    /// Whether a file is ours alone: no checkpoint and no other workspace has it.
-    pub(super) fn is_alone(&self, number: u64, stat: Option<Stat>) -> bool {
-        number >= self.files.frozen && stat.is_some_and(|stat| stat.links == 1)
-    }
-
-    /// Whether a content may have been written since it was synced.
-    pub(super) fn is_dirty(&self, number: u64) -> bool {
-        let Self { files, .. } = self;
-        files.dirty.binary_search(&number).is_ok() || files.streamed.binary_search(&number).is_ok()
-    }
-
     fn begin_open(&mut self) -> Result<(), Error> {
         self.state.check_failed()?;
         self.listing = None;

@@ -15,6 +15,7 @@ mod change;
 mod changes;
 mod checkpoint;
 mod commit;
+#[cfg(any(not(target_family = "wasm"), feature = "overlay"))]
 mod content;
 pub mod glob;
 mod layout;
@@ -39,7 +40,9 @@ use map::{End, Header, Lower, Map};
 pub use changes::{Change, Changed, Page};
 pub use checkpoint::Checkpoint;
 pub use commit::{CommitOptions, OnConflict};
+#[cfg(any(not(target_family = "wasm"), feature = "overlay"))]
 pub(crate) use map::{Origin, sum};
+#[cfg(any(not(target_family = "wasm"), feature = "overlay"))]
 pub(crate) use view::Place;
 pub use view::{Entry, Layer, Node};
 

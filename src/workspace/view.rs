@@ -68,6 +68,7 @@ impl Place {
     }
 
     /// The number of a file of our own.
+    #[cfg(any(not(target_family = "wasm"), feature = "overlay"))]
     pub(crate) const fn number(&self) -> Option<u64> {
         match self {
             Self::File(number) => Some(*number),
