@@ -24,7 +24,7 @@ fn crash_everywhere(scene: &Value) {
     let (mut olds, mut news) = (0, 0);
     for call in 1..=CALLS_MAX {
         let world = World::new(&scene["before"]);
-        let code = run(&world, call, scene);
+        let code = run(&world, &["--crash-at", &call.to_string()], scene);
         let store = onionskin().session(world.at("root")).open(&OpenOptions::default()).expect("it opens");
         let found = store.recovered().expect("it tells");
         store.close().expect("it closes");
@@ -45,11 +45,11 @@ fn crash_everywhere(scene: &Value) {
     panic!("{}: no end after {CALLS_MAX} calls", text(scene, "name"));
 }
 
-/// The exit code of a run that is stopped before this call.
-fn run(world: &World, call: u32, scene: &Value) -> i32 {
+/// The exit code of a command of the scenario.
+pub(crate) fn run(world: &World, options: &[&str], scene: &Value) -> i32 {
     let command = scene["command"].as_array().expect("a command has words");
     let mut running = Command::new(env!("CARGO_BIN_EXE_onionskin"))
-        .args(["--crash-at", &call.to_string()])
+        .args(options)
         .args(command.iter().map(|word| word.as_str().expect("a word is text")))
         .current_dir(world.at(""))
         .env("ONIONSKIN_CACHE_DIR", ground::cache())

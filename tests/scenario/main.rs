@@ -1,9 +1,10 @@
-//! Every host does the same: the cases of `store.json`, which the suites of `host/python` and
-//! `host/node` run too.
+//! Every host does the same: the cases of `store.json` and `workspace.json`, which the suites of
+//! `host/python` and `host/node` run too.
 //!
 //! | promise | module |
 //! |---|---|
 //! | each step gives what it gives in every other host, and fails with the same error | [`steps`] |
+//! | so does each step in a workspace; what a crash of a commit left is found old or new | [`workspaces`] |
 //! | a directory that was left by a crash at any call is found old or new | [`crashes`] |
 
 #![cfg(unix)]
@@ -12,6 +13,7 @@ mod crashes;
 #[path = "../hosts/ground.rs"]
 mod ground;
 mod steps;
+mod workspaces;
 mod world;
 
 use std::sync::OnceLock;
@@ -19,9 +21,13 @@ use std::sync::OnceLock;
 use onionskin_host::Onionskin;
 use serde_json::Value;
 
-/// The cases or the crashes of the scenario.
+/// The cases or the crashes of the scenario of stores.
 fn scenes(part: &str) -> Vec<Value> {
-    let scenario: Value = serde_json::from_str(include_str!("store.json")).expect("the scenario is JSON");
+    part_of(include_str!("store.json"), part)
+}
+
+fn part_of(scenario: &str, part: &str) -> Vec<Value> {
+    let scenario: Value = serde_json::from_str(scenario).expect("the scenario is JSON");
     scenario[part].as_array().unwrap_or_else(|| panic!("{part} is a list")).clone()
 }
 

@@ -35,7 +35,7 @@ fn each_step_gives_what_it_gives_in_every_host() {
 }
 
 /// An answer has the fields that are wanted; a list has them one by one.
-fn covers(answer: &Value, wanted: &Value, what: &str) {
+pub(crate) fn covers(answer: &Value, wanted: &Value, what: &str) {
     if let Value::Array(wanted) = wanted {
         let answers = answer.as_array().unwrap_or_else(|| panic!("{what}: {answer}"));
         assert_eq!(answers.len(), wanted.len(), "{what}: {answer}");
@@ -185,7 +185,7 @@ impl<'a> Runner<'a> {
     }
 }
 
-fn durability(value: &Value) -> Durability {
+pub(crate) fn durability(value: &Value) -> Durability {
     match value.as_str() {
         Some("visible") => Durability::Visible,
         Some("data") => Durability::Data,
@@ -193,7 +193,7 @@ fn durability(value: &Value) -> Durability {
     }
 }
 
-fn data(value: &Value) -> Vec<u8> {
+pub(crate) fn data(value: &Value) -> Vec<u8> {
     if let Some(text) = value.as_str() {
         return text.as_bytes().to_vec();
     }
@@ -201,17 +201,17 @@ fn data(value: &Value) -> Vec<u8> {
     value["repeat"][0].as_str().expect("it is text").repeat(times).into_bytes()
 }
 
-fn receipt(receipt: Receipt) -> Value {
+pub(crate) fn receipt(receipt: Receipt) -> Value {
     json!({ "transaction": receipt.transaction, "achieved": name(receipt.achieved), "applied": receipt.applied,
         "bytes": receipt.bytes })
 }
 
-fn findings(found: Vec<Finding>) -> Value {
+pub(crate) fn findings(found: Vec<Finding>) -> Value {
     found.into_iter().map(|one| json!({ "path": one.path, "verdict": name(one.verdict) })).collect()
 }
 
 /// An error under the names of the contract; what the host refuses by itself has a kind there too.
-fn told(error: &Error) -> Value {
+pub(crate) fn told(error: &Error) -> Value {
     match error {
         Error::Guest { error, .. } => json!({ "kind": name(error.kind), "subject": error.subject }),
         Error::Locked { .. } => json!({ "kind": "locked" }),
@@ -221,7 +221,7 @@ fn told(error: &Error) -> Value {
 }
 
 /// The name that a case has in the contract: `Case::RolledForward` is `rolled-forward`.
-fn name(case: impl Debug) -> String {
+pub(crate) fn name(case: impl Debug) -> String {
     let shown = format!("{case:?}");
     let mut name = String::new();
     for letter in shown.rsplit("::").next().unwrap_or(&shown).chars() {

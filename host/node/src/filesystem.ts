@@ -3,23 +3,26 @@ import { join } from "node:path";
 
 import { createFilesystem, types } from "@bytecodealliance/preview2-shim/filesystem";
 
+import { metadataHash } from "./identity.js";
+
 type Call = (...given: any[]) => any;
 
 /** Called before each call of the component on the filesystem, for traces and tests. */
 export type Watch = (call: string) => void;
 
 const READING = ["getType", "stat", "statAt", "read", "readDirectory", "readlinkAt", "sync"];
-const CHANGING = ["write", "createDirectoryAt", "linkAt", "removeDirectoryAt", "renameAt", "symlinkAt", "unlinkFileAt"];
+const REMOVING = ["removeDirectoryAt", "unlinkFileAt"];
+const CHANGING = ["write", "setSize", "createDirectoryAt", "linkAt", "renameAt", "symlinkAt", ...REMOVING];
 
 /**
- * The filesystem of preview2-shim with these directories, of which `writable` alone may be changed.
+ * The filesystem of preview2-shim with these directories, under their places; whether each may be changed.
  *
  * Mended here: the shim has no directories that are granted for reading alone. Some of its errors
  * are not codes of WASI, which would stop the component. It finds a directory again by its path in
  * every call, so one that is another one by now is refused. And Node shows a name that is not UTF-8
- * as another name, so it is refused as WASI has it.
+ * as another name, so it is refused as WASI has it. What it tells a directory by changes with its content.
  */
-export function filesystem(grants: Map<string, string>, writable: string | undefined, watch: Watch | undefined) {
+export function filesystem(grants: Map<string, boolean>, watch: Watch | undefined) {
     class Descriptor {
         constructor(
             readonly inner: any,
@@ -43,6 +46,10 @@ export function filesystem(grants: Map<string, string>, writable: string | undef
             return coded(() => this.inner[name](...given.map((one) => (one instanceof Descriptor ? one.inner : one))));
         }
 
+        metadataHash() {
+            return metadataHash(coded(() => statSync(this.place, { bigint: true })));
+        }
+
         [Symbol.dispose]() {
             this.inner[Symbol.dispose]();
         }
@@ -55,10 +62,10 @@ export function filesystem(grants: Map<string, string>, writable: string | undef
         };
     }
     // Its types are those for browsers, which ask for more.
-    const shim = createFilesystem({ preopens: Object.fromEntries(grants) } as any);
-    const directories = shim.preopens.getDirectories();
-    const preopens = directories.map(([inner, name]: [any, string]) => {
-        return [new Descriptor(inner, name === writable, grants.get(name)!), name];
+    const places = Object.fromEntries([...grants.keys()].map((place) => [place, place]));
+    const directories = createFilesystem({ preopens: places } as any).preopens.getDirectories();
+    const preopens = directories.map(([inner, place]: [any, string]) => {
+        return [new Descriptor(inner, grants.get(place)!, place), place];
     });
     return { preopens: { getDirectories: () => preopens }, types: { ...types, Descriptor } };
 }

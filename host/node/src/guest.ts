@@ -1,5 +1,5 @@
 import { readFileSync, realpathSync } from "node:fs";
-import { join, relative, sep } from "node:path";
+import { sep } from "node:path";
 
 import type * as wit from "../gen/interfaces/onionskin-fs-types.js";
 import type { ImportObject, Root } from "../gen/onionskin.js";
@@ -7,9 +7,6 @@ import { instantiate } from "../gen/onionskin.js";
 import { OnionskinError } from "./error.js";
 import type { Watch } from "./filesystem.js";
 import { filesystem } from "./filesystem.js";
-
-/** The name of the root in the component. */
-export const ROOT = "/root";
 
 const modules = new Map<string, WebAssembly.Module>();
 
@@ -20,29 +17,30 @@ function coreModule(path: string): WebAssembly.Module {
     return module;
 }
 
-/** What the component hands out, to be committed or dropped. */
+/** What the component hands out. */
 export type Resource = object & { [Symbol.dispose]?: () => void };
 
-/** An instance of the component, with the directories that it may see. */
+/** A resource with calls of this package before its own, which throw an `OnionskinError` when they fail. */
+export type With<R, Own> = Omit<R, keyof Own> & Own;
+
+/** An instance of the component, in which each directory has the name of its place. */
 export class Guest {
-    readonly root: string;
-    readonly #grants: Map<string, string>;
+    readonly #grants: Map<string, boolean>;
     readonly #exports: Root;
     readonly #resources = new Set<Resource>();
     #stopped = false;
 
-    constructor(root: string, lower: string[] = [], writable = true, watch?: Watch) {
-        this.root = realpathSync(root);
-        const lowers = lower.map((directory, at): [string, string] => [`/lower/${at}`, realpathSync(directory)]);
-        this.#grants = new Map([[ROOT, this.root], ...lowers]);
-        const { preopens, types } = filesystem(this.#grants, writable ? ROOT : undefined, watch);
+    constructor(writable: string[], readable: string[] = [], watch?: Watch) {
+        const grant = (may: boolean) => (directory: string) => [realpathSync(directory), may] as const;
+        this.#grants = new Map([...readable.map(grant(false)), ...writable.map(grant(true))]);
+        const { preopens, types } = filesystem(this.#grants, watch);
         const imports = { "wasi:filesystem/preopens": preopens, "wasi:filesystem/types": types };
         this.#exports = instantiate(coreModule, imports as unknown as ImportObject);
     }
 
     /** Makes a call; an error of the contract is thrown as an `OnionskinError`. */
     call<T>(use: (exports: Root) => T): T {
-        if (this.#stopped) throw stopped("the store is closed, or was stopped before");
+        if (this.#stopped) throw stopped("it is closed, or was stopped before");
         try {
             return use(this.#exports);
         } catch (thrown) {
@@ -78,17 +76,29 @@ export class Guest {
         this.#stopped = true;
     }
 
-    /** The name in the component of a place on the host; of several grants, the nearest. */
-    guestPath(host: string): string {
+    /** The name in the component of what a place on the host leads to. */
+    granted(host: string): string {
         const place = realpathSync(host);
-        const above = [...this.#grants].filter(([, granted]) => (place + sep).startsWith(granted + sep));
-        const nearest = above.sort((one, other) => other[1].length - one[1].length)[0];
-        if (nearest) return join(nearest[0], relative(nearest[1], place));
+        if ([...this.#grants.keys()].some((granted) => (place + sep).startsWith(granted + sep))) return place;
         const message = `${host}: leads to ${place}, which was not granted: pass it as lower`;
         throw new OnionskinError("symlink-escapes", message, host);
     }
 }
 
+/** Puts calls of this package before those of a resource, which is asked for at each call. */
+export function extended<R extends Resource, Own extends object>(guest: () => Guest, resource: () => R, own: Own) {
+    const forward = (_: Own, name: PropertyKey) => {
+        if (name in own) return (own as any)[name];
+        if (typeof name === "symbol" || !(name in resource())) return undefined;
+        return (...given: unknown[]) => guest().call(() => (resource() as any)[name](...given));
+    };
+    return new Proxy(own, { get: forward, has: (_, name) => name in own || name in resource() }) as With<R, Own>;
+}
+
+export function encoded(data: Uint8Array | string): Uint8Array {
+    return typeof data === "string" ? new TextEncoder().encode(data) : data;
+}
+
 function stopped(what: string, cause?: unknown): OnionskinError {
-    return new OnionskinError("stopped", `${what}: open the root again`, "", cause);
+    return new OnionskinError("stopped", `${what}: open it again`, "", cause);
 }

@@ -27,3 +27,13 @@ export async function lock(root: string): Promise<() => Promise<void>> {
         await exited;
     };
 }
+
+/** Does something while the lock on a directory is held. */
+export async function locked<T>(root: string, act: () => T): Promise<T> {
+    const release = await lock(root);
+    try {
+        return act();
+    } finally {
+        await release();
+    }
+}

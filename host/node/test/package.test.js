@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { inspect, openStore, OnionskinError } from "onionskin";
 
 import { filesystem } from "../dist/filesystem.js";
-import { Guest, ROOT } from "../dist/guest.js";
+import { Guest } from "../dist/guest.js";
 import { eventually, program, world } from "./world.js";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -100,13 +100,14 @@ test("a name that is not UTF-8 is refused and kept", async (t) => {
 });
 
 test("a root that may only be read is told", (t) => {
-    const { tier, reason } = new Guest(world(t).root, [], false).call(({ capabilities }) => capabilities.probe(ROOT));
+    const { root } = world(t);
+    const { tier, reason } = new Guest([], [root]).call(({ capabilities }) => capabilities.probe(root));
     assert.deepEqual([tier, reason], ["refused", "it is granted for reading alone"]);
 });
 
 test("a directory that is granted for reading alone cannot be changed", (t) => {
     const at = world(t, { "lower/a": "a" });
-    const shim = filesystem(new Map([["/root", at.root], ["/lower", at.path("lower")]]), "/root", undefined);
+    const shim = filesystem(new Map([[at.root, true], [at.path("lower"), false]]), undefined);
     const [[root], [lower]] = shim.preopens.getDirectories();
     const directory = lower.openAt({}, ".", { directory: true }, { read: true });
     for (const given of [lower, directory]) {
@@ -194,7 +195,10 @@ test("the program of the README", async (t) => {
         "store/conv-1/draft.json": "{}",
         "store/facts.db": { link: "/cache/facts.db" },
         "cache/facts.db": "facts",
+        "project/notes.txt": "a line\n",
+        "project/draft.txt": "a draft",
     });
+    fs.mkdirSync(at.path("changes"));
     const readme = fs.readFileSync(new URL("../README.md", import.meta.url), "utf8");
     const [, shown] = /```js\n(.*?)```/s.exec(readme);
     const code = shown.replace('"onionskin"', JSON.stringify(import.meta.resolve("onionskin")));
@@ -207,5 +211,6 @@ test("the program of the README", async (t) => {
         "facts.db",
         "today.json",
     ]);
+    assert.deepEqual(at.files("project"), { "notes.txt": "a line\nanother line\n" });
     assert.equal(fs.lstatSync(at.path("store/facts.db")).isSymbolicLink(), false);
 });

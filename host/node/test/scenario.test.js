@@ -8,34 +8,12 @@ import { test } from "node:test";
 
 import { breakLock, inspect, openStore, probe } from "onionskin";
 
-import { program, world } from "./world.js";
+import { covers, data, plain, program, world } from "./world.js";
 
 const scenes = JSON.parse(fs.readFileSync(new URL("../../../tests/scenario/store.json", import.meta.url), "utf8"));
 const CALLS_MAX = 300;
 
 const expected = (tree) => ({ links: [], left: [], ...tree });
-const data = (value) => (typeof value === "string" ? value : value.repeat[0].repeat(value.repeat[1]));
-
-/** An answer under the names of the contract. */
-function plain(answer) {
-    if (answer instanceof Uint8Array) return Buffer.from(answer).toString("hex");
-    if (typeof answer === "bigint") return Number(answer);
-    if (Array.isArray(answer)) return answer.map(plain);
-    if (typeof answer !== "object") return answer;
-    const dashed = (name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    return Object.fromEntries(Object.entries(answer).map(([name, value]) => [dashed(name), plain(value)]));
-}
-
-/** Checks that an answer has the fields that are wanted; a list has them one by one. */
-function covers(answer, wanted, step) {
-    if (Array.isArray(wanted)) {
-        assert.equal(answer.length, wanted.length, JSON.stringify([step, answer]));
-        wanted.forEach((one, at) => covers(answer[at], one, step));
-    } else {
-        const fields = Object.fromEntries(Object.keys(wanted).map((name) => [name, answer[name]]));
-        assert.deepEqual(fields, wanted, JSON.stringify(step));
-    }
-}
 
 function runner(at, store) {
     const seen = new Map();
@@ -49,7 +27,7 @@ function runner(at, store) {
     return {
         open: async (step) => {
             const second = await open(step);
-            const { recovered } = second;
+            const recovered = second.recovered();
             await second.close();
             return recovered;
         },
@@ -117,7 +95,7 @@ for (const scene of scenes.crashes) {
             const at = world(t, scene.before);
             const ran = spawnSync(program(), ["--crash-at", call, ...scene.command], { cwd: at.top, input });
             const store = await openStore(at.root);
-            const verdicts = store.recovered.map(({ verdict }) => verdict);
+            const verdicts = store.recovered().map(({ verdict }) => verdict);
             await store.close();
             const now = JSON.stringify(at.look());
             const is = (tree) => JSON.stringify(at.sorted(tree)) === now;

@@ -1,5 +1,6 @@
-// A directory to run in, and what is in it.
+// A directory to run in, and what is in it; and how answers are compared.
 
+import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
@@ -58,4 +59,28 @@ export function world(t, before = {}) {
         return sorted({ files: files("root"), links, left: fs.existsSync(control) ? fs.readdirSync(control) : [] });
     };
     return { top, root, path, files, look, sorted };
+}
+
+/** Content, as the scenario writes it. */
+export const data = (value) => (typeof value === "string" ? value : value.repeat[0].repeat(value.repeat[1]));
+
+/** An answer under the names of the contract. */
+export function plain(answer) {
+    if (answer instanceof Uint8Array) return Buffer.from(answer).toString("hex");
+    if (typeof answer === "bigint") return Number(answer);
+    if (Array.isArray(answer)) return answer.map(plain);
+    if (typeof answer !== "object") return answer;
+    const dashed = (name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    return Object.fromEntries(Object.entries(answer).map(([name, value]) => [dashed(name), plain(value)]));
+}
+
+/** Checks that an answer has the fields that are wanted; a list has them one by one. */
+export function covers(answer, wanted, step) {
+    if (Array.isArray(wanted)) {
+        assert.equal(answer.length, wanted.length, JSON.stringify([step, answer]));
+        wanted.forEach((one, at) => covers(answer[at], one, step));
+    } else {
+        const fields = Object.fromEntries(Object.keys(wanted).map((name) => [name, answer[name]]));
+        assert.deepEqual(fields, wanted, JSON.stringify(step));
+    }
 }

@@ -1,10 +1,12 @@
-"""Where the scenario and the program of the Rust host are found."""
+"""Where the scenario and the program of the Rust host are found, and instances that stop."""
 
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
+import wasmtime
+from onionskin import _guest
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SCENARIO = REPOSITORY / "tests/scenario/store.json"
@@ -22,3 +24,21 @@ def root(tmp_path: Path) -> Path:
     root = tmp_path / "root"
     root.mkdir()
     return root
+
+
+@pytest.fixture
+def fuelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instances that stop when their fuel is used up, and are given enough to begin with."""
+    config = wasmtime.Config()
+    config.consume_fuel = True
+    linker = wasmtime.component.Linker(wasmtime.Engine(config))
+    linker.add_wasip2()
+    component = wasmtime.component.Component.from_file(linker.engine, _guest.component_path())
+
+    def store(engine: wasmtime.Engine) -> wasmtime.Store:
+        store = wasmtime.Store(engine)
+        store.set_fuel(10**12)
+        return store
+
+    monkeypatch.setattr(_guest, "_compiled", lambda _: (linker, component))
+    monkeypatch.setattr(_guest, "Store", store)

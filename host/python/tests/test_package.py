@@ -13,17 +13,16 @@ from pathlib import Path
 
 import onionskin
 import pytest
-import wasmtime
 from conftest import REPOSITORY, onionskin as program
-from onionskin import _guest, errors
-from test_scenario import look
+from onionskin import _guest
+from test_scenario import files, look
 
 
 def test_every_kind_of_the_contract_has_its_class() -> None:
     contract = (REPOSITORY / "wit/onionskin.wit").read_text(encoding="utf-8")
     cases = re.search(r"enum error-kind \{(.*?)\n  \}", contract, re.DOTALL)
     assert cases is not None
-    assert set(errors.BY_KIND) == set(re.findall(r"^    ([a-z-]+),$", cases[1], re.MULTILINE)) | {"stopped"}
+    assert set(_guest.ERRORS) == set(re.findall(r"^    ([a-z-]+),$", cases[1], re.MULTILINE)) | {"stopped"}
 
 
 def test_errors_are_those_that_python_knows(root: Path) -> None:
@@ -124,28 +123,10 @@ def test_a_lock_file_and_the_lock_of_the_system_are_two_things(root: Path) -> No
 
 
 def test_a_root_that_may_only_be_read_is_told(root: Path) -> None:
-    guest = _guest.Guest(root, [], writable=False)
-    abilities = guest.call("capabilities", "probe", _guest.ROOT)
+    guest = _guest.Guest([], [root])
+    abilities = guest.call("capabilities", "probe", str(root))
     assert (abilities.tier, abilities.reason) == ("refused", "it is granted for reading alone")
     guest.close()
-
-
-@pytest.fixture
-def fuelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Instances that stop when their fuel is used up, and are given enough to begin with."""
-    config = wasmtime.Config()
-    config.consume_fuel = True
-    linker = wasmtime.component.Linker(wasmtime.Engine(config))
-    linker.add_wasip2()
-    component = wasmtime.component.Component.from_file(linker.engine, _guest.component_path())
-
-    def store(engine: wasmtime.Engine) -> wasmtime.Store:
-        store = wasmtime.Store(engine)
-        store.set_fuel(10**12)
-        return store
-
-    monkeypatch.setattr(_guest, "_compiled", lambda _: (linker, component))
-    monkeypatch.setattr(_guest, "Store", store)
 
 
 STOPS = 40
@@ -226,7 +207,11 @@ def test_the_program_of_the_readme(elsewhere: Path) -> None:
     (elsewhere / "cache").mkdir()
     (elsewhere / "cache/facts.db").write_text("facts")
     (elsewhere / "store/facts.db").symlink_to(elsewhere / "cache/facts.db")
+    (elsewhere / "changes").mkdir()
+    (elsewhere / "project").mkdir()
+    (elsewhere / "project/notes.txt").write_text("a line\n")
     exec(compile(code[1], "README.md", "exec"), {})
+    assert files(elsewhere / "project") == {"notes.txt": "a line\nanother line\n"}
     (elsewhere / "store").rename(elsewhere / "root")
     tree = look(elsewhere)
     assert tree["links"] == [] and tree["left"] == []

@@ -2,14 +2,16 @@
 
     with open_store("store", lower=["cache"]) as store:
         store.replace_json("today.json", '{"done": true}')
-        with store.transaction("conv-1", publish="swap") as change:
-            change.put("metadata.json", b"{}")
-            change.remove("draft.json")
+
+    with workspace("changes", lower=["project"]) as changed:
+        changed.put("notes.txt", b"the original stays as it is")
+        changed.commit()
 
 Paths are relative to the root, with ``/`` between the components. What each call promises, and what
 it does not, is said item by item in the contract of the component, ``wit/onionskin.wit``.
 """
 
+from ._contract import *
 from .errors import *
 from .store import Store, Transaction, Writer, break_lock, inspect, open_store, probe
-from .types import Abilities, Finding, Fingerprint, Receipt
+from .workspace import File, Workspace, workspace

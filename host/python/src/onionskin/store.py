@@ -1,53 +1,39 @@
 """An open root, and changes to it."""
 
-import fcntl
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterable
+from contextlib import ExitStack, closing
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace as record
 from typing import Any, Self, Unpack
 
 from wasmtime import component as wasm
 
-from ._guest import ROOT, SPOOLED_BYTES_MIN, Guest, fields
-from .errors import LinkUnreadableError, LockedError, SymlinkEscapesError
-from .types import Abilities, DirectoryOptions, Finding, Fingerprint, Receipt, WriteOptions
+from . import _contract
+from ._contract import Abilities, DirectoryOptions, Finding, LinkUnreadableError, Receipt, WriteOptions
+from ._guest import SPOOLED_BYTES_MIN, AnyPath, Guest, locked, place
 
-AnyPath = str | os.PathLike[str]
 GENERATIONS = ".onionskin/directories/"
-
-
-@contextmanager
-def _guest(root: AnyPath, lower: Iterable[AnyPath] = (), *, lock: bool, writable: bool = True) -> Iterator[Guest]:
-    """An instance, under the same lock of the operating system as the Rust host takes."""
-    with ExitStack() as held:
-        directory = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-        held.callback(os.close, directory)
-        try:
-            if lock:
-                fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LockedError(f"{root}: another owner has this root open", str(root)) from None
-        yield held.enter_context(closing(Guest(Path(root), map(Path, lower), writable)))
 
 
 def probe(root: AnyPath) -> Abilities:
     """Tries what works at a root, and tells the strongest promise that can be kept there."""
-    with _guest(root, lock=True) as guest:
-        return Abilities(**fields(guest.call("capabilities", "probe", ROOT)))
+    with locked(root), closing(Guest([root])) as guest:
+        abilities: Abilities = guest.call("capabilities", "probe", place(root))
+        return abilities
 
 
 def inspect(root: AnyPath) -> list[Finding]:
     """What opening would find and do, without doing it: the root is granted for reading alone."""
-    with _guest(root, lock=False, writable=False) as guest:
-        return [Finding(**fields(found)) for found in guest.call("store", "inspect", ROOT)]
+    with closing(Guest([], [root])) as guest:
+        findings: list[Finding] = guest.call("store", "inspect", place(root))
+        return findings
 
 
 def break_lock(root: AnyPath, expected: str) -> None:
     """Takes a root from an owner that is known to be dead, whose lock file holds this token."""
-    with _guest(root, lock=False) as guest:
-        guest.call("store", "break-lock", ROOT, expected)
+    with closing(Guest([root])) as guest:
+        guest.call("store", "break-lock", place(root), expected)
 
 
 def open_store(root: AnyPath, *, lower: Iterable[AnyPath] = (), token: str | None = None) -> "Store":
@@ -59,15 +45,17 @@ def open_store(root: AnyPath, *, lower: Iterable[AnyPath] = (), token: str | Non
     return Store(root, lower, token)
 
 
-class Store:
+class Store(_contract.StoreCalls):
     """An open root. Close it, or use it in a ``with`` statement."""
 
     def __init__(self, root: AnyPath, lower: Iterable[AnyPath], token: str | None) -> None:
         with ExitStack() as opened:
-            self._guest = opened.enter_context(_guest(root, lower, lock=token is None))
-            self._root = self._guest.grants[ROOT]
+            if token is None:
+                opened.enter_context(locked(root))
+            self._guest = opened.enter_context(closing(Guest([root], lower)))
+            self._root = Path(place(root))
             how = record(owner=token, trace="off")
-            self._store: wasm.ResourceAny = self._guest.call("store", "[static]store.open", ROOT, how)
+            self._store: wasm.ResourceAny = self._guest.call("store", "[static]store.open", str(self._root), how)
             self._opened = opened.pop_all()
 
     def close(self) -> None:
@@ -80,36 +68,35 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @property
-    def recovered(self) -> list[Finding]:
-        """What opening found and did, in order. Empty when all was clean."""
-        return [Finding(**fields(found)) for found in self._call("recovered")]
-
-    def fingerprint(self, path: str, *, digest: bool = False) -> Fingerprint:
-        """What a path looks like now, without following a link at its end."""
-        return Fingerprint(**fields(self._call("fingerprint", path, "digest" if digest else "metadata")))
-
     def replace(self, path: str, data: bytes, **how: Unpack[WriteOptions]) -> Receipt:
         """Gives a file new content, all or nothing."""
         if len(data) < SPOOLED_BYTES_MIN:
-            return Receipt(**fields(self._through_links("replace", path, data, _write_options(how))))
+            receipt: Receipt = self._through_links("replace", path, data, _write_options(how))
+            return receipt
         with self.writer(path, **how) as writer:
             writer.write(data)
         return writer.receipt
 
     def replace_json(self, path: str, json: str, **how: Unpack[WriteOptions]) -> Receipt:
         """As ``replace``, for JSON: text that does not parse never touches the disk."""
-        return Receipt(**fields(self._through_links("replace-json", path, json, _write_options(how))))
+        receipt: Receipt = self._through_links("replace-json", path, json, _write_options(how))
+        return receipt
 
     def writer(self, path: str, **how: Unpack[WriteOptions]) -> "Writer":
         """As ``replace``, for content of any size; published at the end of a ``with`` statement."""
         return Writer(self._guest, self._through_links("writer", path, _write_options(how)))
 
+    def transaction(self, directory: str, **how: Unpack[DirectoryOptions]) -> "Transaction":
+        """Begins changes to a directory, which are committed at the end of a ``with`` statement."""
+        options = record(**{"publish": "in-place", "durability": "full", "symlinks": "replace", **how})
+        return Transaction(self._guest, self._through_links("begin", directory, options))
+
     def materialize(self, path: str, *, source: AnyPath | None = None, content: bytes | None = None) -> Receipt:
         """Makes a link, or a file with several hard links, a file or directory of its own."""
-        origin = None if source is None else self._guest.guest_path(Path(source))
+        origin = None if source is None else self._guest.granted(source)
         try:
-            return Receipt(**fields(self._call("materialize", path, origin, content)))
+            receipt: Receipt = self._call("materialize", path, origin, content)
+            return receipt
         except LinkUnreadableError:
             link = self._first_link(path)
             if link is None or source is not None:
@@ -118,11 +105,6 @@ class Store:
             return self.materialize(path, source=self._root / path, content=content)
         self.materialize(link)
         return self.materialize(path, content=content)
-
-    def transaction(self, directory: str, **how: Unpack[DirectoryOptions]) -> "Transaction":
-        """Begins changes to a directory, which are committed at the end of a ``with`` statement."""
-        options = record(**{"publish": "in-place", "durability": "full", "symlinks": "replace", **how})
-        return Transaction(self._guest, self._through_links("begin", directory, options))
 
     def _call(self, name: str, *arguments: object) -> Any:
         return self._guest.call("store", f"[method]store.{name}", self._store, *arguments)
@@ -158,7 +140,7 @@ class _Change:
 
     def commit(self) -> Receipt:
         """Decides and publishes. Errors before the decision leave nothing changed."""
-        self.receipt = Receipt(**fields(self._guest.consume(f"[static]{self._name}.commit", self._resource)))
+        self.receipt = self._guest.consume("store", f"[static]{self._name}.commit", self._resource)
         return self.receipt
 
     def drop(self) -> None:
@@ -178,7 +160,7 @@ class _Change:
         return self._guest.call("store", f"[method]{self._name}.{name}", self._resource, *arguments)
 
 
-class Writer(_Change):
+class Writer(_Change, _contract.WriterCalls):
     """New content for one file, on its way."""
 
     def write(self, chunk: bytes) -> None:
@@ -188,40 +170,28 @@ class Writer(_Change):
         else:
             self._call("write-from", self._guest.spool(chunk), 0, len(chunk))
 
-    def write_from(self, source: AnyPath, offset: int = 0, length: int = 2**64 - 1) -> int:
+    def write_from(self, origin: AnyPath, offset: int = 0, length: int = 2**64 - 1) -> int:
         """Appends from a file in a granted directory, and tells how many bytes were there."""
-        return int(self._call("write-from", self._guest.guest_path(Path(source)), offset, length))
+        return super().write_from(self._guest.granted(origin), offset, length)
 
 
-class Transaction(_Change):
+class Transaction(_Change, _contract.TransactionCalls):
     """Changes to one directory that become visible together. Paths are relative to it."""
 
     def put(self, path: str, data: bytes) -> None:
         """A file with this content."""
         if len(data) < SPOOLED_BYTES_MIN:
-            self._call("put", path, data)
+            super().put(path, data)
         else:
-            self._call("put-file", path, self._guest.spool(data))
+            super().put_file(path, self._guest.spool(data))
 
-    def put_file(self, path: str, source: AnyPath) -> None:
+    def put_file(self, path: str, origin: AnyPath) -> None:
         """A file with the content of a file in a granted directory."""
-        self._call("put-file", path, self._guest.guest_path(Path(source)))
-
-    def append(self, path: str, data: bytes) -> None:
-        """Appends to the file of the last ``put`` or ``put_file``."""
-        self._call("append", path, data)
-
-    def remove(self, path: str) -> None:
-        """The file or link goes away."""
-        self._call("remove", path)
-
-    def rename(self, old: str, new: str) -> None:
-        """The file gets another name."""
-        self._call("rename", old, new)
+        super().put_file(path, self._guest.granted(origin))
 
 
 def _write_options(how: WriteOptions) -> Any:
     options = {"durability": "full", "symlinks": "replace", "same": "rewrite", "when": "none", **how}
     when = options["when"]
-    options["when"] = wasm.Variant("unchanged", when) if isinstance(when, Fingerprint) else wasm.Variant(str(when))
+    options["when"] = wasm.Variant(*when) if isinstance(when, tuple) else wasm.Variant(str(when))
     return record(**options)

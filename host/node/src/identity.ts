@@ -1,0 +1,23 @@
+/** Which file or directory this is, as wasmtime tells it: SipHash-1-3 of device and inode. So a workspace
+ * that one host made is known to the others. */
+export function metadataHash({ dev, ino }: { dev: bigint; ino: bigint }) {
+    const word = (value: bigint) => BigInt.asUintN(64, value);
+    const turn = (value: bigint, by: bigint) => word(value << by) | (value >> (64n - by));
+    let [a, b, c, d] = [0x736f6d6570736575n, 0x646f72616e646f6dn, 0x6c7967656e657261n, 0x7465646279746573n];
+    const round = () => {
+        [a, c] = [word(a + b), word(c + d)];
+        [b, d] = [turn(b, 13n) ^ a, turn(d, 16n) ^ c];
+        [a, c] = [word(turn(a, 32n) + d), word(c + b)];
+        [b, d] = [turn(b, 17n) ^ c, turn(d, 21n) ^ a];
+        c = turn(c, 32n);
+    };
+    for (const part of [dev, ino, 16n << 56n]) {
+        d ^= part;
+        round();
+        a ^= part;
+    }
+    c ^= 0xffn;
+    for (let rounds = 0; rounds < 3; rounds += 1) round();
+    const lower = a ^ b ^ c ^ d;
+    return { lower, upper: lower ^ 4614256656552045848n };
+}

@@ -1,0 +1,171 @@
+"""The scenario of workspaces that all hosts run, and recovery of what another host left."""
+
+import itertools
+import json
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
+from typing import Any
+
+import onionskin
+import pytest
+from conftest import REPOSITORY, onionskin as program
+from test_scenario import CALLS_MAX, build, covers, data, files, plain
+
+STEP = 3
+"""Calls from one crash to the next: each takes six runs of a program."""
+SCENES = json.loads((REPOSITORY / "tests/scenario/workspace.json").read_text(encoding="utf-8"))
+
+
+def tree(workspace: onionskin.Workspace) -> dict[str, Any]:
+    def shown(path: str, kind: str) -> Any:
+        match kind:
+            case "file":
+                return workspace.open(path, "rb").read().decode()
+            case "symlink":
+                return {"link": workspace.read_link(path)}
+        return {}
+
+    return {path: shown(path, entry.kind) for path, entry in workspace.walk()}
+
+
+class Runner:
+    def __init__(self, world: Path, case: dict[str, Any]) -> None:
+        self.world = world
+        for place in ("upper", "new-upper", "out"):
+            (world / place).mkdir()
+        self.lowers = case.get("lowers", ["lower"])
+        self.quota = {f"max_{name}": value for name, value in case.get("quota", {}).items()}
+        self.workspace = None if case.get("closed") else self.open(self.lowers)
+
+    def open(self, lowers: Any = (), **how: Any) -> onionskin.Workspace:
+        lower = [self.world / lower for lower in lowers]
+        return onionskin.workspace(self.world / "upper", lower=lower, **how, **self.quota)
+
+    def run(self, call: str, of: str | None = None, **given: Any) -> Any:
+        world = self.world
+        match call:
+            case "create":
+                with self.open(self.lowers) as made:
+                    return made.recovered()
+            case "open":
+                with self.open(**given) as opened:
+                    return opened.recovered()
+            case "files":
+                return files(world / given["place"])
+            case "edit":
+                (world / given["place"]).write_text(given["data"])
+                return None
+        if "data" in given:
+            given["data"] = data(given["data"])
+        if "except" in given:
+            given["exclude"] = given.pop("except")
+        with onionskin.workspace(world / of) if of else nullcontext(self.workspace) as workspace:
+            assert workspace is not None
+            match call:
+                case "tree":
+                    return tree(workspace)
+                case "read":
+                    return workspace.read(**given).decode()
+                case "list":
+                    return [*workspace.iterdir(given["path"])]
+                case "changes":
+                    return [*workspace.changes(**given)]
+                case "rename":
+                    return workspace.rename(given["path"], given["to"])
+                case "export":
+                    return workspace.export(world / given["to"])
+                case "fork":
+                    return workspace.fork(world / given["to"]).close()
+                case "restore" | "drop-checkpoint":
+                    return getattr(workspace, call.replace("-", "_"))(given["number"])
+            return getattr(workspace, call.replace("-", "_"))(**given)
+
+
+@pytest.mark.parametrize("case", SCENES["cases"], ids=lambda case: case["name"])
+def test_case(case: dict[str, Any], tmp_path: Path) -> None:
+    world = tmp_path.resolve()
+    build(world, case["before"])
+    lower = files(world / "lower")
+    runner = Runner(world, case)
+    with runner.workspace or ExitStack():
+        for step in case["steps"]:
+            given = {name: value for name, value in step.items() if name not in ("is", "gives", "fails")}
+            if "fails" in step:
+                with pytest.raises(onionskin.OnionskinError) as raised:
+                    runner.run(**given)
+                answer = {"kind": raised.value.kind, "subject": raised.value.subject}
+                assert covers(answer, step["fails"]), (step, answer, str(raised.value))
+                continue
+            answer = plain(runner.run(**given))
+            if "is" in step:
+                assert answer == step["is"], step
+            assert covers(answer, step.get("gives", {})), (step, answer)
+    assert files(world / "lower") == case.get("lower", lower)
+
+
+def prepared(world: Path, case: dict[str, Any]) -> Path:
+    """The world of a crash, with a workspace in it that the Rust host made."""
+    build(world, case["before"])
+    (world / "upper").mkdir()
+    for setup in case["setup"]:
+        ran = program(*setup["command"], cwd=world, input=setup.get("input", ""))
+        assert ran.returncode == 0, ran
+    return world
+
+
+@pytest.mark.parametrize("case", SCENES["crashes"], ids=lambda case: case["name"])
+def test_what_the_rust_host_left_is_recovered(case: dict[str, Any], tmp_path: Path) -> None:
+    came = []
+    for call in itertools.count(1, STEP):
+        world = prepared(tmp_path.resolve() / str(call), case)
+        ran = program("--crash-at", str(call), *case["command"], cwd=world)
+        with onionskin.workspace(world / "upper") as workspace:
+            changes = [change.path for change in workspace.changes()]
+        now = files(world / "lower")
+        assert (now, changes) in [(case["old"], case["changes"]), (case["new"], [])], (call, ran.stderr)
+        if ran.returncode == 0:
+            assert now == case["new"]
+            break
+        assert ran.returncode == 70 and call < CALLS_MAX, ran
+        came.append(now)
+    assert case["old"] in came and case["new"] in came
+
+
+STOPS = 25
+
+
+@pytest.mark.parametrize("case", SCENES["crashes"], ids=lambda case: case["name"])
+def test_what_a_stop_left_is_recovered_by_the_rust_host(case: dict[str, Any], tmp_path: Path, fuelled: None) -> None:
+    def commit(world: Path, fuel: int) -> int:
+        """Commits with so much fuel, and tells how much that used."""
+        used = 0
+
+        def call(workspace: onionskin.Workspace, name: str, *given: Any) -> Any:
+            nonlocal used
+            if name != "commit":
+                return usual(workspace, name, *given)
+            engine = workspace._guest._engine
+            engine.set_fuel(fuel)
+            try:
+                return usual(workspace, name, *given)
+            finally:
+                used = fuel - engine.get_fuel()
+                engine.set_fuel(10**12)
+
+        with pytest.MonkeyPatch.context() as patch, onionskin.workspace(world / "upper") as workspace:
+            usual = onionskin.Workspace._call
+            patch.setattr(onionskin.Workspace, "_call", call)
+            workspace.commit()
+        return used
+
+    whole = commit(prepared(tmp_path.resolve() / "whole", case), 10**12)
+    came = []
+    for stop in range(STOPS):
+        world = prepared(tmp_path.resolve() / str(stop), case)
+        with pytest.raises(onionskin.StoppedError):
+            commit(world, whole * stop // STOPS)
+        ran = program("workspace", "changes", "upper", cwd=world)
+        now, is_committed = files(world / "lower"), ran.stdout == ""
+        assert ran.returncode == 0 and now == (case["new"] if is_committed else case["old"]), (stop, ran)
+        came.append(is_committed)
+    assert True in came and False in came
