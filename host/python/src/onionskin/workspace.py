@@ -1,6 +1,7 @@
 """A tree to work in over directories that stay as they are, until a commit."""
 
 import io
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -158,28 +159,38 @@ class Workspace(_contract.WorkspaceCalls):
             buffered = io.BufferedReader(file) if file.readable() else io.BufferedWriter(file)
         return buffered if "b" in mode else io.TextIOWrapper(buffered, **text)
 
+    def materialize(self, path: str, source: AnyPath) -> None:
+        """Puts a file of its own in place of a link, or of a file, with what the caller reads at ``source``.
+
+        No link is followed in a workspace. Where it leads is often known to the caller: it is what the
+        link shows in the lower directory itself.
+        """
+        draft = str(PurePosixPath(path).with_name(f".{PurePosixPath(path).name}.new"))
+        with open(source, "rb") as content, self.open(draft, "wb") as file:
+            shutil.copyfileobj(content, file)
+        self.rename(draft, path)
+
     @contextmanager
-    def materialized(self, path: str, *beside: str) -> Iterator[Path]:
+    def checkout(self, path: str, *beside: str) -> Iterator[Path]:
         """A real file with what a path holds, for libraries that want one, such as SQLite.
 
-        At the end of the block what was written to it is put back, all or nothing, unless the block
-        fails. Names ``beside`` it, such as those of companions, come along and go back with it.
+        At the end of the block what was written to it is put back, unless the block fails. Each file is
+        put back as a whole. Paths ``beside`` it, such as those of companions, come and go with it.
         """
         with tempfile.TemporaryDirectory(prefix="onionskin-") as scratch:
-            paths = {Path(scratch, PurePosixPath(one).name): one for one in [path, *beside]}
+            real = {shown: Path(scratch, PurePosixPath(shown).name) for shown in [path, *beside]}
             before = {}
-            for real, shown in paths.items():
-                if self.exists(shown):
-                    with self.open(shown, "rb") as file:
-                        before[real] = file.read()
-                    real.write_bytes(before[real])
-            yield next(iter(paths))
-            for real, shown in paths.items():
-                after = real.read_bytes() if real.exists() else None
-                if after is None and real in before:
-                    self.remove(shown)
-                elif after is not None and after != before.get(real):
-                    self.put(shown, after)
+            for shown in filter(self.exists, real):
+                with self.open(shown, "rb") as file:
+                    before[shown] = file.read()
+                real[shown].write_bytes(before[shown])
+            yield real[path]
+            for shown, place in real.items():
+                if not place.exists():
+                    if shown in before:
+                        self.remove(shown)
+                elif place.read_bytes() != before.get(shown):
+                    self.materialize(shown, place)
 
     def changes(self, only: Iterable[str] = (), exclude: Iterable[str] = ()) -> Iterator[Change]:
         """What was changed, of the paths that the globs choose: deletions first."""
