@@ -12,9 +12,10 @@ use std::process::{Command, ExitCode};
 const TARGET: &str = "wasm32-wasip2";
 
 /// What is embedded: its name, the variable that names one built already, and the flags to build it with.
-const EMBEDDED: [(&str, &str, &[&str]); 2] = [
+const EMBEDDED: [(&str, &str, &[&str]); 3] = [
     ("onionskin.wasm", "ONIONSKIN_COMPONENT", &[]),
     ("workspaces.wasm", "ONIONSKIN_WORKSPACES", &["--features", "workspace"]),
+    ("overlay.wasm", "ONIONSKIN_OVERLAY", &["--features", "overlay"]),
 ];
 
 /// What the outer build sets for itself and an inner cargo must not see: flags for another target,

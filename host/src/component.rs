@@ -23,6 +23,9 @@ pub const COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/onionskin
 /// The same with workspaces; see [`Builder::workspaces`].
 pub const COMPONENT_WITH_WORKSPACES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/workspaces.wasm"));
 
+/// The build that stands in for `wasi:filesystem`.
+pub const OVERLAY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/overlay.wasm"));
+
 /// Bytes of memory that the component may use, unless the builder says otherwise. It needs a few
 /// megabytes, whatever the size of the files.
 pub const MEMORY_BYTES_DEFAULT: usize = 256 << 20;

@@ -55,6 +55,7 @@ impl<F: Fs> Overlay<F> {
     /// # Errors
     /// As for [`Overlay::file_to_write`].
     pub fn set_size(&mut self, handle: &Handle<F>, size: u64) -> Answer<()> {
+        self.file(handle)?;
         if !handle.access.write {
             return Err(Code::Invalid);
         }
@@ -187,12 +188,11 @@ impl<F: Fs> Overlay<F> {
         if text.starts_with('/') {
             return Err(Cause::NotPermitted.into());
         }
-        let is_empty = text.is_empty();
-        let path = self.find(&from, path, false)?;
-        let path = path.free(if is_empty { Cause::NoEntry } else { Cause::AlreadyExists })?;
-        if is_empty {
+        let spot = self.find(&from, path, false)?;
+        if text.is_empty() {
             return Err(Cause::NoEntry.into());
         }
+        let path = spot.free(Cause::AlreadyExists)?;
         if text.contains('\0') {
             return Err(Code::Invalid);
         }
@@ -247,8 +247,8 @@ impl<F: Fs> Overlay<F> {
     pub fn rename_at(&mut self, from: &Handle<F>, old: &str, to: &Handle<F>, new: &str) -> Answer<()> {
         let (from, to) = (self.directory(from)?, self.directory(to)?);
         let must_be_directory = old.ends_with('/') || new.ends_with('/');
-        let old = self.find(&from, without_slash(old), false)?.named(Code::Busy)?;
-        let new = self.find(&to, without_slash(new), false)?.named(Code::Busy)?;
+        let (old, new) = (self.find(&from, without_slash(old), false)?, self.find(&to, without_slash(new), false)?);
+        let (old, new) = (old.named(Code::Busy)?, new.named(Code::Busy)?);
         let (old, place) = old.existing()?;
         if must_be_directory && place.kind() != Kind::Directory {
             return Err(Cause::NotDirectory.into());
@@ -311,6 +311,10 @@ impl<F: Fs> Overlay<F> {
     /// # Errors
     /// As for [`Overlay::stat_at`].
     pub fn note_time(&mut self, from: &Handle<F>, path: &str, follow: bool, modified: u64) -> Answer<()> {
+        if path == "." && from.path.borrow().is_none() {
+            // Of a directory that was removed nobody asks the time.
+            return Ok(());
+        }
         let from = self.directory(from)?;
         let (path, _) = self.find(&from, path, follow)?.existing()?;
         self.times.insert(path.as_str().to_owned(), modified);

@@ -115,8 +115,13 @@ impl<F: Fs> Overlay<F> {
             _ if is_exclusive => Err(Cause::AlreadyExists.into()),
             Kind::Directory if makes || how.access.write => Err(Cause::IsDirectory.into()),
             Kind::Directory => {
+                let (path, place) = spot.existing()?;
+                // Known from the beginning, because it may be removed while it is open.
+                let identity = self.identity_of(&path, &place)?;
                 let access = Access { read: true, write: false };
-                Ok(self.hand_out(spot.path, kind, Content::None, None, access, false))
+                let handle = self.hand_out(path, kind, Content::None, None, access, false);
+                handle.identity.set(Some(identity));
+                Ok(handle)
             }
             Kind::Symlink => Err(Cause::Loop.into()),
             Kind::File | Kind::Other if how.directory => Err(Cause::NotDirectory.into()),
@@ -180,7 +185,9 @@ impl<F: Fs> Overlay<F> {
     pub fn stat(&mut self, handle: &Handle<F>) -> Answer<Stat> {
         let path = handle.path.borrow().clone();
         let Ok(file) = self.file(handle) else {
-            let path = path.ok_or(Cause::NoEntry)?;
+            let Some(path) = path else {
+                return Ok(Stat { kind: handle.kind, links: 0, size: 0, modified: self.workspace.names_changed()? });
+            };
             let place = self.workspace.find_place(&path)?.ok_or(Cause::NoEntry)?;
             return self.stat_of(&path, &place);
         };
@@ -218,11 +225,14 @@ impl<F: Fs> Overlay<F> {
         Ok(stat)
     }
 
-    /// The names in a directory, sorted, and what they are.
+    /// The names in a directory, sorted, and what they are; none in one that was removed.
     ///
     /// # Errors
     /// The filesystem's.
     pub fn list(&mut self, directory: &Handle<F>) -> Answer<Vec<(String, Kind)>> {
+        if directory.kind == Kind::Directory && directory.path.borrow().is_none() {
+            return Ok(Vec::new());
+        }
         let path = self.directory(directory)?;
         let entries = self.workspace.entries(&path, None, usize::MAX)?;
         Ok(entries.into_iter().map(|entry| (entry.name, entry.kind)).collect())

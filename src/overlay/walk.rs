@@ -81,8 +81,11 @@ impl<F: Fs> Overlay<F> {
         }
         let mut walk = Walk { overlay: self, above: Vec::from([from.clone()]), links: 0 };
         let last = walk.along(path, follow)?;
-        let here = walk.above.pop().unwrap_or_default();
+        let here = walk.here();
         let is_here = last == ".";
+        if last.len() > NAME_BYTES_MAX {
+            return Err(Cause::NameTooLong.into());
+        }
         let path = if is_here { here } else { followed(&here, &last)? };
         let place = if is_reserved(path.name()) { None } else { self.workspace.find_place(&path)? };
         Ok(Spot { path, place, is_here })
@@ -111,9 +114,10 @@ impl<F: Fs> Walk<'_, F> {
             self.enter(last)?;
             return Ok(".".into());
         }
-        match self.link(last)? {
-            Some(text) if follow => self.follow(&text),
-            _ => Ok(last.into()),
+        // A text that is not needed need not be readable.
+        match if follow { self.link(last)? } else { None } {
+            Some(text) => self.follow(&text),
+            None => Ok(last.into()),
         }
     }
 

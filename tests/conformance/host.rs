@@ -4,6 +4,7 @@ use onionskin_host::ErrorCode;
 use onionskin_host::crash::files;
 use onionskin_host::simulated::Ground;
 use onionskin_sim::{Node, SimFs, Tree};
+use std::path::Path;
 use tempfile::TempDir;
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtx, WasiFilesystemCtxView};
@@ -11,6 +12,8 @@ use wasmtime_wasi::p2::FsResult;
 use wasmtime_wasi::p2::bindings::filesystem::preopens;
 use wasmtime_wasi::p2::bindings::sync::filesystem::types;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+
+use crate::overlay::Overlay;
 
 pub(crate) type Fd = Resource<Descriptor>;
 
@@ -29,6 +32,7 @@ pub(crate) struct Host {
 }
 
 enum Either {
+    Overlay(Box<Overlay>),
     Real(WasiFilesystemCtx, TempDir),
     Simulated(Ground, SimFs),
 }
@@ -43,18 +47,15 @@ impl Host {
         [Self::real(files, perms), Self::simulated(files, perms)]
     }
 
+    /// A real directory, and the overlay over another one with the same files.
+    pub(crate) fn real_and_overlay(files: &Tree) -> [Host; 2] {
+        let overlay = Either::Overlay(Box::new(Overlay::over(files)));
+        [Self::real(files, FsPerms::ReadWrite), Host { ground: overlay, table: ResourceTable::new() }]
+    }
+
     fn real(files: &Tree, perms: FsPerms) -> Host {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        for (path, node) in files.iter() {
-            let path = directory.path().join(std::str::from_utf8(path).expect("these names are UTF-8"));
-            match node {
-                Node::File { bytes, .. } => std::fs::write(path, bytes.as_slice()),
-                Node::Directory => std::fs::create_dir(path),
-                Node::Symlink(text) => std::os::unix::fs::symlink(&**text, path),
-                Node::Other => unreachable!("no script has a pipe: opening one never returns"),
-            }
-            .expect("a writable directory");
-        }
+        let directory = crate::overlay::directory();
+        plant(files, directory.path());
         let mut builder = WasiCtxBuilder::new();
         builder.allow_blocking_current_thread(true);
         builder.preopened_dir(directory.path(), "/", perms).expect("it was just made");
@@ -72,6 +73,7 @@ impl Host {
     pub(crate) fn calls(&mut self) -> Box<dyn Calls + '_> {
         let table = &mut self.table;
         match &mut self.ground {
+            Either::Overlay(overlay) => Box::new(overlay.view(table)),
             Either::Real(ctx, _) => Box::new(WasiFilesystemCtxView { ctx, table }),
             Either::Simulated(ground, _) => Box::new(ground.view(table)),
         }
@@ -90,8 +92,9 @@ impl Host {
     }
 
     /// What is there now, with every name a file of its own.
-    pub(crate) fn files(&self) -> String {
-        match &self.ground {
+    pub(crate) fn files(&mut self) -> String {
+        match &mut self.ground {
+            Either::Overlay(overlay) => overlay.files(),
             Either::Real(_, directory) => files(directory.path()).expect("it can be read").to_string(),
             Either::Simulated(_, fs) => {
                 let alone = |node: &Node| match node {
@@ -102,6 +105,27 @@ impl Host {
                 tree.iter().fold(Tree::new(), |tree, (path, node)| tree.with(path, alone(node))).to_string()
             }
         }
+    }
+}
+
+impl Host {
+    /// Whether what must not change has not: the lower of an overlay.
+    pub(crate) fn is_lower_untouched(&self) -> bool {
+        !matches!(&self.ground, Either::Overlay(overlay) if !overlay.is_lower_untouched())
+    }
+}
+
+/// Makes files in an empty directory.
+pub(crate) fn plant(files: &Tree, directory: &Path) {
+    for (path, node) in files.iter() {
+        let path = directory.join(std::str::from_utf8(path).expect("these names are UTF-8"));
+        match node {
+            Node::File { bytes, .. } => std::fs::write(path, bytes.as_slice()),
+            Node::Directory => std::fs::create_dir(path),
+            Node::Symlink(text) => std::os::unix::fs::symlink(&**text, path),
+            Node::Other => unreachable!("no script has a pipe: opening one never returns"),
+        }
+        .expect("a writable directory");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The simulated filesystem answers as a real one does.
+//! The simulated filesystem and the overlay answer as a real directory does.
 //!
 //! | promise | module |
 //! |---|---|
@@ -12,4 +12,5 @@
 mod cases;
 mod component;
 mod host;
+mod overlay;
 mod scripts;

@@ -273,6 +273,9 @@ impl GuestDescriptor for Node {
         match (self, to.get::<Self>()) {
             (Self::Through(from), Self::Through(to)) => host(from.link_at(path_flags_down(flags), &old, to, &new)),
             (Self::Layered(overlay, from), Self::Layered(other, to)) if Rc::ptr_eq(overlay, other) => {
+                if from.kind() != Kind::Directory || to.kind() != Kind::Directory {
+                    return Err(ErrorCode::NotDirectory);
+                }
                 if follows(flags) {
                     return Err(ErrorCode::Invalid);
                 }
@@ -295,6 +298,9 @@ impl GuestDescriptor for Node {
                 Self::Through(host(dir.open_at(at, &path, how, flags_down(flags)))?)
             }
             Self::Layered(overlay, handle) => {
+                if handle.kind() != Kind::Directory {
+                    return Err(ErrorCode::NotDirectory);
+                }
                 let how = how(path_flags, open, flags)?;
                 let opened = ask(overlay, |overlay| overlay.open_at(handle, &path, how))?;
                 Self::Layered(Rc::clone(overlay), opened)
