@@ -44,12 +44,11 @@ def locked(root: AnyPath) -> Iterator[None]:
     """Holds the lock of the operating system that the other hosts take, too."""
     directory = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _contract.LockedError(f"{root}: another owner has this root open", str(root)) from None
         yield
-    except BlockingIOError as error:
-        if isinstance(error, errors.OnionskinError):
-            raise
-        raise _contract.LockedError(f"{root}: another owner has this root open", str(root)) from None
     finally:
         os.close(directory)
 
