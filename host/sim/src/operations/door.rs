@@ -341,4 +341,16 @@ impl Fs for Door {
     fn identity(&self, dir: &Dir) -> Result<u128, Cause> {
         self.ask(|fs| fs.identity(dir))
     }
+
+    fn identity_of(&self, at: &Dir, name: &str) -> Result<u128, Cause> {
+        self.ask(|fs| fs.identity_of(at, name))
+    }
+
+    fn stat_open(&self, file: &File) -> Result<Stat, Cause> {
+        self.ask(|fs| fs.stat_open(file))
+    }
+
+    fn set_modified(&self, file: &File, modified: u64) -> Result<(), Cause> {
+        self.ask(|fs| fs.set_modified(file, modified))
+    }
 }

@@ -6,6 +6,7 @@ mod door;
 mod files;
 mod interplay;
 mod materializations;
+mod overlays;
 mod owners;
 mod scenes;
 mod twisted;
@@ -77,6 +78,7 @@ pub fn all() -> Vec<Operation> {
     all.extend(interplay::all());
     all.extend(owners::all());
     all.extend(workspaces::all());
+    all.extend(overlays::all());
     all
 }
 

@@ -21,7 +21,7 @@ use crate::simfs::{Dir, SimFs};
 use crate::tree;
 use crate::tree::{Node, Tree};
 
-type Done = Result<(), Error>;
+pub(super) type Done = Result<(), Error>;
 
 /// Files of workspaces, which may be written in place.
 const OWN: [&str; 2] = ["upper/.onionskin/workspace", "upper2/.onionskin/workspace"];
@@ -65,11 +65,11 @@ fn door_grants(door: &Door) -> Preopens<Door> {
     grants(door, &door.fs().root())
 }
 
-fn create(door: &Door) -> Result<Workspace<Door>, Error> {
+pub(super) fn create(door: &Door) -> Result<Workspace<Door>, Error> {
     Workspace::create(door.clone(), &door_grants(door), &options("/upper"))
 }
 
-fn open(door: &Door) -> Result<Workspace<Door>, Error> {
+pub(super) fn open(door: &Door) -> Result<Workspace<Door>, Error> {
     Workspace::open(door.clone(), &door_grants(door), &options("/upper"))
 }
 
@@ -91,7 +91,7 @@ fn reopen(door: &Door) -> Done {
 const VIEWS_MAX: usize = 1024;
 
 /// What the lowers hold, and what the workspaces on a disk show.
-fn view(disk: &Tree) -> Tree {
+pub(super) fn view(disk: &Tree) -> Tree {
     static KNOWN: Mutex<Option<HashMap<u128, Tree>>> = Mutex::new(None);
     let digest = disk.digest();
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -149,7 +149,7 @@ fn shown(workspace: &mut Workspace<SimFs>, at: &str, mut view: Tree) -> Tree {
 
 /// Whether a disk shows what another one does, and nothing is left on it that no record names. What
 /// was acknowledged may have contents on it that wait for the next sync to go.
-fn shows(found: &Tree, stage: &Tree) -> bool {
+pub(super) fn shows(found: &Tree, stage: &Tree) -> bool {
     view(found) == view(stage).without(|path| path.ends_with("/.left"))
 }
 
@@ -178,7 +178,7 @@ fn shows_between(found: &Tree, stage: &Tree) -> bool {
 
 // ---- scenes
 
-fn lowers() -> Tree {
+pub(super) fn lowers() -> Tree {
     tree! {
         file "lower/hidden" = "below";
         file "lower/deep/a" = "a";
@@ -202,7 +202,7 @@ fn made(left: &OnceLock<Tree>, from: fn() -> Tree, act: fn(&Door) -> Done) -> Tr
 }
 
 /// With a file of its own, one written over an original, a deleted and a moved directory.
-fn written() -> Tree {
+pub(super) fn written() -> Tree {
     static LEFT: OnceLock<Tree> = OnceLock::new();
     made(&LEFT, lowers, |door| {
         let mut workspace = create(door)?;
@@ -216,7 +216,7 @@ fn written() -> Tree {
 }
 
 /// The same with a checkpoint, and a change since.
-fn kept() -> Tree {
+pub(super) fn kept() -> Tree {
     static LEFT: OnceLock<Tree> = OnceLock::new();
     made(&LEFT, written, |door| {
         let mut workspace = open(door)?;
@@ -238,12 +238,12 @@ fn torn() -> Tree {
 // ---- operations
 
 /// One that is whole when the process dies. Under power loss it promises nothing before a sync.
-fn killed(name: &'static str, about: &'static str, act: fn(&Door) -> Done) -> Operation {
+pub(super) fn killed(name: &'static str, about: &'static str, act: fn(&Door) -> Done) -> Operation {
     Operation { models: &[Model::Process], ..power(name, about, written, act) }
 }
 
 /// One that is whole, and once acknowledged durable.
-fn power(name: &'static str, about: &'static str, scene: fn() -> Tree, act: fn(&Door) -> Done) -> Operation {
+pub(super) fn power(name: &'static str, about: &'static str, scene: fn() -> Tree, act: fn(&Door) -> Done) -> Operation {
     Operation { reopen, matches: shows, stable: false, ..Operation::new(name, about, scene, Act::Bare(act)) }
 }
 

@@ -1,0 +1,148 @@
+//! What programs do on a workspace through `wasi:filesystem`: `/upper` over `/top` and `/lower`, as the
+//! workspaces beside this have it.
+
+use onionskin::error::{Error, ErrorKind};
+use onionskin::fs::Fs as _;
+use onionskin::overlay::{Access, Code, OpenHow, Overlay};
+
+use super::workspaces::{Done, kept, killed, open, power, view, written};
+use super::{Door, Operation};
+use crate::model::Model;
+
+pub(super) fn all() -> Vec<Operation> {
+    let mut all = changes();
+    all.extend(durable());
+    all
+}
+
+const READ_WRITE: Access = Access { read: true, write: true };
+
+/// Does something as a program does. Of a failure it hears a code alone: it may be done, or not.
+fn run(door: &Door, act: impl FnOnce(&mut Overlay<Door>) -> Result<(), Code>) -> Done {
+    let mut overlay = Overlay::new(open(door)?);
+    act(&mut overlay).map_err(|code| told(&code))
+}
+
+fn told(code: &Code) -> Error {
+    ErrorKind::OutcomeUnknown.because("a program", &format!("{code:?}"))
+}
+
+/// Writes into a file that is there.
+fn write(door: &Door, path: &str, offset: u64, bytes: &[u8], sync: bool) -> Done {
+    run(door, |overlay| {
+        let root = overlay.root();
+        let file = overlay.open_at(&root, path, OpenHow { access: READ_WRITE, ..OpenHow::default() })?;
+        let taken = overlay.write(&file, offset, bytes)?;
+        if taken < bytes.len() {
+            overlay.write(&file, offset + taken as u64, &bytes[taken..])?;
+        }
+        if sync { overlay.sync(&file) } else { Ok(()) }
+    })
+}
+
+/// Saves as editors do: another file, which then takes the name.
+fn save(door: &Door, sync: bool) -> Done {
+    run(door, |overlay| {
+        let root = overlay.root();
+        let how = OpenHow { create: true, truncate: true, access: READ_WRITE, ..OpenHow::default() };
+        let draft = overlay.open_at(&root, "draft", how)?;
+        let file = overlay.file_to_stream(&draft)?;
+        let write = |offset, bytes: &[u8]| -> Result<(), Code> {
+            let mut taken = 0;
+            while taken < bytes.len() {
+                taken += door.write(&file, offset + taken as u64, &bytes[taken..])?;
+            }
+            Ok(())
+        };
+        write(0, b"new ")?;
+        overlay.sync(&draft)?;
+        // Of this nobody is told but the filesystem.
+        write(4, b"content")?;
+        if sync {
+            overlay.sync(&draft)?;
+        }
+        overlay.rename_at(&root, "draft", &root, "file")?;
+        overlay.sync(&root)
+    })
+}
+
+fn link(door: &Door, old: &str, new: &str, sync: bool) -> Done {
+    run(door, |overlay| {
+        let root = overlay.root();
+        overlay.link_at(&root, old, &root, new)?;
+        if sync { overlay.sync(&root) } else { Ok(()) }
+    })
+}
+
+/// What workspaces show, whatever there is of the draft.
+fn saves(found: &crate::Tree, stage: &crate::Tree) -> bool {
+    let shown = |disk| view(disk).without(|path| path.ends_with("/draft") || path.ends_with("/.left"));
+    shown(found) == shown(stage)
+}
+
+fn changes() -> Vec<Operation> {
+    vec![
+        killed("overlay-write", "a program writes an original", |door| write(door, "file", 2, b"NEW", false)),
+        killed("overlay-write-own", "a program writes what it wrote before", |door| write(door, "own", 2, b"x", false)),
+        Operation {
+            models: &[Model::Process],
+            ..power("overlay-write-kept", "a program writes what a checkpoint keeps", kept, |door| {
+                write(door, "own", 0, b"M", false)
+            })
+        },
+        killed("overlay-truncate", "a program makes an original empty", |door| {
+            run(door, |overlay| {
+                let root = overlay.root();
+                let how = OpenHow { truncate: true, access: READ_WRITE, ..OpenHow::default() };
+                overlay.open_at(&root, "file", how).map(drop)
+            })
+        }),
+        killed("overlay-create", "a program makes a file", |door| {
+            run(door, |overlay| {
+                let root = overlay.root();
+                let how = OpenHow { create: true, exclusive: true, access: READ_WRITE, ..OpenHow::default() };
+                overlay.open_at(&root, "moved/more", how).map(drop)
+            })
+        }),
+        killed("overlay-unlink-open", "a program removes what it has open, and goes on writing", |door| {
+            run(door, |overlay| {
+                let root = overlay.root();
+                let how = OpenHow { access: READ_WRITE, ..OpenHow::default() };
+                let file = overlay.open_at(&root, "file", how)?;
+                overlay.unlink_file_at(&root, "file")?;
+                overlay.write(&file, 0, b"unseen").map(drop)
+            })
+        }),
+        killed("overlay-link", "a program gives its file a second name", |door| link(door, "own", "moved/own", false)),
+        killed("overlay-link-original", "a program gives an original a second name", |door| {
+            link(door, "file", "twin", false)
+        }),
+    ]
+}
+
+fn durable() -> Vec<Operation> {
+    vec![
+        power("overlay-sync", "a program writes an original, and syncs it", written, |door| {
+            write(door, "file", 2, b"NEW", true)
+        }),
+        power("overlay-sync-own", "a program writes what it wrote before, and syncs it", written, |door| {
+            write(door, "own", 0, b"M", true)
+        }),
+        power(
+            "overlay-sync-link",
+            "a program gives its file a second name, and syncs the directory",
+            written,
+            |door| link(door, "own", "moved/own", true),
+        ),
+        Operation {
+            matches: saves,
+            ..power("overlay-save", "a program saves, with every sync", written, |door| save(door, true))
+        },
+        Operation {
+            matches: saves,
+            ..power("overlay-save-unsynced", "a program saves, and forgets to sync its draft", written, |door| {
+                save(door, false)
+            })
+        },
+    ]
+}
