@@ -1,0 +1,138 @@
+//! What programs rely on that have a workspace as their files.
+
+use std::rc::Rc;
+
+use onionskin::fs::Cause;
+use onionskin::overlay::{Access, Code, Handle, OpenHow, Overlay};
+use onionskin_sim::{SimFs, tree};
+
+use crate::world::World;
+
+const READ: OpenHow = OpenHow {
+    follow: false,
+    create: false,
+    exclusive: false,
+    directory: false,
+    truncate: false,
+    access: Access { read: true, write: false },
+};
+const WRITE: OpenHow = OpenHow { access: Access { read: true, write: true }, ..READ };
+
+type Root = Rc<Handle<SimFs>>;
+
+fn over(world: &World) -> (Overlay<SimFs>, Root) {
+    let mut overlay = Overlay::new(world.create());
+    let root = overlay.root();
+    (overlay, root)
+}
+
+fn read(overlay: &mut Overlay<SimFs>, handle: &Handle<SimFs>) -> String {
+    String::from_utf8(overlay.read(handle, 0, 100).expect("it is open for reading")).expect("these are letters")
+}
+
+fn contents(world: &World) -> usize {
+    world.fs.tree().iter().filter(|(path, _)| path.starts_with(b"upper/.onionskin/workspace/files/")).count()
+}
+
+/// Opening is not writing; the first write copies, and whoever has the file open sees the copy.
+#[test]
+fn every_handle_on_a_file_sees_its_copy() {
+    let world = World::new(&tree! { file "lower/a" = "original"; });
+    let before = world.lowers();
+    let (mut overlay, root) = over(&world);
+    let reader = overlay.open_at(&root, "a", READ).expect("it is there");
+    let writer = overlay.open_at(&root, "./a", WRITE).expect("it is there");
+    assert_eq!((contents(&world), overlay.identity(&reader)), (0, overlay.identity(&writer)));
+    let identity = overlay.identity_at(&root, "a", false);
+    overlay.write(&writer, 0, b"ORI").expect("it is open for writing");
+    assert_eq!(read(&mut overlay, &reader), "ORIginal");
+    assert_eq!(contents(&world), 1);
+    overlay.rename_at(&root, "a", &root, "b").expect("nothing is in its way");
+    assert_eq!(overlay.identity_at(&root, "b", false), identity, "it is the same file");
+    assert_eq!(overlay.identity(&reader), identity);
+    assert_eq!(overlay.write(&reader, 0, b"!"), Err(Code::BadDescriptor));
+    assert_eq!(world.lowers(), before);
+    assert_eq!(world.fs.intrusions(), []);
+}
+
+/// What is taken away is never copied first.
+#[test]
+fn truncating_reads_nothing_of_the_original() {
+    let world = World::new(&tree! { file "lower/a" = "original"; });
+    let (mut overlay, root) = over(&world);
+    let reader = overlay.open_at(&root, "a", READ).expect("it is there");
+    let before = world.fs.calls().len();
+    overlay.open_at(&root, "a", OpenHow { truncate: true, ..WRITE }).expect("it is there");
+    assert_eq!(read(&mut overlay, &reader), "");
+    let is_read = |call: &onionskin_sim::Call| {
+        call.verb == onionskin_sim::Verb::Read && call.place.to_string().starts_with("lower")
+    };
+    assert!(!world.fs.calls()[before..].iter().any(is_read), "the original was read");
+}
+
+/// A file that was removed while it was open is there for whoever has it open, and for nobody else.
+#[test]
+fn a_file_without_a_name_lives_as_long_as_it_is_open() {
+    let world = World::new(&tree! { file "lower/a" = "original"; file "lower/b" = "other"; });
+    let before = world.lowers();
+    let (mut overlay, root) = over(&world);
+    let one = overlay.open_at(&root, "a", WRITE).expect("it is there");
+    let other = overlay.open_at(&root, "a", READ).expect("it is there");
+    overlay.rename_at(&root, "b", &root, "a").expect("it takes the name");
+    overlay.write(&one, 0, b"ORI").expect("it is open for writing");
+    assert_eq!(read(&mut overlay, &other), "ORIginal");
+    let named = overlay.open_at(&root, "a", READ).expect("it is there");
+    assert_eq!(read(&mut overlay, &named), "other");
+    assert_eq!(overlay.stat(&one).map(|stat| stat.links), Ok(0));
+    assert_eq!((world.lowers(), contents(&world)), (before, 0));
+}
+
+/// Two names of a file are one file, also for a later process, and after a checkpoint.
+#[test]
+fn a_file_with_two_names_is_one_file() {
+    let world = World::new(&tree! { file "lower/a" = "original"; });
+    let (mut overlay, root) = over(&world);
+    overlay.link_at(&root, "a", &root, "twin").expect("the name is free");
+    drop((overlay, root));
+    let mut workspace = world.open();
+    workspace.checkpoint("linked").expect("nothing is in its way");
+    let mut overlay = Overlay::new(workspace);
+    let root = overlay.root();
+    let twin = overlay.open_at(&root, "twin", WRITE).expect("it is there");
+    overlay.write(&twin, 0, b"ORI").expect("it is open for writing");
+    let name = overlay.open_at(&root, "a", READ).expect("it is there");
+    assert_eq!(read(&mut overlay, &name), "ORIginal");
+    assert_eq!(overlay.stat(&name).map(|stat| stat.links), Ok(2));
+    overlay.unlink_file_at(&root, "a").expect("it is there");
+    assert_eq!(overlay.stat_at(&root, "twin", false).map(|stat| stat.links), Ok(1));
+    assert_eq!(read(&mut overlay, &twin), "ORIginal");
+}
+
+/// Of two names of an original, the one that is written becomes another file: originals do not change.
+#[test]
+fn an_original_with_two_names_is_parted_by_a_write() {
+    let world = World::new(&tree! { file "lower/a" = "original"; same "lower/b" = "lower/a"; });
+    let (mut overlay, root) = over(&world);
+    let identity = |overlay: &mut Overlay<SimFs>, path| overlay.identity_at(&root, path, false).expect("it is there");
+    assert_eq!(identity(&mut overlay, "a"), identity(&mut overlay, "b"));
+    let file = overlay.open_at(&root, "a", WRITE).expect("it is there");
+    overlay.write(&file, 0, b"ORI").expect("it is open for writing");
+    assert_ne!(identity(&mut overlay, "a"), identity(&mut overlay, "b"));
+    let other = overlay.open_at(&root, "b", READ).expect("it is there");
+    assert_eq!(read(&mut overlay, &other), "original");
+}
+
+/// What is ours is not there, and cannot be made.
+#[test]
+fn our_names_are_not_there() {
+    let world = World::new(&tree! { file "lower/.onionskin/x" = "a store of its own"; file "lower/a" = "a"; });
+    let (mut overlay, root) = over(&world);
+    let names = |overlay: &mut Overlay<SimFs>| overlay.list(&root).map(|names| names.len());
+    assert_eq!(names(&mut overlay), Ok(1));
+    let missing = Err(Code::Fs(Cause::NoEntry));
+    assert_eq!(overlay.stat_at(&root, ".onionskin", false).map(|_| ()), missing);
+    assert_eq!(overlay.stat_at(&root, ".onionskin/x", false).map(|_| ()), missing);
+    let refused = Err(Code::Fs(Cause::NotPermitted));
+    assert_eq!(overlay.make_directory_at(&root, ".Onionskin-new"), refused);
+    assert_eq!(overlay.rename_at(&root, "a", &root, ".onionskin"), refused);
+}
