@@ -454,6 +454,12 @@ impl<F: Fs> Exec<F> {
         self.copy_open((&file, &from.path), offset, length, to)
     }
 
+    /// As [`Exec::open_one`], to read what may be something else.
+    pub fn open_if_file(&mut self, at: &At) -> Result<Option<F::File>> {
+        let (dir, name) = self.parent(at.root, &at.path)?;
+        self.fs.open_if_file(&dir, name).map_err(|cause| failed("open", &at.path, cause))
+    }
+
     /// Copies from what is open, by the name it goes by, to the end of a file that a plan created.
     pub fn copy_open(
         &mut self,

@@ -213,6 +213,11 @@ pub trait Fs {
     fn identity_of(&self, _at: &Self::Dir, _name: &str) -> Result<u128, Cause> {
         Err(Cause::Unsupported)
     }
+    /// Opens the regular file `name` in `at` for reading; nothing for what is none. A link fails, and a
+    /// pipe may block, as it does for everybody who opens it.
+    fn open_if_file(&self, at: &Self::Dir, name: &str) -> Result<Option<Self::File>, Cause> {
+        if self.stat(at, name)?.kind == Kind::File { self.open_file(at, name).map(Some) } else { Ok(None) }
+    }
     /// What an open file is.
     fn stat_open(&self, _file: &Self::File) -> Result<Stat, Cause> {
         Err(Cause::Unsupported)

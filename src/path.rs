@@ -176,7 +176,8 @@ impl RelPath {
         if below.is_root() { self.clone() } else { self.followed_by(below.as_str()) }
     }
 
-    fn followed_by(&self, text: &str) -> Self {
+    /// As [`RelPath::join`], with what the caller knows to be names joined by `/`.
+    pub(crate) fn followed_by(&self, text: &str) -> Self {
         match self.as_str() {
             "" => Self::of(text),
             above => Self::of(&joined(&[above, "/", text])),

@@ -311,7 +311,7 @@ impl<F: Fs> Overlay<F> {
     /// # Errors
     /// As for [`Overlay::stat_at`].
     pub fn note_time(&mut self, from: &Handle<F>, path: &str, follow: bool, modified: u64) -> Answer<()> {
-        if path == "." && from.path.borrow().is_none() {
+        if from.is_removed_and(path) {
             // Of a directory that was removed nobody asks the time.
             return Ok(());
         }

@@ -55,6 +55,11 @@ impl<F: Fs> Handle<F> {
         self.access
     }
 
+    /// Whether it is a directory that was removed, and a path leads to this itself.
+    pub(super) fn is_removed_and(&self, path: &str) -> bool {
+        self.kind == Kind::Directory && matches!(path, "." | "./") && self.path.borrow().is_none()
+    }
+
     /// Whether what it was opened as is this, or below it.
     pub(super) fn is_within(&self, path: &RelPath) -> bool {
         self.path.borrow().as_ref().is_some_and(|own| own.is_within(path))

@@ -35,6 +35,9 @@ impl<F: Fs> Overlay<F> {
     /// # Errors
     /// Those of wasmtime for the same call on a plain directory.
     pub fn identity_at(&mut self, from: &Handle<F>, path: &str, follow: bool) -> Answer<u128> {
+        if from.is_removed_and(path) {
+            return self.identity(from);
+        }
         let from = self.directory(from)?;
         let (path, place) = self.find(&from, path, follow)?.existing()?;
         self.identity_of(&path, &place)

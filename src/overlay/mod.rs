@@ -101,6 +101,14 @@ impl<F: Fs> Overlay<F> {
             self.find(&from, walk::without_slash(path), false)?;
             return Err(Cause::IsDirectory.into());
         }
+        if !is_exclusive
+            && !how.truncate
+            && !how.directory
+            && let Some(place) = walk::plain(&from, path)
+            && let Some(file) = self.workspace.open_plain(&place)
+        {
+            return Ok(self.hand_out(place, Kind::File, Content::Lower, Some(file), access, false));
+        }
         // An exclusive creation does not look behind a link.
         let spot = self.find(&from, path, how.follow && !is_exclusive)?;
         let Some(kind) = spot.kind() else {
@@ -205,6 +213,9 @@ impl<F: Fs> Overlay<F> {
     /// # Errors
     /// Those of wasmtime for the same call on a plain directory.
     pub fn stat_at(&mut self, from: &Handle<F>, path: &str, follow: bool) -> Answer<Stat> {
+        if from.is_removed_and(path) {
+            return self.stat(from);
+        }
         let from = self.directory(from)?;
         let (path, place) = self.find(&from, path, follow)?.existing()?;
         self.stat_of(&path, &place)

@@ -71,13 +71,11 @@ impl<F: Fs> Overlay<F> {
     pub(super) fn find(&mut self, from: &RelPath, path: &str, follow: bool) -> Result<Spot, Code> {
         check(path)?;
         // One look where nothing is in the way: what stands below a link or a file is never found so.
-        if path.split('/').all(is_plain) {
-            let place = followed(from, path)?;
-            if let Some(found) = self.workspace.find_place(&place)?
-                && !(follow && found.kind() == Kind::Symlink)
-            {
-                return Ok(Spot { path: place, place: Some(found), is_here: false });
-            }
+        if let Some(place) = plain(from, path)
+            && let Some(found) = self.workspace.find_place(&place)?
+            && !(follow && found.kind() == Kind::Symlink)
+        {
+            return Ok(Spot { path: place, place: Some(found), is_here: false });
         }
         let mut walk = Walk { overlay: self, above: Vec::from([from.clone()]), links: 0 };
         let last = walk.along(path, follow)?;
@@ -175,9 +173,10 @@ impl<F: Fs> Walk<'_, F> {
     }
 }
 
-/// A name that needs no walk.
-fn is_plain(name: &str) -> bool {
-    !matches!(name, "" | "." | "..") && name.len() <= NAME_BYTES_MAX && !is_reserved(name)
+/// Where a path leads if no link is on the way; nothing where it has to be walked.
+pub(super) fn plain(from: &RelPath, path: &str) -> Option<RelPath> {
+    let is_plain = |name: &str| !matches!(name, "" | "." | "..") && name.len() <= NAME_BYTES_MAX && !is_reserved(name);
+    if path.split('/').all(is_plain) && !path.contains('\0') { followed(from, path).ok() } else { None }
 }
 
 /// A path followed by more names.
@@ -185,7 +184,7 @@ fn followed(from: &RelPath, names: &str) -> Result<RelPath, Code> {
     if from.as_str().len() + 1 + names.len() > PATH_BYTES_MAX {
         return Err(Cause::NameTooLong.into());
     }
-    Ok(names.split('/').fold(from.clone(), |path, name| path.child(name)))
+    Ok(from.followed_by(names))
 }
 
 fn check(path: &str) -> Result<(), Code> {

@@ -83,6 +83,20 @@ impl<F: Fs> Workspace<F> {
         self.state.exec.open_one(at, false)
     }
 
+    /// Opens the file of the topmost lower that a path shows; nothing where it takes a closer look to say
+    /// what there is.
+    pub(crate) fn open_plain(&mut self, path: &RelPath) -> Option<F::File> {
+        let lower = match self.map.nearest(path.as_str()) {
+            None => path.clone(),
+            Some((Origin::Lower(lower), rest)) if !rest.is_empty() => lower.followed_by(rest),
+            Some(_) => return None,
+        };
+        let top = self.lowers.first()?;
+        let at = At { root: top.root, path: top.path.join(&lower) };
+        // Why it cannot be opened is found out by the closer look.
+        self.state.exec.open_if_file(&at).ok().flatten()
+    }
+
     /// Opens a file of our own. One whose name was lost with the power before it was synced is empty.
     pub(crate) fn open_own(&mut self, number: u64, write: bool) -> Result<F::File, Error> {
         self.state.exec.open_one(&At::store(layout::file(number)), write)

@@ -216,10 +216,8 @@ impl<F: Fs> Workspace<F> {
     pub(crate) fn find_place(&mut self, path: &RelPath) -> Result<Option<Place>, Error> {
         let lower = match self.map.nearest(path.as_str()) {
             None => path.clone(),
-            Some((Origin::Lower(lower), rest)) => {
-                let rest = rest.split('/').filter(|name| !name.is_empty());
-                rest.fold(lower.clone(), |path, name| path.child(name))
-            }
+            Some((Origin::Lower(lower), "")) => lower.clone(),
+            Some((Origin::Lower(lower), rest)) => lower.followed_by(rest),
             Some((origin, "")) => {
                 return Ok(match origin {
                     Origin::File(number) => Some(Place::File(*number)),
