@@ -36,6 +36,10 @@ hosts:
 guests:
     for build in tests/guests/*/build; do "$build" || [ $? -eq 69 ] || exit 1; done
 
+# A release, in target/package, tried by new projects that use it.
+package:
+    .ci/run node python package
+
 # What CI does on a new machine, set-up included.
 ci:
     .ci/run
