@@ -32,10 +32,14 @@ fn options_in(value: wit::Options) -> Options {
         upper: value.upper,
         lowers: value.lowers,
         owner: ownership_in(value.owner),
-        quota: Quota { bytes: value.quota.bytes, entries: value.quota.entries },
+        quota: quota_in(value.quota),
         moved: matches!(value.moved, wit::Relocation::Accept),
         trace: false,
     }
+}
+
+const fn quota_in(value: wit::Quota) -> Quota {
+    Quota { bytes: value.bytes, entries: value.entries }
 }
 
 fn select_in(value: wit::Select) -> Select {
@@ -113,6 +117,27 @@ impl wit::GuestWorkspace for Workspace {
 
     fn put(&self, path: String, data: Vec<u8>) -> Answer<()> {
         self.with(|workspace| workspace.put(&path, data))
+    }
+
+    fn draft(&self, draft: Option<u64>, data: Vec<u8>) -> Answer<u64> {
+        self.with(|workspace| workspace.draft(draft, data))
+    }
+
+    fn put_draft(&self, draft: u64, path: String) -> Answer<()> {
+        self.with(|workspace| workspace.put_draft(draft, &path))
+    }
+
+    fn drop_draft(&self, draft: u64) -> Answer<()> {
+        self.with(|workspace| workspace.drop_draft(draft))
+    }
+
+    fn quota(&self) -> wit::Quota {
+        let Quota { bytes, entries } = self.0.borrow().quota();
+        wit::Quota { bytes, entries }
+    }
+
+    fn set_quota(&self, quota: wit::Quota) -> Answer<()> {
+        self.with(|workspace| workspace.set_quota(quota_in(quota)))
     }
 
     fn set_size(&self, path: String, size: u64) -> Answer<()> {

@@ -38,12 +38,14 @@ impl Edit {
 }
 
 /// A content that a change begins with.
-struct Source {
+pub(super) struct Source {
     at: At,
     size: u64,
     modified: Option<u64>,
     /// The file of our own that it is. Else it is in a lower, where others may write.
     own: Option<u64>,
+    /// It is ours alone: it may be written in place.
+    is_alone: bool,
 }
 
 impl<F: Fs> Workspace<F> {
@@ -284,39 +286,47 @@ impl<F: Fs> Workspace<F> {
     // ---- content
 
     pub(super) fn edit(&mut self, path: &RelPath, edit: Edit) -> Result<(), Error> {
-        let place = self.find_place(path)?;
-        if let Some(place) = &place {
-            check_file(path, place.kind())?;
-        }
+        let source = self.source(path)?;
         if let Edit::Write(offset, bytes) = &edit
             && offset.checked_add(bytes.len() as u64).is_none()
         {
             return Err(Error::invalid_argument(path.shown(), "a file cannot be so long"));
         }
-        let source = match place {
+        match source {
+            Some(Source { own: Some(number), size, is_alone: true, .. }) if !matches!(edit, Edit::Whole(_)) => {
+                self.edit_in_place(path, number, size, edit)
+            }
+            source => self.edit_copy(path, source, edit),
+        }
+    }
+
+    /// The content of a file that is to get another one; nothing where a file may be made.
+    pub(super) fn source(&mut self, path: &RelPath) -> Result<Option<Source>, Error> {
+        let place = self.find_place(path)?;
+        if let Some(place) = &place {
+            check_file(path, place.kind())?;
+        }
+        match place {
             None => {
                 self.check_parent(path)?;
                 self.check_entries(path)?;
-                None
+                Ok(None)
             }
             Some(Place::File(number)) => {
                 let at = At::store(layout::file(number));
                 let stat = self.state.exec.stat(&at.path)?;
                 let size = stat.map_or(0, |stat| stat.size);
-                if self.is_alone(number, stat) && !matches!(edit, Edit::Whole(_)) {
-                    return self.edit_in_place(path, number, size, edit);
-                }
-                Some(Source { at, size, modified: None, own: Some(number) })
+                let is_alone = self.is_alone(number, stat);
+                Ok(Some(Source { at, size, modified: None, own: Some(number), is_alone }))
             }
             Some(Place::Lower(_, at, stat)) => {
                 if self.map.origin(path).is_none() {
                     self.check_entries(path)?;
                 }
-                Some(Source { at, size: stat.size, modified: stat.modified, own: None })
+                Ok(Some(Source { at, size: stat.size, modified: stat.modified, own: None, is_alone: false }))
             }
-            Some(Place::Directory | Place::Link(_)) => return Err(ErrorKind::NotAFile.at(path)),
-        };
-        self.edit_copy(path, source, edit)
+            Some(Place::Directory | Place::Link(_)) => Err(ErrorKind::NotAFile.at(path)),
+        }
     }
 
     /// Whether a file is ours alone: no checkpoint and no other workspace has it.
@@ -401,6 +411,19 @@ impl<F: Fs> Workspace<F> {
             Edit::Whole(bytes) if bytes.is_empty() => {}
             Edit::Whole(bytes) => plan.write(&file, bytes, "the new content"),
         }
+        self.show(path, number, (source.as_ref(), after), plan)
+    }
+
+    /// Lets a path show a new content of `after` bytes, once this plan has written it. Whatever stops
+    /// it removes the content.
+    pub(super) fn show(
+        &mut self,
+        path: &RelPath,
+        number: u64,
+        (source, after): (Option<&Source>, u64),
+        mut plan: Plan,
+    ) -> Result<(), Error> {
+        let file = layout::file(number);
         // An empty file needs nothing: one whose name is lost is empty, too.
         let masks = source.is_some() && after > 0;
         if masks {
@@ -409,7 +432,7 @@ impl<F: Fs> Workspace<F> {
         }
         let bytes = self.files.bytes;
         self.files.bytes += after;
-        let staged = self.state.run(plan).and_then(|_| self.check_unchanged(path, source.as_ref()));
+        let staged = self.state.run(plan).and_then(|_| self.check_unchanged(path, source));
         self.state.exec.close(&file);
         let mut records = Vec::new();
         let ready = staged.and_then(|()| self.touch(path, false, &mut records));
@@ -474,21 +497,38 @@ impl<F: Fs> Workspace<F> {
     pub(super) fn decide(&mut self, first: Plan, records: &[Record]) -> Result<(), Error> {
         self.state.check_owner()?;
         self.renew()?;
-        let (bytes, sum) = map::frame(self.end.sum, records);
-        let length = bytes.len() as u64;
-        let mut plan = first;
-        plan.edit(&layout::map(), self.end.length, bytes, "from here on it shows; half a record does not count");
-        plan.decides();
-        if let Err(error) = self.state.run(plan) {
-            return Err(self.take_back(error));
-        }
-        self.end = map::End { length: self.end.length + length, sum, ..self.end };
+        self.append_frame(first, map::frame(self.end.sum, records))?;
         for number in self.map.apply(records) {
             self.release(number);
         }
         if self.end.length > 2 * self.end.whole + MAP_SLACK_BYTES {
             // The change is done, whatever becomes of this: a failure that matters is told by the next.
             let _tried_again_by_the_next_change = self.compact();
+        }
+        Ok(())
+    }
+
+    fn append_frame(&mut self, mut plan: Plan, (bytes, sum): (Vec<u8>, u64)) -> Result<(), Error> {
+        let length = self.end.length + bytes.len() as u64;
+        plan.edit(&layout::map(), self.end.length, bytes, "from here on it shows; half a record does not count");
+        plan.decides();
+        self.state.run(plan).map_err(|error| self.take_back(error))?;
+        self.end = map::End { length, sum, ..self.end };
+        Ok(())
+    }
+
+    /// Notes that all of the map is durable: what is wrong before such a note was damaged, not torn.
+    pub(super) fn mark_synced(&mut self) -> Result<(), Error> {
+        let was = core::mem::replace(&mut self.synced, self.end.length);
+        if was == self.synced {
+            return Ok(());
+        }
+        let marked = self.state.check_owner().and_then(|()| self.append_frame(Plan::new(), map::synced(self.end)));
+        match marked {
+            Ok(()) => self.synced = self.end.length,
+            // It was taken back. Without the note damage passes for a torn end; nothing else is lost.
+            Err(_) if self.state.check_usable().is_ok() => {}
+            Err(error) => return Err(error),
         }
         Ok(())
     }
@@ -539,7 +579,7 @@ impl<F: Fs> Workspace<F> {
         }
     }
 
-    fn check_bytes(&self, path: &RelPath, more: u64) -> Result<(), Error> {
+    pub(super) fn check_bytes(&self, path: &RelPath, more: u64) -> Result<(), Error> {
         match self.quota.bytes {
             Some(maximum) if more > 0 && self.files.bytes.saturating_add(more) > maximum => {
                 Err(Error::limit(path.shown(), Limit::QuotaBytes, maximum))

@@ -81,16 +81,26 @@ impl<F: Fs + Clone> Workspace<F> {
         if if one.is_some() { one != other } else { into != topmost } {
             return Err(Error::invalid_argument(&how.into, "is not the topmost lower of this workspace"));
         }
+        let before = self.map.clone();
         match how.conflicts {
             OnConflict::Fail => self.check_conflicts(&how.paths)?,
             OnConflict::Ours => {}
+            // Given up on the disk when the commit is decided, and not before.
             OnConflict::Theirs => self.give_up_conflicts(&how.paths)?,
         }
-        let mut target = self.target(fs, preopens, &how.into, true, how.durability)?;
+        let mut target =
+            self.target(fs, preopens, &how.into, true, how.durability).inspect_err(|_| self.map = before.clone())?;
         let next = self.stage(&mut target, how);
         let again = if how.conflicts == OnConflict::Fail { self.check_conflicts(&how.paths) } else { Ok(()) };
-        let next = again.and(next).inspect_err(|_| target.state.abandon(target.number))?;
-        self.conclude(target, how.durability, next)
+        let next = again.and(next).inspect_err(|_| target.state.abandon(target.number));
+        let receipt = next.and_then(|next| self.conclude(target, how.durability, next));
+        let receipt = receipt.inspect_err(|_| self.map = before.clone())?;
+        let mut used: Vec<u64> = self.map.files().collect();
+        used.sort_unstable();
+        for number in before.files().filter(|number| used.binary_search(number).is_err()) {
+            self.release_now(number);
+        }
+        Ok(receipt)
     }
 
     /// Writes all that the workspace shows to an empty directory, all or nothing.
@@ -336,13 +346,8 @@ impl<F: Fs + Clone> Workspace<F> {
         if let Err(error) = self.state.run(adopt()) {
             return Err(self.state.fail(error.with_kind(ErrorKind::NeedsRecovery)));
         }
-        let before = core::mem::replace(&mut self.map, next);
-        (self.end, self.is_inherited) = (end, false);
-        let mut used: Vec<u64> = self.map.files().collect();
-        used.sort_unstable();
-        for number in before.files().filter(|number| used.binary_search(number).is_err()) {
-            self.release_now(number);
-        }
+        self.map = next;
+        (self.end, self.is_inherited, self.synced) = (end, false, end.length);
         Ok(receipt)
     }
 
@@ -372,7 +377,7 @@ impl<F: Fs + Clone> Workspace<F> {
         Ok(is_done)
     }
 
-    /// Gives up what was written over paths that changed underneath.
+    /// Gives up what was written over paths that changed underneath; on the disk it stays.
     fn give_up_conflicts(&mut self, select: &Select) -> Result<(), Error> {
         let mut records = Vec::new();
         for conflict in self.conflicts(select)? {
@@ -386,7 +391,8 @@ impl<F: Fs + Clone> Workspace<F> {
             }
             records.push(Record::Saw(conflict, None));
         }
-        if records.is_empty() { Ok(()) } else { self.decide(Plan::new(), &records) }
+        self.map.apply(&records);
+        Ok(())
     }
 }
 

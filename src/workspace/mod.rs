@@ -17,6 +17,7 @@ mod checkpoint;
 mod commit;
 #[cfg(any(not(target_family = "wasm"), feature = "overlay"))]
 mod content;
+mod draft;
 pub mod glob;
 mod layout;
 mod lower;
@@ -55,6 +56,17 @@ pub struct Quota {
     pub entries: Option<u64>,
 }
 
+impl Quota {
+    /// The smaller of both limits.
+    fn and(self, other: Self) -> Self {
+        let least = |one: Option<u64>, other: Option<u64>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        Self { bytes: least(self.bytes, other.bytes), entries: least(self.entries, other.entries) }
+    }
+}
+
 /// How to open a workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -64,7 +76,8 @@ pub struct Options {
     pub lowers: Vec<String>,
     /// Who keeps a second owner out.
     pub owner: Ownership,
-    /// How much it may hold.
+    /// How much it may hold. One that is made remembers this; one that is opened keeps to it beside
+    /// what it remembers.
     pub quota: Quota,
     /// Takes the lowers as they are, though they are not where they were.
     pub moved: bool,
@@ -112,6 +125,8 @@ struct Files {
     fresh: Vec<u64>,
     /// Named no more, by a record that may still be lost.
     gone: Vec<u64>,
+    /// Drafts, and how long they are.
+    drafts: Vec<(u64, u64)>,
     /// How many bytes all of them have; counted where that is limited.
     bytes: u64,
 }
@@ -151,7 +166,7 @@ impl<F: Fs + Clone> Workspace<F> {
         }
         let mut plan = begin(&state);
         plan.make_dir(&layout::files(), "contents, by number");
-        let (bytes, _) = Map::default().encode(&Header { lowers, ..Header::default() });
+        let (bytes, _) = Map::default().encode(&Header { lowers, quota: how.quota, ..Header::default() });
         plan.append(publish(bytes, layout::map()));
         state.run(plan).map_err(|error| undecided(&mut state, error))?;
         // It is there: only a look at it can fail.
@@ -189,7 +204,7 @@ impl<F: Fs + Clone> Workspace<F> {
         }
         let (places, lowers) = lowers_of(&mut state, &header, how)?;
         let torn = bytes.len() as u64 - end.length;
-        let (quota, findings) = (how.quota, state.take_findings());
+        let (quota, findings) = (how.quota.and(header.quota), state.take_findings());
         let (upper, owner) = (how.upper.clone(), how.owner.clone());
         let mut workspace = Self {
             state,
@@ -244,12 +259,36 @@ impl<F: Fs> Workspace<F> {
             self.renew()?;
             self.state.run(plan)?;
         }
+        self.count_bytes()
+    }
+
+    /// Counts the bytes of all contents, where they are limited.
+    fn count_bytes(&mut self) -> Result<(), Error> {
+        self.files.bytes = 0;
         if self.quota.bytes.is_some() {
             for number in layout::look(&mut self.state.exec)?.files {
                 self.files.bytes += self.state.exec.stat(&layout::file(number))?.map_or(0, |stat| stat.size);
             }
         }
         Ok(())
+    }
+
+    /// How much the workspace may hold.
+    pub const fn quota(&self) -> Quota {
+        self.quota
+    }
+
+    /// Limits how much the workspace may hold, durably, in the place of the limits before. What it
+    /// holds already stays.
+    ///
+    /// # Errors
+    /// As for [`Workspace::sync`].
+    pub fn set_quota(&mut self, quota: Quota) -> Result<(), Error> {
+        self.check_usable()?;
+        let before = core::mem::replace(&mut self.header.quota, quota);
+        self.compact().inspect_err(|_| self.header.quota = before)?;
+        self.quota = quota;
+        self.count_bytes()
     }
 
     fn find(&mut self, verdict: Verdict, detail: &str) {
@@ -303,7 +342,7 @@ impl<F: Fs> Workspace<F> {
         }
         self.files.fresh.clear();
         if names {
-            self.synced = self.end.length;
+            self.mark_synced()?;
             for number in core::mem::take(&mut self.files.gone) {
                 self.remove_file(number);
             }
@@ -339,8 +378,9 @@ impl<F: Fs> Workspace<F> {
         answer
     }
 
-    /// Puts another map in the place of the one on the disk.
+    /// Puts another map in the place of the one on the disk, which must still be ours.
     fn replace_map(&mut self, map: &Map, header: Header) -> Result<(), Error> {
+        self.state.check_owner()?;
         let (bytes, end) = map.encode(&header);
         self.state.run(publish(bytes, layout::map())).map_err(|error| undecided(&mut self.state, error))?;
         (self.header, self.end, self.is_inherited, self.synced) = (header, end, false, end.length);

@@ -20,6 +20,8 @@ enum Op {
     Write(String, usize, Vec<u8>),
     Append(String, Vec<u8>),
     Put(String, Vec<u8>),
+    /// In pieces, by a draft.
+    PutDraft(String, Vec<Vec<u8>>),
     SetSize(String, usize),
     MakeDirectory(String),
     MakeSymlink(String),
@@ -50,6 +52,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (path(), 0..12_usize, data()).prop_map(|(path, offset, data)| Op::Write(path, offset, data)),
         1 => (path(), data()).prop_map(|(path, data)| Op::Append(path, data)),
         1 => (path(), data()).prop_map(|(path, data)| Op::Put(path, data)),
+        1 => (path(), prop::collection::vec(data(), 1..4)).prop_map(|(path, data)| Op::PutDraft(path, data)),
         1 => (path(), 0..12_usize).prop_map(|(path, size)| Op::SetSize(path, size)),
         2 => path().prop_map(Op::MakeDirectory),
         1 => path().prop_map(Op::MakeSymlink),
@@ -95,6 +98,13 @@ fn real(workspace: &mut Workspace<SimFs>, op: &Op) -> Result<(), ErrorKind> {
         Op::Write(path, offset, data) => workspace.write(path, *offset as u64, data.clone()),
         Op::Append(path, data) => workspace.append(path, data.clone()).map(drop),
         Op::Put(path, data) => workspace.put(path, data.clone()),
+        Op::PutDraft(path, pieces) => {
+            let mut draft = Ok(None);
+            for piece in pieces {
+                draft = draft.and_then(|draft| workspace.draft(draft, piece.clone()).map(Some));
+            }
+            draft.and_then(|draft| workspace.put_draft(draft.expect("there are pieces"), path))
+        }
         Op::SetSize(path, size) => workspace.set_size(path, *size as u64),
         Op::MakeDirectory(path) => workspace.make_directory(path),
         Op::MakeSymlink(path) => workspace.make_symlink("a/b", path),
@@ -113,6 +123,7 @@ fn reference(model: &mut Model, op: &Op) -> Result<(), ErrorKind> {
         Op::Write(path, offset, data) => model.write(path, *offset, data),
         Op::Append(path, data) => model.append(path, data),
         Op::Put(path, data) => model.put(path, data),
+        Op::PutDraft(path, pieces) => model.put(path, &pieces.concat()),
         Op::SetSize(path, size) => model.set_size(path, *size),
         Op::MakeDirectory(path) => model.make(path, Node::Directory),
         Op::MakeSymlink(path) => model.make(path, Node::Link("a/b".to_owned())),
@@ -298,6 +309,10 @@ impl Run {
             }
             prop_assert!(allowed.contains(&&found), "{op:?} killed: {found:#?}");
             self.model = found;
+            if matches!(op, Op::Commit(_)) {
+                // It may have been done: then what was kept shows through to another lower.
+                self.kept.clear();
+            }
             let there: Vec<u64> =
                 self.workspace().checkpoints().expect("told").iter().map(|kept| kept.number).collect();
             self.kept.retain(|(number, _)| there.contains(number));

@@ -2,17 +2,20 @@
 //!
 //! ```text
 //! magic        8 bytes   "ONIONMAP"
-//! version      u16       1; an unknown one is refused
+//! version      u16       2; an unknown one is refused
 //! files        u64       above every number of a file when this was written
 //! label        text      of a checkpoint; else empty
 //! count        u16       lowers that follow, the topmost first
 //! lower        count x   name text, identity (u8 0|1, 16 bytes if 1)
 //! proof        u8 0|1    of a map that waits for a commit: path text, seen
+//! quota        2 x       u8 0|1, u64 if 1: bytes, then entries
 //! sum          u64       FNV-1a of all before
 //! frame        ...       length u32 (of its records), records, sum u64
 //!   1 shows    path text, origin: 0 none of its own, 1 nowhere, 2 directory, 3 file u64,
 //!              4 lower text, 5 link text
 //!   2 saw      path text, known u8 0|1, seen if 1
+//!   3 synced   offset u64 of this frame, sum u64 at the end of the part that was written whole, sum
+//!              u64 before this frame
 //! text         u16 length, bytes
 //! seen         old as in a journal, u64 digest of all below (0: not asked)
 //! ```
@@ -21,20 +24,30 @@
 //! there is an error. What follows was appended, and may be torn.
 //!
 //! Integers are little-endian. The sum of a frame begins with the sum before it, so a frame counts
-//! only after the very frames it was written after. What follows the last frame that counts was torn
-//! off by a loss of power, and is cut off by the next open.
+//! only after the very frames it was written after. It takes in words of eight bytes, the last one
+//! filled up with zeros: each is xored into the sum, rotated left by 23 bits, and the product with a
+//! prime is the sum. Every change of a single word is seen.
+//!
+//! What follows the last frame that counts was torn off by a loss of power, and is cut off by the next
+//! open. It need not be at the end: a disk writes pages in any order. But once the map was synced, a
+//! frame *synced* follows, alone in its frame. What is wrong before such a one was whole and durable:
+//! it was damaged, which is an error.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::super::Quota;
 use super::{End, Entry, Header, Lower, Map, Origin, Record, Seen, is_own, known};
 use crate::journal::{Reader, put_number, put_old};
 
 const MAGIC: [u8; 8] = *b"ONIONMAP";
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 /// Records of a map that is written anew are gathered into frames of about this size.
 const FRAME_BYTES: usize = 64 << 10;
+/// The kind of the record *synced*, and its length.
+const SYNCED: u8 = 3;
+const SYNCED_BYTES: usize = 1 + 3 * 8;
 
 impl Map {
     /// The whole map as bytes, and where the next frame goes.
@@ -55,6 +68,12 @@ impl Map {
             encode_text(path.as_str(), &mut out);
             encode_seen(seen, &mut out);
         }
+        for limit in [header.quota.bytes, header.quota.entries] {
+            out.push(limit.is_some().into());
+            if let Some(limit) = limit {
+                put_number(&mut out, limit, 8);
+            }
+        }
         let mut end = End { sum: sum(SEED, &out), ..End::default() };
         put_number(&mut out, end.sum, 8);
         let mut records = Vec::new();
@@ -73,7 +92,8 @@ impl Map {
             end.sum = encode_frame(end.sum, &records, &mut out);
         }
         end.sum = encode_frame(end.sum, &[], &mut out);
-        (end.length, end.whole) = (out.len() as u64, out.len() as u64);
+        let length = out.len() as u64;
+        end = End { length, whole: length, whole_sum: end.sum, ..end };
         (out, end)
     }
 
@@ -92,8 +112,9 @@ impl Map {
         loop {
             end.length = (bytes.len() - reader.rest.len()) as u64;
             let Some((records, sum)) = next_frame(&mut reader, end.sum) else {
-                // No loss of power tears that part: it was durable before it had its name.
-                if end.whole == 0 {
+                // No loss of power tears what was durable: the part before it had its name, and what
+                // was synced.
+                if end.whole == 0 || was_synced_after(bytes, end) {
                     return Err("it is damaged");
                 }
                 map.count_names();
@@ -104,7 +125,7 @@ impl Map {
             let is_last = records.rest.is_empty();
             let mut lines = Vec::new();
             while !records.rest.is_empty() {
-                let (path, fact) = read_fact(&mut records);
+                let Some((path, fact)) = read_fact(&mut records) else { continue };
                 if end.whole == 0 {
                     add(&mut whole, path, fact);
                 } else {
@@ -114,9 +135,10 @@ impl Map {
             if let Some(wrong) = records.wrong {
                 return Err(wrong);
             }
+            let length = (bytes.len() - reader.rest.len()) as u64;
             if is_last && end.whole == 0 {
                 map = Self::of(core::mem::take(&mut whole));
-                end.whole = (bytes.len() - reader.rest.len()) as u64;
+                (end.whole, end.whole_sum) = (length, sum);
             }
             map.apply(&lines);
             end.sum = sum;
@@ -151,12 +173,53 @@ pub fn frame(before: u64, records: &[Record]) -> (Vec<u8>, u64) {
     (out, sum)
 }
 
+/// A frame that says that all before it is durable, and the sum after it.
+pub fn synced(end: End) -> (Vec<u8>, u64) {
+    let mut out = Vec::new();
+    let sum = encode_frame(end.sum, &synced_record(end.length, end.whole_sum, end.sum), &mut out);
+    (out, sum)
+}
+
+fn synced_record(offset: u64, whole_sum: u64, before: u64) -> Vec<u8> {
+    let mut record = Vec::from([SYNCED]);
+    for number in [offset, whole_sum, before] {
+        put_number(&mut record, number, 8);
+    }
+    record
+}
+
+/// Whether a frame *synced* stands somewhere after the frames that count. Blocks of an older map that
+/// show through have other offsets or another sum.
+fn was_synced_after(bytes: &[u8], end: End) -> bool {
+    (end.length as usize + 1..bytes.len().saturating_sub(SYNCED_BYTES + 11)).any(|at| {
+        // Most places are told by their first bytes.
+        if bytes[at..at + 5] != [SYNCED_BYTES as u8, 0, 0, 0, SYNCED] {
+            return false;
+        }
+        let mut record = Reader { rest: &bytes[at + 5..], wrong: None };
+        let (offset, whole_sum, before) = (record.number(8), record.number(8), record.number(8));
+        let mut frame = Reader { rest: &bytes[at..], wrong: None };
+        (offset, whole_sum) == (at as u64, end.whole_sum) && next_frame(&mut frame, before).is_some()
+    })
+}
+
 /// What a sum begins with.
 pub const SEED: u64 = 0xcbf2_9ce4_8422_2325;
 
+const PRIME: u64 = 0x0100_0000_01b3;
+
 /// FNV-1a, which sees every change of a single byte. The sum of two pieces is that of the whole.
 pub fn sum(seed: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(seed, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes.iter().fold(seed, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(PRIME))
+}
+
+/// The sum of a frame, a word at a time: every open reads every byte of the map.
+fn sum_words(seed: u64, bytes: &[u8]) -> u64 {
+    let (words, last) = bytes.as_chunks::<8>();
+    let mut rest = [0; 8];
+    rest[..last.len()].copy_from_slice(last);
+    let add = |sum: u64, word: &[u8; 8]| (sum ^ u64::from_le_bytes(*word)).rotate_left(23).wrapping_mul(PRIME);
+    add(words.iter().fold(seed, add), &rest)
 }
 
 fn encode_count(count: usize, out: &mut Vec<u8>) {
@@ -210,7 +273,7 @@ fn encode_frame(before: u64, records: &[u8], out: &mut Vec<u8>) -> u64 {
     debug_assert!(u32::try_from(records.len()).is_ok(), "a change is far smaller");
     put_number(out, records.len() as u64, 4);
     out.extend(records);
-    let sum = sum(before, &out[start..]);
+    let sum = sum_words(before, &out[start..]);
     put_number(out, sum, 8);
     sum
 }
@@ -222,7 +285,7 @@ fn next_frame<'b>(reader: &mut Reader<'b>, before: u64) -> Option<(&'b [u8], u64
     let length = ahead.number(4) as usize;
     let records = ahead.bytes(length);
     let stored = ahead.number(8);
-    if ahead.wrong.is_some() || sum(before, &all[..4 + length]) != stored {
+    if ahead.wrong.is_some() || sum_words(before, &all[..4 + length]) != stored {
         return None;
     }
     reader.rest = ahead.rest;
@@ -255,6 +318,8 @@ fn read_header(reader: &mut Reader<'_>, bytes: &[u8]) -> Result<(Header, u64), &
     if reader.flag() {
         header.proof = Some((known(read_path(reader)), read_seen(reader)));
     }
+    let mut limit = || if reader.flag() { Some(reader.number(8)) } else { None };
+    header.quota = Quota { bytes: limit(), entries: limit() };
     let sum = sum(SEED, &bytes[..bytes.len() - reader.rest.len()]);
     if reader.number(8) != sum {
         reader.refuse("its header is damaged");
@@ -290,8 +355,13 @@ fn add(entries: &mut Vec<(String, Entry)>, path: &str, fact: Fact) {
     }
 }
 
-fn read_fact<'b>(reader: &mut Reader<'b>) -> (&'b str, Fact) {
+/// The next record; nothing for one that says nothing of a path.
+fn read_fact<'b>(reader: &mut Reader<'b>) -> Option<(&'b str, Fact)> {
     let kind = reader.number(1);
+    if kind == u64::from(SYNCED) {
+        reader.bytes(SYNCED_BYTES - 1);
+        return None;
+    }
     let path = read_path(reader);
     let fact = match kind {
         1 => Fact::Shows(match reader.number(1) {
@@ -312,7 +382,7 @@ fn read_fact<'b>(reader: &mut Reader<'b>) -> (&'b str, Fact) {
             Fact::Saw(None)
         }
     };
-    (path, fact)
+    Some((path, fact))
 }
 
 fn read_seen(reader: &mut Reader<'_>) -> Seen {
@@ -331,7 +401,7 @@ fn read_path<'b>(reader: &mut Reader<'b>) -> &'b str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{path, sample, seen};
+    use super::super::tests::{path, sample, seen, shows};
     use super::*;
     use alloc::vec;
 
@@ -342,6 +412,7 @@ mod tests {
             label: "before".to_owned(),
             lowers: vec![lower("/a", Some(7)), lower("/b", None)],
             proof: Some((path("x"), seen())),
+            quota: Quota { bytes: Some(1 << 20), entries: None },
         }
     }
 
@@ -393,5 +464,45 @@ mod tests {
                 (read, _) => panic!("bit {bit}: {read:?}"),
             }
         }
+    }
+
+    #[test]
+    fn damage_before_what_was_synced_is_no_torn_tail() {
+        let mut map = Map::default();
+        let (mut bytes, mut end) = map.encode(&header());
+        let add = |bytes: &mut Vec<u8>, end: &mut End, (piece, sum): (Vec<u8>, u64)| {
+            bytes.extend(piece);
+            (end.length, end.sum) = (bytes.len() as u64, sum);
+        };
+        for record in sample() {
+            let piece = frame(end.sum, core::slice::from_ref(&record));
+            add(&mut bytes, &mut end, piece);
+            map.apply(&[record]);
+        }
+        let before = end;
+        add(&mut bytes, &mut end, synced(before));
+        let synced_at = end;
+        add(&mut bytes, &mut end, frame(synced_at.sum, &[shows("later", Origin::Nowhere)]));
+        let whole = map.clone();
+        map.apply(&[shows("later", Origin::Nowhere)]);
+        assert_eq!(Map::decode(&bytes), Ok((map.clone(), header(), end)));
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let read = Map::decode(&flipped);
+            if bit as u64 / 8 < before.length {
+                assert!(read.is_err(), "bit {bit}");
+            } else {
+                let (found, _, found_end) = read.expect("only what was not synced is wrong");
+                let last = if bit as u64 / 8 < synced_at.length { before } else { synced_at };
+                assert_eq!((&found, found_end), (&whole, last), "bit {bit}");
+            }
+        }
+        // A block of another map that shows through says nothing of this one.
+        let other = Header { files: 10, ..header() };
+        let (mut torn, end) = Map::default().encode(&other);
+        torn.extend(vec![0; before.length as usize - torn.len()]);
+        torn.extend(&bytes[before.length as usize..]);
+        assert_eq!(Map::decode(&torn), Ok((Map::default(), other, end)));
     }
 }

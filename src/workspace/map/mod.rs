@@ -17,10 +17,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Bound;
 
+use super::Quota;
 use crate::journal::Old;
 use crate::path::RelPath;
 
-pub use log::{SEED, frame, sum};
+pub use log::{SEED, frame, sum, synced};
 
 /// Where what a path shows comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +87,8 @@ pub struct Header {
     pub lowers: Vec<Lower>,
     /// Of a map that waits for a commit: what the topmost lower has at this path once it is done.
     pub proof: Option<(RelPath, Seen)>,
+    /// How much the workspace may hold.
+    pub quota: Quota,
 }
 
 /// Where the next frame goes.
@@ -97,6 +100,8 @@ pub struct End {
     pub sum: u64,
     /// How much of the map was written whole.
     pub whole: u64,
+    /// The sum at the end of that.
+    pub whole_sum: u64,
 }
 
 /// The records that count, by path.

@@ -10,7 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use onionskin::error::{Error, ErrorKind};
 use onionskin::fs::{Fs, Kind};
 use onionskin::lock::Ownership;
-use onionskin::store::{Durability, Preopens, Store};
+use onionskin::store::{Durability, Preopens, Store, break_lock};
 use onionskin::workspace::glob::Select;
 use onionskin::workspace::{CommitOptions, OnConflict, Options, Quota, Workspace};
 
@@ -31,6 +31,7 @@ pub(super) fn all() -> Vec<Operation> {
     all.extend(durable());
     all.extend(whole());
     all.extend(commits());
+    all.extend(owners());
     all
 }
 
@@ -226,6 +227,19 @@ pub(super) fn kept() -> Tree {
     })
 }
 
+/// With links of great length, so that few changes make the map grow.
+fn linked() -> Tree {
+    static LEFT: OnceLock<Tree> = OnceLock::new();
+    made(&LEFT, lowers, |door| {
+        let mut workspace = create(door)?;
+        workspace.make_directory("many")?;
+        for number in 0..10 {
+            workspace.make_symlink(&"far/".repeat(1000), &format!("many/{number}"))?;
+        }
+        workspace.sync()
+    })
+}
+
 /// With half a record at the end of the map.
 fn torn() -> Tree {
     let map = "upper/.onionskin/workspace/map";
@@ -261,6 +275,20 @@ fn changes() -> Vec<Operation> {
         killed("workspace-truncate", "an original is made empty", |door| open(door)?.set_size("file", 0)),
         killed("workspace-extend", "a file of one's own gets longer", |door| open(door)?.set_size("own", 9)),
         killed("workspace-put", "a file gets other content", |door| open(door)?.put("own", b"other".to_vec())),
+        killed("workspace-put-draft", "a file gets other content, in pieces", |door| {
+            let mut workspace = open(door)?;
+            let draft = workspace.draft(None, b"first, ".to_vec())?;
+            workspace.draft(Some(draft), b"second".to_vec())?;
+            workspace.put_draft(draft, "file")
+        }),
+        killed("workspace-draft-refused", "a draft that finds no place", |door| {
+            let mut workspace = open(door)?;
+            let draft = workspace.draft(None, b"nowhere".to_vec())?;
+            refused(workspace.put_draft(draft, "missing/file"), |error| error.kind() == ErrorKind::NotFound)
+        }),
+        killed("workspace-quota", "a limit is remembered", |door| {
+            open(door)?.set_quota(Quota { bytes: Some(1 << 20), entries: None })
+        }),
         killed("workspace-new", "a new file", |door| open(door)?.write("moved/gap", 3, b"gap".to_vec())),
         killed("workspace-directory", "a directory over a deleted one", |door| open(door)?.make_directory("deep")),
         killed("workspace-link", "a symbolic link", |door| open(door)?.make_symlink("own", "to-own")),
@@ -332,6 +360,14 @@ fn durable() -> Vec<Operation> {
             matches: shows_between,
             ..power("workspace-sync", "changes of all sorts, synced together", written, many)
         },
+        power("workspace-compact", "a map that has grown is written anew", linked, |door| {
+            let mut workspace = open(door)?;
+            // Each is one record that repeats all links; the states between are those at the ends.
+            for (old, new) in [("many", "else"), ("else", "many"), ("many", "else")] {
+                workspace.rename(old, new)?;
+            }
+            workspace.sync()
+        }),
         power("workspace-torn", "a map whose last record was torn", torn, |door| open(door).map(drop)),
     ]
 }
@@ -443,6 +479,53 @@ fn commits() -> Vec<Operation> {
         }),
         power("workspace-commit-ours", "and is overwritten on request", conflicting, |door| {
             commit(door, &[], OnConflict::Ours)
+        }),
+        power("workspace-commit-theirs", "and stays on request", conflicting, |door| {
+            commit(door, &[], OnConflict::Theirs)
+        }),
+    ]
+}
+
+// ---- owners by lock file
+
+const TOKEN: &str = "owner-1";
+
+fn seize(door: &Door, token: &str) -> Done {
+    break_lock(door.clone(), &door_grants(door), "/upper", token)
+}
+
+fn open_locked(door: &Door) -> Result<Workspace<Door>, Error> {
+    let how = Options { owner: Ownership::LockFile(TOKEN.to_owned()), ..options("/upper") };
+    Workspace::open(door.clone(), &door_grants(door), &how)
+}
+
+/// What a person does after a crash: breaks the lock of the dead owner, if it is held, and opens.
+fn take_over(door: &Door) -> Done {
+    let answer = match seize(door, TOKEN) {
+        // A lock without its whole token: the error says what to expect.
+        Err(error) if error.kind() == ErrorKind::Locked => seize(door, error.subject()),
+        answer => answer,
+    };
+    match answer {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => reopen(door),
+    }
+}
+
+fn owners() -> Vec<Operation> {
+    let locked = |name, about, act| Operation { endless: true, reopen: take_over, ..power(name, about, written, act) };
+    vec![
+        locked("workspace-owner", "an owner by lock file writes and syncs", |door| {
+            let mut workspace = open_locked(door)?;
+            workspace.write("file", 2, b"NEW".to_vec())?;
+            workspace.sync()
+        }),
+        locked("workspace-lost-owner", "an owner that lost the upper changes nothing", |door| {
+            let mut workspace = open_locked(door)?;
+            seize(door, TOKEN)?;
+            let is_locked = |error: &Error| error.kind() == ErrorKind::Locked;
+            refused(workspace.remove("own"), is_locked)?;
+            refused(workspace.sync(), is_locked)
         }),
     ]
 }
