@@ -29,16 +29,18 @@ pub(crate) struct Granted {
     /// Its name in the component.
     pub(crate) guest: String,
     pub(crate) access: Access,
+    /// What the caller called it, where its name in the component is one that messages would show.
+    named: Option<String>,
 }
 
 impl Granted {
     /// A directory whose name in the component is its place on the host: so a workspace remembers
-    /// where its lowers are.
+    /// where its lowers are. Messages call it as the caller did.
     pub(crate) fn by_place(action: &'static str, path: &Path, access: Access) -> Result<Self, Error> {
         let host = directory(action, path)?;
         let guest = host.to_str().map(str::to_owned);
         let guest = guest.ok_or_else(|| Error::Grant(Grant::NotUtf8 { path: host.clone() }))?;
-        Ok(Self { host, guest, access })
+        Ok(Self { host, guest, access, named: Some(path.display().to_string()) })
     }
 }
 
@@ -64,9 +66,9 @@ impl Grants {
 
     /// A root and directories for reading, under names of the host's choice.
     fn numbered(named: &Path, root: PathBuf, lowers: Vec<PathBuf>) -> Self {
-        let lower = |(at, host)| Granted { host, guest: format!("/lower/{at}"), access: Access::Read };
+        let lower = |(at, host)| Granted { host, guest: format!("/lower/{at}"), access: Access::Read, named: None };
         let others = lowers.into_iter().enumerate().map(lower).collect();
-        Self::of(named, Granted { host: root, guest: ROOT.to_owned(), access: Access::Write }, others)
+        Self::of(named, Granted { host: root, guest: ROOT.to_owned(), access: Access::Write, named: None }, others)
     }
 
     /// A root that messages call `named`, and other directories.
@@ -118,6 +120,32 @@ impl Grants {
         std::iter::once(&self.root).chain(&self.others)
     }
 
+    /// A message of the component, with its directories as the caller called them. What it says of the
+    /// root itself begins with it already.
+    pub(crate) fn told(&self, message: &str) -> String {
+        let known = |granted: &Granted| Some((granted.guest.clone(), granted.named.clone()?));
+        let mut names: Vec<(String, String)> = self.iter().filter_map(known).collect();
+        // One may be in another.
+        names.sort_by_key(|(guest, _)| std::cmp::Reverse(guest.len()));
+        let mut told = String::new();
+        let mut rest = message;
+        while let Some(start) = rest.find('/') {
+            told.push_str(&rest[..start]);
+            rest = &rest[start..];
+            let begins = !told.ends_with(|letter: char| letter.is_alphanumeric() || "._-/".contains(letter));
+            let ends = |after: &str| !after.starts_with(|letter: char| letter.is_alphanumeric() || "_-".contains(letter));
+            let found = names.iter().find(|(guest, _)| begins && rest.strip_prefix(guest.as_str()).is_some_and(ends));
+            let (taken, name) = found.map_or((1, "/"), |(guest, name)| (guest.len(), name));
+            told.push_str(name);
+            rest = &rest[taken..];
+        }
+        told.push_str(rest);
+        match told.strip_prefix(&format!("{}: ", self.named.display())) {
+            Some(rest) if self.root.named.is_some() => rest.to_owned(),
+            _ => told,
+        }
+    }
+
     /// The name in the component of a canonical host path; of several grants above it, the nearest.
     pub(crate) fn guest_path(&self, canonical: &Path) -> Result<String, Grant> {
         let (rest, name) = self
@@ -164,7 +192,7 @@ mod tests {
 
     fn grants() -> Grants {
         let granted =
-            |host: &str, guest: &str| Granted { host: host.into(), guest: guest.to_owned(), access: Access::Read };
+            |host: &str, guest: &str| Granted { host: host.into(), guest: guest.to_owned(), access: Access::Read, named: None };
         let lowers = vec![granted("/data", "/lower/0"), granted("/data/cache", "/lower/1")];
         Grants::of(Path::new("ws"), granted("/data/ws", ROOT), lowers)
     }
@@ -177,5 +205,25 @@ mod tests {
         assert_eq!(name("/data/cached").as_deref(), Ok("/lower/0/cached"));
         assert_eq!(name("/data").as_deref(), Ok("/lower/0"));
         assert_eq!(name("/etc/hosts"), Err(Grant::Outside { path: "/etc/hosts".into() }));
+    }
+
+    #[test]
+    fn messages_call_directories_as_the_caller_did() {
+        let by_place = |place: &str, named: &str| Granted {
+            host: place.into(),
+            guest: place.to_owned(),
+            access: Access::Read,
+            named: Some(named.to_owned()),
+        };
+        let others = vec![by_place("/data", "."), by_place("/data/lower", "../lower")];
+        let grants = Grants::of(Path::new("up"), by_place("/data/up", "up"), others);
+        let cases = [
+            ("/data/up: there is one", "there is one"),
+            ("/data/lower is /data/lower/x, not /data/lowers", "../lower is ../lower/x, not ./lowers"),
+            ("b/data/up and /data.", "b/data/up and .."),
+        ];
+        for (message, told) in cases {
+            assert_eq!(grants.told(message), told);
+        }
     }
 }

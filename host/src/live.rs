@@ -122,7 +122,10 @@ impl Live {
         &mut self,
         run: impl FnOnce(&Guest, &mut wasmtime::Store<State>) -> wasmtime::Result<Result<T, GuestError>>,
     ) -> Result<T, Error> {
-        self.infallible(run)?.map_err(|error| Error::Guest { root: self.root().to_owned(), error })
+        self.infallible(run)?.map_err(|error| {
+            let (subject, message) = (self.grants.told(&error.subject), self.grants.told(&error.message));
+            Error::Guest { root: self.root().to_owned(), error: GuestError { subject, message, ..error } }
+        })
     }
 
     /// As [`Live::call`], for functions that have no error of their own.
@@ -147,7 +150,7 @@ impl Live {
 
     fn trap(&self, error: &wasmtime::Error) -> Trap {
         if let Some(Injected { call, what }) = error.downcast_ref::<Injected>() {
-            return Trap::Injected { call: *call, what: what.clone() };
+            return Trap::Injected { call: *call, what: self.grants.told(what) };
         }
         if error.is::<MemoryExceeded>() {
             return Trap::OutOfMemory { limit: self.bounds.memory_bytes };

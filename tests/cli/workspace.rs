@@ -14,6 +14,9 @@ const CALLS_MAX: u64 = 400;
 /// Calls between two crashes that are tried.
 const CALLS_STEP: usize = 5;
 
+/// The same, for commands of which there are many.
+const STOPS_STEP: usize = 4;
+
 /// A workspace `up` over `lower`, with nothing changed.
 fn fresh() -> World {
     let world = World::new(&[
@@ -27,7 +30,7 @@ fn fresh() -> World {
 }
 
 /// The same with a change of each kind.
-fn changed() -> World {
+pub(crate) fn changed() -> World {
     let world = fresh();
     world.done_with(&["workspace", "put", "up", "a.txt"], "one\n2\n");
     world.done(&["workspace", "mkdir", "up", "new"]);
@@ -46,7 +49,7 @@ added     new/file
 ";
 
 /// A directory, without what is ours.
-fn shown(world: &World, name: &str) -> Tree {
+pub(crate) fn shown(world: &World, name: &str) -> Tree {
     let mut tree = ground::read(&world.at(name));
     tree.retain(|path, _| !path.starts_with(".onionskin"));
     tree
@@ -218,6 +221,127 @@ fn a_lower_may_move() {
     let Ran { code, err, .. } = world.run(&["workspace", "changes", "up"]);
     assert_eq!((code, err.contains("lower")), (1, true), "{err}");
     assert_eq!(world.done(&["workspace", "changes", "up", "--moved", "elsewhere"]), CHANGES);
+}
+
+/// A limit holds for every later command, says so, and can be changed.
+#[test]
+fn limits_are_remembered() {
+    let world = World::new(&[("lower/a.txt", "one")]);
+    world.done(&["workspace", "create", "up", "--lower", "lower", "--max-bytes", "1KiB", "--max-entries", "2"]);
+    world.done_with(&["workspace", "put", "up", "small"], &"x".repeat(1000));
+    let before = world.tree();
+    let Ran { code, err, .. } = world.run_with(&["workspace", "put", "up", "large"], &"x".repeat(100));
+    assert_eq!((code, err.contains("1024"), err.contains("bytes in this workspace")), (1, true, true), "{err}");
+    assert_eq!(world.tree(), before, "it was asked before anything changed");
+    world.done(&["workspace", "mkdir", "up", "second"]);
+    let Ran { code, err, .. } = world.run(&["workspace", "mkdir", "up", "third"]);
+    assert_eq!((code, err.contains("entries in this workspace")), (1, true), "{err}");
+    assert_eq!(world.json(&["workspace", "status", "up"])["limits"], json!({"bytes": 1024, "entries": 2}));
+    assert_eq!(world.done(&["workspace", "limit", "up", "--max-entries", "none"]), "1.0 KiB\n");
+    world.done(&["workspace", "mkdir", "up", "third"]);
+    assert_eq!(world.done(&["workspace", "limit", "up", "--max-bytes", "none"]), "none\n");
+    world.done_with(&["workspace", "put", "up", "large"], &"x".repeat(100));
+    let wrong = world.run(&["workspace", "limit", "up", "--max-bytes", "lots"]);
+    assert_eq!((wrong.code, wrong.err.contains("10MiB")), (2, true), "{wrong:?}");
+}
+
+/// A state that is kept no longer cannot come back, and the others can.
+#[test]
+fn a_checkpoint_can_be_dropped() {
+    let world = changed();
+    for label in ["first", "second"] {
+        world.done(&["workspace", "checkpoint", "up", label]);
+    }
+    assert_eq!(world.done(&["workspace", "checkpoint", "up", "--drop", "1"]), "checkpoint 1: dropped\n");
+    let kept = world.json(&["workspace", "status", "up"])["checkpoints"].clone();
+    assert_eq!(kept, json!([{"number": 2, "label": "second"}]));
+    for command in [&["workspace", "restore", "up", "1"][..], &["workspace", "checkpoint", "up", "--drop", "1"]] {
+        let Ran { code, err, .. } = world.run(command);
+        assert_eq!((code, err.contains("no checkpoint 1") && err.contains("status")), (1, true), "{err}");
+    }
+    world.done(&["workspace", "restore", "up", "2"]);
+    assert_eq!(world.run(&["workspace", "checkpoint", "up", "label", "--drop", "2"]).code, 2);
+}
+
+/// Why there are no steps to be seen.
+#[test]
+fn explain_is_refused_with_a_reason() {
+    let Ran { code, err, .. } = changed().run(&["--explain", "workspace", "changes", "up"]);
+    assert_eq!((code, err.contains("--explain") && err.contains("no call for them")), (2, true), "{err}");
+}
+
+/// Messages name directories as they were named on the command line.
+#[test]
+fn messages_name_what_was_named() {
+    let world = changed();
+    fs::create_dir(world.at("empty")).expect("a new directory");
+    fs::write(world.at("lower/a.txt"), "theirs").expect("a file");
+    let commands: &[&[&str]] = &[
+        &["workspace", "create", "up", "--lower", "lower"],
+        &["workspace", "create", "lower", "--lower", "lower"],
+        &["workspace", "status", "empty"],
+        &["workspace", "status", "missing"],
+        &["workspace", "cat", "up", "missing"],
+        &["workspace", "changes", "up", "--moved", "root"],
+        &["workspace", "commit", "up", "--into", "root", "--yes"],
+        &["workspace", "commit", "up", "--into", "lower", "--yes"],
+        &["workspace", "export", "up", "lower"],
+        &["workspace", "fork", "up", "up"],
+        &["--crash-at", "3", "workspace", "put", "up", "new/other"],
+        &["--crash-at", "9", "workspace", "commit", "up", "--into", "lower", "--yes", "--ours"],
+        &["--crash-at", "9", "workspace", "export", "up", "out"],
+    ];
+    let place = world.at("").canonicalize().expect("a directory");
+    for command in commands {
+        let Ran { code, out, err } = world.run(command);
+        assert!(code == 1 || code == 70, "{command:?}: {code}: {out}{err}");
+        assert!(!err.contains(place.to_str().expect("UTF-8")), "{command:?}: {err}");
+    }
+}
+
+/// Whatever call a change is stopped before, the next command shows all of it or nothing, and the
+/// lower stays as it is.
+#[test]
+fn a_stopped_change_is_all_or_nothing() {
+    let commands: &[&[&str]] = &[
+        &["put", "up", "dir/big", "--from", "big"],
+        &["put", "up", "moved/x", "--from", "small"],
+        &["rm", "up", "--recursive", "moved"],
+        &["mv", "up", "new", "newer"],
+        &["checkpoint", "up", "label"],
+        &["restore", "up", "1"],
+        &["limit", "up", "--max-bytes", "1GiB"],
+        &["fork", "up", "up2"],
+        &["export", "up", "out"],
+    ];
+    let start = || {
+        let world = changed();
+        ground::write(&world.at("big"), vec![b'b'; 3 << 20]);
+        ground::write(&world.at("small"), "small");
+        world.done(&["workspace", "checkpoint", "up"]);
+        world.done(&["workspace", "mkdir", "up", "dir"]);
+        world
+    };
+    let listed = |world: &World| world.done(&["workspace", "changes", "up"]);
+    for command in commands {
+        let world = start();
+        let (old, lower) = (listed(&world), ground::read(&world.at("lower")));
+        world.done(&[&["workspace"], *command].concat());
+        let new = listed(&world);
+        for call in (1..=CALLS_MAX).step_by(STOPS_STEP) {
+            let world = start();
+            let ran = world.run(&[&["--crash-at", &call.to_string(), "workspace"], *command].concat());
+            let what = format!("{command:?}, --crash-at {call}");
+            assert!(ran.code == 0 || ran.code == 70, "{what}: {ran:?}");
+            assert_eq!(world.run(&["workspace", "status", "up"]).code, 0, "{what}");
+            let now = listed(&world);
+            assert!(now == old || now == new, "{what}: {now}");
+            assert_eq!(ground::read(&world.at("lower")), lower, "{what}");
+            if ran.code == 0 {
+                break;
+            }
+        }
+    }
 }
 
 /// Whatever call a commit is stopped before, the next command finishes or forgets it: the lower is

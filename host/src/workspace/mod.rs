@@ -11,11 +11,11 @@ use wasmtime::component::ResourceAny;
 pub use session::WorkspaceSession;
 
 use crate::Error;
-use crate::bindings::types::{Durability, Error as GuestError, ErrorKind, Finding, Receipt};
+use crate::bindings::types::{Durability, Error as GuestError, Finding, Receipt};
 use crate::bindings::workspace::{
-    Change, ChangePage, CommitOptions, Entry, GuestWorkspace, Kept, OnConflict, Select, Stat,
+    Change, ChangePage, CommitOptions, Entry, GuestWorkspace, Kept, OnConflict, Quota, Select, Stat,
 };
-use crate::grants::{Access, Granted};
+use crate::grants::Access;
 use crate::live::{Live, State};
 use crate::lock::RootLock;
 use session::granted;
@@ -116,12 +116,14 @@ impl Workspace {
             Some(lower) => granted(lower)?.host == target.host,
             None => false,
         };
-        let (others, topmost): (Vec<Granted>, _) =
-            if is_topmost { (Vec::new(), Access::Write) } else { (vec![target], Access::Read) };
         if let Some(opened) = self.opened.take() {
             opened.close()?;
         }
-        let mut opened = self.session.opened(others, topmost, Some(lock))?;
+        let mut opened = if is_topmost {
+            self.session.calling_topmost(directory).opened(Vec::new(), Access::Write, Some(lock))?
+        } else {
+            self.session.opened(vec![target], Access::Read, Some(lock))?
+        };
         let answer = opened.call(|workspace, engine, resource| run(workspace, engine, resource, &name))?;
         opened.close()?;
         Ok(answer)
@@ -205,49 +207,38 @@ impl Workspace {
         self.call(|workspace, engine, this| workspace.call_put(engine, this, path, data))
     }
 
-    /// As [`Workspace::put`], in bounded memory. What is more than a chunk is collected in a file
-    /// beside it, which a crash may leave in the workspace, and then takes its name. Returns how many
-    /// bytes there were.
+    /// As [`Workspace::put`], in bounded memory. What is more than a chunk is collected where no path
+    /// shows it, and a crash leaves none of it. Returns how many bytes there were.
     pub fn put_from(&mut self, path: &str, mut content: impl Read) -> Result<u64, Error> {
         let mut next = || {
             let mut chunk = Vec::new();
             let read = content.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut chunk);
             read.map(|_| chunk).map_err(|error| Error::io("read the new content", path, error))
         };
-        let first = next()?;
-        if first.len() < CHUNK_BYTES {
-            self.put(path, &first)?;
-            return Ok(first.len() as u64);
+        let mut chunk = next()?;
+        if chunk.len() < CHUNK_BYTES {
+            self.put(path, &chunk)?;
+            return Ok(chunk.len() as u64);
         }
-        let draft = self.free_name_beside(path)?;
-        let fill = || {
-            let (mut chunk, mut bytes) = (first, 0);
+        let (mut draft, mut bytes) = (None, 0);
+        let mut fill = || {
             while !chunk.is_empty() {
+                let number = self.call(|workspace, engine, this| workspace.call_draft(engine, this, draft, &chunk))?;
+                draft = Some(number);
                 bytes += chunk.len() as u64;
-                self.append(&draft, &chunk)?;
                 chunk = next()?;
             }
-            self.rename(&draft, path)?;
-            Ok(bytes)
+            Ok(())
         };
-        fill().inspect_err(|_| {
-            // The failure that came first counts.
-            let _ = self.remove(&draft);
-        })
-    }
-
-    /// A name that nothing has, in the directory of a path.
-    fn free_name_beside(&mut self, path: &str) -> Result<String, Error> {
-        let directory = path.rfind('/').map_or("", |end| &path[..=end]);
-        for number in 1_u64.. {
-            let name = format!("{directory}.put-{number}.tmp");
-            match self.stat(&name) {
-                Ok(_) => {}
-                Err(Error::Guest { error: GuestError { kind: ErrorKind::NotFound, .. }, .. }) => return Ok(name),
-                Err(error) => return Err(error),
-            }
+        let filled = fill();
+        let Some(draft) = draft else { return filled.map(|()| bytes) };
+        if let Err(error) = filled {
+            // The failure that came first counts, and the next open removes what is left.
+            let _ = self.call(|workspace, engine, this| workspace.call_drop_draft(engine, this, draft));
+            return Err(error);
         }
-        unreachable!("a directory has fewer names than there are numbers")
+        self.call(|workspace, engine, this| workspace.call_put_draft(engine, this, draft, path))?;
+        Ok(bytes)
     }
 
     /// Sets the length of a file. Only what stays is copied.
@@ -301,6 +292,17 @@ impl Workspace {
     /// The chosen paths of the lowers that are not as they were when they were first touched.
     pub fn conflicts(&mut self, paths: &Select) -> Result<Vec<String>, Error> {
         self.call(|workspace, engine, this| workspace.call_conflicts(engine, this, paths))
+    }
+
+    /// How much the workspace may hold.
+    pub fn quota(&mut self) -> Result<Quota, Error> {
+        self.call(|workspace, engine, this| workspace.call_quota(engine, this).map(Ok))
+    }
+
+    /// Limits how much the workspace may hold, now and whenever it is opened. What it holds already
+    /// stays.
+    pub fn set_quota(&mut self, quota: Quota) -> Result<(), Error> {
+        self.call(|workspace, engine, this| workspace.call_set_quota(engine, this, quota))
     }
 
     /// Makes all that was done durable.

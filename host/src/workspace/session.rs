@@ -51,7 +51,8 @@ impl WorkspaceSession {
         self
     }
 
-    /// Limits what the workspace may hold.
+    /// Limits what the workspace may hold: one that is made remembers it, and one that is opened keeps
+    /// to it beside what it remembers.
     #[must_use]
     pub fn quota(mut self, quota: Quota) -> Self {
         self.quota = quota;
@@ -104,7 +105,7 @@ impl WorkspaceSession {
             .call(|guest, engine| guest.onionskin_fs_workspace()?.call_describe(engine, &name))
             .map_err(|error| match error {
                 Error::Guest { root, error } if error.kind == ErrorKind::NotFound => {
-                    let message = format!("{name}: there is no workspace in it; create one first");
+                    let message = "there is no workspace in it; create one first".to_owned();
                     Error::Guest { root, error: GuestError { message, ..error } }
                 }
                 error => error,
@@ -164,6 +165,15 @@ impl WorkspaceSession {
             quota: self.quota,
             moved: if self.moved { Relocation::Accept } else { Relocation::Refuse },
         })
+    }
+
+    /// The same with the topmost lower called as the caller does now.
+    pub(super) fn calling_topmost(&self, directory: &Path) -> Self {
+        let mut session = self.clone();
+        if let Some(topmost) = session.lowers.first_mut() {
+            directory.clone_into(topmost);
+        }
+        session
     }
 
     /// The same for another upper directory.

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::super::render::{self, Answer};
 use super::super::{Context, Stop};
-use super::{Upper, close, finish, make_directory, open, show};
+use super::{Upper, close, finish, make_directory, open, open_with_progress, show};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -50,12 +50,24 @@ pub(super) struct Export {
 }
 
 #[derive(clap::Args)]
+pub(super) struct Discard {
+    #[command(flatten)]
+    upper: Upper,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+#[derive(clap::Args)]
 pub(super) struct Checkpoint {
     #[command(flatten)]
     upper: Upper,
     /// What to call the state
-    #[arg(default_value = "")]
+    #[arg(default_value = "", conflicts_with = "drop")]
     label: String,
+    /// Keep this state no longer, instead; what it alone needed is given back
+    #[arg(long, value_name = "N")]
+    drop: Option<u64>,
 }
 
 #[derive(clap::Args)]
@@ -75,7 +87,7 @@ pub(super) struct Fork {
 }
 
 pub(super) fn commit(context: &Context, arguments: &Commit) -> Result<Answer, Stop> {
-    let mut workspace = open(context, &arguments.upper)?;
+    let mut workspace = open_with_progress(context, &arguments.upper)?;
     let paths = Select { only: arguments.only.clone(), except: arguments.except.clone() };
     if !arguments.yes {
         let changes = workspace.changes(&paths)?;
@@ -86,6 +98,12 @@ pub(super) fn commit(context: &Context, arguments: &Commit) -> Result<Answer, St
         }
         let question =
             format!("Write {} to {}?", render::count(changes.len() as u64, "change"), arguments.into.display());
+        if !is_somebody_there() {
+            return Err(Stop::Usage(
+                "a commit asks first, and there is no terminal to ask on: look with `onionskin workspace changes`, \
+                 then say --yes",
+            ));
+        }
         if !is_confirmed(&text, &question)? {
             return Err(Stop::Declined);
         }
@@ -119,14 +137,13 @@ fn with_choice(error: Error, into: &Path) -> Error {
     }
 }
 
-/// Shows what is about to happen and asks. Without a terminal there is nobody to ask.
+/// Whether there is a terminal to ask on.
+fn is_somebody_there() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Shows what is about to happen, and asks.
 fn is_confirmed(text: &str, question: &str) -> Result<bool, Stop> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Stop::Usage(
-            "a commit asks first, and there is no terminal to ask on: look with `onionskin workspace changes`, \
-             then say --yes",
-        ));
-    }
     let mut out = io::stderr().lock();
     write!(out, "{text}{question} [y/N] ")?;
     out.flush()?;
@@ -135,16 +152,28 @@ fn is_confirmed(text: &str, question: &str) -> Result<bool, Stop> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-pub(super) fn discard(context: &Context, arguments: &Upper) -> Result<Answer, Error> {
-    let workspace = open(context, arguments)?;
+pub(super) fn discard(context: &Context, arguments: &Discard) -> Result<Answer, Stop> {
+    let mut workspace = open(context, &arguments.upper)?;
+    if !arguments.yes && is_somebody_there() {
+        let changes = workspace.changes(&Select::default())?;
+        let number = render::count(changes.len() as u64, "change");
+        let kept = match workspace.checkpoints()?.len() as u64 {
+            0 => String::new(),
+            kept => format!(" and {}", render::count(kept, "checkpoint")),
+        };
+        let question = format!("Give up {number}{kept} in {}?", arguments.upper.upper.display());
+        if !is_confirmed(&show::changes(&changes, true), &question)? {
+            return Err(Stop::Declined);
+        }
+    }
     let recovered = workspace.recovered().to_vec();
     workspace.discard()?;
-    let text = format!("{}: discarded\n", arguments.upper.display());
+    let text = format!("{}: discarded\n", arguments.upper.upper.display());
     Ok(Answer::new(text, json!({})).with_recovered(&recovered))
 }
 
 pub(super) fn export(context: &Context, arguments: &Export) -> Result<Answer, Error> {
-    let mut workspace = open(context, &arguments.upper)?;
+    let mut workspace = open_with_progress(context, &arguments.upper)?;
     make_directory(&arguments.out)?;
     let receipt = workspace.export(&arguments.out, Durability::Full)?;
     let answer = render::receipt(&arguments.out.display().to_string(), &receipt, workspace.recovered());
@@ -154,19 +183,35 @@ pub(super) fn export(context: &Context, arguments: &Export) -> Result<Answer, Er
 
 pub(super) fn checkpoint(context: &Context, arguments: &Checkpoint) -> Result<Answer, Error> {
     let mut workspace = open(context, &arguments.upper)?;
+    if let Some(number) = arguments.drop {
+        workspace.drop_checkpoint(number).map_err(|error| unknown_checkpoint(error, number))?;
+        return close(workspace, format!("checkpoint {number}: dropped\n"), json!({"dropped": number}));
+    }
     let number = workspace.checkpoint(&arguments.label)?;
     close(workspace, format!("checkpoint {number}\n"), json!({"checkpoint": number}))
 }
 
 pub(super) fn restore(context: &Context, arguments: &Restore) -> Result<Answer, Error> {
     let mut workspace = open(context, &arguments.upper)?;
-    let before = workspace.restore(arguments.number)?;
+    let restored = workspace.restore(arguments.number);
+    let before = restored.map_err(|error| unknown_checkpoint(error, arguments.number))?;
     let text = format!("checkpoint {} is back; the state before is checkpoint {before}", arguments.number);
     finish(workspace, &text, json!({"restored": arguments.number, "before": before}))
 }
 
+/// Says of a state that is not kept what can be done on the command line.
+fn unknown_checkpoint(error: Error, number: u64) -> Error {
+    match error {
+        Error::Guest { root, error } if error.kind == ErrorKind::NotFound => {
+            let message = format!("there is no checkpoint {number}; `onionskin workspace status` lists them");
+            Error::Guest { root, error: GuestError { message, ..error } }
+        }
+        error => error,
+    }
+}
+
 pub(super) fn fork(context: &Context, arguments: &Fork) -> Result<Answer, Error> {
-    let mut workspace = open(context, &arguments.upper)?;
+    let mut workspace = open_with_progress(context, &arguments.upper)?;
     make_directory(&arguments.upper2)?;
     workspace.fork(&arguments.upper2)?.close()?;
     let text = format!("{}: a workspace like {}\n", arguments.upper2.display(), arguments.upper.upper.display());

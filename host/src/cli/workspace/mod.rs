@@ -3,6 +3,8 @@
 mod apply;
 mod diff;
 mod files;
+mod limit;
+mod progress;
 mod review;
 mod show;
 
@@ -14,6 +16,7 @@ use clap::Subcommand;
 use onionskin_host::{Error, Onionskin, Workspace, WorkspaceSession};
 use serde_json::{Value, json};
 
+use super::input::wanted;
 use super::render::Answer;
 use super::{Context, Stop};
 
@@ -58,16 +61,18 @@ enum Command {
     Conflicts(Upper),
     /// Writes changes to the topmost lower, all or nothing; asks first
     Commit(apply::Commit),
-    /// Gives up all changes, and the workspace with them
-    Discard(Upper),
+    /// Gives up all changes, and the workspace with them; asks first on a terminal
+    Discard(apply::Discard),
     /// Writes all that the workspace shows to an empty directory, all or nothing
     Export(apply::Export),
-    /// Keeps the present state to come back to, under a number; nothing is copied
+    /// Keeps the present state to come back to, under a number; nothing is copied. Or drops one
     Checkpoint(apply::Checkpoint),
     /// Comes back to a state that was kept; the present one is kept before
     Restore(apply::Restore),
     /// Makes a second workspace from the present state
     Fork(apply::Fork),
+    /// Limits how much the workspace may hold, from now on
+    Limit(limit::Limit),
     /// Lists a directory
     Ls(files::Ls),
     /// Writes the content of a file to standard output, as it is
@@ -89,11 +94,15 @@ struct Create {
     /// The directories to lay it over, the topmost first
     #[arg(long, value_name = "DIR", num_args = 1.., required = true)]
     lower: Vec<PathBuf>,
+    #[command(flatten)]
+    limits: limit::Limits,
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<(), Stop> {
     if context.explain {
-        return Err(Stop::Usage("a workspace does not tell its steps: leave out --explain"));
+        return Err(Stop::Usage(
+            "the steps of a workspace cannot be told: its interface has no call for them; leave out --explain",
+        ));
     }
     let answer = match &arguments.command {
         Command::Create(create) => self::create(context, create)?,
@@ -102,11 +111,12 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<(), Stop> 
         Command::Diff(changes) => review::diff(context, changes)?,
         Command::Conflicts(upper) => review::conflicts(context, upper)?,
         Command::Commit(commit) => apply::commit(context, commit)?,
-        Command::Discard(upper) => apply::discard(context, upper)?,
+        Command::Discard(discard) => apply::discard(context, discard)?,
         Command::Export(export) => apply::export(context, export)?,
         Command::Checkpoint(checkpoint) => apply::checkpoint(context, checkpoint)?,
         Command::Restore(restore) => apply::restore(context, restore)?,
         Command::Fork(fork) => apply::fork(context, fork)?,
+        Command::Limit(limit) => limit::limit(context, limit)?,
         Command::Ls(ls) => files::ls(context, ls)?,
         Command::Cat(file) => return files::cat(context, file),
         Command::Put(put) => files::put(context, put)?,
@@ -127,13 +137,23 @@ fn session(context: &Context, upper: &Path) -> Result<WorkspaceSession, Error> {
 }
 
 fn open(context: &Context, upper: &Upper) -> Result<Workspace, Error> {
+    open_in(session(context, &upper.upper)?, upper)
+}
+
+/// As [`open`], with what is written shown to whoever looks.
+fn open_with_progress(context: &Context, upper: &Upper) -> Result<Workspace, Error> {
     let session = session(context, &upper.upper)?;
+    open_in(if wanted() { session.faults(&progress::faults(context)) } else { session }, upper)
+}
+
+fn open_in(session: WorkspaceSession, upper: &Upper) -> Result<Workspace, Error> {
     if upper.moved.is_empty() { session.open() } else { session.lowers(&upper.moved).moved().open() }
 }
 
 fn create(context: &Context, arguments: &Create) -> Result<Answer, Error> {
     make_directory(&arguments.upper)?;
-    let workspace = session(context, &arguments.upper)?.lowers(&arguments.lower).create()?;
+    let session = session(context, &arguments.upper)?.lowers(&arguments.lower);
+    let workspace = session.quota(arguments.limits.quota()).create()?;
     let lowers: Vec<String> = arguments.lower.iter().map(|lower| lower.display().to_string()).collect();
     let text = format!("{}: a workspace over {}", arguments.upper.display(), lowers.join(", "));
     finish(workspace, &text, json!({"lowers": arguments.lower}))

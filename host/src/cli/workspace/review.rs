@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::super::Context;
 use super::super::render::{Answer, table};
-use super::{Upper, close, diff, open, show};
+use super::{Upper, close, diff, limit, open, show};
 
 #[derive(clap::Args)]
 pub(super) struct Changes {
@@ -27,6 +27,7 @@ pub(super) fn status(context: &Context, arguments: &Upper) -> Result<Answer, Err
     let changes = workspace.changes(&Select::default())?;
     let conflicts = workspace.conflicts(&Select::default())?;
     let kept = workspace.checkpoints()?;
+    let quota = workspace.quota()?;
     let mut rows = vec![vec!["upper".to_owned(), arguments.upper.display().to_string()]];
     rows.extend(workspace.lowers().iter().map(|lower| vec!["lower".to_owned(), lower.display().to_string()]));
     let mut counts = Vec::new();
@@ -44,12 +45,14 @@ pub(super) fn status(context: &Context, arguments: &Upper) -> Result<Answer, Err
         "conflicts".to_owned(),
         if conflicts.is_empty() { "none".into() } else { conflicts.len().to_string() },
     ]);
+    rows.push(vec!["limits".to_owned(), limit::text(quota)]);
     rows.extend(kept.iter().map(|kept| vec!["checkpoint".to_owned(), format!("{} {}", kept.number, kept.label)]));
     let json = json!({
         "lowers": workspace.lowers(),
         "changes": changes.len(),
         "bytes": bytes,
         "conflicts": conflicts,
+        "limits": limit::value(quota),
         "checkpoints": kept.iter().map(|kept| json!({"number": kept.number, "label": kept.label})).collect::<Vec<_>>(),
     });
     close(workspace, table(&rows), json)

@@ -1,0 +1,81 @@
+//! Workspaces: opening, reading, copying up and committing, and the overlay of the kernel beside them.
+
+mod commit;
+mod content;
+mod open;
+mod overlay;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use onionskin_host::{Onionskin, Workspace, WorkspaceSession};
+
+use crate::place::Place;
+use crate::report::Report;
+use crate::{Bench, Result};
+
+/// A map of a million records is held in memory once, and once more while it is read.
+const MEMORY_BYTES: usize = 1 << 30;
+
+pub(crate) fn measure(bench: &Bench, report: &mut Report) {
+    open::measure(bench, report);
+    content::measure(bench, report);
+    commit::measure(bench, report);
+    overlay::measure(bench, report);
+}
+
+/// An upper and a lower directory, and the component that lays one over the other.
+struct Ground {
+    onionskin: Onionskin,
+    upper: PathBuf,
+    lower: PathBuf,
+}
+
+impl Ground {
+    /// Empty directories of this name.
+    fn make(bench: &Bench, place: &Place, name: &str) -> Result<Self> {
+        let builder = Onionskin::builder().cache_directory(bench.places.cache()).memory_bytes(MEMORY_BYTES);
+        let onionskin = builder.workspaces().build()?;
+        let (upper, lower) =
+            (place.directory(&format!("{name}-upper"))?, place.directory(&format!("{name}-lower"))?);
+        Ok(Self { onionskin, upper, lower })
+    }
+
+    fn session(&self) -> WorkspaceSession {
+        self.onionskin.workspace(&self.upper).lower(&self.lower)
+    }
+
+    /// A workspace with nothing in it; the one before is given up.
+    fn fresh(&self) -> Result<Workspace> {
+        if self.upper.join(".onionskin").exists() {
+            self.session().open()?.discard()?;
+        }
+        Ok(self.session().create()?)
+    }
+}
+
+impl Drop for Ground {
+    /// Much memory, perhaps: not left to the end. What fails goes then.
+    fn drop(&mut self) {
+        for directory in [&self.upper, &self.lower] {
+            let _ = fs::remove_dir_all(directory);
+        }
+    }
+}
+
+/// Names of files, a thousand to a directory.
+fn names(directory: &str, count: usize) -> impl Iterator<Item = String> {
+    (0..count).map(move |number| format!("{directory}/{:03}/{number:06}", number / 1000))
+}
+
+/// Makes files of this length under [`names`].
+fn fill(root: &Path, directory: &str, count: usize, length: usize) -> Result<()> {
+    for (number, name) in names(directory, count).enumerate() {
+        let path = root.join(name);
+        if number % 1000 == 0 {
+            fs::create_dir_all(path.parent().ok_or("a file is in a directory")?)?;
+        }
+        fs::write(path, vec![b'.'; length])?;
+    }
+    Ok(())
+}
