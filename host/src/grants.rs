@@ -133,7 +133,8 @@ impl Grants {
             told.push_str(&rest[..start]);
             rest = &rest[start..];
             let begins = !told.ends_with(|letter: char| letter.is_alphanumeric() || "._-/".contains(letter));
-            let ends = |after: &str| !after.starts_with(|letter: char| letter.is_alphanumeric() || "_-".contains(letter));
+            let ends =
+                |after: &str| !after.starts_with(|letter: char| letter.is_alphanumeric() || "_-".contains(letter));
             let found = names.iter().find(|(guest, _)| begins && rest.strip_prefix(guest.as_str()).is_some_and(ends));
             let (taken, name) = found.map_or((1, "/"), |(guest, name)| (guest.len(), name));
             told.push_str(name);
@@ -191,8 +192,12 @@ mod tests {
     use super::*;
 
     fn grants() -> Grants {
-        let granted =
-            |host: &str, guest: &str| Granted { host: host.into(), guest: guest.to_owned(), access: Access::Read, named: None };
+        let granted = |host: &str, guest: &str| Granted {
+            host: host.into(),
+            guest: guest.to_owned(),
+            access: Access::Read,
+            named: None,
+        };
         let lowers = vec![granted("/data", "/lower/0"), granted("/data/cache", "/lower/1")];
         Grants::of(Path::new("ws"), granted("/data/ws", ROOT), lowers)
     }

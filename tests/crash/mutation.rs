@@ -2,6 +2,7 @@
 //! or the table says why nothing does.
 
 mod redundant;
+mod workspaces;
 mod zones;
 
 use std::collections::BTreeSet;

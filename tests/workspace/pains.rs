@@ -1,9 +1,12 @@
-//! What users of other overlays report, each as a test that it does not happen here.
+//! What users of other overlays report, each as a test that it does not happen here. What they report of
+//! power losses, such as empty files and directories that were never synced, is tried by the explorer:
+//! see the suite `crash`.
 
 use onionskin::error::{Error, ErrorKind};
 use onionskin::fs::Fs as _;
+use onionskin::store::Durability;
 use onionskin::workspace::glob::Select;
-use onionskin::workspace::{Change, Options, Quota, Workspace};
+use onionskin::workspace::{Change, CommitOptions, OnConflict, Options, Quota, Workspace};
 use onionskin_sim::{Fault, Harm, SimFs, Tree, Verb, When, tree};
 
 use crate::model::Node;
@@ -157,6 +160,105 @@ fn a_quota_refuses_before_anything_changes() {
     workspace.remove("a").expect("deleting is always possible");
     workspace.sync().expect("its space is given back");
     workspace.put("b", b"1234567890".to_vec()).expect("there is room again");
+}
+
+/// A limit that was given when a workspace was made holds for all who open it, until it is changed.
+#[test]
+fn a_quota_is_remembered() {
+    let world = World::new(&tree! { file "lower/a" = "12345678"; });
+    let quota = Quota { bytes: Some(10), entries: None };
+    let how = Options { quota, ..options() };
+    drop(Workspace::create(world.fs.clone(), &world.preopens(), &how).expect("an empty upper"));
+    let mut workspace = world.open();
+    workspace.put("b", b"12345".to_vec()).expect("five bytes");
+    assert_eq!(kind(workspace.write("a", 0, b"A".to_vec())), Some(ErrorKind::LimitExceeded));
+    workspace.set_quota(Quota { bytes: Some(13), entries: Some(2) }).expect("another limit");
+    drop(workspace);
+    let mut workspace = world.open();
+    assert_eq!(workspace.quota(), Quota { bytes: Some(13), entries: Some(2) });
+    workspace.write("a", 0, b"A".to_vec()).expect("thirteen bytes");
+    assert_eq!(kind(workspace.make_directory("d")), Some(ErrorKind::LimitExceeded));
+    workspace.set_quota(Quota::default()).expect("no limits");
+    drop(workspace);
+    world.open().make_directory("d").expect("there are no limits");
+}
+
+/// "Orphan temps by the thousand filling disks": what is collected for a large file is seen by nobody,
+/// counts for the quota, and goes with the next open.
+#[test]
+fn a_draft_that_was_left_is_seen_by_nobody_and_goes() {
+    let world = World::new(&tree! { file "lower/a" = "a"; });
+    let mut workspace = world.create();
+    let before = shown(&mut workspace);
+    for _ in 0..50 {
+        let draft = workspace.draft(None, vec![7; 100]).expect("a draft");
+        workspace.draft(Some(draft), vec![8; 100]).expect("more of it");
+    }
+    assert_eq!(kind(workspace.put_draft(999, "b")), Some(ErrorKind::NotFound));
+    assert_eq!(shown(&mut workspace), before);
+    drop(workspace);
+    let mut workspace = world.open();
+    assert_eq!(workspace.recovered().len(), 1, "{:?}", workspace.recovered());
+    assert_eq!(shown(&mut workspace), before);
+    assert_eq!(world.fs.tree().below("upper/.onionskin/workspace/files"), Tree::new());
+    let draft = workspace.draft(None, b"given up".to_vec()).expect("a draft");
+    workspace.drop_draft(draft).expect("it is there");
+    assert_eq!(world.fs.tree().below("upper/.onionskin/workspace/files"), Tree::new());
+}
+
+/// "Everything 0600 or +x lost after an atomic write": what is only moved keeps its inode, and with it
+/// mode and owner, in a commit too.
+#[test]
+fn a_commit_of_what_was_moved_keeps_the_inode() {
+    let world = World::new(&tree! { file "lower/tool" = "x"; same "lower/twin" = "lower/tool"; dir "lower/bin"; });
+    let mut workspace = world.create();
+    workspace.rename("tool", "bin/tool").expect("a file");
+    let how = CommitOptions {
+        into: "/lower".to_owned(),
+        paths: Select::default(),
+        durability: Durability::Full,
+        conflicts: OnConflict::Fail,
+    };
+    workspace.commit(world.fs.clone(), &world.preopens_to_commit(), &how).expect("nothing is in its way");
+    let after = tree! { dir "bin"; file "bin/tool" = "x"; same "twin" = "bin/tool"; };
+    assert_eq!(world.lowers().0, after);
+}
+
+/// Damage to what was durable is an error, with everything kept, though whole changes follow it.
+#[test]
+fn damage_in_the_middle_of_the_map_is_told() {
+    let world = World::new(&tree! { file "lower/a" = "a"; });
+    let mut workspace = world.create();
+    let map = "upper/.onionskin/workspace/map";
+    let length = |world: &World| world.fs.tree().bytes(map).expect("a map").len();
+    let start = length(&world);
+    workspace.put("first", b"1".to_vec()).expect("a new file");
+    workspace.remove("a").expect("a file");
+    workspace.sync().expect("durable");
+    let durable = length(&world);
+    workspace.make_directory("later").expect("a name");
+    drop(workspace);
+    let bytes = world.fs.tree().bytes(map).expect("a map").to_vec();
+    for at in start..bytes.len() {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x10;
+        let changed = World::new(&world.fs.tree().file(map, &damaged));
+        let before = changed.fs.tree();
+        match changed.try_open() {
+            Err(error) => {
+                assert!(at < durable, "byte {at} was not durable");
+                assert_eq!(error.kind(), ErrorKind::Corrupt);
+                assert_eq!(changed.fs.tree(), before, "everything is kept");
+            }
+            Ok(mut workspace) => {
+                // The last of what is durable is the note that it is.
+                assert!(at + 37 >= durable, "byte {at} was durable");
+                assert_eq!(kind(workspace.stat("later")), Some(ErrorKind::NotFound));
+                assert_eq!(workspace.read("first", 0, 9).expect("it was synced"), b"1");
+                assert_eq!(kind(workspace.stat("a")), Some(ErrorKind::NotFound));
+            }
+        }
+    }
 }
 
 /// Opening does not look at the lowers, however large they are.

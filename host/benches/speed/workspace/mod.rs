@@ -36,8 +36,7 @@ impl Ground {
     fn make(bench: &Bench, place: &Place, name: &str) -> Result<Self> {
         let builder = Onionskin::builder().cache_directory(bench.places.cache()).memory_bytes(MEMORY_BYTES);
         let onionskin = builder.workspaces().build()?;
-        let (upper, lower) =
-            (place.directory(&format!("{name}-upper"))?, place.directory(&format!("{name}-lower"))?);
+        let (upper, lower) = (place.directory(&format!("{name}-upper"))?, place.directory(&format!("{name}-lower"))?);
         Ok(Self { onionskin, upper, lower })
     }
 

@@ -38,8 +38,7 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) {
         [("open a map of 1,000,000 records", Made::Whole), ("the same, half of it appended", Made::Appended)]
     {
         report.times((what, "100,000 records"), bench.places.memory(), Target::Seconds(1.0), |place| {
-            let (large, small) =
-                (recorded(bench, place, RECORDS, kind)?, recorded(bench, place, FEW_RECORDS, kind)?);
+            let (large, small) = (recorded(bench, place, RECORDS, kind)?, recorded(bench, place, FEW_RECORDS, kind)?);
             Pairs::run(bench.pairs(9, 5), || open(&large), || open(&small))
         });
     }

@@ -98,6 +98,15 @@ fn watch(fs: &SimFs, part: Part, found: &mut BTreeSet<(Part, Change)>, act: impl
 /// If the operation as it is does not pass: then nothing could be learned from its mutants.
 #[must_use]
 pub fn mutate(operation: &Operation, plan: &Plan) -> Vec<Mutant> {
+    mutate_where(operation, plan, |_| true)
+}
+
+/// As [`mutate`], for the mutations that are wanted.
+///
+/// # Panics
+/// As [`mutate`].
+#[must_use]
+pub fn mutate_where(operation: &Operation, plan: &Plan, wanted: impl Fn(&Change) -> bool) -> Vec<Mutant> {
     let sound = catch(operation, plan, &Twisted::new(operation, Twist::Straight, Twist::Straight));
     assert_eq!(sound, None, "{} fails without a mutation", operation.name);
     let trial = |(part, change): (Part, Change)| {
@@ -108,7 +117,7 @@ pub fn mutate(operation: &Operation, plan: &Plan) -> Vec<Mutant> {
         let caught = catch(operation, plan, &Twisted::new(operation, run, recover));
         Mutant { part, change, caught }
     };
-    mutations(operation, plan).into_iter().map(trial).collect()
+    mutations(operation, plan).into_iter().filter(|(_, change)| wanted(change)).map(trial).collect()
 }
 
 /// What is wrong with a mutant, as soon as anything is.

@@ -109,6 +109,9 @@ pub(super) fn view(disk: &Tree) -> Tree {
         if !workspace.recovered().is_empty() {
             view = view.file(format!("view{upper}/.left"), "something was left behind");
         }
+        if disk.get(format!("{}/.onionskin/workspace/files", &upper[1..])).is_none() {
+            view = view.file(format!("view{upper}/.left"), "no place for contents");
+        }
         for checkpoint in workspace.checkpoints().expect("they can be told") {
             view = view.file(format!("view{upper}/.kept/{}", checkpoint.number), checkpoint.label);
         }
@@ -175,6 +178,17 @@ fn shows_between(found: &Tree, stage: &Tree) -> bool {
     };
     let is_there = |(path, _): (&[u8], &Node)| found.get(path).is_some() || after.get(path).is_none();
     found.iter().all(is_known) && before.iter().all(is_there)
+}
+
+/// Whether a disk shows a directory of links under one of the names that it goes to and fro between.
+fn shows_renamed(found: &Tree, _stage: &Tree) -> bool {
+    static AFTER: OnceLock<Tree> = OnceLock::new();
+    let after = made(&AFTER, linked, |door| {
+        let mut workspace = open(door)?;
+        workspace.rename("many", "else")?;
+        workspace.sync()
+    });
+    shows(found, &linked()) || shows(found, &after)
 }
 
 // ---- scenes
@@ -360,14 +374,19 @@ fn durable() -> Vec<Operation> {
             matches: shows_between,
             ..power("workspace-sync", "changes of all sorts, synced together", written, many)
         },
-        power("workspace-compact", "a map that has grown is written anew", linked, |door| {
-            let mut workspace = open(door)?;
-            // Each is one record that repeats all links; the states between are those at the ends.
-            for (old, new) in [("many", "else"), ("else", "many"), ("many", "else")] {
-                workspace.rename(old, new)?;
-            }
-            workspace.sync()
-        }),
+        Operation {
+            // The writes are of many pages, and their order is what other operations try.
+            models: &[Model::Process],
+            matches: shows_renamed,
+            ..power("workspace-compact", "a map that has grown is written anew", linked, |door| {
+                let mut workspace = open(door)?;
+                // Each is one record that repeats all links; the states between are those at the ends.
+                for (old, new) in [("many", "else"), ("else", "many"), ("many", "else")] {
+                    workspace.rename(old, new)?;
+                }
+                workspace.sync()
+            })
+        },
         power("workspace-torn", "a map whose last record was torn", torn, |door| open(door).map(drop)),
     ]
 }
