@@ -96,7 +96,7 @@ impl Grants {
     pub(crate) fn ground(&self) -> Result<Ground, Error> {
         let fs = self.simulated().expect("asked only where there is one");
         let mut ground = Ground::new(fs);
-        for Granted { host: path, guest, access } in self.iter() {
+        for Granted { host: path, guest, access, .. } in self.iter() {
             let below = format!("{}/", utf8(path).map_err(Error::Grant)?);
             let found = fs.walk(&fs.root(), &below, false);
             let (dir, _) = found.map_err(|cause| Error::io("open the directory", path, simulated_error(cause)))?;

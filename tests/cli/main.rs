@@ -8,6 +8,7 @@
 //! | `put-dir` changes many, in three ways | [`directory`] |
 //! | `probe`, `inspect` and `recover` say what is so | [`look`] |
 //! | `workspace` shows a tree to work in, and commits all of it or nothing | [`workspace`] |
+//! | a terminal is asked, and shown colour; a pipe is not | [`terminal`] |
 //! | a failure is exit code 1 and a message with path and way out | [`errors`] |
 //! | `--crash-at N` for every N: exactly old or new after `recover` | [`crash`] |
 //! | the session of the README goes as it is shown | [`readme`] |
@@ -26,5 +27,6 @@ mod errors;
 mod file;
 mod look;
 mod readme;
+mod terminal;
 mod usage;
 mod workspace;

@@ -282,7 +282,6 @@ fn messages_name_what_was_named() {
         &["workspace", "status", "empty"],
         &["workspace", "status", "missing"],
         &["workspace", "cat", "up", "missing"],
-        &["workspace", "changes", "up", "--moved", "root"],
         &["workspace", "commit", "up", "--into", "root", "--yes"],
         &["workspace", "commit", "up", "--into", "lower", "--yes"],
         &["workspace", "export", "up", "lower"],
