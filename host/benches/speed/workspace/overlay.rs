@@ -41,8 +41,18 @@ const TASKS: &[Task] = &[
     Task {
         what: "stat 1,000 files",
         target: Target::Ratio(10.0),
-        ours: |workspace| some(|name| Ok(workspace.stat(name).map(|_| ())?)),
-        peer: |root| some(|name| Ok(drop(fs::symlink_metadata(root.join(name))?))),
+        ours: |workspace| {
+            some(|name| {
+                workspace.stat(name)?;
+                Ok(())
+            })
+        },
+        peer: |root| {
+            some(|name| {
+                fs::symlink_metadata(root.join(name))?;
+                Ok(())
+            })
+        },
     },
     Task {
         what: "list a directory of 1,000",
@@ -53,8 +63,18 @@ const TASKS: &[Task] = &[
     Task {
         what: "read 1,000 files of 1 KiB",
         target: Target::Ratio(10.0),
-        ours: |workspace| some(|name| Ok(drop(workspace.read(name, 0, LENGTH as u32)?))),
-        peer: |root| some(|name| Ok(drop(fs::read(root.join(name))?))),
+        ours: |workspace| {
+            some(|name| {
+                workspace.read(name, 0, LENGTH as u32)?;
+                Ok(())
+            })
+        },
+        peer: |root| {
+            some(|name| {
+                fs::read(root.join(name))?;
+                Ok(())
+            })
+        },
     },
     Task {
         what: "make 1,000 files of 1 KiB",
@@ -65,7 +85,12 @@ const TASKS: &[Task] = &[
     Task {
         what: "append to 1,000 originals",
         target: Target::Ratio(10.0),
-        ours: |workspace| some(|name| Ok(workspace.append(name, b"more").map(|_| ())?)),
+        ours: |workspace| {
+            some(|name| {
+                workspace.append(name, b"more")?;
+                Ok(())
+            })
+        },
         peer: |root| {
             some(|name| {
                 let mut file = fs::OpenOptions::new().append(true).open(root.join(name))?;
