@@ -24,6 +24,7 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
 use crate::fs::{Cause, Fs, Kind, Stat};
+use crate::limits::SPARES;
 use crate::path::RelPath;
 use crate::workspace::{Place, Workspace};
 use handle::Content;
@@ -70,7 +71,8 @@ type Answer<T> = Result<T, Code>;
 
 impl<F: Fs> Overlay<F> {
     /// The overlay of a workspace.
-    pub const fn new(workspace: Workspace<F>) -> Self {
+    pub const fn new(mut workspace: Workspace<F>) -> Self {
+        workspace.keep_spares(SPARES);
         Self {
             workspace,
             handles: Vec::new(),
@@ -79,6 +81,12 @@ impl<F: Fs> Overlay<F> {
             times: BTreeMap::new(),
             calls: 0,
         }
+    }
+
+    /// Keeps this many empty files at hand, once a program makes files and syncs them: 16, unless this is
+    /// called.
+    pub const fn keep_spares(&mut self, count: usize) {
+        self.workspace.keep_spares(count);
     }
 
     /// The root of the merged tree.

@@ -20,6 +20,12 @@ impl<F: Fs> Workspace<F> {
         self.listing = None;
     }
 
+    /// Keeps so many empty files at hand from now on: whoever makes a file and syncs it, again and again, as
+    /// databases do with their journals, waits for one sync less.
+    pub(crate) const fn keep_spares(&mut self, count: usize) {
+        self.files.spares = count;
+    }
+
     /// The executor, to read what is open.
     pub(crate) fn exec(&mut self) -> &mut Exec<F> {
         &mut self.state.exec
@@ -47,11 +53,23 @@ impl<F: Fs> Workspace<F> {
     /// that is not there is made. Without `keep` nothing of a file that had to be copied is in it.
     pub(crate) fn own(&mut self, path: &RelPath, keep: bool) -> Result<u64, Error> {
         self.begin_open()?;
-        if let Some(Place::File(number)) = self.find_place(path)? {
-            let stat = self.state.exec.stat(&layout::file(number))?;
-            if self.is_alone(number, stat) {
-                return Ok(number);
+        match self.find_place(path)? {
+            Some(Place::File(number)) => {
+                let stat = self.state.exec.stat(&layout::file(number))?;
+                if self.is_alone(number, stat) {
+                    return Ok(number);
+                }
             }
+            None => {
+                if let Some(number) = self.files.spare.pop() {
+                    let made = self.make_at(path, Origin::File(number));
+                    if made.is_err() && self.state.check_failed().is_ok() {
+                        self.files.spare.push(number);
+                    }
+                    return made.map(|()| number);
+                }
+            }
+            Some(_) => {}
         }
         let edit = if keep { Edit::Write(0, Vec::new()) } else { Edit::Size(0) };
         self.edit(path, edit)?;

@@ -159,18 +159,22 @@ impl Found {
         plan
     }
 
-    /// The plan that removes files that neither the map nor a checkpoint names. `used` is sorted;
-    /// files below `frozen` belong to checkpoints.
-    pub(super) fn sweep(&self, used: &[u64], frozen: u64) -> Plan {
-        let mut plan = Plan::new();
-        for number in self.files.iter().filter(|number| **number >= frozen) {
-            if used.binary_search(number).is_err() {
-                if plan.is_empty() {
-                    plan.sync_dir(&directory(), "act on durable facts: this map is the one that counts");
-                }
-                plan.remove_file(&file(*number), "nothing names it");
-            }
-        }
-        plan
+    /// The files that neither the map nor a checkpoint names. `used` is sorted; files below `frozen`
+    /// belong to checkpoints.
+    pub(super) fn unnamed(&self, used: &[u64], frozen: u64) -> Vec<u64> {
+        let is_unnamed = |number: &&u64| **number >= frozen && used.binary_search(number).is_err();
+        self.files.iter().filter(is_unnamed).copied().collect()
     }
+}
+
+/// The plan that removes files that nothing names.
+pub(super) fn sweep(unnamed: &[u64]) -> Plan {
+    let mut plan = Plan::new();
+    if !unnamed.is_empty() {
+        plan.sync_dir(&directory(), "act on durable facts: this map is the one that counts");
+    }
+    for number in unnamed {
+        plan.remove_file(&file(*number), "nothing names it");
+    }
+    plan
 }

@@ -123,6 +123,10 @@ struct Files {
     streamed: Vec<u64>,
     /// Made since the last sync where nothing was shown, so that their names may be lost; sorted.
     fresh: Vec<u64>,
+    /// Empty, under names that are durable, for contents to come; the next one last.
+    spare: Vec<u64>,
+    /// How many such files there are to be.
+    spares: usize,
     /// Named no more, by a record that may still be lost.
     gone: Vec<u64>,
     /// Drafts, and how long they are.
@@ -245,7 +249,7 @@ impl<F: Fs> Workspace<F> {
         let mut used: Vec<u64> = self.map.files().collect();
         used.sort_unstable();
         let drafts = found.drafts();
-        let plan = found.sweep(&used, self.files.frozen);
+        let unnamed = found.unnamed(&used, self.files.frozen);
         if !drafts.is_empty() {
             self.find(Verdict::Swept, "drafts that never counted");
             self.state.run(drafts)?;
@@ -254,10 +258,16 @@ impl<F: Fs> Workspace<F> {
             self.find(Verdict::RolledBack, "its last change was not whole and was cut off");
             self.compact()?;
         }
-        if !plan.is_empty() {
-            self.find(Verdict::Swept, "content that no record names");
+        if !unnamed.is_empty() {
+            for number in &unnamed {
+                // An empty one was kept at hand: of that there is nothing to tell.
+                if self.state.exec.stat(&layout::file(*number))?.is_some_and(|stat| stat.size > 0) {
+                    self.find(Verdict::Swept, "content that no record names");
+                    break;
+                }
+            }
             self.renew()?;
-            self.state.run(plan)?;
+            self.state.run(layout::sweep(&unnamed))?;
         }
         self.count_bytes()
     }
@@ -325,6 +335,7 @@ impl<F: Fs> Workspace<F> {
     /// less than what was there.
     fn make_durable(&mut self, contents: &[u64], names: bool) -> Result<(), Error> {
         self.renew()?;
+        let prepared = if self.files.fresh.is_empty() { Vec::new() } else { self.prepare_spares() };
         let mut plan = Plan::new();
         for number in contents {
             plan.sync_file(&layout::file(*number), "or content that was acknowledged could be lost");
@@ -341,6 +352,7 @@ impl<F: Fs> Workspace<F> {
             change::forget(&mut self.files.dirty, *number);
         }
         self.files.fresh.clear();
+        self.files.spare.extend(prepared);
         if names {
             self.mark_synced()?;
             for number in core::mem::take(&mut self.files.gone) {
@@ -348,6 +360,26 @@ impl<F: Fs> Workspace<F> {
             }
         }
         Ok(())
+    }
+
+    /// Makes some empty files before their directory is synced in any case, so that those which are needed
+    /// next cost no such sync. Returns their numbers; none where there is no space for them.
+    fn prepare_spares(&mut self) -> Vec<u64> {
+        let mut prepared = Vec::new();
+        for _ in self.files.spare.len()..self.files.spares {
+            let number = self.files.next;
+            self.files.next += 1;
+            let mut plan = Plan::new();
+            plan.create(&layout::file(number), "a content to come");
+            let is_made = self.state.run(plan).is_ok();
+            self.state.exec.close(&layout::file(number));
+            if !is_made {
+                break;
+            }
+            prepared.push(number);
+        }
+        prepared.reverse();
+        prepared
     }
 
     /// Removes a content that nothing needs. A failure loses nothing: the next open removes it.

@@ -20,6 +20,8 @@ const READ_WRITE: Access = Access { read: true, write: true };
 /// Does something as a program does. Of a failure it hears a code alone: it may be done, or not.
 fn run(door: &Door, act: impl FnOnce(&mut Overlay<Door>) -> Result<(), Code>) -> Done {
     let mut overlay = Overlay::new(open(door)?);
+    // Of more there is no end of subsets, and nothing new in them.
+    overlay.keep_spares(2);
     act(&mut overlay).map_err(|code| told(&code))
 }
 
@@ -41,29 +43,27 @@ fn write(door: &Door, path: &str, offset: u64, bytes: &[u8], sync: bool) -> Done
 }
 
 /// Saves as editors do: another file, which then takes the name.
-fn save(door: &Door, sync: bool) -> Done {
-    run(door, |overlay| {
-        let root = overlay.root();
-        let how = OpenHow { create: true, truncate: true, access: READ_WRITE, ..OpenHow::default() };
-        let draft = overlay.open_at(&root, "draft", how)?;
-        let file = overlay.file_to_stream(&draft)?;
-        let write = |offset, bytes: &[u8]| -> Result<(), Code> {
-            let mut taken = 0;
-            while taken < bytes.len() {
-                taken += door.write(&file, offset + taken as u64, &bytes[taken..])?;
-            }
-            Ok(())
-        };
-        write(0, b"new ")?;
-        overlay.sync(&draft)?;
-        // Of this nobody is told but the filesystem.
-        write(4, b"content")?;
-        if sync {
-            overlay.sync(&draft)?;
+fn save(door: &Door, overlay: &mut Overlay<Door>, sync: bool) -> Result<(), Code> {
+    let root = overlay.root();
+    let how = OpenHow { create: true, truncate: true, access: READ_WRITE, ..OpenHow::default() };
+    let draft = overlay.open_at(&root, "draft", how)?;
+    let file = overlay.file_to_stream(&draft)?;
+    let write = |offset, bytes: &[u8]| -> Result<(), Code> {
+        let mut taken = 0;
+        while taken < bytes.len() {
+            taken += door.write(&file, offset + taken as u64, &bytes[taken..])?;
         }
-        overlay.rename_at(&root, "draft", &root, "file")?;
-        overlay.sync(&root)
-    })
+        Ok(())
+    };
+    write(0, b"new ")?;
+    overlay.sync(&draft)?;
+    // Of this nobody is told but the filesystem.
+    write(4, b"content")?;
+    if sync {
+        overlay.sync(&draft)?;
+    }
+    overlay.rename_at(&root, "draft", &root, "file")?;
+    overlay.sync(&root)
 }
 
 fn link(door: &Door, old: &str, new: &str, sync: bool) -> Done {
@@ -136,12 +136,28 @@ fn durable() -> Vec<Operation> {
         ),
         Operation {
             matches: saves,
-            ..power("overlay-save", "a program saves, with every sync", written, |door| save(door, true))
+            ..power(
+                "overlay-save-twice",
+                "a program saves, and once more in a file that was at hand",
+                written,
+                |door| {
+                    run(door, |overlay| {
+                        save(door, overlay, true)?;
+                        save(door, overlay, false)
+                    })
+                },
+            )
+        },
+        Operation {
+            matches: saves,
+            ..power("overlay-save", "a program saves, with every sync", written, |door| {
+                run(door, |overlay| save(door, overlay, true))
+            })
         },
         Operation {
             matches: saves,
             ..power("overlay-save-unsynced", "a program saves, and forgets to sync its draft", written, |door| {
-                save(door, false)
+                run(door, |overlay| save(door, overlay, false))
             })
         },
     ]
