@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 /// How the names of entries end.
 pub(crate) const SUFFIX: &str = ".cwasm";
 
-/// How many entries are kept: builds of the component that are in use at the same time.
-const ENTRIES_MAX: usize = 8;
+/// How many entries are kept: builds of the component, and programs, that are in use at the same time.
+const ENTRIES_MAX: usize = 32;
 
 /// Where compiled code is kept, if anywhere.
 pub(crate) struct Cache {

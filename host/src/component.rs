@@ -1,5 +1,6 @@
 //! Loading the component: compiled once for each user, then taken from a cache.
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -23,7 +24,7 @@ pub const COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/onionskin
 /// The same with workspaces; see [`Builder::workspaces`].
 pub const COMPONENT_WITH_WORKSPACES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/workspaces.wasm"));
 
-/// The build that stands in for `wasi:filesystem`.
+/// The build that stands in for `wasi:filesystem`; see [`crate::run`].
 pub const OVERLAY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/overlay.wasm"));
 
 /// Bytes of memory that the component may use, unless the builder says otherwise. It needs a few
@@ -217,8 +218,9 @@ impl<'a> Builder<'a> {
     pub fn build(self) -> Result<Onionskin, Error> {
         let engine = self.engine()?;
         let component = match self.source {
-            Source::Component(wasm) => self.compiled(&engine, wasm)?,
-            Source::Precompiled(code) => deserialize(&engine, code)?,
+            Source::Component(wasm) => compiled(&engine, &self.cache, &blake3::hash(wasm), || Ok(Cow::Borrowed(wasm)))
+                .map_err(failed("compile"))?,
+            Source::Precompiled(code) => deserialize(&engine, code).map_err(failed("load"))?,
         };
         let plain = link(&engine, &component, Linkage::Plain)?;
         let bounds = self.bounds;
@@ -231,38 +233,44 @@ impl<'a> Builder<'a> {
         config.wasm_component_model(true).consume_fuel(self.bounds.fuel.is_some());
         Engine::new(&config).map_err(failed("set up the engine for"))
     }
+}
 
-    /// From the cache if it has a usable entry; compiled otherwise, and put there. A cache that
-    /// cannot be used costs time and nothing else, so its failures are not errors.
-    fn compiled(&self, engine: &Engine, wasm: &[u8]) -> Result<Component, Error> {
-        let Some(entry) = self.cache.entry(&name(engine, wasm)) else {
-            return Component::new(engine, wasm).map_err(failed("compile"));
-        };
-        if let Some(code) = entry.read()
-            && let Ok(component) = deserialize(engine, &code)
-        {
-            return Ok(component);
-        }
-        let code = engine.precompile_component(wasm).map_err(failed("compile"))?;
-        entry.write(&code);
-        deserialize(engine, &code)
+/// Machine code from the cache, if that has a usable entry for what has this digest; else `wasm` is
+/// asked for, compiled, and put there. A cache that cannot be used costs time and nothing else, so
+/// its failures are not errors.
+pub(crate) fn compiled<'w>(
+    engine: &Engine,
+    cache: &Cache,
+    digest: &blake3::Hash,
+    wasm: impl FnOnce() -> wasmtime::Result<Cow<'w, [u8]>>,
+) -> wasmtime::Result<Component> {
+    let Some(entry) = cache.entry(&name(engine, digest)) else {
+        return Component::new(engine, wasm()?);
+    };
+    if let Some(code) = entry.read()
+        && let Ok(component) = deserialize(engine, &code)
+    {
+        return Ok(component);
     }
+    let code = engine.precompile_component(&wasm()?)?;
+    entry.write(&code);
+    deserialize(engine, &code)
 }
 
 /// The name of a cache entry: everything that the code in it depends on.
-fn name(engine: &Engine, wasm: &[u8]) -> String {
+fn name(engine: &Engine, digest: &blake3::Hash) -> String {
     let mut compatibility = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut compatibility);
-    format!("{:016x}-{}{SUFFIX}", compatibility.finish(), blake3::hash(wasm).to_hex())
+    format!("{:016x}-{}{SUFFIX}", compatibility.finish(), digest.to_hex())
 }
 
 #[allow(unsafe_code)]
-fn deserialize(engine: &Engine, code: &[u8]) -> Result<Component, Error> {
+fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: the bytes are what `precompile_component` of this library returned: either just now;
     // or read whole from the cache, which checks their digest and that nobody else may write
     // there; or the caller of the unsafe `Builder::precompiled` vouches for them. The engine
     // itself refuses code of another version or configuration.
-    unsafe { Component::deserialize(engine, code) }.map_err(failed("load"))
+    unsafe { Component::deserialize(engine, code) }
 }
 
 /// Links a filesystem and nothing else: a component that asks for more does not start.

@@ -11,7 +11,7 @@ use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 use crate::bindings::{Guest, types::Error as GuestError};
 use crate::component::{Bounds, Linkage};
 use crate::error::Trap;
-use crate::faults::{Injected, Watch};
+use crate::faults::{Injected, Watch, Watched};
 use crate::grants::{Access, Grants};
 use crate::lock::RootLock;
 use crate::simulated::{self, Ground};
@@ -23,12 +23,18 @@ pub(crate) struct State {
     simulated: Option<Ground>,
     table: ResourceTable,
     memory: MemoryLimit,
-    pub(crate) watch: Option<Watch>,
+    watch: Option<Watch>,
 }
 
 impl WasiFilesystemView for State {
     fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
         WasiFilesystemCtxView { ctx: &mut self.filesystem, table: &mut self.table }
+    }
+}
+
+impl Watched for State {
+    fn watch(&mut self) -> Option<&mut Watch> {
+        self.watch.as_mut()
     }
 }
 

@@ -1,13 +1,14 @@
 //! How fast: the component under its host against native programs that do the same work.
 //!
-//! `cargo bench --workspace --bench speed -- [--quick] [--workspaces] [--format text|json]`
+//! `cargo bench --workspace --bench speed -- [--quick] [--workspaces | --layers] [--format text|json]`
 //!
 //! Both sides of a row run in turns, in one process and on one filesystem, so what slows one slows
 //! the other: read the ratios, not the times. It ends in one table, and says which targets are met;
-//! missing one is no failure. `--workspaces` measures these alone. Where an overlay cannot be mounted
-//! its rows say so.
+//! missing one is no failure. `--workspaces` and `--layers` (programs on layered directories) measure
+//! these alone. Where an overlay cannot be mounted its rows say so.
 
 mod directory;
+mod layers;
 mod materialize;
 mod pairs;
 mod persist;
@@ -48,8 +49,15 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let json = has("--format=json") || arguments.windows(2).any(|pair| pair == ["--format", "json"]);
+    let part = if has("--workspaces") {
+        Part::Workspaces
+    } else if has("--layers") {
+        Part::Layers
+    } else {
+        Part::All
+    };
     let format = if json { Format::Json } else { Format::Text };
-    let report = measure(has("--quick"), has("--workspaces"), format);
+    let report = measure(has("--quick"), part, format);
     match report {
         Ok(report) => report.print(),
         Err(error) => eprintln!("error: nothing could be measured: {error}"),
@@ -57,17 +65,30 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn measure(quick: bool, workspaces_alone: bool, format: Format) -> Result<Report> {
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    All,
+    Workspaces,
+    Layers,
+}
+
+fn measure(quick: bool, part: Part, format: Format) -> Result<Report> {
     let places = Places::make()?;
     let onionskin = Onionskin::builder().cache_directory(places.cache()).build()?;
     let bench = Bench { onionskin, places, quick };
     let mut report = Report::new(format, &bench.places);
-    if !workspaces_alone {
+    if part == Part::All {
         persist::measure(&bench, &mut report);
         directory::measure(&bench, &mut report);
         materialize::measure(&bench, &mut report);
         start::measure(&bench, &mut report);
     }
-    workspace::measure(&bench, &mut report);
+    if part != Part::Layers {
+        workspace::measure(&bench, &mut report);
+    }
+    if part != Part::Workspaces {
+        layers::measure(&bench, &mut report);
+    }
     Ok(report)
 }

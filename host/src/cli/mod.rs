@@ -7,6 +7,7 @@ mod file;
 mod input;
 mod look;
 mod render;
+mod run;
 mod workspace;
 
 use std::io::{self, Write as _};
@@ -34,9 +35,11 @@ Examples:
   onionskin put-dir ./store conv-1 --from ./next --publish swap --remove draft.json
   onionskin --explain replace ./store notes.txt --from ./notes.txt
   onionskin workspace create ./changes --lower ./project
+  onionskin run --lower ./project::/data tool.wasm /data
   onionskin --crash-at 7 put-dir ./store conv-1 --from ./next; onionskin recover ./store
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 70 stopped by --crash-at.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 70 stopped by --crash-at; `run` passes on
+that of its program.";
 
 /// Writes files and directories all or nothing, and never through a link.
 ///
@@ -90,6 +93,7 @@ enum Command {
     PutDir(directory::PutDir),
     /// Lays a writable directory over others that do not change; review, commit or discard the changes
     Workspace(workspace::Arguments),
+    Run(run::Run),
     /// Says what opening ROOT would find and do, without doing it
     Inspect(look::Root),
     /// Finishes or undoes what a crash left at ROOT
@@ -106,6 +110,8 @@ enum Stop {
     Usage(&'static str),
     /// The answer to a question was no.
     Declined,
+    /// A program that was run ended with this exit code, which is passed on.
+    Exited(u8),
 }
 
 impl From<Error> for Stop {
@@ -131,6 +137,7 @@ fn run(command: Command, context: &Context) -> Result<(), Stop> {
         Command::Demo => return demo::run(context),
         Command::Crash(arguments) => return crash::run(context, &arguments),
         Command::Workspace(arguments) => return workspace::run(context, &arguments),
+        Command::Run(arguments) => return run::run(context, &arguments),
         Command::Probe(root) => look::probe(context, &root)?,
         Command::Replace(arguments) => file::replace(context, &arguments)?,
         Command::Materialize(arguments) => file::materialize(context, &arguments)?,
@@ -200,6 +207,7 @@ impl Context {
             Ok(()) if self.crashed() => ExitCode::from(CRASHED),
             Ok(()) => ExitCode::SUCCESS,
             Err(Stop::Broken | Stop::Declined) => ExitCode::from(FAILED),
+            Err(Stop::Exited(code)) => ExitCode::from(code),
             Err(Stop::Usage(message)) => {
                 let error = Arguments::command().error(clap::error::ErrorKind::ArgumentConflict, message);
                 // Where standard error is closed there is nobody to tell.

@@ -59,6 +59,22 @@ pub enum Error {
         /// Its file.
         path: PathBuf,
     },
+    /// A program could not be made ready to run, or started.
+    Program {
+        /// What was being done, such as `compile`.
+        action: &'static str,
+        /// Its file.
+        path: PathBuf,
+        /// Why it failed.
+        source: wasmtime::Error,
+    },
+    /// Directories and their names for a program do not go together.
+    Layout {
+        /// The name, as the program sees it.
+        guest: String,
+        /// What is wrong, and what to say instead.
+        text: String,
+    },
     /// A program that was to be crashed fails without a crash.
     Rehearsal {
         /// Its file.
@@ -159,6 +175,8 @@ impl Error {
             Self::Locked { .. } => "locked",
             Self::Io { .. } => "io",
             Self::Module { .. } => "module",
+            Self::Program { .. } => "program",
+            Self::Layout { .. } => "layout",
             Self::Rehearsal { .. } => "rehearsal",
             Self::Component { .. } => "component",
         }
@@ -181,7 +199,9 @@ impl Error {
             | Self::Link { link: path, .. }
             | Self::Io { path, .. }
             | Self::Module { path }
+            | Self::Program { path, .. }
             | Self::Rehearsal { path, .. } => path.clone(),
+            Self::Layout { guest, .. } => PathBuf::from(guest),
             Self::Component { .. } => PathBuf::new(),
         }
     }
@@ -215,6 +235,14 @@ impl fmt::Display for Error {
                  component of it: wasm-tools component new MODULE --adapt wasi_snapshot_preview1.command.wasm.",
                 path.display()
             ),
+            Self::Program { action, path, source } => write!(
+                f,
+                "{}: cannot {action} the program: {}. It has to be a command of WASI: a component that exports \
+                 wasi:cli/run, or a module for WASI preview 1; nothing beyond WASI 0.2 is given to it.",
+                path.display(),
+                causes(source)
+            ),
+            Self::Layout { guest, text } => write!(f, "{guest}: {text}."),
             Self::Rehearsal { path, text } => {
                 write!(f, "{}: {text}. No crash was tried: correct this first.", path.display())
             }
@@ -226,6 +254,11 @@ impl fmt::Display for Error {
             ),
         }
     }
+}
+
+/// An error of the engine and what it came from, in one line.
+fn causes(error: &wasmtime::Error) -> String {
+    format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The message of the component names the path, relative to the root.
@@ -305,11 +338,14 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io { source, .. } | Self::Link { source, .. } => Some(source),
-            Self::Component { source, .. } => Some(source.as_ref()),
+            Self::Component { source, .. } | Self::Program { source, .. } => Some(source.as_ref()),
             Self::Guest { error, .. } => Some(error),
-            Self::Trap { .. } | Self::Grant(_) | Self::Locked { .. } | Self::Module { .. } | Self::Rehearsal { .. } => {
-                None
-            }
+            Self::Trap { .. }
+            | Self::Grant(_)
+            | Self::Locked { .. }
+            | Self::Module { .. }
+            | Self::Layout { .. }
+            | Self::Rehearsal { .. } => None,
         }
     }
 }

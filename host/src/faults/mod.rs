@@ -5,15 +5,21 @@
 //! wrapped at all.
 
 mod shadow;
+mod streams;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::fs::File;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use wasmtime_wasi::filesystem::WasiFilesystemView;
+
 pub(crate) use shadow::shadow;
+pub(crate) use streams::shadow_streams;
 
 use crate::ErrorCode;
 use crate::grants::ROOT;
+use crate::meter::{Growth, Meter};
 
 /// What is done to the host calls of one or more sessions, and what was seen of them.
 ///
@@ -136,6 +142,13 @@ impl Faults {
 pub(crate) struct Watch {
     faults: Faults,
     names: HashMap<u32, String>,
+    meter: Option<Arc<Mutex<Meter>>>,
+}
+
+/// What is kept for an instance whose calls are watched.
+pub(crate) trait Watched: WasiFilesystemView + 'static {
+    /// Where they are counted; nothing for an instance that is linked to functions that are not wrapped.
+    fn watch(&mut self) -> Option<&mut Watch>;
 }
 
 /// What is to be done with a call.
@@ -147,11 +160,46 @@ enum Verdict {
 
 impl Watch {
     pub(crate) fn new(faults: Faults) -> Self {
-        Self { faults, names: HashMap::new() }
+        Self { faults, names: HashMap::new(), meter: None }
     }
 
-    /// Counts a call and decides about it.
-    fn decide(&self, call: &mut HostCall, mutates: bool) -> Verdict {
+    /// As [`Watch::new`], and what grows beyond a quota is refused.
+    pub(crate) fn metered(faults: Faults, meter: Meter) -> Self {
+        Self { meter: Some(Arc::new(Mutex::new(meter))), ..Self::new(faults) }
+    }
+
+    fn is_metered(&self) -> bool {
+        self.meter.is_some()
+    }
+
+    /// Remembers an open file, which takes space until it is closed, also without a name.
+    fn opened(&self, path: &str, file: &Arc<File>) {
+        if let Some(mut meter) = self.meter(path) {
+            meter.opened(file);
+        }
+    }
+
+    /// Something may have been given back.
+    fn freed(&self) {
+        if let Some(meter) = &self.meter {
+            lock(meter).freed();
+        }
+    }
+
+    /// The meter, if what is at this path is counted.
+    fn meter(&self, path: &str) -> Option<MutexGuard<'_, Meter>> {
+        self.meter.as_ref().map(|meter| lock(meter)).filter(|meter| meter.counts(path))
+    }
+
+    /// Counts a call and decides about it: what would exceed the quota fails, unmade.
+    fn decide(&self, call: &mut HostCall, mutates: bool, grows: Growth) -> Verdict {
+        let verdict = self.count(call, mutates);
+        let path = call.other.as_deref().filter(|_| call.name == "link-at").unwrap_or(&call.path);
+        let is_refused = matches!(verdict, Verdict::Make) && self.meter(path).is_some_and(|mut it| !it.charge(grows));
+        if is_refused { Verdict::Fail(ErrorCode::Quota) } else { verdict }
+    }
+
+    fn count(&self, call: &mut HostCall, mutates: bool) -> Verdict {
         let mut ledger = self.faults.ledger();
         if !mutates {
             return Verdict::Make;
@@ -198,6 +246,11 @@ impl Watch {
             path => format!("{}/{path}", self.name(resource)),
         }
     }
+}
+
+fn lock(meter: &Mutex<Meter>) -> MutexGuard<'_, Meter> {
+    // A panic while it was counted leaves counters that are high at worst.
+    meter.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A guest path as people know it: relative to the root.

@@ -1,18 +1,21 @@
-//! The wrapped host functions. Streams are not among them: the component is not linked to any, so
-//! nothing can be written past these.
+//! The wrapped host functions. Streams are wrapped for programs alone ([`super::streams`]): the
+//! component is not linked to any, so nothing can be written past these.
+
+use std::fs::File;
+use std::sync::Arc;
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentNamedList, Lift, Linker, LinkerInstance, Lower, Resource};
-use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtxView as View, WasiFilesystemView as _};
+use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtxView as View};
 use wasmtime_wasi::p2::FsResult;
 use wasmtime_wasi::p2::bindings::filesystem::preopens::Host as _;
 use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
     DescriptorFlags, Host as _, HostDescriptor as _, NewTimestamp, OpenFlags, PathFlags,
 };
 
-use super::{HostCall, Outcome, Verdict};
+use super::{HostCall, Outcome, Verdict, Watched};
 use crate::ErrorCode;
-use crate::live::State;
+use crate::meter::Growth;
 
 type Fd = Resource<Descriptor>;
 
@@ -22,11 +25,15 @@ struct Seen {
     other: Option<String>,
     bytes: u64,
     mutates: bool,
+    /// What it adds to an upper directory that is metered.
+    grows: Growth,
+    /// It may give something back.
+    frees: bool,
 }
 
 /// Puts a counting function over each function of the filesystem that the component may call.
 /// The linker must have the functions themselves already.
-pub(crate) fn shadow(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub(crate) fn shadow<T: Watched>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     shadow_preopens(&mut linker.instance("wasi:filesystem/preopens@0.2.12")?)?;
     let mut types = linker.instance("wasi:filesystem/types@0.2.12")?;
@@ -37,8 +44,8 @@ pub(crate) fn shadow(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 }
 
 /// Notes the names of the granted directories, from which all other names follow.
-fn shadow_preopens(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
-    interface.func_wrap("get-directories", |mut store: StoreContextMut<'_, State>, (): ()| {
+fn shadow_preopens<T: Watched>(interface: &mut LinkerInstance<'_, T>) -> wasmtime::Result<()> {
+    interface.func_wrap("get-directories", |mut store: StoreContextMut<'_, T>, (): ()| {
         let directories = store.data_mut().filesystem().get_directories()?;
         for (directory, name) in &directories {
             rename(store.data_mut(), directory.rep(), name.clone());
@@ -49,7 +56,7 @@ fn shadow_preopens(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Resul
 
 type Open = (Fd, PathFlags, String, OpenFlags, DescriptorFlags);
 
-fn shadow_open(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+fn shadow_open<T: Watched>(interface: &mut LinkerInstance<'_, T>) -> wasmtime::Result<()> {
     wrap(
         interface,
         "[method]descriptor.open-at",
@@ -61,17 +68,29 @@ fn shadow_open(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()
                 let fd = Resource::new_borrow(fd.rep());
                 state.filesystem().stat_at(fd, *follow, path.clone()).is_ok()
             };
-            if opens_existing && let Some(watch) = &state.watch {
+            if opens_existing && let Some(watch) = state.watch() {
                 watch.note_open_for_writing(full.clone());
             }
-            Seen { mutates: open.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE), ..seen(full) }
+            let creates = open.contains(OpenFlags::CREATE) && !opens_existing;
+            Seen {
+                mutates: open.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE),
+                grows: Growth { entries: creates.into(), bytes: 0 },
+                frees: open.contains(OpenFlags::TRUNCATE),
+                ..seen(full)
+            }
         },
         |view, (fd, follow, path, open, flags): Open| view.open_at(fd, follow, path, open, flags),
-        |state, seen, opened| rename(state, opened.rep(), seen.path.clone()),
+        |state, seen, opened| {
+            rename(state, opened.rep(), seen.path.clone());
+            let file = file(state, opened);
+            if let (Some(watch), Some(file)) = (state.watch(), file) {
+                watch.opened(&seen.path, &file);
+            }
+        },
     )
 }
 
-fn shadow_reads(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+fn shadow_reads<T: Watched>(interface: &mut LinkerInstance<'_, T>) -> wasmtime::Result<()> {
     let i = interface;
     wrap(i, "[method]descriptor.stat", on_fd, |v, (fd,)| v.stat(fd), nothing)?;
     wrap(i, "[method]descriptor.get-type", on_fd, |v, (fd,)| v.get_type(fd), nothing)?;
@@ -108,19 +127,22 @@ fn shadow_reads(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Result<(
     )
 }
 
-fn shadow_file_changes(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+fn shadow_file_changes<T: Watched>(interface: &mut LinkerInstance<'_, T>) -> wasmtime::Result<()> {
     let i = interface;
     wrap(
         i,
         "[method]descriptor.write",
-        |s, (fd, data, _): &(Fd, Vec<u8>, u64)| Seen { bytes: data.len() as u64, ..change(name(s, fd)) },
+        |s, (fd, data, offset): &(Fd, Vec<u8>, u64)| {
+            let bytes = data.len() as u64;
+            Seen { bytes, grows: up_to(s, fd, offset.saturating_add(bytes)), ..change(name(s, fd)) }
+        },
         |v, (fd, data, offset)| v.write(fd, data, offset),
         nothing,
     )?;
     wrap(
         i,
         "[method]descriptor.set-size",
-        |s, (fd, _): &(Fd, u64)| change(name(s, fd)),
+        |s, (fd, size): &(Fd, u64)| Seen { grows: up_to(s, fd, *size), frees: true, ..change(name(s, fd)) },
         |v, (fd, size)| v.set_size(fd, size),
         nothing,
     )?;
@@ -142,13 +164,14 @@ fn shadow_file_changes(interface: &mut LinkerInstance<'_, State>) -> wasmtime::R
     wrap(i, "[method]descriptor.sync-data", change_of_fd, |v, (fd,)| v.sync_data(fd), nothing)
 }
 
-fn shadow_name_changes(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+fn shadow_name_changes<T: Watched>(interface: &mut LinkerInstance<'_, T>) -> wasmtime::Result<()> {
     let i = interface;
     wrap(
         i,
         "[method]descriptor.rename-at",
         |s, (from, old, to, new): &(Fd, String, Fd, String)| Seen {
             other: Some(below(s, to, new)),
+            frees: true,
             ..change(below(s, from, old))
         },
         |v, (from, old, to, new)| v.rename_at(from, old, to, new),
@@ -159,6 +182,7 @@ fn shadow_name_changes(interface: &mut LinkerInstance<'_, State>) -> wasmtime::R
         "[method]descriptor.link-at",
         |s, (from, _, old, to, new): &(Fd, PathFlags, String, Fd, String)| Seen {
             other: Some(below(s, to, new)),
+            grows: ENTRY,
             ..change(below(s, from, old))
         },
         |v, (from, follow, old, to, new)| v.link_at(from, follow, old, to, new),
@@ -167,43 +191,48 @@ fn shadow_name_changes(interface: &mut LinkerInstance<'_, State>) -> wasmtime::R
     wrap(
         i,
         "[method]descriptor.symlink-at",
-        |s, (fd, text, path): &(Fd, String, String)| Seen { other: Some(text.clone()), ..change(below(s, fd, path)) },
+        |s, (fd, text, path): &(Fd, String, String)| Seen {
+            other: Some(text.clone()),
+            grows: ENTRY,
+            ..change(below(s, fd, path))
+        },
         |v, (fd, text, path)| v.symlink_at(fd, text, path),
         nothing,
     )?;
     wrap(
         i,
         "[method]descriptor.create-directory-at",
-        change_of_path,
+        |s, (fd, path): &(Fd, String)| Seen { grows: ENTRY, ..change(below(s, fd, path)) },
         |v, (fd, path)| v.create_directory_at(fd, path),
         nothing,
     )?;
     wrap(
         i,
         "[method]descriptor.remove-directory-at",
-        change_of_path,
+        removal,
         |v, (fd, path)| v.remove_directory_at(fd, path),
         nothing,
     )?;
-    wrap(i, "[method]descriptor.unlink-file-at", change_of_path, |v, (fd, path)| v.unlink_file_at(fd, path), nothing)
+    wrap(i, "[method]descriptor.unlink-file-at", removal, |v, (fd, path)| v.unlink_file_at(fd, path), nothing)
 }
 
 /// Puts a counting function over one function: says what the call is, makes it unless a fault is
 /// due, and notes what came of it.
-fn wrap<P, R>(
-    interface: &mut LinkerInstance<'_, State>,
+fn wrap<T, P, R>(
+    interface: &mut LinkerInstance<'_, T>,
     function: &'static str,
-    see: fn(&mut State, &P) -> Seen,
+    see: fn(&mut T, &P) -> Seen,
     make: fn(&mut View<'_>, P) -> FsResult<R>,
-    after: fn(&mut State, &Seen, &R),
+    after: fn(&mut T, &Seen, &R),
 ) -> wasmtime::Result<()>
 where
+    T: Watched,
     P: ComponentNamedList + Lift + 'static,
     R: 'static,
     (Result<R, ErrorCode>,): ComponentNamedList + Lower + 'static,
 {
     let name = function.trim_start_matches("[method]descriptor.");
-    interface.func_wrap(function, move |mut store: StoreContextMut<'_, State>, params: P| {
+    interface.func_wrap(function, move |mut store: StoreContextMut<'_, T>, params: P| {
         let state = store.data_mut();
         let seen = see(state, &params);
         let mut call = HostCall {
@@ -214,8 +243,8 @@ where
             mutating: None,
             outcome: Outcome::Done,
         };
-        let watch = state.watch.as_ref().expect("only watched instances are linked to this");
-        let result = match watch.decide(&mut call, seen.mutates) {
+        let watch = state.watch().expect("only watched instances are linked to this");
+        let result = match watch.decide(&mut call, seen.mutates, seen.grows) {
             Verdict::Make => {
                 let mut view = state.filesystem();
                 match make(&mut view, params) {
@@ -236,53 +265,76 @@ where
             }
             Err(code) => Outcome::Failed(*code),
         };
-        if let Some(watch) = &state.watch {
+        if let Some(watch) = state.watch() {
+            if seen.frees || matches!(outcome, Outcome::Failed(_)) {
+                watch.freed();
+            }
             watch.note(call, outcome);
         }
         Ok((result,))
     })
 }
 
-fn nothing<R>(_: &mut State, _: &Seen, _: &R) {}
+/// One more name.
+const ENTRY: Growth = Growth { bytes: 0, entries: 1 };
+
+fn nothing<T, R>(_: &mut T, _: &Seen, _: &R) {}
 
 fn seen(path: String) -> Seen {
-    Seen { path, other: None, bytes: 0, mutates: false }
+    Seen { path, other: None, bytes: 0, mutates: false, grows: Growth::default(), frees: false }
 }
 
 fn change(path: String) -> Seen {
     Seen { mutates: true, ..seen(path) }
 }
 
-fn on_fd(state: &mut State, (fd,): &(Fd,)) -> Seen {
+fn on_fd<T: Watched>(state: &mut T, (fd,): &(Fd,)) -> Seen {
     seen(name(state, fd))
 }
 
-fn change_of_fd(state: &mut State, (fd,): &(Fd,)) -> Seen {
+fn change_of_fd<T: Watched>(state: &mut T, (fd,): &(Fd,)) -> Seen {
     change(name(state, fd))
 }
 
-fn change_of_path(state: &mut State, (fd, path): &(Fd, String)) -> Seen {
-    change(below(state, fd, path))
+fn removal<T: Watched>(state: &mut T, (fd, path): &(Fd, String)) -> Seen {
+    Seen { frees: true, ..change(below(state, fd, path)) }
 }
 
-fn name(state: &State, fd: &Fd) -> String {
-    state.watch.as_ref().map_or_else(String::new, |watch| watch.name(fd.rep()).to_owned())
+/// What a file grows by when it is to end there; not asked where nobody counts it.
+fn up_to<T: Watched>(state: &mut T, fd: &Fd, end: u64) -> Growth {
+    if !state.watch().is_some_and(|watch| watch.is_metered()) {
+        return Growth::default();
+    }
+    let length = file(state, fd).and_then(|file| file.metadata().ok()).map_or(0, |it| it.len());
+    Growth { bytes: end.saturating_sub(length), entries: 0 }
 }
 
-fn below(state: &State, fd: &Fd, path: &str) -> String {
-    state.watch.as_ref().map_or_else(String::new, |watch| watch.below(fd.rep(), path))
+/// The open file of a descriptor, if it is of one.
+pub(super) fn file<T: Watched>(state: &mut T, fd: &Fd) -> Option<Arc<File>> {
+    match state.filesystem().table.get(fd) {
+        Ok(Descriptor::File(file)) => Some(Arc::clone(&file.file)),
+        Ok(Descriptor::Dir(_)) | Err(_) => None,
+    }
 }
 
-fn rename(state: &mut State, resource: u32, name: String) {
-    if let Some(watch) = &mut state.watch {
+pub(super) fn name<T: Watched>(state: &mut T, fd: &Fd) -> String {
+    state.watch().map_or_else(String::new, |watch| watch.name(fd.rep()).to_owned())
+}
+
+fn below<T: Watched>(state: &mut T, fd: &Fd, path: &str) -> String {
+    state.watch().map_or_else(String::new, |watch| watch.below(fd.rep(), path))
+}
+
+fn rename<T: Watched>(state: &mut T, resource: u32, name: String) {
+    if let Some(watch) = state.watch() {
         watch.names.insert(resource, name);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    /// What is not wrapped: streams, which the component is not even linked to, and questions that
-    /// cannot fail.
+    /// What is not wrapped: streams, which the component is not even linked to and which are wrapped
+    /// for programs elsewhere, and questions that cannot fail.
     const NOT_WRAPPED: [&str; 5] =
         ["advise", "append-via-stream", "is-same-object", "read-via-stream", "write-via-stream"];
 

@@ -6,7 +6,7 @@ mod files;
 mod limit;
 mod progress;
 mod review;
-mod show;
+pub(super) mod show;
 
 use std::fs;
 use std::io;

@@ -1,0 +1,192 @@
+//! What becomes of the changes when the program has ended, and what is said of them.
+
+use std::io::{self, Write as _};
+
+use onionskin_host::run::Layers;
+use onionskin_host::{Change, Commit, Error, Onionskin, Select, Workspace, WorkspaceSession};
+use serde_json::{Value, json};
+
+use super::arguments::What;
+use super::uppers::Uppers;
+use crate::cli::render::count;
+use crate::cli::workspace::show;
+use crate::cli::{Context, Format, Stop};
+
+/// Changes that are listed for people; of more it is said where they are listed.
+const LISTED_MAX: usize = 20;
+
+/// What became of the changes of one directory.
+struct Settled {
+    layers: Layers,
+    changes: Vec<Change>,
+    fate: Fate,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Kept,
+    Committed,
+    Discarded,
+}
+
+impl Fate {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Committed => "committed",
+            Self::Discarded => "discarded",
+        }
+    }
+}
+
+/// Decides about the changes, does it, and says so. `told` is what else is to be said of the end.
+pub(super) fn settle(
+    context: &Context,
+    what: What,
+    mut uppers: Uppers,
+    code: u8,
+    told: Option<String>,
+) -> Result<(), Stop> {
+    let is_text = context.format == Format::Text;
+    if is_text && let Some(told) = &told {
+        writeln!(io::stderr(), "{told}")?;
+    }
+    let all = uppers.layers();
+    let mut open = Vec::new();
+    if !all.is_empty() {
+        let onionskin = Onionskin::builder().workspaces().build()?;
+        for layers in all {
+            // It was opened before the program; what it did is in it, whatever comes of the end.
+            let session = onionskin.workspace(&layers.upper).lowers(&layers.lowers);
+            let changes = changes(&session).inspect_err(|_| uppers.keep())?;
+            open.push((layers, session, changes));
+        }
+    }
+    let is_changed = open.iter().any(|(_, _, changes)| !changes.is_empty());
+    if is_text {
+        for (layers, _, changes) in &open {
+            write!(io::stderr(), "{}", listed(layers, changes, what == What::Review))?;
+        }
+    }
+    let fate = match what {
+        _ if !is_changed && uppers.is_temporary() => Fate::Discarded,
+        _ if !is_changed => Fate::Kept,
+        What::Keep => Fate::Kept,
+        What::Discard => Fate::Discarded,
+        What::Commit if code == 0 => Fate::Committed,
+        What::Commit => Fate::Kept,
+        What::Review => ask()?,
+    };
+    let mut settled = Vec::new();
+    for (layers, session, changes) in open {
+        let is_left = fate == Fate::Kept || changes.is_empty();
+        match fate {
+            Fate::Committed if !is_left => {
+                commit(&session, &layers).inspect_err(|_| uppers.keep())?;
+            }
+            Fate::Discarded if !uppers.is_temporary() && is_changed => session.open()?.discard()?,
+            Fate::Kept | Fate::Committed | Fate::Discarded => {}
+        }
+        settled.push(Settled { layers, changes, fate });
+    }
+    if fate == Fate::Kept && is_changed {
+        uppers.keep();
+    }
+    match context.format {
+        Format::Text => settled.iter().try_for_each(|it| write!(io::stderr(), "{}", it.text(what, code)))?,
+        Format::Json => writeln!(io::stderr(), "{}", summary(&settled, code, told.as_deref()))?,
+    }
+    Ok(())
+}
+
+fn changes(session: &WorkspaceSession) -> Result<Vec<Change>, Error> {
+    let mut workspace = session.open()?;
+    let changes = workspace.changes(&Select::default())?;
+    // What a program leaves is durable when this command has ended, whether or not it asked for that.
+    workspace.sync()?;
+    workspace.close()?;
+    Ok(changes)
+}
+
+fn commit(session: &WorkspaceSession, layers: &Layers) -> Result<(), Error> {
+    let mut workspace: Workspace = session.open()?;
+    let into = layers.lowers.first().expect("a layer without lowers is refused before the program starts");
+    workspace.commit(into, &Commit::default())?;
+    workspace.close()
+}
+
+fn listed(layers: &Layers, changes: &[Change], all: bool) -> String {
+    if changes.is_empty() {
+        return format!("{}: nothing changed\n", layers.guest);
+    }
+    let shown = if all { changes } else { &changes[..changes.len().min(LISTED_MAX)] };
+    let mut text = format!("{}: {}\n", layers.guest, count(changes.len() as u64, "change"));
+    text.push_str(&show::changes(shown, true));
+    if shown.len() < changes.len() {
+        text.push_str(&format!("... and {} more\n", changes.len() - shown.len()));
+    }
+    text
+}
+
+/// What is to become of the changes: asked until there is an answer.
+fn ask() -> Result<Fate, Stop> {
+    loop {
+        let mut out = io::stderr().lock();
+        write!(out, "Commit, discard or keep them? [c/d/K] ")?;
+        out.flush()?;
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        match answer.trim() {
+            "c" | "C" | "commit" => return Ok(Fate::Committed),
+            "d" | "D" | "discard" => return Ok(Fate::Discarded),
+            "" | "k" | "K" | "keep" => return Ok(Fate::Kept),
+            _ => {}
+        }
+    }
+}
+
+impl Settled {
+    /// What became of it, for people; nothing where nothing was changed.
+    fn text(&self, what: What, code: u8) -> String {
+        let Self { layers, changes, fate } = self;
+        if changes.is_empty() {
+            return String::new();
+        }
+        let upper = layers.upper.display();
+        let into = layers.lowers.first().map(|it| it.display().to_string()).unwrap_or_default();
+        match fate {
+            Fate::Committed => format!("{}: committed to {into}\n", layers.guest),
+            Fate::Discarded => {
+                let way =
+                    if what == What::Review { "" } else { "; --keep or --upper DIR keeps them, --commit applies them" };
+                format!("{}: discarded{way}\n", layers.guest)
+            }
+            Fate::Kept => {
+                let why = if what == What::Commit {
+                    format!("not committed, since the program exited with {code}; ")
+                } else {
+                    String::new()
+                };
+                format!(
+                    "{}: {why}kept in {upper}: onionskin workspace diff {upper}, commit {upper} --into {into}, or \
+                     discard {upper}\n",
+                    layers.guest
+                )
+            }
+        }
+    }
+}
+
+/// All of it for programs: one line, on standard error, where it is the last.
+fn summary(settled: &[Settled], code: u8, told: Option<&str>) -> Value {
+    let one = |it: &Settled| {
+        json!({
+            "guest": it.layers.guest,
+            "lowers": it.layers.lowers,
+            "upper": if it.fate == Fate::Kept { json!(it.layers.upper) } else { Value::Null },
+            "changes": show::changes_json(&it.changes),
+            "fate": it.fate.word(),
+        })
+    };
+    json!({"exit": code, "message": told, "layers": settled.iter().map(one).collect::<Vec<_>>()})
+}

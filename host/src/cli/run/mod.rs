@@ -1,0 +1,65 @@
+//! `run`: a program on directories that stay as they are.
+
+mod after;
+mod arguments;
+mod uppers;
+
+use std::io::{self, IsTerminal as _};
+
+use onionskin_host::run::{Ended, How, Program, World};
+use onionskin_host::{Error, Trap};
+
+pub(super) use self::arguments::Run;
+use self::arguments::What;
+use self::uppers::Uppers;
+use super::{Context, FAILED, Stop};
+
+pub(super) fn run(context: &Context, arguments: &Run) -> Result<(), Stop> {
+    if context.explain {
+        return Err(Stop::Usage("a program does not tell its steps: leave out --explain"));
+    }
+    let what = arguments.what()?;
+    if what == What::Review && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return Err(Stop::Usage(
+            "--review asks at the end, and there is no terminal to ask on: say --commit, --keep or --discard",
+        ));
+    }
+    let program = Program::read(&arguments.program)?;
+    let uppers = Uppers::make(arguments)?;
+    let world = World { layers: uppers.layers(), faults: context.faults.clone(), ..arguments.world() };
+    let ended = program.start(&world)?;
+    if let How::Injected { call, what } = ended.how {
+        let root = world.layers.first().map_or_else(|| arguments.program.clone(), |layers| layers.upper.clone());
+        return Err(Error::Trap { root, trap: Trap::Injected { call, what } }.into());
+    }
+    let code = code(&ended.how);
+    let told = told(arguments, &ended);
+    after::settle(context, what, uppers, code, told)?;
+    if code == 0 { Ok(()) } else { Err(Stop::Exited(code)) }
+}
+
+/// The exit code of the program, as far as it can be passed on.
+fn code(how: &How) -> u8 {
+    match how {
+        How::Exited(code) => u8::try_from(*code).unwrap_or(FAILED),
+        How::TimedOut | How::Injected { .. } | How::Trapped(_) => FAILED,
+    }
+}
+
+/// What is to be said of the end, if it is not what the program had in mind.
+fn told(arguments: &Run, ended: &Ended) -> Option<String> {
+    let program = arguments.program.display();
+    let end = match &ended.how {
+        How::TimedOut => format!("{program}: stopped, since it ran longer than its --timeout allows"),
+        How::Trapped(why) => format!("{program}: the program failed: {}", why.trim_end_matches('.')),
+        How::Exited(0) => return None,
+        How::Exited(code) => format!("{program}: exited with {code}"),
+        How::Injected { .. } => return None,
+    };
+    let denied = "; it had wanted more memory than its --memory allows";
+    match (&ended.how, ended.memory_was_denied) {
+        (_, true) => Some(format!("{end}{denied}")),
+        (How::Exited(_), false) => None,
+        (_, false) => Some(end),
+    }
+}

@@ -1,0 +1,153 @@
+//! What directories hold, against what they may hold.
+
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+
+use crate::Quota;
+
+/// What a call adds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Growth {
+    pub(crate) bytes: u64,
+    pub(crate) entries: u64,
+}
+
+/// Counts what directories hold together: the lengths of their files, and their names.
+///
+/// What is added is counted before it is there; what is given back is found by counting all anew, when
+/// the quota is reached. A file that is open counts until it is closed, also when its name is gone.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    /// The name of each in the program, and its place on the host.
+    directories: Vec<(String, PathBuf)>,
+    quota: Quota,
+    held: Growth,
+    /// Something may have been given back since all was counted.
+    is_stale: bool,
+    open: Vec<Weak<File>>,
+}
+
+impl Meter {
+    /// Counts what is there.
+    pub(crate) fn new(directories: Vec<(String, PathBuf)>, quota: Quota) -> io::Result<Self> {
+        let mut meter = Self { directories, quota, held: Growth::default(), is_stale: false, open: Vec::new() };
+        meter.held = meter.count()?;
+        Ok(meter)
+    }
+
+    /// Whether a path of the program is one of those that are counted.
+    pub(crate) fn counts(&self, path: &str) -> bool {
+        let is_in = |name: &str| path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        self.directories.iter().any(|(name, _)| is_in(name))
+    }
+
+    /// Counts what is about to be added; false when that would be more than there may be.
+    pub(crate) fn charge(&mut self, growth: Growth) -> bool {
+        if growth == Growth::default() {
+            return true;
+        }
+        if !self.fits(growth) && self.is_stale {
+            // Where it cannot be counted, what was counted before stands, which is no less.
+            if let Ok(held) = self.count() {
+                (self.held, self.is_stale) = (held, false);
+            }
+        }
+        let fits = self.fits(growth);
+        if fits {
+            self.held.bytes += growth.bytes;
+            self.held.entries += growth.entries;
+        }
+        fits
+    }
+
+    /// Something may have been given back.
+    pub(crate) fn freed(&mut self) {
+        self.is_stale = true;
+    }
+
+    /// Remembers an open file.
+    pub(crate) fn opened(&mut self, file: &Arc<File>) {
+        if self.open.len() == self.open.capacity() {
+            self.open.retain(|file| file.strong_count() > 0);
+        }
+        self.open.push(Arc::downgrade(file));
+    }
+
+    fn fits(&self, growth: Growth) -> bool {
+        let is_within = |most: Option<u64>, held: u64, more: u64| {
+            more == 0 || most.is_none_or(|most| held.checked_add(more).is_some_and(|sum| sum <= most))
+        };
+        is_within(self.quota.bytes, self.held.bytes, growth.bytes)
+            && is_within(self.quota.entries, self.held.entries, growth.entries)
+    }
+
+    fn count(&self) -> io::Result<Growth> {
+        let mut held = Growth::default();
+        for (_, directory) in &self.directories {
+            count_below(directory, &mut held)?;
+        }
+        let nameless = self.open.iter().filter_map(Weak::upgrade).filter_map(|file| file.metadata().ok());
+        held.bytes += nameless.filter(has_no_name).map(|it| it.len()).sum::<u64>();
+        Ok(held)
+    }
+}
+
+/// Whether the last name of an open file was removed.
+#[cfg(unix)]
+fn has_no_name(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    metadata.nlink() == 0
+}
+
+/// Elsewhere an open file keeps its name.
+#[cfg(not(unix))]
+fn has_no_name(_: &Metadata) -> bool {
+    false
+}
+
+fn count_below(directory: &Path, held: &mut Growth) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        held.entries += 1;
+        if metadata.is_dir() {
+            count_below(&entry.path(), held)?;
+        } else if metadata.is_file() {
+            held.bytes += metadata.len();
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn bytes(bytes: u64) -> Growth {
+        Growth { bytes, entries: 0 }
+    }
+
+    #[test]
+    fn what_is_given_back_may_be_taken_again_and_an_open_file_counts_without_a_name() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let place = directory.path().join("file");
+        fs::write(&place, [0; 60]).expect("a writable directory");
+        let quota = Quota { bytes: Some(100), entries: Some(1) };
+        let mut meter = Meter::new(vec![("/data#upper".to_owned(), directory.path().to_owned())], quota)
+            .expect("a readable directory");
+        assert!(meter.counts("/data#upper/a") && meter.counts("/data#upper") && !meter.counts("/data#upper2"));
+        assert!(!meter.charge(Growth { bytes: 0, entries: 1 }), "one entry is there");
+        assert!(meter.charge(bytes(40)) && !meter.charge(bytes(1)));
+        let file = Arc::new(File::open(&place).expect("it is there"));
+        meter.opened(&file);
+        fs::remove_file(&place).expect("it is there");
+        meter.freed();
+        assert!(!meter.charge(bytes(41)), "the open file has 60 bytes");
+        drop(file);
+        meter.freed();
+        assert!(meter.charge(bytes(100)) && !meter.charge(bytes(1)));
+        assert!(meter.charge(Growth { bytes: 0, entries: 1 }));
+    }
+}

@@ -1,0 +1,173 @@
+//! A program: loaded, composed with the filesystem that it needs, compiled, and started.
+
+use std::borrow::Cow;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Config, Engine, Store, Trap};
+use wasmtime_wasi::I32Exit;
+use wasmtime_wasi::p2::bindings::sync::CommandPre;
+
+use super::machine::{self, Machine};
+use super::wait::{Alarm, Late};
+use super::world::utf8;
+use super::{Layers, World, compose};
+use crate::cache::Cache;
+use crate::component::{OVERLAY, compiled};
+use crate::faults::Injected;
+use crate::lock::RootLock;
+use crate::{Error, Onionskin};
+
+/// Stack of a program, in bytes. An interpreter needs more than the usual.
+const STACK_BYTES: usize = 8 << 20;
+
+/// A command of WASI, as it was built: a component that exports `wasi:cli/run`, or a module for WASI
+/// preview 1. Nothing is known of it before it is started.
+pub struct Program {
+    path: PathBuf,
+    wasm: Vec<u8>,
+    cache: Cache,
+}
+
+/// How a start came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// How.
+    pub how: How,
+    /// It wanted more memory than it may use, at some time.
+    pub memory_was_denied: bool,
+}
+
+/// The ways to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum How {
+    /// With this exit code.
+    Exited(i32),
+    /// It ran longer than it may.
+    TimedOut,
+    /// [`Faults`](crate::Faults) asked for it, just before this mutating host call.
+    Injected {
+        /// The number of the call, counted from 1.
+        call: u64,
+        /// Its name and path.
+        what: String,
+    },
+    /// By a trap.
+    Trapped(String),
+}
+
+impl Program {
+    /// Reads the file. What is compiled of it is kept in the cache of the user.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let wasm = fs::read(path).map_err(|error| Error::io("read the program", path, error))?;
+        Ok(Self { path: path.to_owned(), wasm, cache: Cache::of_user() })
+    }
+
+    /// Keeps compiled code in this directory, instead of the one of the user. A directory that others
+    /// may write is not used: its content is run.
+    #[must_use]
+    pub fn cache_directory(mut self, directory: &Path) -> Self {
+        self.cache = Cache::at(directory.to_owned());
+        self
+    }
+
+    /// Starts it, and waits until it has ended. Afterwards each upper directory of the world is that
+    /// of a workspace with what the program did.
+    ///
+    /// # Errors
+    /// Where the program cannot be compiled, linked or started, a directory cannot be granted, or a
+    /// workspace cannot be opened. What the program does, however bad, is no error.
+    pub fn start(&self, world: &World) -> Result<Ended, Error> {
+        world.check()?;
+        let name = utf8(Path::new(self.path.file_name().unwrap_or_default()))?;
+        let grants = world.grants()?;
+        let (engine, command) = self.command(world)?;
+        let _locks = if world.layers.is_empty() { Vec::new() } else { prepare(&world.layers)? };
+        let machine = world.machine(name, &grants)?;
+        let mut store = Store::new(&engine, machine);
+        store.limiter(|machine| &mut machine.memory);
+        let alarm = world.limits.time.map(|time| {
+            store.set_epoch_deadline(1);
+            Alarm::after(time, &engine)
+        });
+        let how = match command.instantiate(&mut store) {
+            Ok(command) => ended(command.wasi_cli_run().call_run(&mut store)),
+            Err(error) if is_of_the_run(&error) => ended(Err(error)),
+            Err(error) => return Err(self.failed("start")(error)),
+        };
+        drop(alarm);
+        Ok(Ended { how, memory_was_denied: store.data().memory.was_denied })
+    }
+
+    fn command(&self, world: &World) -> Result<(Engine, CommandPre<Machine>), Error> {
+        let mut config = Config::new();
+        config.wasm_component_model(true).epoch_interruption(world.limits.time.is_some());
+        config.max_wasm_stack(STACK_BYTES).async_stack_size(2 * STACK_BYTES);
+        let engine = Engine::new(&config).map_err(self.failed("set up the engine for"))?;
+        let component = self.component(&engine, !world.layers.is_empty()).map_err(self.failed("compile"))?;
+        let link = || {
+            let mut linker = Linker::<Machine>::new(&engine);
+            machine::link(world, &mut linker)?;
+            CommandPre::new(linker.instantiate_pre(&component)?)
+        };
+        let command = link().map_err(self.failed("link"))?;
+        Ok((engine, command))
+    }
+
+    /// The program, with the filesystem of layers where there are any.
+    fn component(&self, engine: &Engine, is_layered: bool) -> wasmtime::Result<Component> {
+        let mut digest = blake3::Hasher::new();
+        digest.update(&self.wasm);
+        if is_layered {
+            digest.update(blake3::hash(OVERLAY).as_bytes());
+        }
+        compiled(engine, &self.cache, &digest.finalize(), || {
+            let mut wasm = Cow::Borrowed(&self.wasm[..]);
+            if compose::is_module(&wasm) {
+                wasm = Cow::Owned(compose::adapt(&wasm)?);
+            }
+            if is_layered {
+                wasm = Cow::Owned(compose::plug(wasm.into_owned(), OVERLAY)?);
+            }
+            Ok(wasm)
+        })
+    }
+
+    fn failed(&self, action: &'static str) -> impl Fn(wasmtime::Error) -> Error {
+        let path = self.path.clone();
+        move |source| Error::Program { action, path: path.clone(), source }
+    }
+}
+
+fn prepare(all: &[Layers]) -> Result<Vec<RootLock>, Error> {
+    let onionskin = Onionskin::builder().workspaces().build()?;
+    all.iter().map(|layers| layers.prepare(&onionskin)).collect()
+}
+
+/// Whether an instance was stopped by what it did, and not by what it is: a component may run code
+/// before its first call.
+fn is_of_the_run(error: &wasmtime::Error) -> bool {
+    error.is::<I32Exit>() || error.is::<Trap>() || error.is::<Late>() || error.is::<Injected>()
+}
+
+fn ended(result: wasmtime::Result<Result<(), ()>>) -> How {
+    let error = match result {
+        Ok(Ok(())) => return How::Exited(0),
+        Ok(Err(())) => return How::Exited(1),
+        Err(error) => error,
+    };
+    if let Some(I32Exit(code)) = error.downcast_ref() {
+        return How::Exited(*code);
+    }
+    if let Some(Injected { call, what }) = error.downcast_ref() {
+        return How::Injected { call: *call, what: what.clone() };
+    }
+    if error.is::<Late>() || error.downcast_ref() == Some(&Trap::Interrupt) {
+        return How::TimedOut;
+    }
+    How::Trapped(error.root_cause().to_string())
+}

@@ -1,0 +1,166 @@
+//! What a program is given.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::error::Grant;
+use crate::grants::{Access, Granted};
+use crate::lock::RootLock;
+use crate::{Error, ErrorKind, Faults, GuestError, Onionskin, Quota};
+
+/// Bytes of memory that a program may use, unless its limits say otherwise.
+pub const MEMORY_BYTES_DEFAULT: usize = 1 << 30;
+
+/// A directory as it is, under a name in the program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// Its place.
+    pub host: PathBuf,
+    /// Its name in the program.
+    pub guest: String,
+    /// Nothing in it can be changed.
+    pub read_only: bool,
+}
+
+/// A directory in which all changes go to an upper one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layers {
+    /// Its name in the program.
+    pub guest: String,
+    /// What it shows, the topmost first. They are granted for reading alone.
+    pub lowers: Vec<PathBuf>,
+    /// Where changes go: the upper directory of a workspace, or an empty one to make it in. It must
+    /// exist.
+    pub upper: PathBuf,
+}
+
+/// What a program may use. Nothing is limited but the memory, unless it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How long it may run.
+    pub time: Option<Duration>,
+    /// Bytes of memory, all of its memories together.
+    pub memory_bytes: usize,
+    /// What the upper directories may hold together, as lengths of files and as names, with what a
+    /// workspace needs for itself. A change that would exceed it fails with `quota`, unmade.
+    pub quota: Quota,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { time: None, memory_bytes: MEMORY_BYTES_DEFAULT, quota: Quota::default() }
+    }
+}
+
+/// Everything that a program is given, besides standard input and output, which it shares with this
+/// process. There is no network, and no environment but this.
+#[derive(Clone, Default)]
+pub struct World {
+    /// The arguments after the name of the program.
+    pub arguments: Vec<String>,
+    /// The variables of its environment.
+    pub environment: Vec<(String, String)>,
+    /// Directories as they are.
+    pub mounts: Vec<Mount>,
+    /// Directories that stay as they are.
+    pub layers: Vec<Layers>,
+    /// What it may use.
+    pub limits: Limits,
+    /// Watches its calls on the filesystem, those of the component included, and makes them fail.
+    pub faults: Option<Faults>,
+}
+
+impl World {
+    /// Refuses names that could not be told apart.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let mut names = BTreeSet::new();
+        for guest in self.mounts.iter().map(|it| &it.guest).chain(self.layers.iter().map(|it| &it.guest)) {
+            let wrong = |text: &str| Err(Error::Layout { guest: guest.clone(), text: text.to_owned() });
+            if guest.is_empty() {
+                return wrong("a directory needs a name in the program: HOST::GUEST");
+            }
+            if guest.contains('#') {
+                return wrong("a name with # would be taken for a layer; choose another one");
+            }
+            if !names.insert(guest.trim_end_matches('/')) {
+                return wrong("two directories have this name in the program; give one of them another");
+            }
+        }
+        match self.layers.iter().find(|it| it.lowers.is_empty()) {
+            Some(Layers { guest, .. }) => Err(Error::Layout {
+                guest: guest.clone(),
+                text: "it has no lower directory: --lower HOST::GUEST".into(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// What the program and the component are granted, by name.
+    pub(super) fn grants(&self) -> Result<Vec<Granted>, Error> {
+        let mut grants = Vec::new();
+        let grant = |host: &Path, guest: String, access| {
+            let host = Granted::by_place("open the directory for the program", host, access)?.host;
+            Ok::<_, Error>(Granted { host, guest, access })
+        };
+        for Layers { guest, lowers, upper } in &self.layers {
+            grants.push(grant(upper, format!("{guest}#upper"), Access::Write)?);
+            for (at, lower) in lowers.iter().enumerate() {
+                let name = if at == 0 { format!("{guest}#lower") } else { format!("{guest}#lower.{}", at + 1) };
+                grants.push(grant(lower, name, Access::Read)?);
+            }
+        }
+        for Mount { host, guest, read_only } in &self.mounts {
+            let access = if *read_only { Access::Read } else { Access::Write };
+            grants.push(grant(host, guest.clone(), access)?);
+        }
+        self.keep_apart(&grants)?;
+        Ok(grants)
+    }
+
+    /// Refuses a directory for writing that shares files with an upper: the program could change the
+    /// workspace behind the back of the component.
+    fn keep_apart(&self, grants: &[Granted]) -> Result<(), Error> {
+        let uppers = self.layers.iter().filter_map(|it| std::fs::canonicalize(&it.upper).ok()).collect::<Vec<_>>();
+        for (at, granted) in grants.iter().enumerate() {
+            let is_other = |upper: &&PathBuf| {
+                let overlaps = granted.host.starts_with(upper) || upper.starts_with(&granted.host);
+                let is_itself = granted.guest.ends_with("#upper")
+                    && grants[..at].iter().all(|before| before.host != granted.host)
+                    && granted.host == **upper;
+                overlaps && !is_itself
+            };
+            if let Some(upper) = uppers.iter().find(is_other) {
+                return Err(Error::Layout {
+                    guest: granted.guest.clone(),
+                    text: format!(
+                        "{} and the upper directory {} share files; keep the upper directory apart",
+                        granted.host.display(),
+                        upper.display()
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Layers {
+    /// Makes the workspace if there is none, finishes what a crash left, and takes the lock.
+    ///
+    /// It is made by the host, under the places of its lowers there: so commands find them afterwards.
+    pub(super) fn prepare(&self, onionskin: &Onionskin) -> Result<RootLock, Error> {
+        let session = onionskin.workspace(&self.upper).lowers(&self.lowers);
+        let workspace = match session.open() {
+            Err(Error::Guest { error: GuestError { kind: ErrorKind::NotFound, .. }, .. }) => session.create()?,
+            workspace => workspace?,
+        };
+        workspace.close()?;
+        RootLock::take(&self.upper, &self.upper)
+    }
+}
+
+/// A path as the program is told it.
+pub(super) fn utf8(path: &Path) -> Result<&str, Error> {
+    path.to_str().ok_or_else(|| Error::Grant(Grant::NotUtf8 { path: path.to_owned() }))
+}

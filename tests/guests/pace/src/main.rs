@@ -1,0 +1,77 @@
+//! Measures calls on files, from inside, and writes how many nanoseconds each took.
+//!
+//!     pace WHAT PATH COUNT OUT
+//!
+//! WHAT is `stat`, `open` or `read` (4 KiB of an open file) of a file; `stream` (all of a file, COUNT is
+//! the bytes of a piece; nanoseconds are for all of it); `walk` (a tree, with the metadata of each file);
+//! or `nothing`.
+
+use std::fs::{self, File};
+use std::hint::black_box;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+fn main() -> io::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [what, path, count, out] = &arguments[..] else {
+        return Err(io::Error::other("usage: pace WHAT PATH COUNT OUT"));
+    };
+    let path = Path::new(path);
+    let count: u32 = count.parse().map_err(io::Error::other)?;
+    let nanoseconds = match what.as_str() {
+        "stat" => each(count, || fs::metadata(path).map(|it| it.len()))?,
+        "open" => each(count, || File::open(path))?,
+        "read" => {
+            let mut file = File::open(path)?;
+            let mut piece = [0; 4096];
+            each(count, || {
+                file.seek(SeekFrom::Start(8192))?;
+                file.read_exact(&mut piece)
+            })?
+        }
+        "stream" => all(|| stream(path, count as usize))?,
+        "walk" => all(|| walk(path))?,
+        "nothing" => Duration::ZERO,
+        _ => return Err(io::Error::other("there is no such thing to measure")),
+    };
+    fs::write(out, nanoseconds.as_nanos().to_string())
+}
+
+/// The time of one of so many.
+fn each<T>(count: u32, mut call: impl FnMut() -> io::Result<T>) -> io::Result<Duration> {
+    black_box(call()?);
+    let start = Instant::now();
+    for _ in 0..count {
+        black_box(call()?);
+    }
+    Ok(start.elapsed() / count)
+}
+
+fn all(call: impl FnOnce() -> io::Result<u64>) -> io::Result<Duration> {
+    let start = Instant::now();
+    black_box(call()?);
+    Ok(start.elapsed())
+}
+
+fn stream(path: &Path, piece: usize) -> io::Result<u64> {
+    let mut file = File::open(path)?;
+    let (mut buffer, mut bytes) = (vec![0; piece], 0);
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(bytes);
+        }
+        bytes += read as u64;
+    }
+}
+
+fn walk(directory: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes += if metadata.is_dir() { walk(&entry.path())? } else { metadata.len() };
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,112 @@
+//! Two lowers, a plain copy of what they show together, and trees as they can be compared.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+/// Directories for one comparison.
+pub(crate) struct Ground {
+    directory: TempDir,
+    /// As the lowers were made.
+    before: [BTreeMap<String, String>; 2],
+}
+
+impl Ground {
+    /// Fills two lowers, the topmost first, and copies what they show together.
+    pub(crate) fn new(fill: impl FnOnce(&Path, &Path)) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let at = |name: &str| directory.path().join(name);
+        for name in ["top", "base", "plain"] {
+            fs::create_dir(at(name)).expect("a writable directory");
+        }
+        fill(&at("top"), &at("base"));
+        copy(&at("base"), &at("plain"));
+        copy(&at("top"), &at("plain"));
+        let before = [inodes(&at("top")), inodes(&at("base"))];
+        Self { directory, before }
+    }
+
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The lowers are what they were, to the inode and the time.
+    pub(crate) fn assert_lowers_stay(&self) {
+        assert_eq!(inodes(&self.at("top")), self.before[0], "the topmost lower changed");
+        assert_eq!(inodes(&self.at("base")), self.before[1], "the lower below changed");
+    }
+}
+
+/// Writes a file, and the directories on the way.
+pub(crate) fn put(root: &Path, path: &str, content: impl AsRef<[u8]>) {
+    let path = root.join(path);
+    fs::create_dir_all(path.parent().expect("a file is in a directory")).expect("a writable directory");
+    fs::write(path, content).expect("a writable directory");
+}
+
+/// Makes a symbolic link.
+pub(crate) fn link(root: &Path, path: &str, text: &str) {
+    symlink(text, root.join(path)).expect("a writable directory");
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("a readable directory") {
+        let entry = entry.expect("a readable directory");
+        let (kind, source, place) = (entry.file_type().expect("a kind"), entry.path(), to.join(entry.file_name()));
+        if kind.is_dir() {
+            fs::create_dir_all(&place).expect("a writable directory");
+            copy(&source, &place);
+        } else if kind.is_symlink() {
+            let _one_of_the_other_lower = fs::remove_file(&place);
+            symlink(fs::read_link(&source).expect("a link"), &place).expect("a writable directory");
+        } else {
+            fs::copy(&source, &place).expect("a readable file");
+        }
+    }
+}
+
+/// What each path below holds.
+pub(crate) fn tree(root: &Path) -> BTreeMap<String, String> {
+    walk(root, &|path, metadata| content(path, metadata))
+}
+
+/// The same, with the identity and the time of each.
+fn inodes(root: &Path) -> BTreeMap<String, String> {
+    walk(root, &|path, metadata| {
+        let changed =
+            (metadata.ino(), metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec());
+        format!("{} {changed:?}", content(path, metadata))
+    })
+}
+
+fn content(path: &Path, metadata: &fs::Metadata) -> String {
+    if metadata.is_dir() {
+        "directory".to_owned()
+    } else if metadata.is_symlink() {
+        format!("link {}", fs::read_link(path).expect("a link").display())
+    } else {
+        let bytes = fs::read(path).expect("a readable file");
+        let start = String::from_utf8_lossy(&bytes[..bytes.len().min(40)]).into_owned();
+        format!("file {} {} {start:?}", bytes.len(), blake3::hash(&bytes).to_hex())
+    }
+}
+
+fn walk(root: &Path, tell: &dyn Fn(&Path, &fs::Metadata) -> String) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    let mut waiting = vec![root.to_owned()];
+    while let Some(directory) = waiting.pop() {
+        for entry in fs::read_dir(&directory).expect("a readable directory") {
+            let path = entry.expect("a readable directory").path();
+            let metadata = fs::symlink_metadata(&path).expect("it is there");
+            if metadata.is_dir() {
+                waiting.push(path.clone());
+            }
+            let name = path.strip_prefix(root).expect("it is below").to_string_lossy().into_owned();
+            all.insert(name, tell(&path, &metadata));
+        }
+    }
+    all
+}
