@@ -240,7 +240,7 @@ impl View<'_> {
         names
     }
 
-    fn into_table<T: Send + 'static>(&mut self, stream: Resource<T>) -> FsResult<Resource<T>> {
+    fn tabled<T: Send + 'static>(&mut self, stream: Resource<T>) -> FsResult<Resource<T>> {
         let stream = self.overlay.store.data_mut().table.delete(stream)?;
         Ok(self.table.push(stream)?)
     }
@@ -373,17 +373,17 @@ impl wasi::HostDescriptor for View<'_> {
 
     fn read_via_stream(&mut self, fd: Fd, offset: u64) -> FsResult<Resource<DynInputStream>> {
         let stream = call!(self, fd, call_read_via_stream, offset)?;
-        self.into_table(stream)
+        self.tabled(stream)
     }
 
     fn write_via_stream(&mut self, fd: Fd, offset: u64) -> FsResult<Resource<DynOutputStream>> {
         let stream = call!(self, fd, call_write_via_stream, offset)?;
-        self.into_table(stream)
+        self.tabled(stream)
     }
 
     fn append_via_stream(&mut self, fd: Fd) -> FsResult<Resource<DynOutputStream>> {
         let stream = call!(self, fd, call_append_via_stream)?;
-        self.into_table(stream)
+        self.tabled(stream)
     }
 
     fn is_same_object(&mut self, one: Fd, other: Fd) -> wasmtime::Result<bool> {
