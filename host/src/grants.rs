@@ -30,7 +30,7 @@ pub(crate) struct Granted {
     pub(crate) guest: String,
     pub(crate) access: Access,
     /// What the caller called it, where its name in the component is one that messages would show.
-    named: Option<String>,
+    pub(crate) named: Option<String>,
 }
 
 impl Granted {

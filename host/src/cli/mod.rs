@@ -38,8 +38,8 @@ Examples:
   onionskin run --lower ./project::/data tool.wasm /data
   onionskin --crash-at 7 put-dir ./store conv-1 --from ./next; onionskin recover ./store
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 70 stopped by --crash-at; `run` passes on
-that of its program.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 70 stopped by --crash-at.
+`run` passes on that of its program.";
 
 /// Writes files and directories all or nothing, and never through a link.
 ///

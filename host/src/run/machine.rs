@@ -73,7 +73,7 @@ impl World {
         // Before the directories, which take it over: a host call costs a thirtieth with it.
         wasi.allow_blocking_current_thread(true).inherit_stdio().arg(name).args(&self.arguments);
         wasi.envs(&self.environment);
-        for Granted { host, guest, access } in grants {
+        for Granted { host, guest, access, .. } in grants {
             let perms = match access {
                 Access::Read => FsPerms::ReadOnly,
                 Access::Write => FsPerms::ReadWrite,

@@ -100,8 +100,8 @@ impl World {
     pub(super) fn grants(&self) -> Result<Vec<Granted>, Error> {
         let mut grants = Vec::new();
         let grant = |host: &Path, guest: String, access| {
-            let host = Granted::by_place("open the directory for the program", host, access)?.host;
-            Ok::<_, Error>(Granted { host, guest, access })
+            let granted = Granted::by_place("open the directory for the program", host, access)?;
+            Ok::<_, Error>(Granted { guest, ..granted })
         };
         for Layers { guest, lowers, upper } in &self.layers {
             grants.push(grant(upper, format!("{guest}#upper"), Access::Write)?);
