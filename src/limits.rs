@@ -32,7 +32,7 @@ pub const MAP_SLACK_BYTES: u64 = 64 << 10;
 /// Bytes of the label of a checkpoint.
 pub const LABEL_BYTES_MAX: usize = 255;
 /// Empty files that a workspace keeps for contents to come, while programs work on it.
-pub const SPARES: usize = 16;
+pub const SPARES: usize = 4;
 /// Read-only directories below one workspace.
 pub const LOWERS_MAX: usize = 64;
 /// Bytes of the token in a lock file.

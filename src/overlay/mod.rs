@@ -83,7 +83,7 @@ impl<F: Fs> Overlay<F> {
         }
     }
 
-    /// Keeps this many empty files at hand, once a program makes files and syncs them: 16, unless this is
+    /// Keeps this many empty files at hand, once a program makes files and syncs them: four, unless this is
     /// called.
     pub const fn keep_spares(&mut self, count: usize) {
         self.workspace.keep_spares(count);

@@ -5,8 +5,8 @@ command_world() {
     local world=$OUT/$NAME-wit
     rm -rf "$world"
     mkdir -p "$world/deps/cli"
-    cp "$REPOSITORY/tests/guests/wit/command.wit" "$world"
-    cp "$REPOSITORY/tests/guests/wit/cli.wit" "$world/deps/cli"
+    cp "$REPOSITORY/tests/guests/wit-command/command.wit" "$world"
+    cp "$REPOSITORY/tests/guests/wit-command/cli.wit" "$world/deps/cli"
     local package
     for package in clocks filesystem io; do
         mkdir "$world/deps/$package"

@@ -4,11 +4,13 @@
 //! |---|---|
 //! | the classic fault is found, and shown with what it leaves; without it nothing is | [`save`] |
 //! | SQLite keeps what its settings promise, and not what they give up | [`sqlite`] |
+//! | on a workspace they keep what they promise, and a rename damages nothing | [`layered`] |
 //! | what cannot be tried is refused in words | [`refused`] |
 //!
 //! The programs are in `tests/guests` and are built here, for WASI. SQLite wants a C compiler for it:
 //! where there is none its tests are left out, and say so.
 
+mod layered;
 mod refused;
 mod save;
 mod sqlite;

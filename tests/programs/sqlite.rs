@@ -39,7 +39,7 @@ fn before() -> TempDir {
     directory
 }
 
-fn transfer(synchronous: &str, locks: &str, more: &[&str]) -> Option<Said> {
+pub(crate) fn transfer(synchronous: &str, locks: &str, more: &[&str]) -> Option<Said> {
     let before = before();
     let directory = before.path().to_str().expect("a plain name");
     let (run, check) = (format!("transfer {synchronous} {locks}"), format!("check {locks}"));

@@ -81,6 +81,9 @@ pub(super) struct Crash {
     /// The files that the program finds; none, if not given. Nothing is written there
     #[arg(long, value_name = "DIR", requires = "component")]
     dir: Option<PathBuf>,
+    /// Lay the files of the program over those, which it then cannot write: its changes go to a workspace
+    #[arg(long, requires = "component")]
+    layered: bool,
 }
 
 /// Arguments of a program.
@@ -137,7 +140,7 @@ pub(super) fn run(context: &Context, arguments: &Crash) -> Result<(), Stop> {
 
 impl Crash {
     fn try_guest(&self, path: &Path, trial: &Trial) -> Result<Tried, Error> {
-        let program = Program::load(path)?;
+        let program = Program::load(path, self.layered)?;
         let words = |words: &Option<Words>| words.as_ref().map(|Words(words)| words.clone()).unwrap_or_default();
         let files = self.dir.as_deref().map(crash::files).transpose()?.unwrap_or_default();
         let guest = Guest { program: &program, run: words(&self.run), check: words(&self.check), files };

@@ -33,7 +33,7 @@ impl Guest<'_> {
     /// # Errors
     /// Where the program does not start.
     pub fn rehearse(&self) -> Result<Option<String>, Error> {
-        let fs = SimFs::holding(&Program::scene(&self.files));
+        let fs = SimFs::holding(&self.program.scene(&self.files));
         for (arguments, when) in [(&self.check, "before the run"), (&self.run, ""), (&self.check, "after the run")] {
             let ended = self.program.start(&fs, arguments)?;
             if ended.how != How::Exited(0) {
@@ -99,7 +99,7 @@ impl Subject for Guest<'_> {
     }
 
     fn setup(&self, fs: &SimFs) {
-        fs.plant(&Program::scene(&self.files));
+        fs.plant(&self.program.scene(&self.files));
     }
 
     fn run(&self, fs: &SimFs) -> Result<(), Failure> {

@@ -28,7 +28,7 @@ pub(super) fn adapt(module: &[u8]) -> wasmtime::Result<Vec<u8>> {
 ///
 /// # Errors
 /// Where one of them is no component, or the program imports nothing that the filesystem exports.
-pub(super) fn plug(program: Vec<u8>, filesystem: &[u8]) -> wasmtime::Result<Vec<u8>> {
+pub(crate) fn plug(program: Vec<u8>, filesystem: &[u8]) -> wasmtime::Result<Vec<u8>> {
     let mut graph = CompositionGraph::new();
     let mut package = |name, wasm: Vec<u8>| {
         let package = Package::from_bytes(name, None, wasm, graph.types_mut());

@@ -6,7 +6,7 @@
 //! which say what they are for: `/data#upper` for writing, and `/data#lower`, `/data#lower.2`, ... for
 //! reading, the topmost first. All others pass through.
 
-mod compose;
+pub(crate) mod compose;
 mod machine;
 mod program;
 mod wait;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use onionskin::fs::{Cause, Fs as _};
 use onionskin_sim::{File, Found, OpenHow, SimFs, Tree};
 use send_wrapper::SendWrapper;
 use wasmtime::component::{Component, Linker, Resource, ResourceTable};
@@ -20,10 +21,14 @@ use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::streams::Printer;
 use super::{Died, Ground, View};
-use crate::Error;
+use crate::run::compose::plug;
+use crate::{Error, OVERLAY};
 
 /// Where a program finds its files, in the simulated filesystem; it calls the place `/`.
 pub const FILES: &str = "files";
+/// In that place, where the files of a layered program are, and where its changes go.
+const LOWER: &str = "lower";
+const UPPER: &str = "upper";
 /// What a program has printed, in the simulated filesystem.
 pub const PRINTED: &str = "printed";
 
@@ -53,6 +58,7 @@ pub struct Program {
     engine: Engine,
     command: CommandPre<Machine>,
     name: String,
+    is_layered: bool,
 }
 
 /// How a start came to its end.
@@ -99,11 +105,12 @@ impl Machine {
 }
 
 impl Program {
-    /// Compiles a component with `wasi:cli/run`.
+    /// Compiles a component with `wasi:cli/run`. Layered, it finds its files over originals that it
+    /// cannot write: the overlay is put between.
     ///
     /// # Errors
     /// Where the file cannot be read, is a module and no component, or asks for more than WASI 0.2.
-    pub fn load(path: &Path) -> Result<Self, Error> {
+    pub fn load(path: &Path, is_layered: bool) -> Result<Self, Error> {
         let wasm = std::fs::read(path).map_err(|error| Error::io("read the program", path, error))?;
         let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         if wasm.starts_with(MODULE) {
@@ -113,6 +120,7 @@ impl Program {
             let mut config = Config::new();
             config.wasm_component_model(true).consume_fuel(true);
             let engine = Engine::new(&config)?;
+            let wasm = if is_layered { plug(wasm, OVERLAY)? } else { wasm };
             let component = Component::new(&engine, &wasm)?;
             let mut linker = Linker::<Machine>::new(&engine);
             wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
@@ -123,7 +131,7 @@ impl Program {
             clock.func_wrap("subscribe-duration", sleep)?;
             clock.func_wrap("subscribe-instant", sleep_until)?;
             let command = CommandPre::new(linker.instantiate_pre(&component)?)?;
-            Ok(Self { engine, command, name })
+            Ok(Self { engine, command, name, is_layered })
         };
         load().map_err(|source| Error::Component { action: "load as a command of WASI", source })
     }
@@ -136,11 +144,14 @@ impl Program {
 
     /// A filesystem with some files for the program, and nothing printed.
     #[must_use]
-    pub fn scene(files: &Tree) -> Tree {
-        let scene = Tree::new().dir(FILES).file(PRINTED, "");
-        files
-            .iter()
-            .fold(scene, |scene, (path, node)| scene.with([FILES.as_bytes(), b"/", path].concat(), node.clone()))
+    pub fn scene(&self, files: &Tree) -> Tree {
+        let mut scene = Tree::new().dir(FILES).file(PRINTED, "");
+        let mut place = format!("{FILES}/");
+        if self.is_layered {
+            scene = scene.dir(format!("{FILES}/{UPPER}")).dir(format!("{FILES}/{LOWER}"));
+            place = format!("{FILES}/{LOWER}/");
+        }
+        files.iter().fold(scene, |scene, (path, node)| scene.with([place.as_bytes(), path].concat(), node.clone()))
     }
 
     /// Starts the program with arguments, on a filesystem with a [`Program::scene`].
@@ -148,10 +159,9 @@ impl Program {
     /// # Errors
     /// Where the filesystem has no such scene, or the program does not start.
     pub fn start(&self, fs: &SimFs, arguments: &[String]) -> Result<Ended, Error> {
-        for own in [FILES, PRINTED] {
-            // A program may write its files in place; that is no matter of this watch.
-            fs.own(own);
-        }
+        // A program may write its files in place; that is no matter of this watch. But not originals.
+        fs.own(PRINTED);
+        fs.own(&if self.is_layered { format!("{FILES}/{UPPER}") } else { FILES.to_owned() });
         let err = MemoryOutputPipe::new(PRINTED_BYTES);
         let machine = self.machine(fs, arguments, &err)?;
         let out = machine.out.clone();
@@ -171,6 +181,13 @@ impl Program {
 
     fn machine(&self, fs: &SimFs, arguments: &[String], err: &MemoryOutputPipe) -> Result<Machine, Error> {
         let (files, printed, before) = scene(fs)?;
+        let mut ground = Ground::new(fs);
+        if self.is_layered {
+            let part = |name| fs.open_dir(&files, name).map_err(missing(FILES));
+            ground = ground.grant(part(UPPER)?, "/#upper").grant(part(LOWER)?.read_only(), "/#lower");
+        } else {
+            ground = ground.grant(files, "/");
+        }
         let clock = Clock::default();
         let mut wasi = WasiCtxBuilder::new();
         let seed = arguments.join("\0");
@@ -187,7 +204,7 @@ impl Program {
         Ok(Machine {
             wasi: wasi.build(),
             table: ResourceTable::new(),
-            ground: Ground::new(fs).grant(files, "/"),
+            ground,
             printed,
             clock,
             out: MemoryOutputPipe::new(PRINTED_BYTES),
@@ -196,13 +213,17 @@ impl Program {
     }
 }
 
+/// What a filesystem lacks that was not made by [`Program::scene`].
+fn missing(path: &'static str) -> impl Fn(Cause) -> Error {
+    move |_| Error::io("find", path, std::io::ErrorKind::NotFound.into())
+}
+
 /// The directory of the files, the file of what is printed, and what that holds.
 fn scene(fs: &SimFs) -> Result<(onionskin_sim::Dir, File, Vec<u8>), Error> {
-    let missing = |path| move |_| Error::io("find", path, std::io::ErrorKind::NotFound.into());
     let (files, _) = fs.walk(&fs.root(), &format!("{FILES}/"), false).map_err(missing(FILES))?;
     let how = OpenHow { write: true, ..OpenHow::default() };
     let Found::File(printed) = fs.open_at(&fs.root(), PRINTED, how).map_err(missing(PRINTED))? else {
-        return Err(missing(PRINTED)(onionskin::fs::Cause::IsDirectory));
+        return Err(missing(PRINTED)(Cause::IsDirectory));
     };
     let before = fs.tree().bytes(PRINTED).map(<[u8]>::to_vec).unwrap_or_default();
     Ok((files, printed, before))
