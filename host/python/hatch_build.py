@@ -24,7 +24,7 @@ PYTHONS_OWN = {
     "not-found": "FileNotFoundError", "outcome-unknown": "OSError", "read-only": "PermissionError",
 }
 # The package has something more fitting for these, as for calls that take options.
-BY_HAND = {"error", "limits", "open-options", "options", "commit-options", "quota", "select", "step", "action",
+BY_HAND = {"error", "limits", "open-options", "options", "commit-options", "select", "step", "action",
            "tracing", "relocation", "materialize", "steps", "list", "changes", "conflicts"}
 PLAIN = {"string": "str", "bool": "bool", "u32": "int", "u64": "int", "list<u8>": "bytes", "_": "None"}
 LINE = re.compile(

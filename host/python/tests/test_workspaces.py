@@ -169,3 +169,16 @@ def test_what_a_stop_left_is_recovered_by_the_rust_host(case: dict[str, Any], tm
         assert ran.returncode == 0 and now == (case["new"] if is_committed else case["old"]), (stop, ran)
         came.append(is_committed)
     assert True in came and False in came
+
+
+def test_a_limit_is_remembered(tmp_path: Path) -> None:
+    upper, lower = tmp_path / "upper", tmp_path / "lower"
+    upper.mkdir()
+    lower.mkdir()
+    with onionskin.workspace(upper, lower=[lower]) as workspace:
+        workspace.set_quota(onionskin.Quota(bytes=8, entries=None))
+    with onionskin.workspace(upper) as workspace:
+        assert (workspace.quota().bytes, workspace.quota().entries) == (8, None)
+        with pytest.raises(onionskin.LimitExceededError):
+            workspace.put("note", b"more than eight")
+        workspace.put("note", b"eight")
