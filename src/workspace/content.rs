@@ -104,11 +104,10 @@ impl<F: Fs> Workspace<F> {
     /// Opens the file of the topmost lower that a path shows; nothing where it takes a closer look to say
     /// what there is.
     pub(crate) fn open_plain(&mut self, path: &RelPath) -> Option<F::File> {
-        let lower = match self.map.nearest(path.as_str()) {
-            None => path.clone(),
-            Some((Origin::Lower(lower), rest)) if !rest.is_empty() => lower.followed_by(rest),
-            Some(_) => return None,
-        };
+        if self.map.origin(path).is_some() {
+            return None;
+        }
+        let lower = self.map.inherited(path)?;
         let top = self.lowers.first()?;
         let at = At { root: top.root, path: top.path.join(&lower) };
         // Why it cannot be opened is found out by the closer look.
