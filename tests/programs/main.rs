@@ -11,6 +11,7 @@
 //! where there is none its tests are left out, and say so.
 
 mod layered;
+mod power;
 mod refused;
 mod save;
 mod sqlite;

@@ -127,13 +127,11 @@ impl Fs for SimFs {
     }
 
     fn identity(&self, dir: &Dir) -> Result<u128, Cause> {
-        let (ino, device) = self.stat_dir(dir)?.metadata_hash();
-        Ok(u128::from(ino) << 64 | u128::from(device))
+        Ok(number(self.stat_dir(dir)?.metadata_hash()))
     }
 
     fn identity_of(&self, at: &Dir, name: &str) -> Result<u128, Cause> {
-        let (ino, device) = self.stat_at(at, name)?.metadata_hash();
-        Ok(u128::from(ino) << 64 | u128::from(device))
+        Ok(number(self.stat_at(at, name)?.metadata_hash()))
     }
 
     fn stat_open(&self, file: &File) -> Result<Stat, Cause> {
@@ -176,4 +174,9 @@ impl SimFs {
     ) -> Result<T, Cause> {
         self.call(verb, at.place(name), None, |state, _: Pass| act(state))
     }
+}
+
+/// As the component makes a number of the two, so that what it notes means the same here.
+fn number((lower, upper): (u64, u64)) -> u128 {
+    u128::from(upper) << 64 | u128::from(lower)
 }
