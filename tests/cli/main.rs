@@ -18,6 +18,8 @@
 
 #[path = "../hosts/ground.rs"]
 mod ground;
+#[path = "../hosts/screen.rs"]
+mod screen;
 mod world;
 
 mod crash;

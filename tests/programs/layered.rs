@@ -27,9 +27,8 @@ fn a_rename_without_a_sync_damages_nothing() {
     }
 }
 
-/// A transfer is there or it is not, wherever the program is killed, and is there once it was told. (With
-/// the power lost as well there are more states than a test has time for; the operations
-/// of the suite `crash` are for those.)
+/// A transfer is there or it is not, wherever the program is killed, and is there once it was told. With
+/// the power lost as well there are more states than programs can be started on: see [`crate::power`].
 #[test]
 fn sqlite_survives_every_kill() {
     let Some(said) = sqlite::transfer("extra", "unix-none", &["--layered", "--model", "process"]) else { return };

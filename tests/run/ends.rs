@@ -11,7 +11,7 @@ use crate::guests::program;
 use crate::trial::{Said, as_data, onionskin};
 
 /// One lower, `top`.
-fn ground() -> Ground {
+pub(crate) fn ground() -> Ground {
     Ground::new(|top, _| put(top, "other", "other"))
 }
 
@@ -22,11 +22,11 @@ fn note(ground: &Ground, more: &[&str], code: &str) -> Option<Said> {
     Some(onionskin([&["run", "--lower", &lower][..], more, &[program, "note", "/data", code]].concat()))
 }
 
-fn workspace(command: &str, upper: &Path, more: &[&OsStr]) -> Said {
+pub(crate) fn workspace(command: &str, upper: &Path, more: &[&OsStr]) -> Said {
     onionskin([&[OsStr::new("workspace"), command.as_ref(), upper.as_os_str()][..], more].concat())
 }
 
-const CHANGES: &str = "/data: 2 changes\ndeleted  other\nadded    note   7 B\n";
+pub(crate) const CHANGES: &str = "/data: 2 changes\ndeleted  other\nadded    note   7 B\n";
 
 /// Without an upper directory the changes are shown and go away; the exit code is that of the program.
 #[test]

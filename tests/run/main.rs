@@ -9,6 +9,7 @@
 //! | a module for WASI preview 1 runs as a component does | [`modules`] |
 //! | what a program may use is bounded, and it sees what it is given and nothing else | [`bounds`] |
 //! | what becomes of the changes is said, and is as it was asked for | [`ends`] |
+//! | on a terminal they are shown and asked about, deletions first | [`review`] |
 //!
 //! The programs are in `tests/guests` and are built here; one that cannot be built on a machine is left
 //! out aloud, and under CI it is a failure.
@@ -22,4 +23,7 @@ mod ground;
 mod guests;
 mod languages;
 mod modules;
+mod review;
+#[path = "../hosts/screen.rs"]
+mod screen;
 mod trial;

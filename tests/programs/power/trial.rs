@@ -38,7 +38,7 @@ pub(super) struct Outcome {
     pub(super) states: u64,
     /// Of these, those that the program changed when it looked at them.
     pub(super) rolled_back: u64,
-    /// Of these, those in which a transfer was undone of which it had been told.
+    /// Of these, those in which a transfer was undone of which it had told.
     pub(super) forgotten: u64,
 }
 
@@ -84,10 +84,14 @@ impl Trial<'_> {
         // What a program rolls back may be crashed as well, and so may what rolls that back.
         loop {
             let new = seen.take();
-            if new.is_empty() || !outcome.violations.is_empty() {
+            if new.is_empty() {
                 return outcome;
             }
             for (files, image) in new {
+                if !outcome.violations.is_empty() {
+                    // One is told by a few; more would only be the same again.
+                    return outcome;
+                }
                 outcome.states += 1;
                 outcome.forgotten += u64::from(books.check(&files).is_err());
                 ledger.scene = image;

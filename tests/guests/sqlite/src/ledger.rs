@@ -20,10 +20,7 @@ pub(crate) fn open(file: &Path, locks: &str) -> Result<Connection> {
 /// How many transfers are done; an error if the database is not sound, money was lost or made, or it is
 /// not as many as were told of, or one more.
 pub(crate) fn check(file: &Path, locks: &str, printed: &str) -> Result<i64, String> {
-    let (sound, one, two) = found(file, locks).map_err(|error| error.to_string())?;
-    if sound != "ok" {
-        return Err(sound);
-    }
+    let (one, two) = accounts(file, locks).map_err(|error| error.to_string())??;
     let done = (FIRST - one) / MOVED;
     if one + two != SUM || one != FIRST - done * MOVED {
         return Err(format!("money was lost or made: {one} and {two}"));
@@ -35,10 +32,13 @@ pub(crate) fn check(file: &Path, locks: &str, printed: &str) -> Result<i64, Stri
     Ok(done)
 }
 
-/// What SQLite says of the database, and what is in the accounts.
-fn found(file: &Path, locks: &str) -> Result<(String, i64, i64)> {
+/// What is in the accounts, or what SQLite says of a database that is not sound.
+fn accounts(file: &Path, locks: &str) -> Result<Result<(i64, i64), String>> {
     let ledger = open(file, locks)?;
-    let sound = ledger.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+    let sound: String = ledger.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+    if sound != "ok" {
+        return Ok(Err(sound));
+    }
     let money = |name: &str| ledger.query_row("SELECT money FROM account WHERE name = ?1", [name], |row| row.get(0));
-    Ok((sound, money("one")?, money("two")?))
+    Ok(Ok((money("one")?, money("two")?)))
 }

@@ -1,0 +1,43 @@
+//! A terminal, at which somebody types.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::process::{Command, Stdio};
+
+/// What a run on a terminal came to: its exit code, and all that was on the screen.
+pub(crate) struct Seen {
+    pub(crate) code: i32,
+    pub(crate) screen: String,
+}
+
+/// A new terminal: the side of the person, and that of the program.
+#[expect(unsafe_code, reason = "the standard library makes no terminals")]
+fn terminal() -> (File, OwnedFd) {
+    let (mut person, mut program) = (-1, -1);
+    // SAFETY: both places are ours, and what is null is not asked for.
+    let made = unsafe {
+        libc::openpty(&raw mut person, &raw mut program, std::ptr::null_mut(), std::ptr::null(), std::ptr::null())
+    };
+    assert_eq!(made, 0, "no terminal: {}", std::io::Error::last_os_error());
+    // SAFETY: both are open, and nobody else has them.
+    unsafe { (File::from(OwnedFd::from_raw_fd(person)), OwnedFd::from_raw_fd(program)) }
+}
+
+/// Runs a command on a terminal at which somebody types this.
+pub(crate) fn run(mut command: Command, typed: &str) -> Seen {
+    let (mut person, program) = terminal();
+    let side = || Stdio::from(program.try_clone().expect("another handle"));
+    let mut running = command.stdin(side()).stdout(side()).stderr(side()).spawn().expect("the program starts");
+    // The screen ends when nobody holds the side of the program any more.
+    drop((command, program));
+    person.write_all(typed.as_bytes()).expect("somebody types");
+    let mut screen = Vec::new();
+    let mut piece = [0; 4096];
+    // Linux ends it with an error.
+    while let Ok(length @ 1..) = person.read(&mut piece) {
+        screen.extend_from_slice(&piece[..length]);
+    }
+    let code = running.wait().expect("the program ends").code().expect("by itself");
+    Seen { code, screen: String::from_utf8(screen).expect("the program writes UTF-8").replace("\r\n", "\n") }
+}

@@ -1,0 +1,97 @@
+//! `--review` on a terminal. (Without one it is refused before the program starts: see [`crate::bounds`].)
+
+use std::fs;
+use std::process::Command;
+
+use crate::ends::{CHANGES, ground, workspace};
+use crate::ground::{Ground, tree};
+use crate::guests::program;
+use crate::screen::{self, Seen};
+use crate::trial::as_data;
+
+const QUESTION: &str = "Commit, discard or keep them? [c/d/K] ";
+
+/// The end of what is typed.
+const END: &str = "\x04";
+
+/// A program that adds `note`, removes `other` and exits with a code, then a review in which somebody types.
+fn reviewed(ground: &Ground, code: &str, typed: &str) -> Option<Seen> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_onionskin"));
+    let (lower, upper) = (as_data(&ground.at("top")), ground.at("upper"));
+    command.args(["run", "--lower", &lower, "--review", "--upper"]).arg(upper);
+    command.arg(program("greedy")?).args(["note", "/data", code]).env("NO_COLOR", "1");
+    Some(screen::run(command, typed))
+}
+
+/// All changes are shown before anything is asked, deletions first, and nothing was written yet.
+fn assert_asked(seen: &Seen, times: usize) {
+    let shown = seen.screen.find(CHANGES).unwrap_or_else(|| panic!("no changes: {}", seen.screen));
+    let asked = seen.screen.find(QUESTION).unwrap_or_else(|| panic!("no question: {}", seen.screen));
+    assert!(shown < asked, "{}", seen.screen);
+    assert_eq!(seen.screen.matches(QUESTION).count(), times, "{}", seen.screen);
+}
+
+/// To commit is to have the lower as the program left it.
+#[test]
+fn a_commit_writes_the_lower() {
+    for yes in ["c\n", "commit\n", "C\n"] {
+        let ground = ground();
+        let Some(seen) = reviewed(&ground, "0", yes) else { return };
+        assert_eq!(seen.code, 0, "{}", seen.screen);
+        assert_asked(&seen, 1);
+        let into = ground.at("top");
+        assert!(seen.screen.ends_with(&format!("/data: committed to {}\n", into.display())), "{}", seen.screen);
+        assert_eq!(tree(&into).keys().collect::<Vec<_>>(), ["note"]);
+        assert_eq!(workspace("changes", &ground.at("upper"), &[]).out, "");
+    }
+}
+
+/// To discard is to have nothing: neither in the lower nor in the upper.
+#[test]
+fn a_discard_leaves_nothing() {
+    let ground = ground();
+    let Some(seen) = reviewed(&ground, "0", "d\n") else { return };
+    assert_eq!(seen.code, 0, "{}", seen.screen);
+    assert_asked(&seen, 1);
+    assert!(seen.screen.ends_with("/data: discarded\n"), "{}", seen.screen);
+    assert_eq!(fs::read_dir(ground.at("upper")).expect("it stays").count(), 0);
+    ground.assert_lowers_stay();
+}
+
+/// Who says nothing keeps them, who ends the input too; the place is told. The exit code stays that of the
+/// program.
+#[test]
+fn silence_keeps() {
+    for keep in ["\n", "k\n", END] {
+        let ground = ground();
+        let Some(seen) = reviewed(&ground, "1", keep) else { return };
+        assert_eq!(seen.code, 1, "{}", seen.screen);
+        assert_asked(&seen, 1);
+        let upper = ground.at("upper");
+        assert!(seen.screen.contains(&format!("/data: kept in {}: ", upper.display())), "{}", seen.screen);
+        assert_eq!(workspace("changes", &upper, &[]).out, "deleted  other\nadded    note\n");
+        ground.assert_lowers_stay();
+    }
+}
+
+/// What is no answer is asked again.
+#[test]
+fn nonsense_is_asked_again() {
+    let ground = ground();
+    let Some(seen) = reviewed(&ground, "0", "y\nyes\nd\n") else { return };
+    assert_eq!(seen.code, 0, "{}", seen.screen);
+    assert_asked(&seen, 3);
+    assert!(seen.screen.ends_with("/data: discarded\n"), "{}", seen.screen);
+}
+
+/// Where nothing was changed nothing is asked.
+#[test]
+fn nothing_changed_is_nothing_asked() {
+    let ground = ground();
+    let Some(greedy) = program("greedy") else { return };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_onionskin"));
+    command.args(["run", "--lower", &as_data(&ground.at("top")), "--review"]).arg(greedy).arg("look");
+    let seen = screen::run(command, END);
+    assert_eq!((seen.code, seen.screen.contains(QUESTION)), (0, false), "{}", seen.screen);
+    assert!(seen.screen.contains("/data: nothing changed\n"), "{}", seen.screen);
+}
