@@ -1,13 +1,12 @@
 //! The program is stopped before each of its calls in turn, and what it left is opened.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-
 use onionskin_host::{OpenOptions, Verdict};
 use serde_json::Value;
 
+use crate::command::run;
+use crate::words::text;
 use crate::world::{World, expected};
-use crate::{ground, onionskin, scenes, text};
+use crate::{onionskin, scenes};
 
 /// A run that has not ended by itself after so many calls never will.
 const CALLS_MAX: u32 = 300;
@@ -43,23 +42,4 @@ fn crash_everywhere(scene: &Value) {
         if now == new { news += 1 } else { olds += 1 }
     }
     panic!("{}: no end after {CALLS_MAX} calls", text(scene, "name"));
-}
-
-/// The exit code of a command of the scenario.
-pub(crate) fn run(world: &World, options: &[&str], scene: &Value) -> i32 {
-    let command = scene["command"].as_array().expect("a command has words");
-    let mut running = Command::new(env!("CARGO_BIN_EXE_onionskin"))
-        .args(options)
-        .args(command.iter().map(|word| word.as_str().expect("a word is text")))
-        .current_dir(world.at(""))
-        .env("ONIONSKIN_CACHE_DIR", ground::cache())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the program starts");
-    // It may end without having read it all.
-    let input = scene["input"].as_str().unwrap_or_default();
-    let _ = running.stdin.take().expect("it is piped").write_all(input.as_bytes());
-    running.wait().expect("the program ends").code().expect("it exits")
 }

@@ -9,10 +9,12 @@
 
 #![cfg(unix)]
 
+mod command;
 mod crashes;
 #[path = "../hosts/ground.rs"]
 mod ground;
 mod steps;
+mod words;
 mod workspaces;
 mod world;
 
@@ -20,23 +22,14 @@ use std::sync::OnceLock;
 
 use onionskin_host::Onionskin;
 use serde_json::Value;
+use words::part_of;
 
 /// The cases or the crashes of the scenario of stores.
 fn scenes(part: &str) -> Vec<Value> {
     part_of(include_str!("store.json"), part)
 }
 
-fn part_of(scenario: &str, part: &str) -> Vec<Value> {
-    let scenario: Value = serde_json::from_str(scenario).expect("the scenario is JSON");
-    scenario[part].as_array().unwrap_or_else(|| panic!("{part} is a list")).clone()
-}
-
 fn onionskin() -> &'static Onionskin {
     static LOADED: OnceLock<Onionskin> = OnceLock::new();
     LOADED.get_or_init(|| Onionskin::load().expect("the component that is built in loads"))
-}
-
-/// The text at a key; a case that lacks it is not one.
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_else(|| panic!("{key} is missing in {value}"))
 }

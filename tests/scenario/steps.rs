@@ -1,7 +1,6 @@
 //! Each step of each case, and what it gives.
 
 use std::collections::HashMap;
-use std::fmt::Debug;
 
 use onionskin_host::{
     Content, DirectoryOptions, Durability, Error, Evidence, Finding, Fingerprint, Grant, Identical, OpenOptions,
@@ -9,8 +8,9 @@ use onionskin_host::{
 };
 use serde_json::{Value, json};
 
+use crate::words::{covers, data, name, text};
 use crate::world::{World, expected};
-use crate::{onionskin, scenes, text};
+use crate::{onionskin, scenes};
 
 #[test]
 fn each_step_gives_what_it_gives_in_every_host() {
@@ -30,19 +30,6 @@ fn each_step_gives_what_it_gives_in_every_host() {
         assert_eq!(world.look(), expected(&case["after"]), "{}", text(&case, "name"));
         if let Some(lower) = case.get("lower") {
             assert_eq!(&json!(world.files("lower")), lower, "{}", text(&case, "name"));
-        }
-    }
-}
-
-/// An answer has the fields that are wanted; a list has them one by one.
-pub(crate) fn covers(answer: &Value, wanted: &Value, what: &str) {
-    if let Value::Array(wanted) = wanted {
-        let answers = answer.as_array().unwrap_or_else(|| panic!("{what}: {answer}"));
-        assert_eq!(answers.len(), wanted.len(), "{what}: {answer}");
-        answers.iter().zip(wanted).for_each(|(answer, wanted)| covers(answer, wanted, what));
-    } else {
-        for (name, value) in wanted.as_object().expect("what is wanted has fields") {
-            assert_eq!(&answer[name], value, "{what}: {name} of {answer}");
         }
     }
 }
@@ -193,14 +180,6 @@ pub(crate) fn durability(value: &Value) -> Durability {
     }
 }
 
-pub(crate) fn data(value: &Value) -> Vec<u8> {
-    if let Some(text) = value.as_str() {
-        return text.as_bytes().to_vec();
-    }
-    let times = usize::try_from(value["repeat"][1].as_u64().expect("it is a number")).expect("it fits");
-    value["repeat"][0].as_str().expect("it is text").repeat(times).into_bytes()
-}
-
 pub(crate) fn receipt(receipt: Receipt) -> Value {
     json!({ "transaction": receipt.transaction, "achieved": name(receipt.achieved), "applied": receipt.applied,
         "bytes": receipt.bytes })
@@ -218,17 +197,4 @@ pub(crate) fn told(error: &Error) -> Value {
         Error::Grant(Grant::LinkLeadsOut { .. }) => json!({ "kind": "symlink-escapes" }),
         other => json!({ "kind": format!("{other:?}") }),
     }
-}
-
-/// The name that a case has in the contract: `Case::RolledForward` is `rolled-forward`.
-pub(crate) fn name(case: impl Debug) -> String {
-    let shown = format!("{case:?}");
-    let mut name = String::new();
-    for letter in shown.rsplit("::").next().unwrap_or(&shown).chars() {
-        if letter.is_uppercase() && !name.is_empty() {
-            name.push('-');
-        }
-        name.extend(letter.to_lowercase());
-    }
-    name
 }

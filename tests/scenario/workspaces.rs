@@ -10,10 +10,10 @@ use onionskin_host::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::crashes::run;
-use crate::steps::{covers, data, durability, findings, name, receipt, told};
+use crate::command::run;
+use crate::steps::{durability, findings, receipt, told};
+use crate::words::{covers, data, name, part_of, text, texts};
 use crate::world::World;
-use crate::{part_of, text};
 
 /// A run that has not ended by itself after so many calls never will.
 const CALLS_MAX: u32 = 400;
@@ -30,7 +30,7 @@ fn onionskin() -> &'static Onionskin {
 #[test]
 fn each_step_gives_what_it_gives_in_every_host() {
     for case in scenes("cases") {
-        let world = prepared(&case);
+        let world = World::with_uppers(&case["before"]);
         let before = json!(world.files("lower"));
         let mut runner = Runner::new(&world, &case);
         for step in case["steps"].as_array().expect("a case has steps") {
@@ -63,7 +63,7 @@ fn a_commit_that_was_stopped_is_found_old_or_new() {
 fn stop_everywhere(scene: &Value) {
     let (mut olds, mut news) = (0, 0);
     for call in 1..=CALLS_MAX {
-        let world = prepared(scene);
+        let world = World::with_uppers(&scene["before"]);
         for setup in scene["setup"].as_array().expect("a list") {
             assert_eq!(run(&world, &[], setup), 0, "{setup}");
         }
@@ -83,15 +83,6 @@ fn stop_everywhere(scene: &Value) {
         if is_new { news += 1 } else { olds += 1 }
     }
     panic!("{}: no end after {CALLS_MAX} calls", text(scene, "name"));
-}
-
-/// The world of a case, and the directories that workspaces go to.
-fn prepared(case: &Value) -> World {
-    let world = World::new(&case["before"]);
-    for place in ["upper", "new-upper", "out"] {
-        fs::create_dir(world.at(place)).expect("a new directory");
-    }
-    world
 }
 
 fn session(world: &World, lowers: &[String]) -> WorkspaceSession {
@@ -247,8 +238,4 @@ fn change(change: Change) -> Value {
 fn select(step: &Value) -> Select {
     let globs = |key| step.get(key).map_or_else(Vec::new, texts);
     Select { only: globs("only"), except: globs("except") }
-}
-
-fn texts(list: &Value) -> Vec<String> {
-    list.as_array().expect("a list").iter().map(|one| one.as_str().expect("a text").to_owned()).collect()
 }

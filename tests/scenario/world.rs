@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::ground;
+use crate::words::text;
 
 /// A world of a case: `root`, `lower`, and what else it begins with.
 pub(crate) struct World {
@@ -26,10 +27,19 @@ impl World {
                 ground::write(&place, text);
                 continue;
             }
-            let link = crate::text(entry, "link");
+            let link = text(entry, "link");
             let link = link.strip_prefix('/').map_or_else(|| link.into(), |from_top| world.at(from_top));
             fs::create_dir_all(place.parent().expect("it is below the top")).expect("the parents can be made");
             std::os::unix::fs::symlink(link, place).expect("a new link");
+        }
+        world
+    }
+
+    /// One with the directories that workspaces go to.
+    pub(crate) fn with_uppers(before: &Value) -> Self {
+        let world = Self::new(before);
+        for place in ["upper", "new-upper", "out"] {
+            fs::create_dir(world.at(place)).expect("a new directory");
         }
         world
     }

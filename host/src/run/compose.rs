@@ -1,4 +1,4 @@
-//! Two components made one: a program, and the filesystem that it is given.
+//! Two components made one: a program, and what it is given for its imports.
 
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, plug as plug_in};
@@ -22,13 +22,13 @@ pub(super) fn adapt(module: &[u8]) -> wasmtime::Result<Vec<u8>> {
     encode().map_err(told)
 }
 
-/// Gives a program the exports of a filesystem for what it imports under these names. Everything else
-/// that either asks for is asked of the host, once: interfaces that differ in their patch version
-/// alone become one, so that a stream which the filesystem hands out is one for the program, too.
+/// Gives a program the exports of a component for what it imports under these names, as `wac plug` does.
+/// Everything else that either asks for is asked of the host, once: interfaces that differ in their patch
+/// version alone become one, so that a stream which the component hands out is one for the program, too.
 ///
 /// # Errors
-/// Where one of them is no component, or the program imports nothing that the filesystem exports.
-pub(crate) fn plug(program: Vec<u8>, filesystem: &[u8]) -> wasmtime::Result<Vec<u8>> {
+/// Where one of them is no component, or the program imports nothing that the other exports.
+pub fn plug(program: Vec<u8>, component: &[u8]) -> wasmtime::Result<Vec<u8>> {
     let mut graph = CompositionGraph::new();
     let mut package = |name, wasm: Vec<u8>| {
         let package = Package::from_bytes(name, None, wasm, graph.types_mut());
@@ -36,8 +36,8 @@ pub(crate) fn plug(program: Vec<u8>, filesystem: &[u8]) -> wasmtime::Result<Vec<
         Ok::<_, wasmtime::Error>(graph.register_package(package)?)
     };
     let program = package("program", program)?;
-    let filesystem = package("filesystem", filesystem.to_vec())?;
-    plug_in(&mut graph, vec![filesystem], program)?;
+    let component = package("component", component.to_vec())?;
+    plug_in(&mut graph, vec![component], program)?;
     // Both were valid, and whoever compiles the outcome validates it.
     Ok(graph.encode(EncodeOptions { validate: false, ..EncodeOptions::default() })?)
 }

@@ -12,5 +12,6 @@ mod program;
 mod wait;
 mod world;
 
+pub use compose::plug;
 pub use program::{Ended, How, Program};
 pub use world::{Layers, Limits, MEMORY_BYTES_DEFAULT, Mount, World};

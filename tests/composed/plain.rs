@@ -1,0 +1,137 @@
+//! A plain host of WASI: wasmtime and wasmtime-wasi as they come, with no lock and nothing of our host;
+//! or the program `wasmtime`.
+
+#![allow(dead_code, reason = "each suite uses its part")]
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use wasmtime::component::{Component, Linker, ResourceTable};
+use wasmtime::{Config, Engine, OptLevel, Store, Trap};
+use wasmtime_wasi::p2::bindings::sync;
+use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+/// Names the program `wasmtime`, to run with it what otherwise runs in this process.
+const WASMTIME: &str = "ONIONSKIN_WASMTIME";
+/// The most that a program may print.
+const PRINTED_BYTES: usize = 1 << 20;
+/// How the program `wasmtime` ends when what it runs has trapped.
+const TRAPPED: i32 = 134;
+
+/// A directory, and the name under which it is granted for reading and writing.
+pub(crate) type Granted<'a> = (PathBuf, &'a str);
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// What runs a program.
+pub(crate) enum Host {
+    /// In this process.
+    Library(Component),
+    /// `wasmtime run`.
+    CommandLine { wasmtime: PathBuf, compiled: PathBuf },
+}
+
+impl Host {
+    /// Compiles a program for [`WASMTIME`], if that is set, and for this process otherwise.
+    pub(crate) fn new(program: &[u8], scratch: &Path) -> Self {
+        let Some(wasmtime) = std::env::var_os(WASMTIME).map(PathBuf::from) else {
+            return Self::Library(compiled(program));
+        };
+        let (file, compiled) = (scratch.join("program.wasm"), scratch.join("program.cwasm"));
+        std::fs::write(&file, program).expect("it can be written");
+        let mut compile = Command::new(&wasmtime);
+        compile.arg("compile").arg(&file).arg("-o").arg(&compiled);
+        let status = compile.status().unwrap_or_else(|error| panic!("{}: {error}", wasmtime.display()));
+        assert!(status.success(), "{compile:?}: {status}");
+        Self::CommandLine { wasmtime, compiled }
+    }
+
+    /// Runs it, with directories granted under guest names.
+    pub(crate) fn run(&self, grants: &[Granted<'_>], arguments: &[&str], input: &str) -> Ended {
+        match self {
+            Self::Library(component) => in_process(component, grants, arguments, input),
+            Self::CommandLine { wasmtime, compiled } => {
+                let mut command = Command::new(wasmtime);
+                command.args(["run", "--allow-precompiled"]);
+                for (place, name) in grants {
+                    command.arg("--dir").arg(format!("{}::{name}", place.display()));
+                }
+                on_command_line(command.arg(compiled).args(arguments), input)
+            }
+        }
+    }
+}
+
+/// A program for this process.
+pub(crate) fn compiled(program: &[u8]) -> Component {
+    let mut config = Config::new();
+    // An interpreter runs once: to compile it well takes longer than that.
+    config.cranelift_opt_level(OptLevel::None);
+    let engine = Engine::new(&config).expect("the configuration is one");
+    Component::new(&engine, program).expect("it is a component")
+}
+
+/// WASI, and what is in it.
+pub(crate) struct State {
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// What a program is instantiated with.
+pub(crate) fn wasi(
+    engine: &Engine,
+    grants: &[Granted<'_>],
+    set: impl FnOnce(&mut WasiCtxBuilder),
+) -> (Store<State>, Linker<State>) {
+    let mut wasi = WasiCtxBuilder::new();
+    wasi.allow_blocking_current_thread(true);
+    set(&mut wasi);
+    for (place, name) in grants {
+        wasi.preopened_dir(place, name, FsPerms::ReadWrite).expect("it can be granted");
+    }
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_sync(&mut linker).expect("each name is added once");
+    (Store::new(engine, State { wasi: wasi.build(), table: ResourceTable::new() }), linker)
+}
+
+fn in_process(component: &Component, grants: &[Granted<'_>], arguments: &[&str], input: &str) -> Ended {
+    let (out, err) = (MemoryOutputPipe::new(PRINTED_BYTES), MemoryOutputPipe::new(PRINTED_BYTES));
+    let (mut store, linker) = wasi(component.engine(), grants, |wasi| {
+        wasi.arg("program").args(arguments);
+        wasi.stdin(MemoryInputPipe::new(input.to_owned())).stdout(out.clone()).stderr(err.clone());
+    });
+    let command = sync::Command::instantiate(&mut store, component, &linker).expect("WASI is all it asks for");
+    let code = match command.wasi_cli_run().call_run(&mut store) {
+        Ok(Ok(())) => 0,
+        Ok(Err(())) => 1,
+        Err(error) if error.is::<Trap>() => TRAPPED,
+        Err(error) => error.downcast_ref::<I32Exit>().unwrap_or_else(|| panic!("{error:?}")).0,
+    };
+    drop(store);
+    let text = |pipe: MemoryOutputPipe| String::from_utf8(pipe.contents().to_vec()).expect("it writes UTF-8");
+    Ended { code, out: text(out), err: text(err) }
+}
+
+fn on_command_line(command: &mut Command, input: &str) -> Ended {
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = piped.spawn().expect("wasmtime starts");
+    running.stdin.take().expect("it is piped").write_all(input.as_bytes()).expect("the program reads it all");
+    let output = running.wait_with_output().expect("it ends");
+    let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
+    let code = output.status.code().unwrap_or_else(|| panic!("{command:?}: {}", output.status));
+    Ended { code, out: text(output.stdout), err: text(output.stderr) }
+}

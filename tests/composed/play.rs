@@ -1,0 +1,34 @@
+//! The program `play` of `tests/guests`, with the component behind its imports.
+
+use std::fs;
+use std::sync::OnceLock;
+
+use onionskin_host::COMPONENT_WITH_WORKSPACES;
+use onionskin_host::run::plug;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::ground;
+use crate::guests::program;
+use crate::plain::{Granted, Host};
+use crate::words::text;
+
+/// The program, composed and compiled.
+pub(crate) fn host() -> &'static Host {
+    static HOST: OnceLock<(Host, TempDir)> = OnceLock::new();
+    let (host, _) = HOST.get_or_init(|| {
+        let program = program("play").expect("it takes what the tests take");
+        let program = fs::read(&program).unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        let composed = plug(program, COMPONENT_WITH_WORKSPACES).expect("it imports what we export");
+        let scratch = ground::scratch();
+        (Host::new(&composed, scratch.path()), scratch)
+    });
+    host
+}
+
+/// What each step of a case gave.
+pub(crate) fn play(grants: &[Granted<'_>], arguments: &[&str], case: &Value) -> Vec<Value> {
+    let ended = host().run(grants, arguments, &case.to_string());
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}: {ended:?}", text(case, "name"));
+    serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{error}: {}", ended.out))
+}
