@@ -1,27 +1,16 @@
 //! New projects, from the lines of `docs/package.md`.
-//!
-//! Where `ONIONSKIN_PACKAGE` does not name a release that was made, as `.ci/run package` does, they
-//! are left out, and say so.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use onionskin_host::run::plug;
 use tempfile::TempDir;
-use wasmparser::Payload;
 
-use crate::compose::compose;
+use crate::plain::Host;
+use crate::{ground, package, read};
 
 const PAGE: &str = include_str!("../../docs/package.md");
-
-/// The release; none where it was not made.
-fn package(what: &str) -> Option<PathBuf> {
-    let package = std::env::var_os("ONIONSKIN_PACKAGE").map(PathBuf::from);
-    if package.is_none() {
-        eprintln!("skipped: {what}: ONIONSKIN_PACKAGE names no release; `.ci/run package` makes one");
-    }
-    package
-}
 
 /// The blocks of a section: the lines that are run, and what is shown in the end.
 fn section(heading: &str) -> (Vec<&'static str>, &'static str) {
@@ -67,46 +56,26 @@ fn has(program: &str) -> bool {
 }
 
 /// It is built as it stands. Where `wac` and `wasmtime` are installed it is composed and run as it
-/// stands, too; otherwise it is composed by the library that `wac` is made of, and asks for WASI alone.
+/// stands, too; otherwise by the libraries that these are made of.
 #[test]
 fn a_new_program_in_rust() {
     let Some(package) = package("a new program in Rust") else { return };
     let (lines, shown) = section("A program in Rust");
     let place = place();
     let [build, rest] = lines[..] else { panic!("there are two blocks: to build, and to run") };
+    let data = place.path().join("notes/data");
     if has("wac") && has("wasmtime") {
         assert!(run(&format!("{build}{rest}"), place.path(), &package).ends_with(shown));
-        return is_done(&place.path().join("notes/data"));
+        return is_done(&data);
     }
-    eprintln!("not run: wac and wasmtime are not installed; what they would run is composed, and looked at");
+    ground::say("a new program in Rust: wac and wasmtime are not installed, so their libraries compose and run it");
     run(build, place.path(), &package);
-    let read = |path: PathBuf| fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let program = read(place.path().join("notes/target/wasm32-wasip2/release/notes.wasm"));
-    assert!(
-        imports(&program).iter().any(|import| import.starts_with("onionskin:fs/store@")),
-        "{:?}",
-        imports(&program)
-    );
-    let composed = imports(&compose(&program, &read(package.join("onionskin.wasm"))));
-    assert!(composed.iter().all(|import| import.starts_with("wasi:")), "{composed:?}");
-    assert!(composed.iter().any(|import| import.starts_with("wasi:filesystem/types@")), "{composed:?}");
-}
-
-/// What a component asks its host for.
-fn imports(component: &[u8]) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut depth = 0;
-    for payload in wasmparser::Parser::new(0).parse_all(component) {
-        match payload.expect("it is WebAssembly") {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth -= 1,
-            Payload::ComponentImportSection(imports) if depth == 0 => {
-                names.extend(imports.into_iter().map(|import| import.expect("it is valid").name.name.to_owned()));
-            }
-            _ => {}
-        }
-    }
-    names
+    let program = read(&place.path().join("notes/target/wasm32-wasip2/release/notes.wasm"));
+    let composed = plug(program, &read(&package.join("onionskin.wasm"))).expect("it imports what is released");
+    fs::create_dir(&data).expect("a new directory");
+    let ended = Host::new(&composed, place.path()).run(&[(data.clone(), "data")], &[], "");
+    assert_eq!((ended.code, ended.out.as_str()), (0, shown), "{}", ended.err);
+    is_done(&data);
 }
 
 fn in_one_go(heading: &str) {

@@ -29,6 +29,42 @@ impl Ground {
         Self { directory, before }
     }
 
+    /// What `tests/guests/files` expects: half of it in each lower.
+    pub(crate) fn of_files() -> Self {
+        Self::new(|top, base| {
+            put(top, "notes.txt", "notes of the topmost lower\n");
+            put(top, "both.txt", "of the topmost");
+            put(base, "both.txt", "of the one below");
+            put(base, "base/deep/er/leaf", "a leaf");
+            put(base, "base/old", "old");
+            put(base, "base/twice", "before it is changed");
+            put(top, "base/deep/over", "over");
+            put(base, "bytes.bin", [0xff, 0xfe, 0, 1, 0x80]);
+            put(base, "lines.txt", "a line of some length\n".repeat(2000));
+            for bits in 0..64 {
+                put(if bits % 2 == 0 { top } else { base }, &format!("opening/original-{bits}"), "original content");
+            }
+            for (lower, path) in
+                [(top, "a"), (base, "b"), (base, "c1"), (base, "dir/inside"), (top, "full/x"), (base, "full/y")]
+            {
+                put(lower, &format!("names/{path}"), format!("{path} of a lower"));
+            }
+            make(base, "names/dir/sub");
+            make(top, "names/empty");
+            make(base, "empty");
+            for number in 0..40 {
+                put(if number % 3 == 0 { top } else { base }, &format!("listed/{number}"), "x");
+                put(base, &format!("gone/{}/{number}", number % 5), "x");
+            }
+            put(top, "gone/3/top", "x");
+            link(top, "link", "notes.txt");
+            link(base, "link-dir", "base");
+            link(base, "dangling", "nowhere");
+            link(top, "circle", "circle");
+            link(base, "link-out", "../outside");
+        })
+    }
+
     pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -38,6 +74,10 @@ impl Ground {
         assert_eq!(inodes(&self.at("top")), self.before[0], "the topmost lower changed");
         assert_eq!(inodes(&self.at("base")), self.before[1], "the lower below changed");
     }
+}
+
+fn make(lower: &Path, directory: &str) {
+    std::fs::create_dir_all(lower.join(directory)).expect("a writable directory");
 }
 
 /// Writes a file, and the directories on the way.

@@ -1,4 +1,6 @@
-//! The files that are made from the components.
+//! The files of a release: the same each time, named, stripped, accounted for.
+
+#![cfg(unix)]
 
 use std::collections::BTreeMap;
 use std::fs;

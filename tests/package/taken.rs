@@ -1,0 +1,61 @@
+//! The components of a release in the host: named, stripped and described as they are, they do what those
+//! do that are built in.
+
+use std::fs;
+
+use onionskin_host::run::plug;
+use onionskin_host::{Commit, Onionskin, OpenOptions, WriteOptions};
+
+use crate::guests::program;
+use crate::plain::Host;
+use crate::{ground, package, read};
+
+#[test]
+fn the_host_takes_the_components() {
+    let Some(package) = package("the components in the host") else { return };
+    for name in ["onionskin.wasm", "onionskin-workspaces.wasm"] {
+        let onionskin = Onionskin::builder().component(&read(&package.join(name))).no_cache().build();
+        let onionskin = onionskin.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let scratch = ground::scratch();
+        let at = |path: &str| scratch.path().join(path);
+        for directory in ["root", "upper"] {
+            fs::create_dir(at(directory)).expect("a new directory");
+        }
+        let store = onionskin.session(at("root")).open(&OpenOptions::default()).expect("it opens");
+        store.replace("a", b"a", &WriteOptions::default()).expect("it is written");
+        store.close().expect("it closes");
+        assert_eq!(read(&at("root/a")), b"a", "{name}");
+        let made = onionskin.workspace(at("upper")).lower(at("root")).create();
+        if name == "onionskin.wasm" {
+            assert!(made.is_err(), "{name} has no workspaces");
+            continue;
+        }
+        let mut workspace = made.expect("it is made");
+        workspace.append("a", b"b").expect("it is written");
+        assert_eq!(read(&at("root/a")), b"a", "the lower is as it was");
+        workspace.commit(&at("root"), &Commit::default()).expect("it is committed");
+        workspace.close().expect("it closes");
+        assert_eq!(read(&at("root/a")), b"ab", "{name}");
+    }
+}
+
+/// The overlay is no component for the host: it goes under a program, in any host of WASI.
+#[test]
+fn the_overlay_goes_under_a_program() {
+    let Some(package) = package("the overlay under a program") else { return };
+    let program = read(&program("files").expect("it takes what the tests take"));
+    let layered = plug(program, &read(&package.join("onionskin-overlay.wasm"))).expect("it imports a filesystem");
+    let scratch = ground::scratch();
+    let at = |path: &str| scratch.path().join(path);
+    for directory in ["upper", "lower"] {
+        fs::create_dir(at(directory)).expect("a new directory");
+    }
+    ground::write(&at("lower/notes.txt"), "as they were");
+    let grants = [(at("upper"), "/data#upper"), (at("lower"), "/data#lower")];
+    let ended = Host::new(&layered, scratch.path()).run(&grants, &["/data"], "");
+    // It panics where its directory has not all that it wants; until then it has changed much.
+    assert!(ended.out.contains("opening"), "{ended:?}");
+    assert_eq!(ground::read(&at("lower")).len(), 1, "the lower has more than it had");
+    assert_eq!(read(&at("lower/notes.txt")), b"as they were");
+    assert!(at("upper/.onionskin/workspace").exists(), "{}", ended.out);
+}
