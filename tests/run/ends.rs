@@ -133,9 +133,12 @@ fn what_cannot_be_done_is_refused_in_words() {
     let inside = ground.at("top").join("upper");
     fs::write(ground.at("not"), "no program").expect("a writable directory");
     let not = ground.at("not");
+    // A component that has nothing and asks for nothing.
+    let empty = ground.at("empty.wasm");
+    fs::write(&empty, b"\0asm\x0d\0\x01\0").expect("a writable directory");
     let same = format!("{}::/data", ground.at("base").display());
     let odd = format!("{}::/data#upper", ground.at("top").display());
-    let cases: [(&[&str], i32, &str); 9] = [
+    let cases: [(&[&str], i32, &str); 10] = [
         (&["--lower", &top, "--review", greedy, "look"], 2, "no terminal to ask on"),
         (&["--lower", &missing, greedy, "look"], 1, "missing"),
         (&["--lower", &top, "--dir", &same, greedy, "look"], 1, "/data: two directories have this name"),
@@ -146,6 +149,7 @@ fn what_cannot_be_done_is_refused_in_words() {
             "keep the upper directory apart",
         ),
         (&["--lower", &top, not.to_str().expect("plain")], 1, "It has to be a command of WASI"),
+        (&["--lower", &top, empty.to_str().expect("plain")], 1, "it asks for nothing of what it is composed with"),
         (&["--upper", "x", greedy], 2, "--lower"),
         (&["--lower", &top, "--commit", "--keep", greedy], 2, "cannot be used with"),
         (&["--lower", &top, "--timeout", "5", greedy], 2, "the unit is one of ms, s, m and h"),

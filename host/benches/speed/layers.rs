@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use onionskin_host::run::{How, Layers, Mount, Program, World};
 use rusqlite::Connection;
 
+use crate::linked::Linked;
 use crate::pairs::Pairs;
 use crate::place::Place;
 use crate::report::{Report, Target};
@@ -33,6 +34,10 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) {
         let trial = Trial::new(bench, place, "pace", |lower| Ok(fs::write(lower.join("large"), vec![7; LARGE])?))?;
         trial.told(bench.pairs(7, 3), &["stream", "/data/large", "65536", "/out/time"])
     });
+    report.times(("layer: read 256 MiB by lists of 64 KiB", peer), bench.places.memory(), Target::None, |place| {
+        let trial = Trial::new(bench, place, "pace", |lower| Ok(fs::write(lower.join("large"), vec![7; LARGE])?))?;
+        trial.told(bench.pairs(7, 3), &["list", "/data/large", "65536", "/out/time"])
+    });
     report.times(("layer: walk 10,000 files", peer), bench.places.memory(), Target::Ratio(1.5), |place| {
         let trial = Trial::new(bench, place, "pace", tree)?;
         trial.told(bench.pairs(9, 3), &["walk", "/data", "1", "/out/time"])
@@ -49,6 +54,28 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) {
     report.times(("layer: start to end of a program", peer), bench.places.memory(), Target::None, |place| {
         let trial = Trial::new(bench, place, "pace", |_| Ok(()))?;
         trial.timed(bench.pairs(41, 15), &["nothing", "/data", "1", "/out/time"])
+    });
+}
+
+/// Linking against composing.
+pub(crate) fn compare(bench: &Bench, report: &mut Report) {
+    let peer = "same program, composed";
+    let large = |lower: &Path| Ok(fs::write(lower.join("file"), vec![7; LARGE])?);
+    for (what, name, count) in [
+        ("stat", "stat", "20000"),
+        ("open", "open", "20000"),
+        ("read 4 KiB", "read", "20000"),
+        ("read 256 MiB, 64 KiB at once", "stream", "65536"),
+        ("read 256 MiB by lists of 64 KiB", "list", "65536"),
+    ] {
+        report.times((format!("linked: {what}"), peer), bench.places.memory(), Target::None, |place| {
+            let trial = Trial::new(bench, place, "pace", large)?;
+            trial.linked(place, bench.pairs(7, 3), &[name, "/data/file", count, "/out/time"])
+        });
+    }
+    report.times(("linked: walk 10,000 files", peer), bench.places.memory(), Target::None, |place| {
+        let trial = Trial::new(bench, place, "pace", tree)?;
+        trial.linked(place, bench.pairs(7, 3), &["walk", "/data", "1", "/out/time"])
     });
 }
 
@@ -100,6 +127,23 @@ impl Trial {
             Ok(Duration::from_nanos(fs::read_to_string(self.out.join("time"))?.parse()?))
         };
         Pairs::run(count, || told(true), || told(false))
+    }
+
+    /// The time that the program itself measured, with the overlay linked and with it composed.
+    fn linked(&self, place: &Place, count: usize, arguments: &[&str]) -> Result<Pairs> {
+        let linked = Linked::compile(&built("pace")?)?;
+        let upper = place.directory("linked")?;
+        let grants = [(&*self.out, "/out"), (&*upper, "/data#upper"), (&*self.lower, "/data#lower")];
+        let told = || Ok(Duration::from_nanos(fs::read_to_string(self.out.join("time"))?.parse()?));
+        let ours = || {
+            linked.run(&grants, arguments)?;
+            told()
+        };
+        let composed = || {
+            self.run(true, arguments)?;
+            told()
+        };
+        Pairs::run(count, ours, composed)
     }
 
     /// The time from its start to its end.

@@ -1,14 +1,15 @@
 //! How fast: the component under its host against native programs that do the same work.
 //!
-//! `cargo bench --workspace --bench speed -- [--quick] [--workspaces | --layers] [--format text|json]`
+//! `cargo bench --workspace --bench speed -- [--quick] [--workspaces | --layers | --linked] [--format text|json]`
 //!
 //! Both sides of a row run in turns, in one process and on one filesystem, so what slows one slows
 //! the other: read the ratios, not the times. It ends in one table, and says which targets are met;
 //! missing one is no failure. `--workspaces` and `--layers` (programs on layered directories) measure
-//! these alone. Where an overlay cannot be mounted its rows say so.
+//! these alone, and `--linked` compares two ways to layer. Where an overlay cannot be mounted its rows say so.
 
 mod directory;
 mod layers;
+mod linked;
 mod materialize;
 mod pairs;
 mod persist;
@@ -53,6 +54,8 @@ fn main() -> ExitCode {
         Part::Workspaces
     } else if has("--layers") {
         Part::Layers
+    } else if has("--linked") {
+        Part::Linked
     } else {
         Part::All
     };
@@ -71,6 +74,8 @@ enum Part {
     All,
     Workspaces,
     Layers,
+    /// What no program of ours uses, and so no part of all.
+    Linked,
 }
 
 fn measure(quick: bool, part: Part, format: Format) -> Result<Report> {
@@ -84,11 +89,14 @@ fn measure(quick: bool, part: Part, format: Format) -> Result<Report> {
         materialize::measure(&bench, &mut report);
         start::measure(&bench, &mut report);
     }
-    if part != Part::Layers {
+    if matches!(part, Part::All | Part::Workspaces) {
         workspace::measure(&bench, &mut report);
     }
-    if part != Part::Workspaces {
+    if matches!(part, Part::All | Part::Layers) {
         layers::measure(&bench, &mut report);
+    }
+    if part == Part::Linked {
+        layers::compare(&bench, &mut report);
     }
     Ok(report)
 }

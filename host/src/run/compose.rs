@@ -1,7 +1,7 @@
 //! Two components made one: a program, and what it is given for its imports.
 
 use wac_graph::types::Package;
-use wac_graph::{CompositionGraph, EncodeOptions, plug as plug_in};
+use wac_graph::{CompositionGraph, EncodeOptions, PlugError, plug as plug_in};
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER as ADAPTER,
 };
@@ -37,7 +37,13 @@ pub fn plug(program: Vec<u8>, component: &[u8]) -> wasmtime::Result<Vec<u8>> {
     };
     let program = package("program", program)?;
     let component = package("component", component.to_vec())?;
-    plug_in(&mut graph, vec![component], program)?;
+    match plug_in(&mut graph, vec![component], program) {
+        Err(PlugError::NoPlugHappened) => {
+            let text = "it asks for nothing of what it is composed with, such as wasi:filesystem: run it alone";
+            return Err(wasmtime::Error::msg(text));
+        }
+        plugged => plugged?,
+    }
     // Both were valid, and whoever compiles the outcome validates it.
     Ok(graph.encode(EncodeOptions { validate: false, ..EncodeOptions::default() })?)
 }

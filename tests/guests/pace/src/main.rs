@@ -3,7 +3,8 @@
 //!     pace WHAT PATH COUNT OUT
 //!
 //! WHAT is `stat`, `open` or `read` (4 KiB of an open file) of a file; `stream` (all of a file, COUNT is
-//! the bytes of a piece; nanoseconds are for all of it); `walk` (a tree, with the metadata of each file);
+//! the bytes of a piece; nanoseconds are for all of it); `list`, the same by `descriptor.read`, whose bytes are
+//! a list of the component model; `walk` (a tree, with the metadata of each file);
 //! or `nothing`.
 
 use std::fs::{self, File};
@@ -11,6 +12,9 @@ use std::hint::black_box;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+use wasi::filesystem::preopens::get_directories;
+use wasi::filesystem::types::{DescriptorFlags, OpenFlags, PathFlags};
 
 fn main() -> io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -31,6 +35,7 @@ fn main() -> io::Result<()> {
             })?
         }
         "stream" => all(|| stream(path, count as usize))?,
+        "list" => all(|| list(path, u64::from(count)))?,
         "walk" => all(|| walk(path))?,
         "nothing" => Duration::ZERO,
         _ => return Err(io::Error::other("there is no such thing to measure")),
@@ -63,6 +68,25 @@ fn stream(path: &Path, piece: usize) -> io::Result<u64> {
             return Ok(bytes);
         }
         bytes += read as u64;
+    }
+}
+
+fn list(path: &Path, piece: u64) -> io::Result<u64> {
+    let (directory, name) = (path.parent(), path.file_name().and_then(|name| name.to_str()));
+    let granted = get_directories().into_iter().find(|(_, granted)| Some(Path::new(granted)) == directory);
+    let (Some((directory, _)), Some(name)) = (granted, name) else {
+        return Err(io::Error::other("the file is in no directory that was granted"));
+    };
+    let failed = |code| io::Error::other(format!("{code:?}"));
+    let (follow, how) = (PathFlags::empty(), OpenFlags::empty());
+    let file = directory.open_at(follow, name, how, DescriptorFlags::READ).map_err(failed)?;
+    let mut bytes = 0;
+    loop {
+        let (read, is_end) = file.read(piece, bytes).map_err(failed)?;
+        bytes += black_box(read).len() as u64;
+        if is_end {
+            return Ok(bytes);
+        }
     }
 }
 
