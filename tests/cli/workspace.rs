@@ -147,6 +147,23 @@ fn commit_asks_first() {
     assert_eq!(shown(&world, "root"), Tree::new());
 }
 
+/// A workspace that cannot be made leaves nothing behind, and nothing in the lower.
+#[test]
+fn what_cannot_be_made_leaves_nothing() {
+    let world = fresh();
+    let before = ground::read(&world.at("lower"));
+    for upper in ["lower/up", "lower/dir/new", "lower"] {
+        let said = world.run(&["workspace", "create", upper, "--lower", "lower"]);
+        assert_eq!(said.code, 1, "{}", said.err);
+        assert!(said.err.contains("is inside the lower lower; keep the upper directory apart"), "{}", said.err);
+    }
+    let said = world.run(&["workspace", "create", "other", "--lower", "nowhere"]);
+    assert_eq!(said.code, 1, "{}", said.err);
+    assert!(said.err.contains("nowhere: cannot open the lower directory"), "{}", said.err);
+    assert!(!world.at("other").exists(), "it was made all the same");
+    assert_eq!(ground::read(&world.at("lower")), before);
+}
+
 /// Conflicts are refused with their paths and the choices; each choice does what it says.
 #[test]
 fn conflicts_want_a_choice() {

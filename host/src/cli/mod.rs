@@ -1,5 +1,6 @@
 //! The command line: what can be asked, and how the answer and the errors leave.
 
+mod apart;
 mod crash;
 mod demo;
 mod directory;

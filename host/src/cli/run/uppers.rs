@@ -1,13 +1,14 @@
 //! Where the changes of a program go: an upper directory for each directory with layers.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use onionskin_host::Error;
 use onionskin_host::run::Layers;
 use tempfile::TempDir;
 
 use super::arguments::Run;
+use crate::cli::apart::inside;
 
 /// The upper directories of one run.
 pub(super) struct Uppers {
@@ -52,7 +53,9 @@ impl Uppers {
                 let text = format!("another directory of this run has the upper directory {}", upper.display());
                 return Err(Error::Layout { guest: layers[at].guest.clone(), text });
             }
-            keep_apart(&upper, &layers[at])?;
+            if let Some(text) = inside(&upper, &layers[at].lowers) {
+                return Err(Error::Layout { guest: layers[at].guest.clone(), text });
+            }
             let make = || fs::create_dir_all(&upper);
             make().map_err(|source| Error::Io { action: "make the upper directory", path: upper.clone(), source })?;
             layers[at].upper = upper;
@@ -74,29 +77,5 @@ impl Uppers {
     /// Whether the directories go away at the end.
     pub(super) fn is_temporary(&self) -> bool {
         self.temporary.is_some()
-    }
-}
-
-/// Refuses an upper directory inside a lower before it is made there.
-fn keep_apart(upper: &Path, layers: &Layers) -> Result<(), Error> {
-    let upper = std::path::absolute(upper).unwrap_or_else(|_| upper.to_owned());
-    let there = upper.ancestors().find_map(|above| {
-        let rest = upper.strip_prefix(above).ok()?;
-        Some(fs::canonicalize(above).ok()?.join(rest))
-    });
-    let inside = layers.lowers.iter().find(|lower| {
-        let lower = fs::canonicalize(lower);
-        matches!((&there, lower), (Some(there), Ok(lower)) if there.starts_with(&lower))
-    });
-    match inside {
-        None => Ok(()),
-        Some(lower) => Err(Error::Layout {
-            guest: layers.guest.clone(),
-            text: format!(
-                "the upper directory {} is inside the lower {}; keep the upper directory apart",
-                upper.display(),
-                lower.display()
-            ),
-        }),
     }
 }

@@ -16,6 +16,7 @@ use clap::Subcommand;
 use onionskin_host::{Error, Onionskin, Workspace, WorkspaceSession};
 use serde_json::{Value, json};
 
+use super::apart::inside;
 use super::input::wanted;
 use super::render::Answer;
 use super::{Context, Stop};
@@ -151,9 +152,18 @@ fn open_in(session: WorkspaceSession, upper: &Upper) -> Result<Workspace, Error>
 }
 
 fn create(context: &Context, arguments: &Create) -> Result<Answer, Error> {
+    if let Some(text) = inside(&arguments.upper, &arguments.lower) {
+        return Err(Error::Layout { guest: arguments.upper.display().to_string(), text });
+    }
+    let is_new = !arguments.upper.exists();
     make_directory(&arguments.upper)?;
     let session = session(context, &arguments.upper)?.lowers(&arguments.lower);
-    let workspace = session.quota(arguments.limits.quota()).create()?;
+    let workspace = session.quota(arguments.limits.quota()).create().inspect_err(|_| {
+        if is_new {
+            // Where something is in it, it stays: the next one recovers.
+            let _empty_or_not = fs::remove_dir(&arguments.upper);
+        }
+    })?;
     let lowers: Vec<String> = arguments.lower.iter().map(|lower| lower.display().to_string()).collect();
     let text = format!("{}: a workspace over {}", arguments.upper.display(), lowers.join(", "));
     finish(workspace, &text, json!({"lowers": arguments.lower}))
