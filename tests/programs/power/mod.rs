@@ -68,13 +68,15 @@ fn holds(journal: &str, synchronous: &str, forgets: usize) -> Option<Vec<Outcome
     Some(outcomes)
 }
 
-/// A transfer is there whole or it is not, and it is there once it was told.
+/// A transfer is there whole or it is not, and it is there once it was told. It fails where the overlay does
+/// nothing when a directory is synced: that is what ends a transaction here.
 #[test]
 fn with_a_journal_that_is_removed_all_is_kept() {
     holds("delete", "extra", 0);
 }
 
-/// The same, and here `full` is as good: what ends a transaction is synced. The calls are those of `extra`.
+/// The same, and here `full` is as good: what ends a transaction is synced. The calls are those of `extra`. It
+/// fails where the overlay leaves out the names when a file is synced: no directory is, after the first time.
 #[test]
 fn with_a_journal_that_is_cut_off_all_is_kept() {
     holds("truncate", "full", 0);
