@@ -12,9 +12,10 @@ check:
 demo:
     cargo run -- demo
 
-# The component against native programs that do the same work. Read the ratios.
+# The component against native programs that do the same work, and other people's: one table, and a
+# picture in target/speed.svg. Read the ratios.
 bench *ARGS:
-    cargo bench --workspace --bench speed -- {{ARGS}}
+    cargo bench --workspace --bench speed -- --picture "{{justfile_directory()}}/target/speed.svg" {{ARGS}}
 
 # Every crash and every fault of every operation, with figures. ONLY=swap narrows it down.
 crash:

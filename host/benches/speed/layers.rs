@@ -12,7 +12,7 @@ use crate::linked::Linked;
 use crate::pairs::Pairs;
 use crate::place::Place;
 use crate::report::{Report, Target};
-use crate::{Bench, Result};
+use crate::{Bench, Result, repository};
 
 /// Bytes of the file that is read from its start to its end.
 const LARGE: usize = 256 << 20;
@@ -153,8 +153,8 @@ impl Trial {
 }
 
 /// The program of a guest, by the recipe beside it.
-fn built(guest: &str) -> Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+pub(crate) fn built(guest: &str) -> Result<PathBuf> {
+    let root = repository();
     let output = Command::new("bash").arg(root.join("tests/guests").join(guest).join("build")).output()?;
     if !output.status.success() {
         return Err(format!("{guest} did not build: {}", String::from_utf8_lossy(&output.stderr).trim()).into());

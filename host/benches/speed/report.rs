@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::Result;
 use crate::pairs::{Pairs, Ratio};
+use crate::picture::{self, Bar, Section};
 use crate::place::{Place, Places};
 
 /// How to answer.
@@ -35,6 +36,7 @@ enum Measured {
 }
 
 struct Row {
+    section: &'static str,
     what: String,
     peer: &'static str,
     place: String,
@@ -45,6 +47,7 @@ struct Row {
 pub(crate) struct Report {
     format: Format,
     heading: String,
+    section: &'static str,
     rows: Vec<Row>,
 }
 
@@ -52,7 +55,12 @@ impl Report {
     pub(crate) fn new(format: Format, places: &Places) -> Self {
         let memory = places.memory().map_or("none", |place| place.filesystem.as_str());
         let heading = format!("memory: {memory}, disk: {}", places.disk().filesystem);
-        Self { format, heading, rows: Vec::new() }
+        Self { format, heading, section: "", rows: Vec::new() }
+    }
+
+    /// What the rows that follow have in common.
+    pub(crate) fn section(&mut self, title: &'static str) {
+        self.section = title;
     }
 
     /// Adds a row of times, and says so at once: the table comes late.
@@ -74,7 +82,7 @@ impl Report {
             },
             Err(error) => Measured::Not(error.to_string()),
         };
-        self.push(Row { what: what.into(), peer, place: filesystem, measured });
+        self.push(Row { section: self.section, what: what.into(), peer, place: filesystem, measured });
     }
 
     /// Adds a row of bytes of memory.
@@ -83,7 +91,7 @@ impl Report {
             Ok(ours) => Measured::Bytes { ours, target },
             Err(error) => Measured::Not(error.to_string()),
         };
-        self.push(Row { what: what.to_owned(), peer: "-", place: "-".to_owned(), measured });
+        self.push(Row { section: self.section, what: what.to_owned(), peer: "-", place: "-".to_owned(), measured });
     }
 
     fn push(&mut self, row: Row) {
@@ -100,6 +108,14 @@ impl Report {
         }
     }
 
+    /// The ratios of all rows that have one, as an SVG.
+    pub(crate) fn picture(&self) -> String {
+        let sections = self.rows.chunk_by(|one, next| one.section == next.section);
+        let sections =
+            sections.map(|rows| Section { title: rows[0].section, bars: rows.iter().filter_map(Row::bar).collect() });
+        picture::svg("Time of Onionskin divided by the time of what it is held against", &sections.collect::<Vec<_>>())
+    }
+
     fn table(&self) -> String {
         let titles = ["what", "on", "ours", "peer", "", "ratio (quartiles)", "target", "met"];
         let mut lines = vec![titles.map(str::to_owned)];
@@ -111,7 +127,10 @@ impl Report {
             }
         }
         let mut text = format!("\n{}\n\n", self.heading);
-        for line in &lines {
+        for (number, line) in lines.iter().enumerate() {
+            if let Some(section) = number.checked_sub(1).and_then(|row| self.begins(row)) {
+                text.push_str(&format!("\n{section}\n"));
+            }
             let padded = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
             text.push_str(padded.collect::<Vec<_>>().join("  ").trim_end());
             text.push('\n');
@@ -120,6 +139,13 @@ impl Report {
             "\nMedians of runs in turns; a ratio is ours / peer, below 1 is faster. Times alone are noise.\n",
         );
         text
+    }
+
+    /// The title of the section that begins with this row.
+    fn begins(&self, row: usize) -> Option<&'static str> {
+        let section = self.rows[row].section;
+        let before = row.checked_sub(1).map(|before| self.rows[before].section);
+        (before != Some(section)).then_some(section)
     }
 
     fn json(&self) -> Value {
@@ -135,6 +161,12 @@ impl Row {
             Measured::Bytes { ours, target } => Some(ours <= target),
             Measured::Times { target: Target::None, .. } | Measured::Not(_) => None,
         }
+    }
+
+    fn bar(&self) -> Option<Bar> {
+        let Measured::Times { ratio, .. } = &self.measured else { return None };
+        let label = format!("{} ({})", self.what, self.place);
+        Some(Bar { label, peer: self.peer, ratio: ratio.of_medians, low: ratio.low, high: ratio.high })
     }
 
     fn cells(&self) -> [String; 8] {
@@ -163,7 +195,7 @@ impl Row {
     }
 
     fn json(&self) -> Value {
-        let mut row = json!({ "what": self.what, "filesystem": self.place, "peer_is": self.peer, "met": self.met() });
+        let mut row = json!({ "section": self.section, "what": self.what, "filesystem": self.place, "peer_is": self.peer, "met": self.met() });
         let more = match &self.measured {
             Measured::Times { ours, peer, ratio, pairs, target } => {
                 let (kind, most) = match target {

@@ -30,7 +30,7 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) {
     });
 }
 
-fn large(path: &Path, length: u64) -> Result<()> {
+pub(crate) fn large(path: &Path, length: u64) -> Result<()> {
     let mut file = File::create(path)?;
     let block: Vec<u8> = (0..1_u32 << 18).flat_map(u32::to_le_bytes).collect();
     for _ in 0..length / block.len() as u64 {
@@ -90,7 +90,7 @@ fn copy_up(bench: &Bench, place: &Place, synced: bool) -> Result<Pairs> {
     )
 }
 
-fn cp(from: &Path, to: &Path, synced: bool) -> Result<Duration> {
+pub(crate) fn cp(from: &Path, to: &Path, synced: bool) -> Result<Duration> {
     let start = Instant::now();
     let status = Command::new("cp").arg("--reflink=never").arg(from).arg(to).status()?;
     if !status.success() {

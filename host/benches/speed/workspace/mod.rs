@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use onionskin_host::{Onionskin, Workspace, WorkspaceSession};
 
+pub(crate) use content::{cp, large};
+
 use crate::place::Place;
 use crate::report::Report;
 use crate::{Bench, Result};
@@ -25,15 +27,15 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) {
 }
 
 /// An upper and a lower directory, and the component that lays one over the other.
-struct Ground {
+pub(crate) struct Ground {
     onionskin: Onionskin,
-    upper: PathBuf,
-    lower: PathBuf,
+    pub(crate) upper: PathBuf,
+    pub(crate) lower: PathBuf,
 }
 
 impl Ground {
     /// Empty directories of this name.
-    fn make(bench: &Bench, place: &Place, name: &str) -> Result<Self> {
+    pub(crate) fn make(bench: &Bench, place: &Place, name: &str) -> Result<Self> {
         let builder = Onionskin::builder().cache_directory(bench.places.cache()).memory_bytes(MEMORY_BYTES);
         let onionskin = builder.workspaces().build()?;
         let (upper, lower) = (place.directory(&format!("{name}-upper"))?, place.directory(&format!("{name}-lower"))?);
@@ -45,7 +47,7 @@ impl Ground {
     }
 
     /// A workspace with nothing in it; the one before is given up.
-    fn fresh(&self) -> Result<Workspace> {
+    pub(crate) fn fresh(&self) -> Result<Workspace> {
         if self.upper.join(".onionskin").exists() {
             self.session().open()?.discard()?;
         }
@@ -63,12 +65,12 @@ impl Drop for Ground {
 }
 
 /// Names of files, a thousand to a directory.
-fn names(directory: &str, count: usize) -> impl Iterator<Item = String> {
+pub(crate) fn names(directory: &str, count: usize) -> impl Iterator<Item = String> {
     (0..count).map(move |number| format!("{directory}/{:03}/{number:06}", number / 1000))
 }
 
 /// Makes files of this length under [`names`].
-fn fill(root: &Path, directory: &str, count: usize, length: usize) -> Result<()> {
+pub(crate) fn fill(root: &Path, directory: &str, count: usize, length: usize) -> Result<()> {
     for (number, name) in names(directory, count).enumerate() {
         let path = root.join(name);
         if number % 1000 == 0 {

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 use onionskin_host::Workspace;
 
-use super::{Ground, fill, names};
+use super::{Ground, fill, large, names};
 use crate::pairs::Pairs;
 use crate::place::Place;
 use crate::report::{Report, Target};
@@ -19,6 +20,8 @@ const FILES: usize = 10_000;
 const SOME: usize = 1_000;
 const LENGTH: usize = 1 << 10;
 const DIRECTORY: &str = "files";
+const LARGE: &str = "large";
+const LARGE_BYTES: u64 = 64 << 20;
 
 /// Who lays one directory over another.
 #[derive(Clone, Copy)]
@@ -99,6 +102,15 @@ const TASKS: &[Task] = &[
         },
     },
     Task {
+        what: "copy up 64 MiB",
+        target: Target::None,
+        ours: |workspace| Ok(workspace.write(LARGE, LARGE_BYTES / 2, b"more")?),
+        peer: |root| {
+            let file = fs::OpenOptions::new().write(true).open(root.join(LARGE))?;
+            Ok(file.write_all_at(b"more", LARGE_BYTES / 2)?)
+        },
+    },
+    Task {
         what: "remove 1,000 originals",
         target: Target::Ratio(10.0),
         ours: |workspace| some(|name| Ok(workspace.remove(name)?)),
@@ -133,6 +145,7 @@ fn row(bench: &Bench, report: &mut Report, task: &Task, kind: Kind, target: Targ
     report.times((task.what, peer), bench.places.memory(), target, |place| {
         let ground = Ground::make(bench, place, "overlay")?;
         fill(&ground.lower, DIRECTORY, FILES, LENGTH)?;
+        large(&ground.lower.join(LARGE), LARGE_BYTES)?;
         Pairs::run(
             bench.pairs(9, 5),
             || {

@@ -3,12 +3,16 @@
 //!
 //!     play store [/ROOT] [LINK=PLACE]... <CASE
 //!     play workspace <CASE
+//!     play pace COUNT durable|data|visible BYTES
+//!
+//! The last replaces a file again and again, and prints the seconds of one time.
 //!
 //! The places of the case are granted under their names; the root of a store is `root`, or what is said.
 //! A plain host of WASI takes no lock, so a lock file is used. Nor does WASI let a program read absolute
 //! links: what those of the case say is told by the arguments, and a place outside of what is granted is
 //! refused.
 
+mod pace;
 mod store;
 #[path = "../../../scenario/words.rs"]
 mod words;
@@ -41,11 +45,14 @@ mod bindings {
 
 /// Who the lock file says the owner is, where the case does not name one.
 const TOKEN: &str = "play";
-const USAGE: &str = "usage: play store [/ROOT] [LINK=PLACE]... | workspace <CASE";
+const USAGE: &str = "usage: play store [/ROOT] [LINK=PLACE]... | workspace <CASE, or play pace COUNT HOW BYTES";
 
 fn main() -> Result<(), Box<dyn StdError>> {
     let mut arguments = std::env::args().skip(1);
     let interface = arguments.next().ok_or(USAGE)?;
+    if interface == "pace" {
+        return pace::measure(&arguments.collect::<Vec<_>>());
+    }
     let (mut root, mut links) = ("root".to_owned(), HashMap::new());
     for argument in arguments {
         if argument.starts_with('/') {

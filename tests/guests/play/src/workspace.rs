@@ -56,10 +56,8 @@ impl Player {
                 fs::write(text(step, "place"), data(&step["data"])).expect("another program writes");
                 Ok(Value::Null)
             }
-            "discard" => {
-                Workspace::discard(self.workspace.take().expect("the workspace of this case is open"))
-                    .map(|()| Value::Null)
-            }
+            "discard" => Workspace::discard(self.workspace.take().expect("the workspace of this case is open"))
+                .map(|()| Value::Null),
             _ => match step["of"].as_str() {
                 Some(other) => self.call(&Workspace::open(&options(other, lowers()))?, step),
                 None => self.call(self.workspace.as_ref().expect("the workspace of this case is open"), step),
