@@ -62,11 +62,11 @@ impl Entry {
     /// The code, if it is there and is what was written.
     pub(crate) fn read(&self) -> Option<Vec<u8>> {
         let mut content = fs::read(&self.path).ok()?;
-        let (digest, code) = content.split_at_checked(blake3::OUT_LEN)?;
-        if blake3::hash(code) != *<&[u8; blake3::OUT_LEN]>::try_from(digest).ok()? {
+        let (code, digest) = content.split_last_chunk::<{ blake3::OUT_LEN }>()?;
+        if blake3::hash(code) != *digest {
             return None;
         }
-        content.drain(..blake3::OUT_LEN);
+        content.truncate(content.len() - blake3::OUT_LEN);
         Some(content)
     }
 
@@ -81,8 +81,8 @@ impl Entry {
         let directory = self.path.parent().unwrap_or(Path::new("."));
         // With the suffix, so that what a killed process leaves goes away with the old entries.
         let mut file = tempfile::Builder::new().suffix(SUFFIX).tempfile_in(directory)?;
-        file.write_all(blake3::hash(code).as_bytes())?;
         file.write_all(code)?;
+        file.write_all(blake3::hash(code).as_bytes())?;
         file.persist(&self.path)?;
         prune(directory)
     }

@@ -1,13 +1,20 @@
 //! What a program is given.
 
 use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use onionskin::workspace::map::{HEADER_BYTES_MAX, Map};
 
 use crate::error::Grant;
 use crate::grants::{Access, Granted};
 use crate::lock::RootLock;
 use crate::{Error, ErrorKind, Faults, GuestError, Onionskin, Quota};
+
+/// The map of a workspace, in its upper directory.
+const MAP: &str = ".onionskin/workspace/map";
 
 /// Bytes of memory that a program may use, unless its limits say otherwise.
 pub const MEMORY_BYTES_DEFAULT: usize = 1 << 30;
@@ -121,7 +128,7 @@ impl World {
     /// Refuses a directory for writing that shares files with an upper: the program could change the
     /// workspace behind the back of the component.
     fn keep_apart(&self, grants: &[Granted]) -> Result<(), Error> {
-        let uppers = self.layers.iter().filter_map(|it| std::fs::canonicalize(&it.upper).ok()).collect::<Vec<_>>();
+        let uppers = self.layers.iter().filter_map(|it| fs::canonicalize(&it.upper).ok()).collect::<Vec<_>>();
         for (at, granted) in grants.iter().enumerate() {
             let is_other = |upper: &&PathBuf| {
                 let overlaps = granted.host.starts_with(upper) || upper.starts_with(&granted.host);
@@ -149,14 +156,28 @@ impl Layers {
     /// Makes the workspace if there is none, finishes what a crash left, and takes the lock.
     ///
     /// It is made by the host, under the places of its lowers there: so commands find them afterwards.
-    pub(super) fn prepare(&self, onionskin: &Onionskin) -> Result<RootLock, Error> {
-        let session = onionskin.workspace(&self.upper).lowers(&self.lowers);
+    pub(super) fn prepare<'o>(&self, load: impl Fn() -> Result<&'o Onionskin, Error>) -> Result<RootLock, Error> {
+        if self.is_made() {
+            return RootLock::take(&self.upper, &self.upper);
+        }
+        let session = load()?.workspace(&self.upper).lowers(&self.lowers);
         let workspace = match session.open() {
             Err(Error::Guest { error: GuestError { kind: ErrorKind::NotFound, .. }, .. }) => session.create()?,
             workspace => workspace?,
         };
         workspace.close()?;
         RootLock::take(&self.upper, &self.upper)
+    }
+
+    /// Whether there is a workspace, under the places of these lowers. What else is to be found out or
+    /// finished is left to the program, which opens it in any case.
+    fn is_made(&self) -> bool {
+        let Ok(map) = File::open(self.upper.join(MAP)) else { return false };
+        let mut start = Vec::new();
+        let read = map.take(HEADER_BYTES_MAX as u64).read_to_end(&mut start);
+        let Ok(header) = read.map_err(|_| "").and_then(|_| Map::decode_header(&start)) else { return false };
+        let places = self.lowers.iter().map(|lower| fs::canonicalize(lower).unwrap_or_default());
+        header.proof.is_none() && places.eq(header.lowers.iter().map(|lower| PathBuf::from(&lower.name)))
     }
 }
 
