@@ -21,7 +21,7 @@ RECORDS: dict[tuple[str, ...], Any] = {
     tuple(kind.__dataclass_fields__): kind for kind in vars(_contract).values() if is_dataclass(kind)
 }
 ERRORS = {error.kind: error for error in errors.OnionskinError.__subclasses__()}
-SPOOLED_BYTES_MIN = 16 * 1024
+SPOOLED_BYTES_MIN = 4 * 1024
 """From here on content goes to the component by way of a file: as a list it costs 1 us per byte."""
 
 
