@@ -28,11 +28,13 @@ pub struct Trace {
     pub commits: bool,
 }
 
-/// A file that this executor created and has not synced or renamed yet.
+/// A file that this executor created and has not synced or renamed yet, or one that it writes in place.
 struct Open<F> {
     path: RelPath,
     file: F,
     length: u64,
+    /// It was there before, and is written in place: again and again, most likely.
+    stays: bool,
 }
 
 /// Runs plans on a filesystem, and is the door through which the core reads it.
@@ -240,6 +242,11 @@ impl<F: Fs> Exec<F> {
         opened.map_err(|cause| failed("open", &at.path, cause))
     }
 
+    /// Syncs a file that a caller keeps open, by the path that it was opened by.
+    pub fn sync_open(&mut self, file: &F::File, path: &RelPath) -> Result<()> {
+        self.fs.sync_file(file).map_err(|cause| failed("sync file", path, cause))
+    }
+
     /// A number that tells a directory from every other; nothing where the host has no such call.
     pub fn identity(&mut self, at: &At) -> Result<Option<u128>> {
         let dir = self.dir(at.root, &at.path)?;
@@ -368,7 +375,7 @@ impl<F: Fs> Exec<F> {
             (Act::Rename { .. }, Some((source, old))) => self.fs.rename((source, old), (&dir, name)),
             (Act::Link { .. }, Some((source, old))) => self.fs.link((source, old), (&dir, name)),
             _ => self.fs.create_file(&dir, name).map(|file| {
-                self.open.push(Open { path: path.clone(), file, length: 0 });
+                self.open.push(Open { path: path.clone(), file, length: 0, stays: false });
             }),
         };
         done.map_err(|cause| failed(act.verb(), path, cause))?;
@@ -440,7 +447,7 @@ impl<F: Fs> Exec<F> {
         if self.open.len() >= FILES_OPEN_MAX {
             self.open.remove(0);
         }
-        self.open.push(Open { path: path.clone(), file, length: 0 });
+        self.open.push(Open { path: path.clone(), file, length: 0, stays: true });
         Ok(self.open.len() - 1)
     }
 
@@ -452,12 +459,6 @@ impl<F: Fs> Exec<F> {
         // by itself: what `/proc` shows is such a file.
         let length = if size == 0 { length } else { length.min(size.saturating_sub(offset)) };
         self.copy_open((&file, &from.path), offset, length, to)
-    }
-
-    /// As [`Exec::open_one`], to read what may be something else.
-    pub fn open_if_file(&mut self, at: &At) -> Result<Option<F::File>> {
-        let (dir, name) = self.parent(at.root, &at.path)?;
-        self.fs.open_if_file(&dir, name).map_err(|cause| failed("open", &at.path, cause))
     }
 
     /// Copies from what is open, by the name it goes by, to the end of a file that a plan created.
@@ -482,6 +483,9 @@ impl<F: Fs> Exec<F> {
     }
 
     fn sync_file(&mut self, path: &RelPath) -> Result<()> {
+        if WORKSPACES && let Some(open) = self.open.iter().find(|open| open.stays && open.path == *path) {
+            return self.fs.sync_data(&open.file).map_err(|cause| failed("sync file", path, cause));
+        }
         let file = match self.take_open(path) {
             Some(open) => open.file,
             None => {

@@ -201,6 +201,11 @@ pub trait Fs {
     fn set_size(&self, _file: &Self::File, _size: u64) -> Result<(), Cause> {
         Err(Cause::Unsupported)
     }
+    /// As [`Fs::sync_file`], and of what is known beside content and length nothing need be durable: the
+    /// time of the last change. A file that neither grew nor shrank is cheaper so.
+    fn sync_data(&self, file: &Self::File) -> Result<(), Cause> {
+        self.sync_file(file)
+    }
     /// A number that tells this directory from every other, for as long as it stays where it is.
     fn identity(&self, _dir: &Self::Dir) -> Result<u128, Cause> {
         Err(Cause::Unsupported)
@@ -212,11 +217,6 @@ pub trait Fs {
     /// names lead there.
     fn identity_of(&self, _at: &Self::Dir, _name: &str) -> Result<u128, Cause> {
         Err(Cause::Unsupported)
-    }
-    /// Opens the regular file `name` in `at` for reading; nothing for what is none. A link fails, and a
-    /// pipe may block, as it does for everybody who opens it.
-    fn open_if_file(&self, at: &Self::Dir, name: &str) -> Result<Option<Self::File>, Cause> {
-        if self.stat(at, name)?.kind == Kind::File { self.open_file(at, name).map(Some) } else { Ok(None) }
     }
     /// What an open file is.
     fn stat_open(&self, _file: &Self::File) -> Result<Stat, Cause> {

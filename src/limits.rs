@@ -31,8 +31,12 @@ pub const MAP_BYTES_MAX: u64 = 256 << 20;
 pub const MAP_SLACK_BYTES: u64 = 64 << 10;
 /// Bytes of the label of a checkpoint.
 pub const LABEL_BYTES_MAX: usize = 255;
-/// Empty files that a workspace keeps for contents to come, while programs work on it.
+/// Bytes of zeros after the map, for the records of a program that syncs again and again.
+pub const MAP_ROOM_BYTES: u64 = 16 << 10;
+/// Empty files that a workspace keeps for contents to come, while programs work on it; at first.
 pub const SPARES: usize = 4;
+/// At most so many, once they were used up.
+pub const SPARES_MAX: usize = 32;
 /// Read-only directories below one workspace.
 pub const LOWERS_MAX: usize = 64;
 /// Bytes of the token in a lock file.

@@ -124,6 +124,11 @@ impl Fs for WasiFs {
     }
 
     #[cfg(feature = "workspace")]
+    fn sync_data(&self, file: &Descriptor) -> Result<(), Cause> {
+        file.sync_data().map_err(cause)
+    }
+
+    #[cfg(feature = "workspace")]
     fn identity(&self, dir: &Descriptor) -> Result<u128, Cause> {
         dir.metadata_hash().map(number).map_err(cause)
     }
@@ -131,14 +136,6 @@ impl Fs for WasiFs {
     #[cfg(feature = "overlay")]
     fn identity_of(&self, at: &Descriptor, name: &str) -> Result<u128, Cause> {
         at.metadata_hash_at(PathFlags::empty(), name).map(number).map_err(cause)
-    }
-
-    #[cfg(feature = "overlay")]
-    fn open_if_file(&self, at: &Descriptor, name: &str) -> Result<Option<Descriptor>, Cause> {
-        // To ask what is open costs less than to ask before.
-        let file = self.open_file(at, name)?;
-        let is_file = matches!(file.get_type(), Ok(DescriptorType::RegularFile));
-        Ok(is_file.then_some(file))
     }
 
     #[cfg(feature = "overlay")]

@@ -55,6 +55,7 @@ impl<F: Fs> Overlay<F> {
     /// # Errors
     /// As for [`Overlay::file_to_write`].
     pub fn set_size(&mut self, handle: &Handle<F>, size: u64) -> Answer<()> {
+        self.kind(handle)?;
         self.file(handle)?;
         if !handle.access.write {
             return Err(Code::Invalid);
@@ -69,10 +70,12 @@ impl<F: Fs> Overlay<F> {
     /// # Errors
     /// `io` when a sync fails: it is not made again, and nothing is changed any more.
     pub fn sync(&mut self, handle: &Handle<F>) -> Answer<()> {
+        self.kind(handle)?;
         match handle.content.get() {
             Content::None => Ok(self.workspace.sync_names()?),
             Content::Own(number) if self.workspace.names_of(number, handle.path.borrow().is_some()) > 0 => {
-                Ok(self.workspace.sync_content(number)?)
+                let file = self.file(handle)?;
+                Ok(self.workspace.sync_content(number, &file)?)
             }
             Content::Own(_) | Content::Unnamed(_) | Content::Lower => {
                 let file = self.file(handle)?;
@@ -91,6 +94,7 @@ impl<F: Fs> Overlay<F> {
         if handle.is_writable.get() {
             return Ok(file);
         }
+        self.workspace.forget_looks();
         let path = handle.path.borrow().clone();
         match (content, path) {
             (Content::Own(number), _) if self.workspace.is_own_alone(number)? => {
@@ -234,6 +238,7 @@ impl<F: Fs> Overlay<F> {
     }
 
     fn take_away(&mut self, path: &RelPath) -> Answer<()> {
+        self.know(path)?;
         self.workspace.take_away(path)?;
         self.lost(path);
         self.changed(path);
@@ -264,6 +269,7 @@ impl<F: Fs> Overlay<F> {
             return Ok(());
         }
         new.check_name()?;
+        self.know(&new.path)?;
         self.workspace.move_to(&old, &new.path)?;
         self.lost(&new.path);
         self.moved(&old, &new.path);
@@ -311,6 +317,7 @@ impl<F: Fs> Overlay<F> {
     /// # Errors
     /// As for [`Overlay::stat_at`].
     pub fn note_time(&mut self, from: &Handle<F>, path: &str, follow: bool, modified: u64) -> Answer<()> {
+        self.kind(from)?;
         if from.is_removed_and(path) {
             // Of a directory that was removed nobody asks the time.
             return Ok(());
@@ -329,6 +336,12 @@ impl<F: Fs> Overlay<F> {
     }
 
     // ---- whoever is open
+
+    /// Finds out what is open at a path, before it is there no more.
+    fn know(&mut self, path: &RelPath) -> Answer<()> {
+        let open: Vec<_> = self.open_handles().filter(|handle| handle.is_within(path)).collect();
+        open.iter().try_for_each(|handle| self.kind(handle).map(drop))
+    }
 
     /// A path shows nothing any more of what it did: whoever is open there keeps the content.
     fn lost(&mut self, path: &RelPath) {
@@ -367,6 +380,7 @@ impl<F: Fs> Overlay<F> {
 impl<F: Fs> Handle<F> {
     /// Goes on with another content, open for writing.
     fn take(&self, content: Content, file: Rc<F::File>) {
+        self.kind.set(Some(Kind::File));
         self.content.set(content);
         *self.file.borrow_mut() = Some(file);
         self.is_writable.set(true);

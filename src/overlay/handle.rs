@@ -9,7 +9,8 @@ use crate::path::RelPath;
 /// An open file or directory of the merged tree. It goes with what it was opened as: when that is
 /// renamed, copied up or removed, the handle sees it.
 pub struct Handle<F: Fs> {
-    pub(super) kind: Kind,
+    /// What it is; nothing until that matters. Most are files.
+    pub(super) kind: Cell<Option<Kind>>,
     /// For reading and for writing, as it was opened.
     pub(super) access: Access,
     /// Where it is now; nothing once its name is gone.
@@ -45,9 +46,9 @@ pub(super) enum Content {
 }
 
 impl<F: Fs> Handle<F> {
-    /// What it is.
-    pub const fn kind(&self) -> Kind {
-        self.kind
+    /// Whether it is known to be a directory; see [`super::Overlay::kind`].
+    pub fn is_known_directory(&self) -> bool {
+        self.kind.get() == Some(Kind::Directory)
     }
 
     /// What it was opened for.
@@ -57,7 +58,7 @@ impl<F: Fs> Handle<F> {
 
     /// Whether it is a directory that was removed, and a path leads to this itself.
     pub(super) fn is_removed_and(&self, path: &str) -> bool {
-        self.kind == Kind::Directory && matches!(path, "." | "./") && self.path.borrow().is_none()
+        self.is_known_directory() && matches!(path, "." | "./") && self.path.borrow().is_none()
     }
 
     /// Whether what it was opened as is this, or below it.

@@ -13,9 +13,11 @@ impl<F: Fs> Overlay<F> {
     /// # Errors
     /// The filesystem's.
     pub fn identity(&mut self, handle: &Handle<F>) -> Answer<u128> {
+        self.kind(handle)?;
         if let Some(known) = handle.identity.get() {
             return Ok(known);
         }
+        self.workspace.forget_looks();
         let path = handle.path.borrow().clone();
         let identity = match (handle.content.get(), path) {
             (Content::Own(number), _) => self.identity_of_own(number),
@@ -35,6 +37,7 @@ impl<F: Fs> Overlay<F> {
     /// # Errors
     /// Those of wasmtime for the same call on a plain directory.
     pub fn identity_at(&mut self, from: &Handle<F>, path: &str, follow: bool) -> Answer<u128> {
+        self.kind(from)?;
         if from.is_removed_and(path) {
             return self.identity(from);
         }

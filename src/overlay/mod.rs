@@ -7,8 +7,7 @@
 //! filesystem's own, on [`Overlay::file_to_stream`].
 //!
 //! What it does not keep: access times, which are those of the last change; and the times that are
-//! set on directories and links, which last as long as the overlay. Files of others, pipes and devices,
-//! are not opened.
+//! set on directories and links, which last as long as the overlay. Pipes and devices are read at most.
 
 mod change;
 mod code;
@@ -92,7 +91,7 @@ impl<F: Fs> Overlay<F> {
     /// The root of the merged tree.
     pub fn root(&mut self) -> Rc<Handle<F>> {
         let access = Access { read: true, write: true };
-        self.hand_out(RelPath::ROOT, Kind::Directory, Content::None, None, access, false)
+        self.hand_out(RelPath::ROOT, Some(Kind::Directory), Content::None, None, access, false)
     }
 
     /// Opens what a path leads to, and makes it where that is asked for.
@@ -109,13 +108,15 @@ impl<F: Fs> Overlay<F> {
             self.find(&from, walk::without_slash(path), false)?;
             return Err(Cause::IsDirectory.into());
         }
-        if !is_exclusive
+        // To be read, it need not be known what it is. Where something else is asked for, a look costs less.
+        if !how.create
+            && !access.write
             && !how.truncate
             && !how.directory
             && let Some(place) = walk::plain(&from, path)
             && let Some(file) = self.workspace.open_plain(&place)
         {
-            return Ok(self.hand_out(place, Kind::File, Content::Lower, Some(file), access, false));
+            return Ok(self.hand_out(place, None, Content::Lower, Some(file), access, false));
         }
         // An exclusive creation does not look behind a link.
         let spot = self.find(&from, path, how.follow && !is_exclusive)?;
@@ -125,7 +126,8 @@ impl<F: Fs> Overlay<F> {
             }
             spot.check_name()?;
             let number = self.create(&spot.path)?;
-            return self.open_own(spot.path, number, access);
+            let is_writable = access.write && self.workspace.is_thawed(number);
+            return self.open_number(spot.path, number, access, is_writable);
         };
         match kind {
             _ if is_exclusive => Err(Cause::AlreadyExists.into()),
@@ -135,7 +137,7 @@ impl<F: Fs> Overlay<F> {
                 // Known from the beginning, because it may be removed while it is open.
                 let identity = self.identity_of(&path, &place)?;
                 let access = Access { read: true, write: false };
-                let handle = self.hand_out(path, kind, Content::None, None, access, false);
+                let handle = self.hand_out(path, Some(kind), Content::None, None, access, false);
                 handle.identity.set(Some(identity));
                 Ok(handle)
             }
@@ -156,7 +158,7 @@ impl<F: Fs> Overlay<F> {
             Place::File(number) => self.open_own(path, number, access),
             Place::Lower(_, at, _) => {
                 let file = self.workspace.open_lower(&at)?;
-                Ok(self.hand_out(path, Kind::File, Content::Lower, Some(file), access, false))
+                Ok(self.hand_out(path, Some(Kind::File), Content::Lower, Some(file), access, false))
             }
             Place::Directory | Place::Link(_) => Err(Code::Invalid),
         }
@@ -165,21 +167,25 @@ impl<F: Fs> Overlay<F> {
     /// Opens a file of the workspace: for writing only if that is asked for and nothing shares it.
     fn open_own(&mut self, path: RelPath, number: u64, access: Access) -> Answer<Rc<Handle<F>>> {
         let is_writable = access.write && self.workspace.is_own_alone(number)?;
+        self.open_number(path, number, access, is_writable)
+    }
+
+    fn open_number(&mut self, path: RelPath, number: u64, access: Access, is_writable: bool) -> Answer<Rc<Handle<F>>> {
         let file = self.workspace.open_own(number, is_writable)?;
-        Ok(self.hand_out(path, Kind::File, Content::Own(number), Some(file), access, is_writable))
+        Ok(self.hand_out(path, Some(Kind::File), Content::Own(number), Some(file), access, is_writable))
     }
 
     fn hand_out(
         &mut self,
         path: RelPath,
-        kind: Kind,
+        kind: Option<Kind>,
         content: Content,
         file: Option<F::File>,
         access: Access,
         is_writable: bool,
     ) -> Rc<Handle<F>> {
         let handle = Rc::new(Handle {
-            kind,
+            kind: Cell::new(kind),
             access,
             path: RefCell::new(Some(path)),
             content: Cell::new(content),
@@ -194,15 +200,55 @@ impl<F: Fs> Overlay<F> {
         handle
     }
 
+    /// What a handle was opened on. One that is to be read alone is asked when it matters.
+    ///
+    /// # Errors
+    /// The filesystem's.
+    pub fn kind(&mut self, handle: &Handle<F>) -> Answer<Kind> {
+        if let Some(kind) = handle.kind.get() {
+            return Ok(kind);
+        }
+        let file = self.file(handle)?;
+        let kind = self.workspace.exec().fs().stat_open(&file)?.kind;
+        if kind == Kind::Directory {
+            // Known from the beginning, because it may be removed while it is open.
+            let path = handle.path.borrow().clone();
+            if let Some(path) = path
+                && let Some(place) = self.workspace.find_place(&path)?
+            {
+                handle.identity.set(Some(self.identity_of(&path, &place)?));
+            }
+            *handle.file.borrow_mut() = None;
+            handle.content.set(Content::None);
+        }
+        handle.kind.set(Some(kind));
+        Ok(kind)
+    }
+
     /// What a handle leads to now.
     ///
     /// # Errors
     /// The filesystem's.
     pub fn stat(&mut self, handle: &Handle<F>) -> Answer<Stat> {
+        self.workspace.forget_looks();
+        if handle.kind.get().is_none() {
+            let file = self.file(handle)?;
+            let stat = self.workspace.exec().fs().stat_open(&file)?;
+            if stat.kind != Kind::Directory {
+                handle.kind.set(Some(stat.kind));
+                return Ok(stat);
+            }
+            self.kind(handle)?;
+        }
         let path = handle.path.borrow().clone();
         let Ok(file) = self.file(handle) else {
             let Some(path) = path else {
-                return Ok(Stat { kind: handle.kind, links: 0, size: 0, modified: self.workspace.names_changed()? });
+                return Ok(Stat {
+                    kind: Kind::Directory,
+                    links: 0,
+                    size: 0,
+                    modified: self.workspace.names_changed()?,
+                });
             };
             let place = self.workspace.find_place(&path)?.ok_or(Cause::NoEntry)?;
             return self.stat_of(&path, &place);
@@ -221,6 +267,7 @@ impl<F: Fs> Overlay<F> {
     /// # Errors
     /// Those of wasmtime for the same call on a plain directory.
     pub fn stat_at(&mut self, from: &Handle<F>, path: &str, follow: bool) -> Answer<Stat> {
+        self.kind(from)?;
         if from.is_removed_and(path) {
             return self.stat(from);
         }
@@ -249,7 +296,7 @@ impl<F: Fs> Overlay<F> {
     /// # Errors
     /// The filesystem's.
     pub fn list(&mut self, directory: &Handle<F>) -> Answer<Vec<(String, Kind)>> {
-        if directory.kind == Kind::Directory && directory.path.borrow().is_none() {
+        if self.kind(directory)? == Kind::Directory && directory.path.borrow().is_none() {
             return Ok(Vec::new());
         }
         let path = self.directory(directory)?;
@@ -303,12 +350,13 @@ impl<F: Fs> Overlay<F> {
 
     /// The path of a directory that is open.
     fn directory(&mut self, handle: &Handle<F>) -> Answer<RelPath> {
+        self.workspace.forget_looks();
         self.calls += 1;
         if self.calls == CALLS_PER_LOOK {
             self.calls = 0;
             self.workspace.forget_lowers();
         }
-        if handle.kind != Kind::Directory {
+        if self.kind(handle)? != Kind::Directory {
             return Err(Cause::NotDirectory.into());
         }
         handle.path.borrow().clone().ok_or_else(|| Cause::NoEntry.into())

@@ -201,7 +201,7 @@ impl<F: Fs> Workspace<F> {
     /// Refuses a change after a failure that only the next open can judge.
     pub(super) fn check_usable(&mut self) -> Result<(), Error> {
         self.state.check_usable()?;
-        self.state.exec.forget_sources();
+        self.forget_sources();
         self.listing = None;
         Ok(())
     }
@@ -234,7 +234,7 @@ impl<F: Fs> Workspace<F> {
     /// The record after which nothing is at a path.
     fn erasing(&mut self, path: &RelPath) -> Result<Record, Error> {
         let hides = match self.map.inherited(path) {
-            Some(lower) => lower::stat(&mut self.state.exec, &self.lowers, &lower)?.is_some(),
+            Some(lower) => self.look_below(&lower)?.is_some(),
             None => false,
         };
         Ok(Record::Shows(path.clone(), hides.then_some(Origin::Nowhere)))
@@ -249,7 +249,8 @@ impl<F: Fs> Workspace<F> {
         if known.as_ref().is_some_and(|seen| !all || seen.below != 0) {
             return Ok(());
         }
-        let mut seen = lower::seen(&mut self.state.exec, &self.lowers, &lower, all)?;
+        let found = self.look_below(&lower)?.map(|(_, stat)| stat);
+        let mut seen = lower::seen_as(&mut self.state.exec, &self.lowers, &lower, found, all)?;
         if let Some(known) = known {
             if seen.below == 0 {
                 return Ok(());
@@ -514,6 +515,7 @@ impl<F: Fs> Workspace<F> {
         plan.decides();
         self.state.run(plan).map_err(|error| self.take_back(error))?;
         self.end = map::End { length, sum, ..self.end };
+        self.room = self.room.max(length);
         Ok(())
     }
 
@@ -534,12 +536,13 @@ impl<F: Fs> Workspace<F> {
     }
 
     /// What an append that failed has come to: all of it may be there.
-    fn take_back(&mut self, error: Error) -> Error {
+    pub(super) fn take_back(&mut self, error: Error) -> Error {
         if error.side() == Side::Before {
             return error;
         }
         let mut plan = Plan::new();
         plan.set_size(&layout::map(), self.end.length, "a record that does not count");
+        self.room = self.end.length;
         match self.state.run(plan) {
             Ok(_) => error,
             Err(_) => self.state.fail(error.with_kind(ErrorKind::OutcomeUnknown)),

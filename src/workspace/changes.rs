@@ -10,9 +10,11 @@ use super::view::Place;
 use super::{Workspace, layout, lower};
 use crate::error::{Error, ErrorKind};
 use crate::fs::{Fs, Kind, Stat};
-use crate::limits::COPY_BYTES;
 use crate::path::RelPath;
 use crate::plan::At;
+
+/// Bytes of two files that are held to be compared.
+const COMPARED_BYTES: usize = 1 << 20;
 
 /// What became of a path, seen from the lowers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +92,7 @@ impl<F: Fs> Workspace<F> {
     /// # Errors
     /// The filesystem's failures; [`ErrorKind::InvalidArgument`] for an `after` that is no `next`.
     pub fn changes(&mut self, select: &Select, after: Option<&str>, most: usize) -> Result<Page, Error> {
-        self.state.exec.forget_sources();
+        self.forget_sources();
         let mut cursor = match after {
             Some(text) => Cursor::parse(text)?,
             None => Cursor { deletions: true, record: String::new(), name: None },
@@ -149,7 +151,8 @@ impl<F: Fs> Workspace<F> {
             // That is elsewhere now, and what is here is new.
             None
         } else {
-            lower::stat(&mut self.state.exec, &self.lowers, &under)?
+            self.looked.clear();
+            self.look_below(&under)?
         };
         let Some(place) = self.find_place(path)? else {
             return Ok(before.map(|(_, stat)| Changed {
@@ -159,7 +162,7 @@ impl<F: Fs> Workspace<F> {
                 size: 0,
             }));
         };
-        let size = self.stat(path.as_str())?.size;
+        let size = self.size_of(&place)?;
         let change = match (&place, before) {
             // Where it was, unless that was moved away from around it.
             (Place::Lower(lower, _, _), _) if *lower == under && !self.map.is_moved_away(&path.parent(), sources) => {
@@ -169,7 +172,7 @@ impl<F: Fs> Workspace<F> {
             (_, None) => Some(Change::Added),
             (_, Some((_, stat))) if stat.kind != place.kind() => Some(Change::Retyped(stat.kind)),
             (Place::Directory, Some(_)) => None,
-            (_, Some((at, stat))) => (!self.is_same(&place, &at, &stat)?).then_some(Change::Modified),
+            (_, Some((at, stat))) => (!self.is_same((&place, size), &at, &stat)?).then_some(Change::Modified),
         };
         Ok(change.map(|change| Changed { path: path.to_string(), change, kind: place.kind(), size }))
     }
@@ -192,19 +195,19 @@ impl<F: Fs> Workspace<F> {
     }
 
     /// Whether something of our own is what an original of its kind is.
-    pub(super) fn is_same(&mut self, place: &Place, original: &At, stat: &Stat) -> Result<bool, Error> {
+    pub(super) fn is_same(&mut self, (place, size): (&Place, u64), original: &At, stat: &Stat) -> Result<bool, Error> {
         match place {
             Place::File(number) => {
                 let own = At::store(layout::file(*number));
-                let size = self.state.exec.stat(&own.path)?.map_or(0, |stat| stat.size);
                 if size != stat.size {
                     return Ok(false);
                 }
                 let mut offset = 0;
                 while offset < size {
                     // In turns, so that neither is held whole.
-                    let one = self.state.exec.read_at(&own, offset, COPY_BYTES)?;
-                    if one.is_empty() || one != self.state.exec.read_at(original, offset, COPY_BYTES)? {
+                    let length = usize::try_from(size - offset).map_or(COMPARED_BYTES, |rest| rest.min(COMPARED_BYTES));
+                    let one = self.state.exec.read_at(&own, offset, length)?;
+                    if one.is_empty() || one != self.state.exec.read_at(original, offset, length)? {
                         return Ok(false);
                     }
                     offset += one.len() as u64;
@@ -225,7 +228,7 @@ impl<F: Fs> Workspace<F> {
     /// # Errors
     /// The filesystem's failures.
     pub fn conflicts(&mut self, select: &Select) -> Result<Vec<String>, Error> {
-        self.state.exec.forget_sources();
+        self.forget_sources();
         let mut sources = self.map.sources();
         sources.sort_unstable();
         let touched = self.map.touched();

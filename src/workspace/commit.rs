@@ -16,8 +16,8 @@ use super::{Workspace, layout, lower};
 use crate::control;
 use crate::error::{Error, ErrorKind};
 use crate::exec::Exec;
-use crate::fs::{Cause, Fs, Kind};
-use crate::journal::{Change as Step, LINK_LENGTH, OldEntry, Op};
+use crate::fs::{Cause, Fs, Kind, Stat};
+use crate::journal::{Change as Step, LINK_LENGTH, Old, OldEntry, Op};
 use crate::path::{RelPath, is_reserved};
 use crate::plan::{At, Plan, RootId};
 use crate::store::{Durability, Preopens, Receipt, State, Store};
@@ -46,6 +46,20 @@ pub struct CommitOptions {
     pub durability: Durability,
     /// What to do about conflicts.
     pub conflicts: OnConflict,
+}
+
+/// What a path of the target is to hold.
+enum Content {
+    /// An empty file.
+    Empty,
+    /// A copy of this.
+    Copy(At),
+    /// This itself, a file of our own of such a length.
+    Give(At, u64),
+    /// This itself, a file or link that the target has elsewhere.
+    Share(At, Kind),
+    /// A link with this text.
+    Link(String),
 }
 
 /// A decision that is being made for another root.
@@ -264,7 +278,8 @@ impl<F: Fs + Clone> Workspace<F> {
     fn reconcile(&mut self, target: &mut Target<F>, top: &RelPath) -> Result<(), Error> {
         let mut waiting = Vec::from([top.clone()]);
         while let Some(path) = waiting.pop() {
-            let have = if target.is_lower || path.is_root() { target.have(&path)? } else { None };
+            let old = if target.is_lower || path.is_root() { target.have(&path)? } else { None };
+            let have = old.map(|old| old.kind);
             let Some(place) = self.find_place(&path)? else {
                 target.remove(&path, have)?;
                 if target.is_lower && lower::stat(&mut self.state.exec, &self.lowers[1..], &path)?.is_some() {
@@ -283,7 +298,8 @@ impl<F: Fs + Clone> Workspace<F> {
                 if have == Some(Kind::Directory) {
                     target.remove(&path, have)?;
                 }
-                target.put(&path, &place)?;
+                let content = self.content_for(target, &path, place)?;
+                target.put(&path, content, old.map(OldEntry::from))?;
                 continue;
             }
             match have {
@@ -311,6 +327,36 @@ impl<F: Fs + Clone> Workspace<F> {
             waiting.extend(names.iter().rev().map(|name| path.child(name)));
         }
         Ok(())
+    }
+
+    /// Where the content of a file or link that is to go to the target is. One that is nobody else's and
+    /// is given up here goes there itself.
+    fn content_for(&mut self, target: &mut Target<F>, path: &RelPath, place: Place) -> Result<Content, Error> {
+        Ok(match place {
+            Place::File(number) => {
+                let stat = self.state.exec.stat(&layout::file(number))?;
+                let is_given_up = target.is_lower && self.is_alone(number, stat) && self.map.names_of(number) == 1;
+                let from = At { root: target.upper.root, path: target.upper.path.join(&layout::file(number)) };
+                match stat {
+                    Some(stat) if is_given_up => Content::Give(from, stat.size),
+                    Some(stat) if stat.size > 0 => Content::Copy(from),
+                    // One whose name was lost with the power is empty.
+                    _ => Content::Empty,
+                }
+            }
+            Place::Link(text) => Content::Link(text),
+            Place::Lower(lower, _, stat) => {
+                let found = lower::stat(&mut target.state.exec, &target.lowers, &lower)?;
+                let Some((from, _)) = found else { return Err(ErrorKind::NotFound.at(&lower)) };
+                match stat.kind {
+                    Kind::File | Kind::Symlink if from.root == RootId::STORE => Content::Share(from, stat.kind),
+                    Kind::File => Content::Copy(from),
+                    Kind::Symlink => Content::Link(target.state.exec.read_link(from.root, &from.path)?),
+                    Kind::Other | Kind::Directory => return Err(ErrorKind::NotAFile.at(&lower)),
+                }
+            }
+            Place::Directory => return Err(ErrorKind::NotAFile.at(path)),
+        })
     }
 
     /// Decides, and lets the workspace go on from there.
@@ -347,7 +393,7 @@ impl<F: Fs + Clone> Workspace<F> {
             return Err(self.state.fail(error.with_kind(ErrorKind::NeedsRecovery)));
         }
         self.map = next;
-        (self.end, self.is_inherited, self.synced) = (end, false, end.length);
+        (self.end, self.is_inherited, self.synced, self.room) = (end, false, end.length, end.length);
         Ok(receipt)
     }
 
@@ -405,8 +451,8 @@ impl<F: Fs> Target<F> {
     }
 
     /// What stands at a path of the target now.
-    fn have(&mut self, path: &RelPath) -> Result<Option<Kind>, Error> {
-        Ok(self.state.exec.stat_deep(path)?.map(|stat| stat.kind))
+    fn have(&mut self, path: &RelPath) -> Result<Option<Stat>, Error> {
+        self.state.exec.stat_deep(path)
     }
 
     fn push(&mut self, path: &RelPath, change: Step) {
@@ -442,49 +488,29 @@ impl<F: Fs> Target<F> {
         Ok(())
     }
 
-    /// Stages a file or link for a path.
-    fn put(&mut self, path: &RelPath, place: &Place) -> Result<(), Error> {
+    /// Stages a file or link for a path, where this stands now.
+    fn put(&mut self, path: &RelPath, content: Content, old: Old) -> Result<(), Error> {
         let staged = control::staged(self.number, self.staged);
         let mut plan = Plan::new();
         if self.staged == 0 {
             plan = self.state.staging_plan(self.number);
         }
         let why = "content of the commit";
-        let copy = |plan: &mut Plan, from: At| {
-            plan.create(&staged, why);
-            plan.copy(&from, 0, u64::MAX, &staged, why);
-        };
-        let mut is_file = true;
-        match place {
-            Place::File(number) => {
-                let from = At { root: self.upper.root, path: self.upper.path.join(&layout::file(*number)) };
-                if self.state.exec.stat_in(from.root, &from.path)?.is_some_and(|stat| stat.size > 0) {
-                    copy(&mut plan, from);
-                } else {
-                    plan.create(&staged, why);
-                }
+        let is_file = !matches!(content, Content::Link(_) | Content::Share(_, Kind::Symlink));
+        let is_shared = matches!(content, Content::Share(..));
+        let mut given = 0;
+        match content {
+            Content::Empty => plan.create(&staged, why),
+            Content::Copy(from) => {
+                plan.create(&staged, why);
+                plan.copy(&from, 0, u64::MAX, &staged, why);
             }
-            Place::Link(text) => {
-                plan.symlink(text, &staged, why);
-                is_file = false;
+            Content::Give(from, length) => {
+                plan.share_from(&from, &staged, "content that nobody else has");
+                given = length;
             }
-            Place::Lower(lower, _, stat) => {
-                let found = lower::stat(&mut self.state.exec, &self.lowers, lower)?;
-                let Some((from, _)) = found else { return Err(ErrorKind::NotFound.at(lower)) };
-                is_file = stat.kind == Kind::File;
-                match stat.kind {
-                    Kind::Other | Kind::Directory => return Err(ErrorKind::NotAFile.at(lower)),
-                    Kind::File | Kind::Symlink if from.root == RootId::STORE => {
-                        plan.share_from(&from, &staged, "content that keeps its inode");
-                    }
-                    Kind::File => copy(&mut plan, from),
-                    Kind::Symlink => {
-                        let target = self.state.exec.read_link(from.root, &from.path)?;
-                        plan.symlink(&target, &staged, why);
-                    }
-                }
-            }
-            Place::Directory => return Err(ErrorKind::NotAFile.at(path)),
+            Content::Share(from, _) => plan.share_from(&from, &staged, "content that keeps its inode"),
+            Content::Link(text) => plan.symlink(&text, &staged, why),
         }
         if is_file && self.synced {
             plan.sync_file(&staged, "or the log could name content that was lost");
@@ -493,10 +519,13 @@ impl<F: Fs> Target<F> {
         let answer = self.state.run(plan);
         self.state.exec.close(&staged);
         answer?;
-        self.bytes += self.state.exec.moved() - before;
-        let old = self.state.exec.stat_deep(path)?.map(OldEntry::from);
-        let size = self.state.exec.stat(&staged)?.map_or(0, |stat| stat.size);
-        let length = if is_file { size } else { LINK_LENGTH };
+        let new = given.max(self.state.exec.moved() - before);
+        self.bytes += new;
+        let length = match is_shared {
+            _ if !is_file => LINK_LENGTH,
+            true => self.state.exec.stat(&staged)?.map_or(0, |stat| stat.size),
+            false => new,
+        };
         self.push(path, Step::Put { staged: self.staged, length, digest: None, old });
         self.staged += 1;
         Ok(())

@@ -16,8 +16,13 @@ use crate::plan::{At, Plan};
 impl<F: Fs> Workspace<F> {
     /// Closes what was kept open of the lowers, where others may move directories.
     pub(crate) fn forget_lowers(&mut self) {
-        self.state.exec.forget_sources();
+        self.forget_sources();
         self.listing = None;
+    }
+
+    /// Asks the lowers anew, at the begin of a call.
+    pub(crate) fn forget_looks(&mut self) {
+        self.looked.clear();
     }
 
     /// Keeps so many empty files at hand from now on: whoever makes a file and syncs it, again and again, as
@@ -101,8 +106,8 @@ impl<F: Fs> Workspace<F> {
         self.state.exec.open_one(at, false)
     }
 
-    /// Opens the file of the topmost lower that a path shows; nothing where it takes a closer look to say
-    /// what there is.
+    /// Opens what the topmost lower has at a path that shows it, whatever that is; nothing where it takes a
+    /// closer look to say what there is.
     pub(crate) fn open_plain(&mut self, path: &RelPath) -> Option<F::File> {
         if self.map.origin(path).is_some() {
             return None;
@@ -111,7 +116,7 @@ impl<F: Fs> Workspace<F> {
         let top = self.lowers.first()?;
         let at = At { root: top.root, path: top.path.join(&lower) };
         // Why it cannot be opened is found out by the closer look.
-        self.state.exec.open_if_file(&at).ok().flatten()
+        self.state.exec.open_one(&at, false).ok()
     }
 
     /// Opens a file of our own. One whose name was lost with the power before it was synced is empty.
@@ -135,6 +140,11 @@ impl<F: Fs> Workspace<F> {
     pub(crate) fn is_own_alone(&mut self, number: u64) -> Result<bool, Error> {
         let stat = self.state.exec.stat(&layout::file(number))?;
         Ok(self.is_alone(number, stat))
+    }
+
+    /// Whether a file that was just made belongs to nobody else.
+    pub(crate) const fn is_thawed(&self, number: u64) -> bool {
+        number >= self.files.frozen
     }
 
     /// When a name was changed last, here or in the lowers: no directory's time is later.
@@ -169,14 +179,16 @@ impl<F: Fs> Workspace<F> {
         insert(&mut self.files.streamed, number);
     }
 
-    /// Makes one content durable, with the names that lead to it.
+    /// Makes one content durable that is open, with the names that lead to it.
     ///
     /// # Errors
     /// As for [`Workspace::sync`].
-    pub(crate) fn sync_content(&mut self, number: u64) -> Result<(), Error> {
+    pub(crate) fn sync_content(&mut self, number: u64, file: &F::File) -> Result<(), Error> {
         self.begin_open()?;
         let names = self.end.length > self.synced;
-        self.make_durable(&[number], names)
+        let prepared = self.prepare_sync(names)?;
+        let synced = self.state.exec.sync_open(file, &layout::file(number));
+        self.make_names_durable(synced, &[number], names, prepared)
     }
 
     /// Makes all names durable, and what they lead to no less than it was.

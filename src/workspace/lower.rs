@@ -67,7 +67,19 @@ fn is_hidden<F: Fs>(exec: &mut Exec<F>, lower: &At, path: &RelPath) -> Result<bo
 /// What a path looks like, to see later whether it has changed; with all below a directory where
 /// that counts.
 pub(super) fn seen<F: Fs>(exec: &mut Exec<F>, lowers: &[At], path: &RelPath, all: bool) -> Result<Seen, Error> {
-    let entry = stat(exec, lowers, path)?.map(|(_, stat)| look(&stat));
+    let found = stat(exec, lowers, path)?.map(|(_, stat)| stat);
+    seen_as(exec, lowers, path, found, all)
+}
+
+/// As [`seen`], of a path at which this was found.
+pub(super) fn seen_as<F: Fs>(
+    exec: &mut Exec<F>,
+    lowers: &[At],
+    path: &RelPath,
+    found: Option<Stat>,
+    all: bool,
+) -> Result<Seen, Error> {
+    let entry = found.map(|stat| look(&stat));
     let is_directory = entry.is_some_and(|entry| entry.kind == Kind::Directory);
     let below = if all && is_directory { digest(exec, lowers, path)? } else { 0 };
     Ok(Seen { entry, below })

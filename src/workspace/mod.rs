@@ -29,14 +29,14 @@ use alloc::vec::Vec;
 
 use crate::error::{Error, ErrorKind, Limit};
 use crate::exec::{Exec, Trace};
-use crate::fs::{Fs, Kind};
-use crate::limits::{LOWERS_MAX, MAP_BYTES_MAX, PATH_BYTES_MAX};
+use crate::fs::{Fs, Kind, Stat};
+use crate::limits::{LOWERS_MAX, MAP_BYTES_MAX, MAP_ROOM_BYTES, PATH_BYTES_MAX, SPARES_MAX};
 use crate::lock::Ownership;
 use crate::path::RelPath;
 use crate::plan::{At, Plan};
 use crate::recover::{Finding, Verdict};
 use crate::store::{Preopens, State, Store};
-use map::{End, Header, Lower, Map};
+use map::{End, HEADER_BYTES_MAX, Header, Lower, Map};
 
 pub use changes::{Change, Changed, Page};
 pub use checkpoint::Checkpoint;
@@ -99,6 +99,8 @@ pub struct Workspace<F: Fs> {
     map: Map,
     /// Where the next record goes.
     end: End,
+    /// How long the file of the map is: after its end there may be room, in zeros.
+    room: u64,
     /// The records before this place are durable.
     synced: u64,
     /// Some of the map was appended by an earlier owner, whose syncs may have failed.
@@ -108,6 +110,8 @@ pub struct Workspace<F: Fs> {
     findings: Vec<Finding>,
     /// The lowers' part of the directory that is being listed page by page.
     listing: Option<(RelPath, Vec<(String, Kind)>)>,
+    /// What the lowers were found to have, during this call.
+    looked: Vec<(RelPath, Option<(At, Stat)>)>,
 }
 
 /// What is known of the contents by number.
@@ -125,7 +129,7 @@ struct Files {
     fresh: Vec<u64>,
     /// Empty, under names that are durable, for contents to come; the next one last.
     spare: Vec<u64>,
-    /// How many such files there are to be.
+    /// How many such files there are to be: twice as many each time that they were used up.
     spares: usize,
     /// Named no more, by a record that may still be lost.
     gone: Vec<u64>,
@@ -207,7 +211,8 @@ impl<F: Fs + Clone> Workspace<F> {
             files.frozen = files.frozen.max(read_header(&mut state.exec, &layout::checkpoint(*number))?.files);
         }
         let (places, lowers) = lowers_of(&mut state, &header, how)?;
-        let torn = bytes.len() as u64 - end.length;
+        // Room for records to come is not torn.
+        let is_torn = bytes[end.length as usize..].iter().any(|byte| *byte != 0);
         let (quota, findings) = (how.quota.and(header.quota), state.take_findings());
         let (upper, owner) = (how.upper.clone(), how.owner.clone());
         let mut workspace = Self {
@@ -221,10 +226,12 @@ impl<F: Fs + Clone> Workspace<F> {
             is_inherited: end.length > end.whole,
             synced: end.whole,
             end,
+            room: bytes.len() as u64,
             files,
             quota,
             findings,
             listing: None,
+            looked: Vec::new(),
         };
         if found.next {
             let is_done = workspace.settle_commit(fs.clone(), preopens)?;
@@ -238,14 +245,14 @@ impl<F: Fs + Clone> Workspace<F> {
             }
             return Ok(workspace);
         }
-        workspace.recover(&found, torn)?;
+        workspace.recover(&found, is_torn)?;
         Ok(workspace)
     }
 }
 
 impl<F: Fs> Workspace<F> {
     /// Cuts off what was torn, and removes what nothing needs.
-    fn recover(&mut self, found: &layout::Found, torn: u64) -> Result<(), Error> {
+    fn recover(&mut self, found: &layout::Found, is_torn: bool) -> Result<(), Error> {
         let mut used: Vec<u64> = self.map.files().collect();
         used.sort_unstable();
         let drafts = found.drafts();
@@ -254,7 +261,7 @@ impl<F: Fs> Workspace<F> {
             self.find(Verdict::Swept, "drafts that never counted");
             self.state.run(drafts)?;
         }
-        if torn > 0 {
+        if is_torn {
             self.find(Verdict::RolledBack, "its last change was not whole and was cut off");
             self.compact()?;
         }
@@ -334,19 +341,40 @@ impl<F: Fs> Workspace<F> {
     /// Makes contents durable, then the names: what is made durable of the names must not lead to
     /// less than what was there.
     fn make_durable(&mut self, contents: &[u64], names: bool) -> Result<(), Error> {
-        self.renew()?;
-        let prepared = if self.files.fresh.is_empty() { Vec::new() } else { self.prepare_spares() };
+        let prepared = self.prepare_sync(names)?;
         let mut plan = Plan::new();
         for number in contents {
             plan.sync_file(&layout::file(*number), "or content that was acknowledged could be lost");
         }
+        let synced = self.state.run(plan);
+        self.make_names_durable(synced, contents, names, prepared)
+    }
+
+    /// What is written before a sync, because it costs less so than after it. Returns files at hand.
+    fn prepare_sync(&mut self, names: bool) -> Result<Vec<u64>, Error> {
+        self.renew()?;
+        if names {
+            self.make_room()?;
+        }
+        Ok(if self.files.fresh.is_empty() { Vec::new() } else { self.prepare_spares() })
+    }
+
+    /// Goes on with the names, after contents were `synced`.
+    fn make_names_durable(
+        &mut self,
+        synced: Result<(), Error>,
+        contents: &[u64],
+        names: bool,
+        prepared: Vec<u64>,
+    ) -> Result<(), Error> {
+        let mut plan = Plan::new();
         if !self.files.fresh.is_empty() {
             plan.sync_dir(&layout::files(), "or a record could name content that was lost");
         }
         if names {
             plan.sync_file(&layout::map(), "or changes that were acknowledged could be forgotten");
         }
-        let synced = self.state.run(plan);
+        let synced = synced.and_then(|()| self.state.run(plan));
         synced.map_err(|error| self.state.fail(error.with_kind(ErrorKind::OutcomeUnknown)))?;
         for number in contents {
             change::forget(&mut self.files.dirty, *number);
@@ -378,8 +406,32 @@ impl<F: Fs> Workspace<F> {
             }
             prepared.push(number);
         }
+        if !prepared.is_empty() {
+            self.files.spares = (self.files.spares * 2).min(SPARES_MAX);
+        }
         prepared.reverse();
         prepared
+    }
+
+    /// Makes the file of the map longer than the map is, once it is synced again and again: a sync of
+    /// what was overwritten in place costs less than one of a file that grows. A failure loses nothing.
+    fn make_room(&mut self) -> Result<(), Error> {
+        let is_first = self.synced == self.end.whole;
+        if is_first || self.files.spares == 0 || self.room > self.end.length + MAP_ROOM_BYTES / 4 {
+            return Ok(());
+        }
+        let mut plan = Plan::new();
+        let zeros = alloc::vec![0; MAP_ROOM_BYTES as usize];
+        plan.edit(&layout::map(), self.end.length, zeros, "room for records to come");
+        plan.decides();
+        match self.state.run(plan) {
+            Ok(()) => self.room = self.end.length + MAP_ROOM_BYTES,
+            Err(error) => {
+                let _no_room = self.take_back(error);
+                self.state.check_usable()?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes a content that nothing needs. A failure loses nothing: the next open removes it.
@@ -415,7 +467,8 @@ impl<F: Fs> Workspace<F> {
         self.state.check_owner()?;
         let (bytes, end) = map.encode(&header);
         self.state.run(publish(bytes, layout::map())).map_err(|error| undecided(&mut self.state, error))?;
-        (self.header, self.end, self.is_inherited, self.synced) = (header, end, false, end.length);
+        (self.end, self.is_inherited, self.synced, self.room) = (end, false, end.length, end.length);
+        self.header = header;
         Ok(())
     }
 }
@@ -484,8 +537,6 @@ fn read_map<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Vec<u8>, Error>
 
 /// Reads what a map says of itself.
 fn read_header<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Header, Error> {
-    /// More than any header has.
-    const HEADER_BYTES_MAX: usize = 64 + (LOWERS_MAX + 2) * (PATH_BYTES_MAX + 64);
     let bytes = exec.read_start(&At::store(path.clone()), HEADER_BYTES_MAX)?;
     Map::decode_header(&bytes).map_err(|what| damaged(path, what))
 }

@@ -11,6 +11,9 @@ use crate::limits::CHUNK_BYTES_MAX;
 use crate::path::RelPath;
 use crate::plan::At;
 
+/// Answers of the lowers that are kept during one call.
+const LOOKS_MAX: usize = 4;
+
 /// Where what a path shows is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
@@ -114,6 +117,16 @@ impl<F: Fs> Workspace<F> {
         })
     }
 
+    /// The length of what stands at a place; 0 for a directory.
+    pub(super) fn size_of(&mut self, place: &Place) -> Result<u64, Error> {
+        Ok(match place {
+            Place::File(number) => self.state.exec.stat(&layout::file(*number))?.map_or(0, |stat| stat.size),
+            Place::Link(text) => text.len() as u64,
+            Place::Lower(_, _, stat) if stat.kind != Kind::Directory => stat.size,
+            Place::Directory | Place::Lower(..) => 0,
+        })
+    }
+
     /// Up to `length` bytes of a file from `offset`; fewer at its end alone.
     ///
     /// # Errors
@@ -208,8 +221,27 @@ impl<F: Fs> Workspace<F> {
 
     /// Parses a path, and forgets which directories of the lowers were open: others may move them.
     fn look_up(&mut self, path: &str) -> Result<RelPath, Error> {
-        self.state.exec.forget_sources();
+        self.forget_sources();
         parse_any(path)
+    }
+
+    /// Forgets what is known of the lowers: others may have changed them.
+    pub(super) fn forget_sources(&mut self) {
+        self.state.exec.forget_sources();
+        self.looked.clear();
+    }
+
+    /// What the lowers have at a path: asked once in each call.
+    pub(super) fn look_below(&mut self, lower: &RelPath) -> Result<Option<(At, Stat)>, Error> {
+        if let Some((_, found)) = self.looked.iter().find(|(known, _)| known == lower) {
+            return Ok(found.clone());
+        }
+        let found = lower::stat(&mut self.state.exec, &self.lowers, lower)?;
+        // More than that is a walk over a tree, which asks of each path once.
+        if self.looked.len() < LOOKS_MAX {
+            self.looked.push((lower.clone(), found.clone()));
+        }
+        Ok(found)
     }
 
     /// What stands at a path, by the longest prefix.
@@ -228,7 +260,7 @@ impl<F: Fs> Workspace<F> {
             }
             Some(_) => return Ok(None),
         };
-        match lower::stat(&mut self.state.exec, &self.lowers, &lower)? {
+        match self.look_below(&lower)? {
             Some((at, stat)) if stat.kind == Kind::Directory => Ok(Some(Place::Lower(lower, at, stat))),
             // A directory that vanished from under what was written into it.
             _ if self.map.has_below(path) => Ok(Some(Place::Directory)),

@@ -1,13 +1,14 @@
 //! Changes go to the topmost lower all or nothing, and never over what changed underneath unasked.
 
 use onionskin::error::ErrorKind;
+use onionskin::fs::{Fs as _, Kind};
 use onionskin::store::Durability;
 use onionskin::workspace::glob::Select;
-use onionskin::workspace::{CommitOptions, OnConflict};
+use onionskin::workspace::{CommitOptions, OnConflict, Options};
 use onionskin_sim::{Tree, tree};
 
 use crate::pains::meddle;
-use crate::world::{World, plain, shown};
+use crate::world::{World, options, plain, shown};
 
 fn how(only: &[&str], except: &[&str], conflicts: OnConflict) -> CommitOptions {
     let list = |globs: &[&str]| globs.iter().map(ToString::to_string).collect();
@@ -88,4 +89,33 @@ fn only_the_topmost_lower_takes_a_commit() {
     assert!(world.lowers().0.get("a").is_none());
     assert_eq!(workspace.stat("a").expect_err("what is below stays hidden").kind(), ErrorKind::NotFound);
     assert!(plain(&world.lowers().1).0.contains_key("a"));
+}
+
+/// A commit copies nothing that is its own alone: what a checkpoint or a fork has too stays theirs.
+#[test]
+fn a_commit_gives_away_what_nobody_else_has() {
+    let world = World::new(&tree! { file "lower/own" = "original"; });
+    let mut workspace = world.create();
+    workspace.put("forked", b"forked".to_vec()).expect("a new file");
+    let elsewhere = Options { upper: "/fork".to_owned(), ..options() };
+    let fork = workspace.fork(world.fs.clone(), &world.preopens(), &elsewhere).expect("an empty directory");
+    workspace.put("kept", b"kept".to_vec()).expect("a new file");
+    workspace.checkpoint("").expect("there is room");
+    workspace.put("own", b"own".to_vec()).expect("a file");
+    let identities = |directory: &str| -> Vec<(String, u128)> {
+        let (dir, name) = world.fs.walk(&world.fs.root(), directory, false).expect("its parent is there");
+        let dir = world.fs.open_dir(&dir, &name).expect("a directory");
+        let files = world.fs.list(&dir).expect("told").into_iter().filter(|(_, kind)| *kind == Kind::File);
+        files.map(|(name, _)| (name.clone(), world.fs.identity_of(&dir, &name).expect("a file"))).collect()
+    };
+    let before = identities("upper/.onionskin/workspace/files");
+    let how = how(&[], &[], OnConflict::Fail);
+    workspace.commit(world.fs.clone(), &world.preopens_to_commit(), &how).expect("no conflicts");
+    let given =
+        |(name, identity): &(String, u128)| before.iter().any(|(_, known)| known == identity).then(|| name.clone());
+    let lower = identities("lower");
+    assert_eq!(lower.iter().filter_map(given).collect::<Vec<_>>(), ["own"]);
+    assert_eq!(lower.len(), 3);
+    drop(fork);
+    assert_eq!(world.fs.intrusions(), []);
 }

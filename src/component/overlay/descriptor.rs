@@ -97,7 +97,7 @@ impl GuestDescriptor for Node {
     fn read_via_stream(&self, offset: Filesize) -> Answer<InputStream> {
         match self {
             Self::Through(file) => host(file.read_via_stream(offset)),
-            Self::Layered(_, handle) if handle.kind() == Kind::Directory => Err(ErrorCode::IsDirectory),
+            Self::Layered(_, handle) if handle.is_known_directory() => Err(ErrorCode::IsDirectory),
             Self::Layered(overlay, handle) => {
                 let file = ask(overlay, |overlay| overlay.file_to_read(handle))?;
                 host(file.read_via_stream(offset))
@@ -159,7 +159,8 @@ impl GuestDescriptor for Node {
                     flags = flags | DescriptorFlags::READ;
                 }
                 if access.write {
-                    let is_directory = handle.kind() == Kind::Directory;
+                    // One that may be changed is known.
+                    let is_directory = handle.is_known_directory();
                     flags =
                         flags | if is_directory { DescriptorFlags::MUTATE_DIRECTORY } else { DescriptorFlags::WRITE };
                 }
@@ -171,7 +172,7 @@ impl GuestDescriptor for Node {
     fn get_type(&self) -> Answer<DescriptorType> {
         match self {
             Self::Through(file) => host(file.get_type()).map(type_through),
-            Self::Layered(_, handle) => Ok(kind_out(handle.kind())),
+            Self::Layered(overlay, handle) => ask(overlay, |overlay| overlay.kind(handle)).map(kind_out),
         }
     }
 
@@ -185,10 +186,10 @@ impl GuestDescriptor for Node {
     fn set_times(&self, accessed: NewTimestamp, modified: NewTimestamp) -> Answer<()> {
         match self {
             Self::Through(file) => host(file.set_times(time_down(accessed), time_down(modified))),
-            Self::Layered(overlay, handle) if handle.kind() == Kind::Directory => {
-                note_time(overlay, handle, ".", false, modified)
-            }
-            Self::Layered(overlay, handle) => set_times(overlay, handle, accessed, modified),
+            Self::Layered(overlay, handle) => match ask(overlay, |overlay| overlay.kind(handle))? {
+                Kind::Directory => note_time(overlay, handle, ".", false, modified),
+                Kind::File | Kind::Symlink | Kind::Other => set_times(overlay, handle, accessed, modified),
+            },
         }
     }
 
@@ -273,7 +274,8 @@ impl GuestDescriptor for Node {
         match (self, to.get::<Self>()) {
             (Self::Through(from), Self::Through(to)) => host(from.link_at(path_flags_down(flags), &old, to, &new)),
             (Self::Layered(overlay, from), Self::Layered(other, to)) if Rc::ptr_eq(overlay, other) => {
-                if from.kind() != Kind::Directory || to.kind() != Kind::Directory {
+                let kinds = ask(overlay, |overlay| Ok([overlay.kind(from)?, overlay.kind(to)?]))?;
+                if kinds != [Kind::Directory; 2] {
                     return Err(ErrorCode::NotDirectory);
                 }
                 if follows(flags) {
@@ -298,7 +300,7 @@ impl GuestDescriptor for Node {
                 Self::Through(host(dir.open_at(at, &path, how, flags_down(flags)))?)
             }
             Self::Layered(overlay, handle) => {
-                if handle.kind() != Kind::Directory {
+                if ask(overlay, |overlay| overlay.kind(handle))? != Kind::Directory {
                     return Err(ErrorCode::NotDirectory);
                 }
                 let how = how(path_flags, open, flags)?;

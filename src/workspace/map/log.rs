@@ -28,8 +28,8 @@
 //! filled up with zeros: each is xored into the sum, rotated left by 23 bits, and the product with a
 //! prime is the sum. Every change of a single word is seen.
 //!
-//! What follows the last frame that counts was torn off by a loss of power, and is cut off by the next
-//! open. It need not be at the end: a disk writes pages in any order. But once the map was synced, a
+//! Zeros after the last frame are room for the next ones. What else follows the last frame that counts
+//! was torn off by a loss of power, and is cut off by the next open. It need not be at the end: a disk writes pages in any order. But once the map was synced, a
 //! frame *synced* follows, alone in its frame. What is wrong before such a one was whole and durable:
 //! it was damaged, which is an error.
 
@@ -40,11 +40,14 @@ use alloc::vec::Vec;
 use super::super::Quota;
 use super::{End, Entry, Header, Lower, Map, Origin, Record, Seen, is_own, known};
 use crate::journal::{Reader, put_number, put_old};
+use crate::limits::{LOWERS_MAX, PATH_BYTES_MAX};
 
 const MAGIC: [u8; 8] = *b"ONIONMAP";
 const VERSION: u64 = 2;
 /// Records of a map that is written anew are gathered into frames of about this size.
 const FRAME_BYTES: usize = 64 << 10;
+/// More than any header has.
+pub const HEADER_BYTES_MAX: usize = 64 + (LOWERS_MAX + 2) * (PATH_BYTES_MAX + 64);
 /// The kind of the record *synced*, and its length.
 const SYNCED: u8 = 3;
 const SYNCED_BYTES: usize = 1 + 3 * 8;
@@ -123,13 +126,13 @@ impl Map {
             // A frame whose sum is right was written so: what it says that we do not know is not torn.
             let mut records = Reader { rest: records, wrong: None };
             let is_last = records.rest.is_empty();
-            let mut lines = Vec::new();
             while !records.rest.is_empty() {
                 let Some((path, fact)) = read_fact(&mut records) else { continue };
-                if end.whole == 0 {
-                    add(&mut whole, path, fact);
-                } else {
-                    lines.push(fact.record(path));
+                match fact {
+                    fact if end.whole == 0 => add(&mut whole, path, fact),
+                    // Which files go with it is of no interest any more.
+                    Fact::Shows(origin) => drop(map.show(path, origin)),
+                    Fact::Saw(seen) => map.see(path, seen),
                 }
             }
             if let Some(wrong) = records.wrong {
@@ -140,7 +143,6 @@ impl Map {
                 map = Self::of(core::mem::take(&mut whole));
                 (end.whole, end.whole_sum) = (length, sum);
             }
-            map.apply(&lines);
             end.sum = sum;
         }
     }
@@ -331,15 +333,6 @@ fn read_header(reader: &mut Reader<'_>, bytes: &[u8]) -> Result<(Header, u64), &
 enum Fact {
     Shows(Option<Origin>),
     Saw(Option<Seen>),
-}
-
-impl Fact {
-    fn record(self, path: &str) -> Record {
-        match self {
-            Self::Shows(origin) => Record::Shows(known(path), origin),
-            Self::Saw(seen) => Record::Saw(known(path), seen),
-        }
-    }
 }
 
 /// Adds a fact to entries in the order of their paths.

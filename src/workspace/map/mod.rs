@@ -21,7 +21,7 @@ use super::Quota;
 use crate::journal::Old;
 use crate::path::RelPath;
 
-pub use log::{SEED, frame, sum, synced};
+pub use log::{HEADER_BYTES_MAX, SEED, frame, sum, synced};
 
 /// Where what a path shows comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,13 +203,13 @@ impl Map {
 
     /// The records below a path, in order.
     pub fn origins_below(&self, path: &RelPath) -> impl Iterator<Item = (&str, &Origin)> {
-        self.below(path).filter_map(|(path, entry)| Some((path.as_str(), entry.origin.as_ref()?)))
+        self.below(path.as_str()).filter_map(|(path, entry)| Some((path.as_str(), entry.origin.as_ref()?)))
     }
 
     /// Every path of the lowers that was touched, at or below one of them, in order.
     pub fn seen_within(&self, lower: &RelPath) -> impl Iterator<Item = (&str, &Seen)> {
         let here = self.entries.get_key_value(lower.as_str());
-        let all = here.into_iter().chain(self.below(lower));
+        let all = here.into_iter().chain(self.below(lower.as_str()));
         all.filter_map(|(path, entry)| Some((path.as_str(), entry.seen.as_ref()?)))
     }
 
@@ -238,15 +238,16 @@ impl Map {
 
     /// The names in a directory for which there is a record at them or below, sorted.
     pub fn names_in(&self, directory: &RelPath) -> Vec<String> {
-        let (mut from, end) = bounds(directory);
-        let start = from.len();
+        let start = below(directory.as_str());
+        let mut from = start.clone();
         let mut names: Vec<String> = Vec::new();
-        while let Some((path, entry)) = self.entries.range::<str, _>((Bound::Included(&*from), end.bound())).next() {
-            let name = &path[start..];
+        while let Some((path, entry)) = self.entries.range::<str, _>((Bound::Included(&*from), Bound::Unbounded)).next()
+            && let Some(name) = path.strip_prefix(&*start)
+        {
             match name.split_once('/') {
                 // All that is below this name is one name.
                 Some((name, _)) => {
-                    from.truncate(start);
+                    from.truncate(start.len());
                     from.push_str(name);
                     from.push('0');
                     names.push(name.to_owned());
@@ -294,19 +295,8 @@ impl Map {
         let mut gone = Vec::new();
         for record in records {
             match record {
-                Record::Shows(path, origin) => {
-                    let old = self.set(path.as_str(), origin.clone());
-                    gone.extend(old);
-                    let below: Vec<String> = self.origins_below(path).map(|(path, _)| path.to_owned()).collect();
-                    for path in below {
-                        let old = self.set(&path, None);
-                        gone.extend(old);
-                    }
-                }
-                Record::Saw(path, seen) => {
-                    self.entries.entry(path.as_str().to_owned()).or_default().seen.clone_from(seen);
-                    self.tidy(path.as_str());
-                }
+                Record::Shows(path, origin) => gone.extend(self.show(path.as_str(), origin.clone())),
+                Record::Saw(path, seen) => self.see(path.as_str(), seen.clone()),
             }
         }
         let mut named: Vec<u64> = records.iter().filter_map(Record::file).collect();
@@ -375,38 +365,43 @@ impl Map {
         }
     }
 
+    /// Lets a path show something, and what was recorded below it count no more; returns the files that
+    /// were named there before.
+    fn show(&mut self, path: &str, origin: Option<Origin>) -> Vec<u64> {
+        let mut gone = Vec::from_iter(self.set(path, origin));
+        let below: Vec<String> =
+            self.below(path).filter(|(_, entry)| entry.origin.is_some()).map(|(path, _)| path.to_owned()).collect();
+        gone.extend(below.iter().filter_map(|path| self.set(path, None)));
+        gone
+    }
+
+    /// Keeps what a path of the lowers looked like.
+    fn see(&mut self, path: &str, seen: Option<Seen>) {
+        self.entries.entry(path.to_owned()).or_default().seen = seen;
+        self.tidy(path);
+    }
+
     fn tidy(&mut self, path: &str) {
         if self.entries.get(path).is_some_and(|entry| *entry == Entry::default()) {
             self.entries.remove(path);
         }
     }
 
-    fn below(&self, path: &RelPath) -> impl Iterator<Item = (&String, &Entry)> {
-        let (from, end) = bounds(path);
-        self.entries.range::<str, _>((Bound::Included(&*from), end.bound()))
+    /// What is known of the paths strictly below another, in order.
+    fn below(&self, path: &str) -> impl Iterator<Item = (&String, &Entry)> {
+        let start = below(path);
+        let from = (Bound::Included(&*start), Bound::Unbounded);
+        self.entries.range::<str, _>(from).take_while(move |(path, _)| path.starts_with(&start))
     }
 }
 
-/// The paths strictly below a directory, as bounds of their texts.
-fn bounds(directory: &RelPath) -> (String, After) {
-    let mut from = String::from(directory.as_str());
-    if directory.is_root() {
-        return (from, After(None));
+/// What the paths strictly below another begin with.
+fn below(path: &str) -> String {
+    let mut start = String::from(path);
+    if !start.is_empty() {
+        start.push('/');
     }
-    let mut end = from.clone();
-    from.push('/');
-    // The letter after the slash.
-    end.push('0');
-    (from, After(Some(end)))
-}
-
-/// An end that may be open.
-struct After(Option<String>);
-
-impl After {
-    fn bound(&self) -> Bound<&str> {
-        self.0.as_deref().map_or(Bound::Unbounded, Bound::Excluded)
-    }
+    start
 }
 
 /// A path that is a part of one, or was read from a map.
