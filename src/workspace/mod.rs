@@ -133,6 +133,8 @@ struct Files {
     spares: usize,
     /// Named no more, by a record that may still be lost.
     gone: Vec<u64>,
+    /// Named no more, durably, and not removed yet.
+    left: Vec<u64>,
     /// Drafts, and how long they are.
     drafts: Vec<(u64, u64)>,
     /// How many bytes all of them have; counted where that is limited.
@@ -335,7 +337,9 @@ impl<F: Fs> Workspace<F> {
     pub fn sync(&mut self) -> Result<(), Error> {
         self.state.check_usable()?;
         let written = self.files.written();
-        self.make_durable(&written, true)
+        self.make_durable(&written, true)?;
+        self.remove_left();
+        Ok(())
     }
 
     /// Makes contents durable, then the names: what is made durable of the names must not lead to
@@ -353,6 +357,8 @@ impl<F: Fs> Workspace<F> {
     /// What is written before a sync, because it costs less so than after it. Returns files at hand.
     fn prepare_sync(&mut self, names: bool) -> Result<Vec<u64>, Error> {
         self.renew()?;
+        // Of an earlier sync: what they free is made durable by this one, and costs no other.
+        self.remove_left();
         if names {
             self.make_room()?;
         }
@@ -383,11 +389,17 @@ impl<F: Fs> Workspace<F> {
         self.files.spare.extend(prepared);
         if names {
             self.mark_synced()?;
-            for number in core::mem::take(&mut self.files.gone) {
-                self.remove_file(number);
-            }
+            let gone = core::mem::take(&mut self.files.gone);
+            self.files.left.extend(gone);
         }
         Ok(())
+    }
+
+    /// Removes contents that are durably named no more.
+    fn remove_left(&mut self) {
+        for number in core::mem::take(&mut self.files.left) {
+            self.remove_file(number);
+        }
     }
 
     /// Makes some empty files before their directory is synced in any case, so that those which are needed

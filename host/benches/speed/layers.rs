@@ -48,7 +48,7 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) {
         Target::Ratio(1.15),
         |place| {
             let trial = Trial::new(bench, place, "database", database)?;
-            trial.timed(bench.pairs(3, 1), &["/data/book.db", "many", "delete", TRANSACTIONS])
+            trial.timed(bench.pairs(9, 5), &["/data/book.db", "many", "delete", TRANSACTIONS])
         },
     );
     report.times(("layer: start to end of a program", peer), bench.places.memory(), Target::None, |place| {
