@@ -201,11 +201,6 @@ pub trait Fs {
     fn set_size(&self, _file: &Self::File, _size: u64) -> Result<(), Cause> {
         Err(Cause::Unsupported)
     }
-    /// As [`Fs::sync_file`], and of what is known beside content and length nothing need be durable: the
-    /// time of the last change. A file that neither grew nor shrank is cheaper so.
-    fn sync_data(&self, file: &Self::File) -> Result<(), Cause> {
-        self.sync_file(file)
-    }
     /// A number that tells this directory from every other, for as long as it stays where it is.
     fn identity(&self, _dir: &Self::Dir) -> Result<u128, Cause> {
         Err(Cause::Unsupported)
@@ -213,6 +208,11 @@ pub trait Fs {
 
     // ---- for overlays alone
 
+    /// As [`Fs::sync_file`], and of what is known beside content and length nothing need be durable: the
+    /// time of the last change. A file that neither grew nor shrank is cheaper so.
+    fn sync_data(&self, file: &Self::File) -> Result<(), Cause> {
+        self.sync_file(file)
+    }
     /// A number that tells what the name `name` in `at` leads to from everything else, however many
     /// names lead there.
     fn identity_of(&self, _at: &Self::Dir, _name: &str) -> Result<u128, Cause> {
