@@ -357,9 +357,9 @@ impl<F: Fs> Workspace<F> {
     /// What is written before a sync, because it costs less so than after it. Returns files at hand.
     fn prepare_sync(&mut self, names: bool) -> Result<Vec<u64>, Error> {
         self.renew()?;
-        // Of an earlier sync: what they free is made durable by this one, and costs no other.
-        self.remove_left();
         if names {
+            // Of an earlier sync: what they free goes along with this one, which changes names anyway.
+            self.remove_left();
             self.make_room()?;
         }
         Ok(if self.files.fresh.is_empty() { Vec::new() } else { self.prepare_spares() })
