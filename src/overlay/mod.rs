@@ -108,10 +108,8 @@ impl<F: Fs> Overlay<F> {
             self.find(&from, walk::without_slash(path), false)?;
             return Err(Cause::IsDirectory.into());
         }
-        // To be read, it need not be known what it is. Where something else is asked for, a look costs less.
-        if !how.create
-            && !access.write
-            && !how.truncate
+        // To be read, it need not be known what it is.
+        if !access.write
             && !how.directory
             && let Some(place) = walk::plain(&from, path)
             && let Some(file) = self.workspace.open_plain(&place)
@@ -208,9 +206,14 @@ impl<F: Fs> Overlay<F> {
         if let Some(kind) = handle.kind.get() {
             return Ok(kind);
         }
+        Ok(self.find_out(handle)?.kind)
+    }
+
+    /// Asks what a handle was opened on, for the first time.
+    fn find_out(&mut self, handle: &Handle<F>) -> Answer<Stat> {
         let file = self.file(handle)?;
-        let kind = self.workspace.exec().fs().stat_open(&file)?.kind;
-        if kind == Kind::Directory {
+        let stat = self.workspace.exec().fs().stat_open(&file)?;
+        if stat.kind == Kind::Directory {
             // Known from the beginning, because it may be removed while it is open.
             let path = handle.path.borrow().clone();
             if let Some(path) = path
@@ -221,8 +224,8 @@ impl<F: Fs> Overlay<F> {
             *handle.file.borrow_mut() = None;
             handle.content.set(Content::None);
         }
-        handle.kind.set(Some(kind));
-        Ok(kind)
+        handle.kind.set(Some(stat.kind));
+        Ok(stat)
     }
 
     /// What a handle leads to now.
@@ -232,13 +235,10 @@ impl<F: Fs> Overlay<F> {
     pub fn stat(&mut self, handle: &Handle<F>) -> Answer<Stat> {
         self.workspace.forget_looks();
         if handle.kind.get().is_none() {
-            let file = self.file(handle)?;
-            let stat = self.workspace.exec().fs().stat_open(&file)?;
+            let stat = self.find_out(handle)?;
             if stat.kind != Kind::Directory {
-                handle.kind.set(Some(stat.kind));
                 return Ok(stat);
             }
-            self.kind(handle)?;
         }
         let path = handle.path.borrow().clone();
         let Ok(file) = self.file(handle) else {

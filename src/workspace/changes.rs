@@ -162,7 +162,7 @@ impl<F: Fs> Workspace<F> {
                 size: 0,
             }));
         };
-        let size = self.size_of(&place)?;
+        let size = self.node(&place)?.size;
         let change = match (&place, before) {
             // Where it was, unless that was moved away from around it.
             (Place::Lower(lower, _, _), _) if *lower == under && !self.map.is_moved_away(&path.parent(), sources) => {

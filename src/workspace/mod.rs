@@ -22,6 +22,7 @@ pub mod glob;
 mod layout;
 mod lower;
 pub mod map;
+mod sync;
 mod view;
 
 use alloc::string::{String, ToString};
@@ -30,7 +31,7 @@ use alloc::vec::Vec;
 use crate::error::{Error, ErrorKind, Limit};
 use crate::exec::{Exec, Trace};
 use crate::fs::{Fs, Kind, Stat};
-use crate::limits::{LOWERS_MAX, MAP_BYTES_MAX, MAP_ROOM_BYTES, PATH_BYTES_MAX, SPARES_MAX};
+use crate::limits::{LOWERS_MAX, MAP_BYTES_MAX, PATH_BYTES_MAX};
 use crate::lock::Ownership;
 use crate::path::RelPath;
 use crate::plan::{At, Plan};
@@ -327,136 +328,6 @@ impl<F: Fs> Workspace<F> {
     /// The guest paths of the lowers, the topmost first.
     pub fn lowers(&self) -> Vec<String> {
         self.header.lowers.iter().map(|lower| lower.name.clone()).collect()
-    }
-
-    /// Makes all that was done durable, and gives back the space of what is not needed any more.
-    ///
-    /// # Errors
-    /// [`ErrorKind::OutcomeUnknown`] when a sync fails: it is not made again, and the workspace takes
-    /// no further changes.
-    pub fn sync(&mut self) -> Result<(), Error> {
-        self.state.check_usable()?;
-        let written = self.files.written();
-        self.make_durable(&written, true)?;
-        self.remove_left();
-        Ok(())
-    }
-
-    /// Makes contents durable, then the names: what is made durable of the names must not lead to
-    /// less than what was there.
-    fn make_durable(&mut self, contents: &[u64], names: bool) -> Result<(), Error> {
-        let prepared = self.prepare_sync(names)?;
-        let mut plan = Plan::new();
-        for number in contents {
-            plan.sync_file(&layout::file(*number), "or content that was acknowledged could be lost");
-        }
-        let synced = self.state.run(plan);
-        self.make_names_durable(synced, contents, names, prepared)
-    }
-
-    /// What is written before a sync, because it costs less so than after it. Returns files at hand.
-    fn prepare_sync(&mut self, names: bool) -> Result<Vec<u64>, Error> {
-        self.renew()?;
-        if names {
-            // Of an earlier sync: what they free goes along with this one, which changes names anyway.
-            self.remove_left();
-            self.make_room()?;
-        }
-        Ok(if self.files.fresh.is_empty() { Vec::new() } else { self.prepare_spares() })
-    }
-
-    /// Goes on with the names, after contents were `synced`.
-    fn make_names_durable(
-        &mut self,
-        synced: Result<(), Error>,
-        contents: &[u64],
-        names: bool,
-        prepared: Vec<u64>,
-    ) -> Result<(), Error> {
-        let mut plan = Plan::new();
-        if !self.files.fresh.is_empty() {
-            plan.sync_dir(&layout::files(), "or a record could name content that was lost");
-        }
-        if names {
-            plan.sync_file(&layout::map(), "or changes that were acknowledged could be forgotten");
-        }
-        let synced = synced.and_then(|()| self.state.run(plan));
-        synced.map_err(|error| self.state.fail(error.with_kind(ErrorKind::OutcomeUnknown)))?;
-        for number in contents {
-            change::forget(&mut self.files.dirty, *number);
-        }
-        self.files.fresh.clear();
-        self.files.spare.extend(prepared);
-        if names {
-            self.mark_synced()?;
-            let gone = core::mem::take(&mut self.files.gone);
-            self.files.left.extend(gone);
-        }
-        Ok(())
-    }
-
-    /// Removes contents that are durably named no more.
-    fn remove_left(&mut self) {
-        for number in core::mem::take(&mut self.files.left) {
-            self.remove_file(number);
-        }
-    }
-
-    /// Makes some empty files before their directory is synced in any case, so that those which are needed
-    /// next cost no such sync. Returns their numbers; none where there is no space for them.
-    fn prepare_spares(&mut self) -> Vec<u64> {
-        let mut prepared = Vec::new();
-        for _ in self.files.spare.len()..self.files.spares {
-            let number = self.files.next;
-            self.files.next += 1;
-            let mut plan = Plan::new();
-            plan.create(&layout::file(number), "a content to come");
-            let is_made = self.state.run(plan).is_ok();
-            self.state.exec.close(&layout::file(number));
-            if !is_made {
-                break;
-            }
-            prepared.push(number);
-        }
-        if !prepared.is_empty() {
-            self.files.spares = (self.files.spares * 2).min(SPARES_MAX);
-        }
-        prepared.reverse();
-        prepared
-    }
-
-    /// Makes the file of the map longer than the map is, once it is synced again and again: a sync of
-    /// what was overwritten in place costs less than one of a file that grows. A failure loses nothing.
-    fn make_room(&mut self) -> Result<(), Error> {
-        let is_first = self.synced == self.end.whole;
-        if is_first || self.files.spares == 0 || self.room > self.end.length + MAP_ROOM_BYTES / 4 {
-            return Ok(());
-        }
-        let mut plan = Plan::new();
-        let zeros = alloc::vec![0; MAP_ROOM_BYTES as usize];
-        plan.edit(&layout::map(), self.end.length, zeros, "room for records to come");
-        plan.decides();
-        match self.state.run(plan) {
-            Ok(()) => self.room = self.end.length + MAP_ROOM_BYTES,
-            Err(error) => {
-                let _no_room = self.take_back(error);
-                self.state.check_usable()?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes a content that nothing needs. A failure loses nothing: the next open removes it.
-    fn remove_file(&mut self, number: u64) {
-        let file = layout::file(number);
-        if self.quota.bytes.is_some()
-            && let Ok(Some(stat)) = self.state.exec.stat(&file)
-        {
-            self.files.bytes = self.files.bytes.saturating_sub(stat.size);
-        }
-        let mut plan = Plan::new();
-        plan.remove_file(&file, "nothing names it any more");
-        let _swept_at_the_next_open = self.state.run(plan);
     }
 
     /// Writes the map anew before anything is built on what an earlier owner appended: of a sync that

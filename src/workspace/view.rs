@@ -102,6 +102,11 @@ impl<F: Fs> Workspace<F> {
     pub fn stat(&mut self, path: &str) -> Result<Node, Error> {
         let path = self.look_up(path)?;
         let place = self.existing(&path)?;
+        self.node(&place)
+    }
+
+    /// What is known of what stands at a place.
+    pub(super) fn node(&mut self, place: &Place) -> Result<Node, Error> {
         let layer = place.layer();
         let directory = Node { kind: Kind::Directory, size: 0, modified: None, layer };
         Ok(match place {
@@ -110,20 +115,10 @@ impl<F: Fs> Workspace<F> {
             Place::Lower(_, _, stat) => Node { kind: stat.kind, size: stat.size, modified: stat.modified, layer },
             Place::Link(text) => Node { kind: Kind::Symlink, size: text.len() as u64, ..directory },
             Place::File(number) => {
-                let stat = self.state.exec.stat(&layout::file(number))?;
+                let stat = self.state.exec.stat(&layout::file(*number))?;
                 let (size, modified) = stat.map_or((0, None), |stat| (stat.size, stat.modified));
                 Node { kind: Kind::File, size, modified, layer }
             }
-        })
-    }
-
-    /// The length of what stands at a place; 0 for a directory.
-    pub(super) fn size_of(&mut self, place: &Place) -> Result<u64, Error> {
-        Ok(match place {
-            Place::File(number) => self.state.exec.stat(&layout::file(*number))?.map_or(0, |stat| stat.size),
-            Place::Link(text) => text.len() as u64,
-            Place::Lower(_, _, stat) if stat.kind != Kind::Directory => stat.size,
-            Place::Directory | Place::Lower(..) => 0,
         })
     }
 
