@@ -6,12 +6,14 @@
 //! | every item is documented, and says since when it is there | [`every_item_is_explained_and_versioned`] |
 //! | what was published under a version stays | [`what_is_recorded_stays`] |
 //! | `docs/contract.md` says what the comments say | [`the_page_is_up_to_date`] |
+//! | the packages for Python and Node have every call and every error | [`other_languages_have_all_of_it`] |
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use heck::{ToLowerCamelCase as _, ToSnakeCase as _, ToUpperCamelCase as _};
 use onionskin_package::contract::{Contract, Kind, snapshot, surface};
-use onionskin_package::{pages, release};
+use onionskin_package::{languages, pages, release};
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -165,4 +167,52 @@ fn the_page_is_up_to_date() {
         read("docs/contract.md") == page,
         "docs/contract.md is not what the comments in wit/ say: run `just contract`"
     );
+}
+
+/// Calls that have another name in the packages, or that these make themselves.
+const NAMED_OTHERWISE: [(&str, &str); 6] = [
+    ("begin", "transaction"),
+    ("create", "workspace"),
+    ("describe", "workspace"),
+    ("get-limits", "probe"),
+    ("open", "open-store"),
+    ("steps", "recovered"),
+];
+
+/// What the packages lack of a contract: calls and kinds of errors.
+fn lacking(contract: &Contract) -> Vec<String> {
+    let package = |paths: [&str; 2]| paths.map(read).concat();
+    let python = languages::python::module(contract).expect("it is written in Python")
+        + &package(["host/python/src/onionskin/store.py", "host/python/src/onionskin/workspace.py"]);
+    let node =
+        languages::typescript::module(contract) + &package(["host/node/src/store.ts", "host/node/src/workspace.ts"]);
+    let mut lacking = Vec::new();
+    for item in contract.items().expect("it has items") {
+        let name = item.place.rsplit('.').next().expect("a place has a name");
+        let name = NAMED_OTHERWISE.iter().find(|(of, _)| *of == name).map_or(name, |(_, other)| other);
+        let found = match item.kind {
+            Kind::Function => {
+                let pythons = if name == "list" { "iterdir".to_owned() } else { name.to_snake_case() };
+                let pythons = pythons.replace("export_to", "export");
+                let nodes = if name == "workspace" { "openWorkspace".to_owned() } else { name.to_lower_camel_case() };
+                python.contains(&format!("def {pythons}(")) && node.contains(&format!(" {nodes}("))
+            }
+            // jco has the kinds for Node.
+            Kind::Part if item.place.starts_with("types.error-kind.") => {
+                python.contains(&format!("class {}Error(OnionskinError", name.to_upper_camel_case()))
+            }
+            _ => true,
+        };
+        if !found {
+            lacking.push(item.place);
+        }
+    }
+    lacking
+}
+
+#[test]
+fn other_languages_have_all_of_it() {
+    assert_eq!(lacking(&contract()), Vec::<String>::new());
+    let with_another = with("onionskin.wit", "inspect: func", "look-around: func");
+    assert_eq!(lacking(&with_another), ["store.look-around"]);
 }

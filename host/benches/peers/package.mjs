@@ -6,9 +6,9 @@ const { openStore } = await import(path);
 
 const content = Buffer.alloc(Number(size), "x");
 const durability = how === "durable" ? "full" : how;
-const store = await openStore(root);
+const store = openStore(root);
 store.replace("metadata.json", content, { durability });
 const start = process.hrtime.bigint();
 for (let i = 0; i < Number(count); i++) store.replace("metadata.json", content, { durability });
 console.log(Number(process.hrtime.bigint() - start) / 1e9 / Number(count));
-await store.close();
+store.close();

@@ -5,23 +5,7 @@
  * component, `wit/onionskin.wit`. Paths are relative to the root, with `/` between the components.
  */
 
-export type { Abilities } from "../gen/interfaces/onionskin-fs-capabilities.js";
-export type {
-    DirectoryOptions,
-    Finding,
-    Fingerprint,
-    Receipt,
-    WriteOptions,
-} from "../gen/interfaces/onionskin-fs-store.js";
-export type {
-    Change,
-    ChangeKind,
-    Entry,
-    Kept,
-    OnConflict,
-    Quota,
-    Stat,
-} from "../gen/interfaces/onionskin-fs-workspace.js";
-export * from "./error.js";
+export { OnionskinError } from "./bindings.js";
 export * from "./store.js";
+export type * from "./types.js";
 export * from "./workspace.js";

@@ -25,10 +25,10 @@ function runner(at, store) {
     };
     const end = (change, step) => (step.drop ? change.drop() : change.commit());
     return {
-        open: async (step) => {
-            const second = await open(step);
+        open: (step) => {
+            const second = open(step);
             const recovered = second.recovered();
-            await second.close();
+            second.close();
             return recovered;
         },
         probe: () => probe(at.root),
@@ -64,22 +64,22 @@ function runner(at, store) {
 }
 
 for (const scene of scenes.cases) {
-    test(scene.name, async (t) => {
+    test(scene.name, (t) => {
         const at = world(t, scene.before);
         const how = { lower: [at.path("lower")], token: scene.token };
-        const store = scene.closed ? undefined : await openStore(at.root, how);
+        const store = scene.closed ? undefined : openStore(at.root, how);
         try {
             const run = runner(at, store);
             for (const step of scene.steps) {
                 if (step.fails) {
-                    const failed = async () => run[step.call](step);
-                    await assert.rejects(failed, (error) => (covers(error, step.fails, [step, error.message]), true));
+                    const failed = () => run[step.call](step);
+                    assert.throws(failed, (error) => (covers(error, step.fails, [step, error.message]), true));
                 } else {
-                    covers(plain(await run[step.call](step)), step.gives ?? {}, step);
+                    covers(plain(run[step.call](step)), step.gives ?? {}, step);
                 }
             }
         } finally {
-            await store?.close();
+            store?.close();
         }
         assert.deepEqual(at.look(), expected(scene.after));
         if (scene.lower) assert.deepEqual(at.files("lower"), scene.lower);
@@ -87,16 +87,16 @@ for (const scene of scenes.cases) {
 }
 
 for (const scene of scenes.crashes) {
-    test(`what the Rust host left is recovered: ${scene.name}`, async (t) => {
+    test(`what the Rust host left is recovered: ${scene.name}`, (t) => {
         const [old, next] = [expected(scene.old), expected(scene.new)];
         const came = { old: 0, new: 0 };
         const input = scene.input ?? "";
         for (let call = 1; ; call += 1) {
             const at = world(t, scene.before);
             const ran = spawnSync(program(), ["--crash-at", call, ...scene.command], { cwd: at.top, input });
-            const store = await openStore(at.root);
+            const store = openStore(at.root);
             const verdicts = store.recovered().map(({ verdict }) => verdict);
-            await store.close();
+            store.close();
             const now = JSON.stringify(at.look());
             const is = (tree) => JSON.stringify(at.sorted(tree)) === now;
             const side = is(next) ? "new" : is(old) ? "old" : undefined;

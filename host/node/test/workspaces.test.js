@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 
 import { openWorkspace } from "onionskin";
 
-import { covers, data, eventually, plain, program, world } from "./world.js";
+import { covers, data, plain, program, world } from "./world.js";
 
 const scenes = JSON.parse(fs.readFileSync(new URL("../../../tests/scenario/workspace.json", import.meta.url), "utf8"));
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -41,10 +41,10 @@ function runner(at, { lowers = ["lower"], quota = {} }) {
         return openWorkspace(at.path("upper"), { lower: lowers.map(at.path), moved, quota: numbers });
     };
     const create = () => open({ lowers });
-    const opened = async (how, begin) => {
-        const workspace = await begin(how);
+    const opened = (how, begin) => {
+        const workspace = begin(how);
         const found = workspace.recovered();
-        await workspace.close();
+        workspace.close();
         return found;
     };
     const calls = {
@@ -80,38 +80,38 @@ function runner(at, { lowers = ["lower"], quota = {} }) {
         files: ({ place }) => at.files(place),
         edit: ({ place, data }) => fs.writeFileSync(at.path(place), data),
     };
-    const run = async (workspace, step) => {
+    const run = (workspace, step) => {
         if (step.call in outside) return outside[step.call](step);
-        const other = step.of && (await openWorkspace(at.path(step.of)));
+        const other = step.of && (openWorkspace(at.path(step.of)));
         try {
-            return await calls[step.call](other ?? workspace, step);
+            return calls[step.call](other ?? workspace, step);
         } finally {
-            await other?.close();
+            other?.close();
         }
     };
     return { create, run };
 }
 
 for (const scene of scenes.cases) {
-    test(scene.name, async (t) => {
+    test(scene.name, (t) => {
         const at = world(t, scene.before);
         for (const name of ["upper", "new-upper", "out"]) fs.mkdirSync(at.path(name));
         const before = at.files("lower");
         const { create, run } = runner(at, scene);
-        const workspace = scene.closed ? undefined : await create();
+        const workspace = scene.closed ? undefined : create();
         try {
             for (const step of scene.steps) {
                 if (step.fails) {
                     const failed = () => run(workspace, step);
-                    await assert.rejects(failed, (error) => (covers(error, step.fails, [step, error.message]), true));
+                    assert.throws(failed, (error) => (covers(error, step.fails, [step, error.message]), true));
                     continue;
                 }
-                const answer = told(await run(workspace, step));
+                const answer = told(run(workspace, step));
                 if (step.is !== undefined) assert.deepEqual(answer, step.is, JSON.stringify(step));
                 if (step.gives) covers(answer, step.gives, step);
             }
         } finally {
-            await workspace?.close();
+            workspace?.close();
         }
         assert.deepEqual(at.files("lower"), scene.lower ?? before);
     });
@@ -129,10 +129,10 @@ function prepared(t, scene) {
 }
 
 /** Opens what is there, and tells whether it is old or new. */
-async function side(at, scene) {
-    const workspace = await openWorkspace(at.path("upper"));
+function side(at, scene) {
+    const workspace = openWorkspace(at.path("upper"));
     const changes = [...workspace.changes()].map(({ path }) => path);
-    await workspace.close();
+    workspace.close();
     const now = { files: at.files("lower"), changes };
     const isNew = changes.length === 0;
     assert.deepEqual(now, { files: isNew ? scene.new : scene.old, changes: isNew ? [] : scene.changes });
@@ -140,12 +140,12 @@ async function side(at, scene) {
 }
 
 for (const scene of scenes.crashes) {
-    test(`what the Rust host left is recovered: ${scene.name}`, async (t) => {
+    test(`what the Rust host left is recovered: ${scene.name}`, (t) => {
         const came = new Set();
         for (let call = 1; ; call += STEP) {
             const at = prepared(t, scene);
             const ran = spawnSync(program(), ["--crash-at", call, ...scene.command], { cwd: at.top, encoding: "utf8" });
-            const found = await side(at, scene);
+            const found = side(at, scene);
             if (ran.status === 0) {
                 assert.equal(found, "new");
                 break;
@@ -156,13 +156,13 @@ for (const scene of scenes.crashes) {
         assert.equal(came.size, 2);
     });
 
-    test(`what a killed process left is recovered by the Rust host: ${scene.name}`, async (t) => {
+    test(`what a killed process left is recovered by the Rust host: ${scene.name}`, (t) => {
         const code = `import { openWorkspace } from "onionskin";
             let [, upper, calls] = process.argv;
             const watch = () => { if (--calls < 0) process.kill(process.pid, "SIGKILL") };
-            const workspace = await openWorkspace(upper, { watch });
-            await workspace.commit();
-            await workspace.close();
+            const workspace = openWorkspace(upper, { watch });
+            workspace.commit();
+            workspace.close();
             console.log(calls)`;
         const run = (at, calls) => {
             const given = ["--input-type=module", "--eval", code, at.path("upper"), calls];
@@ -173,11 +173,9 @@ for (const scene of scenes.crashes) {
         for (let call = 0; call < calls; call += Math.ceil(calls / 12)) {
             const at = prepared(t, scene);
             assert.equal(run(at, call).signal, "SIGKILL");
-            const status = () => {
-                const ran = spawnSync(program(), ["workspace", "changes", "upper"], { cwd: at.top, encoding: "utf8" });
-                return ran.status === 0 && ran;
-            };
-            const { stdout } = await eventually(status);
+            const ran = spawnSync(program(), ["workspace", "changes", "upper"], { cwd: at.top, encoding: "utf8" });
+            assert.equal(ran.status, 0, ran.stderr);
+            const { stdout } = ran;
             const isNew = stdout === "";
             assert.deepEqual(at.files("lower"), isNew ? scene.new : scene.old, `call ${call} of ${calls}: ${stdout}`);
             came.add(isNew);

@@ -11,8 +11,8 @@ use wit_parser::{
 
 /// A WIT package, parsed.
 pub struct Contract {
-    resolve: Resolve,
-    package: PackageId,
+    pub(crate) resolve: Resolve,
+    pub(crate) package: PackageId,
 }
 
 /// Something that is published and has to be explained.

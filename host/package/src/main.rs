@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
 use onionskin_package::contract::{Contract, snapshot};
-use onionskin_package::{pages, release};
+use onionskin_package::{languages, pages, release};
 
 /// Makes what is released of Onionskin.
 #[derive(Parser)]
@@ -22,6 +22,8 @@ enum Command {
     ///
     /// The record of a version that was released is never replaced.
     Contract,
+    /// Writes what the packages for Python and Node have of the contract: types, errors and calls.
+    Languages,
     /// Puts components that were built, the contract and a bill of materials into a directory.
     Release {
         /// A component, under the name that it is released by.
@@ -46,6 +48,7 @@ fn main() -> Result<()> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     match Arguments::parse().command {
         Command::Contract => write_contract(&workspace),
+        Command::Languages => write_languages(&workspace),
         Command::Release { components, revision, out } => {
             for path in release::make(&workspace, &components, &revision, &out)? {
                 println!("{}", path.display());
@@ -56,15 +59,17 @@ fn main() -> Result<()> {
     }
 }
 
+fn write_languages(workspace: &Path) -> Result<()> {
+    let contract = Contract::load(&workspace.join("wit"))?;
+    write(workspace, "host/python/src/onionskin/_bindings.py", &languages::python::module(&contract)?)?;
+    write(workspace, "host/node/src/bindings.ts", &languages::typescript::module(&contract))?;
+    write(workspace, "host/node/src/types.ts", &languages::typescript::types(&contract))
+}
+
 fn write_contract(workspace: &Path) -> Result<()> {
     let contract = Contract::load(&workspace.join("wit"))?;
     let (name, version) = (contract.name(), contract.version()?);
-    let write = |path: &str, text: &str| {
-        fs::write(workspace.join(path), text).with_context(|| format!("cannot write {path}"))?;
-        println!("{path}");
-        Ok::<_, anyhow::Error>(())
-    };
-    write("docs/contract.md", &pages::contract(&contract)?)?;
+    write(workspace, "docs/contract.md", &pages::contract(&contract)?)?;
     let record = format!("tests/contract/published/{version}.wit");
     let text = snapshot(&name, &contract.surface()?);
     let recorded = fs::read_to_string(workspace.join(&record)).unwrap_or_default();
@@ -76,5 +81,11 @@ fn write_contract(workspace: &Path) -> Result<()> {
         recorded.is_empty() || release::is_unreleased(&changelog, &version),
         "{name} was released, and what is recorded of it in {record} stays: raise the version in wit/*.wit"
     );
-    write(&record, &text)
+    write(workspace, &record, &text)
+}
+
+fn write(workspace: &Path, path: &str, text: &str) -> Result<()> {
+    fs::write(workspace.join(path), text).with_context(|| format!("cannot write {path}"))?;
+    println!("{path}");
+    Ok(())
 }

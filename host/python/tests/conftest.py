@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import wasmtime
-from onionskin import _guest
+from onionskin import _bindings, _guest
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SCENARIO = REPOSITORY / "tests/scenario/store.json"
@@ -41,4 +41,4 @@ def fuelled(monkeypatch: pytest.MonkeyPatch) -> None:
         return store
 
     monkeypatch.setattr(_guest, "_compiled", lambda _: (linker, component))
-    monkeypatch.setattr(_guest, "Store", store)
+    monkeypatch.setattr(_bindings, "Store", store)

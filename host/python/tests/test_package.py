@@ -14,7 +14,7 @@ from pathlib import Path
 import onionskin
 import pytest
 from conftest import REPOSITORY, onionskin as program
-from onionskin import _guest
+from onionskin import _bindings, _guest
 from test_scenario import files, look
 
 
@@ -22,7 +22,7 @@ def test_every_kind_of_the_contract_has_its_class() -> None:
     contract = (REPOSITORY / "wit/onionskin.wit").read_text(encoding="utf-8")
     cases = re.search(r"enum error-kind \{(.*?)\n  \}", contract, re.DOTALL)
     assert cases is not None
-    assert set(_guest.ERRORS) == set(re.findall(r"^    ([a-z-]+),$", cases[1], re.MULTILINE)) | {"stopped"}
+    assert set(_bindings.ERRORS) == set(re.findall(r"^    ([a-z-]+),$", cases[1], re.MULTILINE)) | {"stopped"}
 
 
 def test_errors_are_those_that_python_knows(root: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_closed_store_refuses(root: Path) -> None:
         store.replace("a", b"")
 
 
-@pytest.mark.parametrize("size", [0, _guest.SPOOLED_BYTES_MIN - 1, _guest.SPOOLED_BYTES_MIN, 20_000_000])
+@pytest.mark.parametrize("size", [0, _bindings.SPOOLED_BYTES_MIN - 1, _bindings.SPOOLED_BYTES_MIN, 20_000_000])
 def test_content_of_any_size_arrives_whole(size: int, root: Path) -> None:
     content = (bytes(range(256)) * (size // 256 + 1))[:size]
     with onionskin.open_store(root) as store:
@@ -123,10 +123,9 @@ def test_a_lock_file_and_the_lock_of_the_system_are_two_things(root: Path) -> No
 
 
 def test_a_root_that_may_only_be_read_is_told(root: Path) -> None:
-    guest = _guest.Guest([], [root])
-    abilities = guest.call("capabilities", "probe", str(root))
+    with _guest.guest([], [root]) as instance:
+        abilities = instance.call("capabilities", "probe", str(root))
     assert (abilities.tier, abilities.reason) == ("refused", "it is granted for reading alone")
-    guest.close()
 
 
 STOPS = 40
@@ -143,7 +142,7 @@ def test_what_a_stop_left_is_recovered_by_the_rust_host(publish: str, tmp_path: 
 
     def change(world: Path, fuel: int) -> int:
         store = onionskin.open_store(world / "root")
-        engine = store._guest._engine
+        engine = store._guest.engine
         engine.set_fuel(fuel)
         try:
             with store.transaction("d", publish=publish) as change:

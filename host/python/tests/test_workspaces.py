@@ -20,7 +20,8 @@ def tree(workspace: onionskin.Workspace) -> dict[str, Any]:
     def shown(path: str, kind: str) -> Any:
         match kind:
             case "file":
-                return workspace.open(path, "rb").read().decode()
+                with workspace.open(path) as file:
+                    return file.read()
             case "symlink":
                 return {"link": workspace.read_link(path)}
         return {}
@@ -144,7 +145,7 @@ def test_what_a_stop_left_is_recovered_by_the_rust_host(case: dict[str, Any], tm
             nonlocal used
             if name != "commit":
                 return usual(workspace, name, *given)
-            engine = workspace._guest._engine
+            engine = workspace._guest.engine
             engine.set_fuel(fuel)
             try:
                 return usual(workspace, name, *given)
@@ -169,6 +170,44 @@ def test_what_a_stop_left_is_recovered_by_the_rust_host(case: dict[str, Any], tm
         assert ran.returncode == 0 and now == (case["new"] if is_committed else case["old"]), (stop, ran)
         came.append(is_committed)
     assert True in came and False in came
+
+
+def test_content_of_any_size_comes_and_goes_whole(tmp_path: Path) -> None:
+    """Of what one call gives out, the package `wasmtime` stops the component above 2 MiB."""
+    upper, lower = tmp_path / "upper", tmp_path / "lower"
+    upper.mkdir()
+    lower.mkdir()
+    content = bytes(range(256)) * 20_001
+    (lower / "original").write_bytes(content)
+    with onionskin.workspace(upper, lower=[lower]) as workspace:
+        assert workspace.read("original", 0, len(content)) == content
+        assert workspace.read("original", 7, 3_000_000) == content[7:3_000_007]
+        assert workspace.read("original", len(content) - 5, 2**32) == content[-5:]
+        workspace.put("put", content)
+        with workspace.open("copy", "wb") as copy, workspace.open("put", "rb") as file:
+            copy.write(file.read())
+        assert workspace.read("copy", 0, 2**32) == content
+        workspace.commit()
+    assert (lower / "copy").read_bytes() == content
+
+
+def test_what_a_block_wrote_is_given_up_when_it_fails(tmp_path: Path) -> None:
+    upper, lower = tmp_path / "upper", tmp_path / "lower"
+    upper.mkdir()
+    lower.mkdir()
+    (lower / "note").write_text("old")
+    with onionskin.workspace(upper, lower=[lower]) as workspace:
+        with workspace.open("note") as note:
+            assert note.read() == "old"
+        with pytest.raises(KeyError), workspace.open("note", "w") as note:
+            note.write("lost")
+            raise KeyError
+        with pytest.raises(FileNotFoundError), workspace.open("missing"):
+            pass
+        assert [*workspace.changes()] == []
+        with workspace.open("note", "a") as note:
+            note.write(", and new")
+        assert workspace.read("note", 0, 100) == b"old, and new"
 
 
 def test_a_limit_is_remembered(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ Paths are relative to the root, with ``/`` between the components. What each cal
 it does not, is said item by item in the contract of the component, ``wit/onionskin.wit``.
 """
 
-from ._contract import *
-from .errors import *
+from ._bindings import *
 from .store import Store, Transaction, Writer, break_lock, inspect, open_store, probe
-from .workspace import File, Workspace, workspace
+from .workspace import Workspace, workspace

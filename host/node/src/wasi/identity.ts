@@ -4,20 +4,16 @@ export function metadataHash({ dev, ino }: { dev: bigint; ino: bigint }) {
     const word = (value: bigint) => BigInt.asUintN(64, value);
     const turn = (value: bigint, by: bigint) => word(value << by) | (value >> (64n - by));
     let [a, b, c, d] = [0x736f6d6570736575n, 0x646f72616e646f6dn, 0x6c7967656e657261n, 0x7465646279746573n];
-    const round = () => {
-        [a, c] = [word(a + b), word(c + d)];
+    const mix = (part: bigint) => {
+        [a, c, d] = [word(a + b), word(c + (d ^ part)), d ^ part];
         [b, d] = [turn(b, 13n) ^ a, turn(d, 16n) ^ c];
         [a, c] = [word(turn(a, 32n) + d), word(c + b)];
         [b, d] = [turn(b, 17n) ^ c, turn(d, 21n) ^ a];
-        c = turn(c, 32n);
+        [a, c] = [a ^ part, turn(c, 32n)];
     };
-    for (const part of [dev, ino, 16n << 56n]) {
-        d ^= part;
-        round();
-        a ^= part;
-    }
+    [dev, ino, 16n << 56n].forEach(mix);
     c ^= 0xffn;
-    for (let rounds = 0; rounds < 3; rounds += 1) round();
+    [0n, 0n, 0n].forEach(mix);
     const lower = a ^ b ^ c ^ d;
     return { lower, upper: lower ^ 4614256656552045848n };
 }

@@ -15,7 +15,8 @@ const REMOVING = ["removeDirectoryAt", "unlinkFileAt"];
 const CHANGING = ["write", "setSize", "createDirectoryAt", "linkAt", "renameAt", "symlinkAt", ...REMOVING];
 
 /**
- * The filesystem of preview2-shim with these directories, under their places; whether each may be changed.
+ * The filesystem of preview2-shim with the directories that are granted at the moment of a call, under
+ * their places; whether each may be changed.
  *
  * Mended here: the shim has no directories that are granted for reading alone. Some of its errors
  * are not codes of WASI, which would stop the component. It finds a directory again by its path in
@@ -26,21 +27,20 @@ export function filesystem(grants: Map<string, boolean>, watch: Watch | undefine
     class Descriptor {
         constructor(
             readonly inner: any,
-            readonly writable: boolean,
+            readonly grant: string,
             readonly place: string,
             readonly identity = identify(place),
         ) {}
 
         openAt(path: any, name: string, how: any, access: any) {
-            const changes = how.create || how.truncate || access.write;
-            const inner = this.call(changes, "openAt", [path, name, how, access]);
-            return new Descriptor(inner, this.writable, join(this.place, name));
+            const inner = this.call(how.create || how.truncate || access.write, "openAt", [path, name, how, access]);
+            return new Descriptor(inner, this.grant, join(this.place, name));
         }
 
         call(changes: boolean, name: string, given: unknown[]) {
             watch?.(name);
             const used = [this, ...given.filter((one) => one instanceof Descriptor)];
-            if (changes && !used.every((one) => one.writable)) throw "not-permitted";
+            if (changes && !used.every((one) => grants.get(one.grant))) throw "not-permitted";
             const byPath = name.endsWith("At") || name === "readDirectory";
             if (byPath && used.some((one) => one.identity !== identify(one.place))) throw "bad-descriptor";
             return coded(() => this.inner[name](...given.map((one) => (one instanceof Descriptor ? one.inner : one))));
@@ -62,12 +62,9 @@ export function filesystem(grants: Map<string, boolean>, watch: Watch | undefine
         };
     }
     // Its types are those for browsers, which ask for more.
-    const places = Object.fromEntries([...grants.keys()].map((place) => [place, place]));
-    const directories = createFilesystem({ preopens: places } as any).preopens.getDirectories();
-    const preopens = directories.map(([inner, place]: [any, string]) => {
-        return [new Descriptor(inner, grants.get(place)!, place), place];
-    });
-    return { preopens: { getDirectories: () => preopens }, types: { ...types, Descriptor } };
+    const preopened = (at: string) => createFilesystem({ preopens: { [at]: at } } as any).preopens.getDirectories();
+    const getDirectories = () => [...grants.keys()].map((at) => [new Descriptor(preopened(at)[0]![0], at, at), at]);
+    return { preopens: { getDirectories }, types: { ...types, Descriptor } };
 }
 
 /** Which file or directory stands at a place. */
