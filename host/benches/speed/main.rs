@@ -1,14 +1,10 @@
 //! How fast: the component under its host against native programs that do the same work.
 //!
-//! `cargo bench --workspace --bench speed -- [--quick] [--peers | --workspaces | --layers | --linked]
-//! [--agentfs] [--format text|json] [--picture FILE]`
+//! `cargo bench --workspace --bench speed -- --help` lists what can be asked for.
 //!
 //! Both sides of a row run in turns, in one process and on one filesystem, so what slows one slows
 //! the other: read the ratios, not the times. It ends in one table, and says which targets are met;
-//! missing one is no failure. `--peers` (other people's programs), `--workspaces` and `--layers` (programs on
-//! layered directories) measure these alone, and `--linked` compares two ways to layer. Where an overlay
-//! cannot be mounted, or a peer is not to be had, its rows say so. `--agentfs` builds one that takes minutes.
-//! `--picture` draws the ratios, as an SVG.
+//! missing one is no failure. Where an overlay cannot be mounted, or a peer is not to be had, its rows say so.
 
 mod directory;
 mod layers;
@@ -23,10 +19,12 @@ mod report;
 mod start;
 mod workspace;
 
-use std::env;
+use std::fs::File;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::Parser;
 use onionskin_host::Onionskin;
 use place::Places;
 use report::{Format, Report};
@@ -50,39 +48,70 @@ impl Bench {
     }
 }
 
+/// The component under its host, against native programs that do the same work.
+#[derive(Parser)]
+struct Arguments {
+    /// Fewer pairs of each.
+    #[arg(long)]
+    quick: bool,
+    #[command(flatten)]
+    part: Parts,
+    /// Build agentfs-sdk, which takes minutes, and measure it too.
+    #[arg(long)]
+    agentfs: bool,
+    /// How to print the table.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Draw the ratios, as an SVG.
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
+    /// What `cargo bench` says, and `cargo test` does not.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// What is measured alone.
+#[derive(Clone, Copy, clap::Args)]
+#[group(multiple = false)]
+struct Parts {
+    /// Other people's programs.
+    #[arg(long)]
+    peers: bool,
+    /// Workspaces.
+    #[arg(long)]
+    workspaces: bool,
+    /// Programs on layered directories.
+    #[arg(long)]
+    layers: bool,
+    /// Two ways to layer, beside each other.
+    #[arg(long)]
+    linked: bool,
+}
+
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let has = |name: &str| arguments.iter().any(|argument| argument == name);
-    if !has("--bench") {
-        println!("nothing measured: run `cargo bench --workspace --bench speed`");
-        return ExitCode::SUCCESS;
-    }
-    let json = has("--format=json") || arguments.windows(2).any(|pair| pair == ["--format", "json"]);
-    let part = if has("--peers") {
-        Part::Peers
-    } else if has("--workspaces") {
-        Part::Workspaces
-    } else if has("--layers") {
-        Part::Layers
-    } else if has("--linked") {
-        Part::Linked
-    } else {
-        Part::All
-    };
-    let format = if json { Format::Json } else { Format::Text };
-    let report = measure((has("--quick"), has("--agentfs")), part, format);
-    match report {
-        Ok(report) => {
-            report.print();
-            let picture = arguments.windows(2).find(|pair| pair[0] == "--picture").map(|pair| &pair[1]);
-            if let Some(Err(error)) = picture.map(|path| std::fs::write(path, report.picture())) {
-                eprintln!("error: the picture could not be written: {error}");
-                return ExitCode::FAILURE;
-            }
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
         }
-        Err(error) => eprintln!("error: nothing could be measured: {error}"),
     }
-    ExitCode::SUCCESS
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    if !arguments.bench {
+        println!("nothing measured: run `cargo bench --workspace --bench speed`");
+        return Ok(());
+    }
+    // Before minutes go by for nothing.
+    let open = |path: &PathBuf| File::create(path).map_err(|error| format!("{}: {error}", path.display()));
+    let picture = arguments.picture.as_ref().map(open).transpose()?;
+    let report = measure(arguments)?;
+    report.print();
+    if let Some(mut picture) = picture {
+        picture.write_all(report.picture().as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Where the repository is.
@@ -90,41 +119,33 @@ fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// What is measured.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    All,
-    Peers,
-    Workspaces,
-    Layers,
-    /// What no program of ours uses, and so no part of all.
-    Linked,
-}
-
-fn measure((quick, agentfs): (bool, bool), part: Part, format: Format) -> Result<Report> {
+fn measure(arguments: &Arguments) -> Result<Report> {
     let places = Places::make()?;
     let onionskin = Onionskin::builder().cache_directory(places.cache()).build()?;
-    let bench = Bench { onionskin, places, quick, agentfs };
-    let mut report = Report::new(format, &bench.places);
-    if part == Part::All {
+    let bench = Bench { onionskin, places, quick: arguments.quick, agentfs: arguments.agentfs };
+    let mut report = Report::new(arguments.format, &bench.places);
+    let Parts { peers, workspaces, layers, linked } = arguments.part;
+    let all = !(peers || workspaces || layers || linked);
+    if all {
         report.section("Beside native programs that do the same work");
         persist::measure(&bench, &mut report);
         directory::measure(&bench, &mut report);
         materialize::measure(&bench, &mut report);
         start::measure(&bench, &mut report);
     }
-    if matches!(part, Part::All | Part::Peers) {
+    if all || peers {
         peers::measure(&bench, &mut report);
     }
-    if matches!(part, Part::All | Part::Workspaces) {
+    if all || workspaces {
         report.section("Workspaces");
         workspace::measure(&bench, &mut report);
     }
-    if matches!(part, Part::All | Part::Layers) {
+    if all || layers {
         report.section("Programs on layered directories");
         layers::measure(&bench, &mut report);
     }
-    if part == Part::Linked {
+    // What no program of ours uses, and so no part of all.
+    if linked {
         report.section("Two ways to layer");
         layers::compare(&bench, &mut report);
     }

@@ -8,7 +8,7 @@ use crate::picture::{self, Bar, Section};
 use crate::place::{Place, Places};
 
 /// How to answer.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
     Text,
     Json,

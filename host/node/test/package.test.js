@@ -106,7 +106,8 @@ test("a root that may only be read is told", (t) => {
 
 test("a directory that is granted for reading alone cannot be changed", (t) => {
     const at = world(t, { "lower/a": "a" });
-    const shim = filesystem(new Map([[at.root, true], [at.path("lower"), false]]), undefined);
+    const grants = new Map([[at.root, true], [at.path("lower"), false]]);
+    const shim = filesystem(grants, undefined);
     const [[root], [lower]] = shim.preopens.getDirectories();
     const directory = lower.openAt({}, ".", { directory: true }, { read: true });
     for (const given of [lower, directory]) {
@@ -119,6 +120,11 @@ test("a directory that is granted for reading alone cannot be changed", (t) => {
         assert.equal(given.statAt({}, "a").type, "regular-file");
     }
     assert.deepEqual(at.files("lower"), { a: "a" });
+    // As for a commit, and no longer.
+    grants.set(at.path("lower"), true);
+    directory.createDirectoryAt("b");
+    grants.set(at.path("lower"), false);
+    assert.throws(() => directory.removeDirectoryAt("b"), /not-permitted/);
 });
 
 test("a directory that becomes a link meanwhile leads no write out of the root", (t) => {

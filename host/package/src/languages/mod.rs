@@ -2,9 +2,8 @@
 //!
 //! Each resource becomes a class with a method for each call, documented as in the contract, where what
 //! is usual can be left out, what is told page by page is gone through, and a place on the host is checked
-//! before it is named to the component. The packages derive theirs from these, and say by hand what is in
-//! [`BY_HAND`]. Types and errors are made
-//! for Python alone; those for Node come from jco.
+//! before it is named to the component. The packages derive theirs from these, and have by hand what needs
+//! more than the contract says. Types and errors are made for Python alone; those for Node come from jco.
 
 pub mod python;
 pub mod typescript;

@@ -1,0 +1,79 @@
+//! Filesystems of the kernel, mounted from a disk.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::disk::Disk;
+
+/// A filesystem, with what it is made and mounted by.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    make: &'static [&'static str],
+    options: &'static str,
+    /// The least that it can be made of.
+    pub(crate) bytes: u64,
+    /// Bytes that it takes to be written all or not at all.
+    pub(crate) sector_bytes: usize,
+}
+
+pub(crate) const EXT4: Kind = Kind {
+    name: "ext4",
+    make: &["mkfs.ext4", "-q", "-F", "-E", "nodiscard"],
+    options: "loop",
+    bytes: 64 << 20,
+    sector_bytes: 512,
+};
+/// Contents are written when it suits: only what is synced is there after a crash.
+pub(crate) const EXT4_WRITEBACK: Kind = Kind { name: "ext4, data=writeback", options: "loop,data=writeback", ..EXT4 };
+pub(crate) const XFS: Kind =
+    Kind { name: "xfs", make: &["mkfs.xfs", "-q", "-f", "-K"], options: "loop", bytes: 300 << 20, sector_bytes: 512 };
+/// With half of its superblock written it cannot be mounted, whatever is on it.
+pub(crate) const BTRFS: Kind = Kind {
+    name: "btrfs",
+    make: &["mkfs.btrfs", "-q", "-f", "-K"],
+    options: "loop",
+    bytes: 128 << 20,
+    sector_bytes: 4096,
+};
+
+impl Kind {
+    /// Makes one on a disk.
+    pub(crate) fn make(&self, disk: &Disk) -> Result<(), String> {
+        let (program, given) = self.make.split_first().expect("a program makes it");
+        run(Command::new(program).args(given).arg(disk.path()))
+    }
+}
+
+/// A filesystem, until this is dropped.
+pub(crate) struct Mounted<'a> {
+    at: &'a Path,
+}
+
+impl<'a> Mounted<'a> {
+    /// Mounts it at a directory.
+    pub(crate) fn new(kind: Kind, disk: &Disk, at: &'a Path) -> Result<Self, String> {
+        let of = kind.name.split(',').next().unwrap_or_default();
+        run(Command::new("mount").args(["-t", of, "-o", kind.options]).arg(disk.path()).arg(at))?;
+        Ok(Self { at })
+    }
+}
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        let unmounted = run(Command::new("umount").arg(self.at));
+        assert!(unmounted.is_ok() || std::thread::panicking(), "{unmounted:?}");
+    }
+}
+
+/// Makes all that was written durable, on every filesystem.
+pub(crate) fn sync() -> Result<(), String> {
+    run(&mut Command::new("sync"))
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let name = PathBuf::from(command.get_program()).display().to_string();
+    let ran = command.stdin(Stdio::null()).output().map_err(|error| format!("{name}: {error}"))?;
+    let said = String::from_utf8_lossy(&ran.stderr);
+    if ran.status.success() { Ok(()) } else { Err(format!("{name}: {}: {}", ran.status, said.trim())) }
+}
