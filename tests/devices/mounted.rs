@@ -17,18 +17,19 @@ pub(crate) struct Kind {
     pub(crate) sector_bytes: usize,
 }
 
+/// With half of its superblock written it cannot be mounted, whatever is on it.
 pub(crate) const EXT4: Kind = Kind {
     name: "ext4",
     make: &["mkfs.ext4", "-q", "-F", "-E", "nodiscard"],
     options: "loop",
     bytes: 64 << 20,
-    sector_bytes: 512,
+    sector_bytes: 4096,
 };
 /// Contents are written when it suits: only what is synced is there after a crash.
 pub(crate) const EXT4_WRITEBACK: Kind = Kind { name: "ext4, data=writeback", options: "loop,data=writeback", ..EXT4 };
 pub(crate) const XFS: Kind =
     Kind { name: "xfs", make: &["mkfs.xfs", "-q", "-f", "-K"], options: "loop", bytes: 300 << 20, sector_bytes: 512 };
-/// With half of its superblock written it cannot be mounted, whatever is on it.
+/// As of ext4.
 pub(crate) const BTRFS: Kind = Kind {
     name: "btrfs",
     make: &["mkfs.btrfs", "-q", "-f", "-K"],
@@ -62,7 +63,11 @@ impl<'a> Mounted<'a> {
 impl Drop for Mounted<'_> {
     fn drop(&mut self) {
         let unmounted = run(Command::new("umount").arg(self.at));
-        assert!(unmounted.is_ok() || std::thread::panicking(), "{unmounted:?}");
+        if unmounted.is_err() {
+            // It goes once nobody looks at it any more, and the disk with it.
+            let _ = run(Command::new("umount").arg("--lazy").arg(self.at));
+            assert!(std::thread::panicking(), "{unmounted:?}");
+        }
     }
 }
 

@@ -12,19 +12,19 @@ use onionskin_host::{
 
 /// Files by their paths, with their content; a link is not followed.
 pub(crate) type Tree = BTreeMap<String, Vec<u8>>;
-type Result<T> = std::result::Result<T, Error>;
+pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 /// Some work, in steps that each are all or nothing.
 pub(crate) trait Work: Sync {
     /// Makes what it begins with, below a directory.
     fn prepare(&self, at: &Path) -> Result<()>;
-    /// Does all of it. After each step, which is durable then, it tells what is seen.
-    fn run(&self, at: &Path, done: &mut dyn FnMut(Tree)) -> Result<()>;
+    /// Does all of it. Says so after each step, which is durable then, and tells what was seen after each.
+    fn run(&self, at: &Path, done: &mut dyn FnMut()) -> Result<Vec<Tree>>;
     /// Opens what a crash left, twice, and tells what is seen.
     fn recovered(&self, at: &Path) -> Result<Tree>;
 }
 
-fn onionskin() -> &'static Onionskin {
+pub(crate) fn onionskin() -> &'static Onionskin {
     static LOADED: OnceLock<Onionskin> = OnceLock::new();
     LOADED.get_or_init(|| Onionskin::builder().workspaces().build().expect("the component that is built in loads"))
 }
@@ -99,9 +99,13 @@ impl Work for Changes {
         Ok(())
     }
 
-    fn run(&self, at: &Path, done: &mut dyn FnMut(Tree)) -> Result<()> {
+    fn run(&self, at: &Path, done: &mut dyn FnMut()) -> Result<Vec<Tree>> {
         let store = Self::open(at)?;
-        let mut done = || done(Self::seen(at));
+        let mut seen = Vec::new();
+        let mut done = || {
+            done();
+            seen.push(Self::seen(at));
+        };
         let how = WriteOptions { durability: self.durability, ..WriteOptions::default() };
         store.replace("file", &content(2, 9_000), &how)?;
         done();
@@ -122,7 +126,8 @@ impl Work for Changes {
         done();
         store.replace("file", &content(4, 100), &how)?;
         done();
-        store.close()
+        store.close()?;
+        Ok(seen)
     }
 
     fn recovered(&self, at: &Path) -> Result<Tree> {
@@ -167,28 +172,34 @@ impl Work for Layers {
         onionskin().workspace(at.join("upper")).lower(at.join("lower")).create()?.close()
     }
 
-    fn run(&self, at: &Path, done: &mut dyn FnMut(Tree)) -> Result<()> {
+    fn run(&self, at: &Path, done: &mut dyn FnMut()) -> Result<Vec<Tree>> {
         let mut workspace = Self::open(at)?;
+        let mut seen = Vec::new();
+        let mut done = |workspace: &mut Workspace| {
+            done();
+            Self::seen(workspace, at).map(|tree| seen.push(tree))
+        };
         workspace.write("d/changed", 5_000, &content(2, 600))?;
         workspace.sync()?;
-        done(Self::seen(&mut workspace, at)?);
+        done(&mut workspace)?;
         workspace.remove("d/gone")?;
         workspace.sync()?;
-        done(Self::seen(&mut workspace, at)?);
+        done(&mut workspace)?;
         workspace.put("new", &content(3, 50_000))?;
         workspace.sync()?;
-        done(Self::seen(&mut workspace, at)?);
+        done(&mut workspace)?;
         workspace.rename("d/old", "d/newer")?;
         workspace.sync()?;
-        done(Self::seen(&mut workspace, at)?);
+        done(&mut workspace)?;
         workspace.commit(&at.join("lower"), &Commit::default())?;
-        done(Self::seen(&mut workspace, at)?);
+        done(&mut workspace)?;
         workspace.append("new", &content(5, 4_000))?;
         workspace.sync()?;
-        done(Self::seen(&mut workspace, at)?);
+        done(&mut workspace)?;
         workspace.commit(&at.join("lower"), &Commit::default())?;
-        done(Self::seen(&mut workspace, at)?);
-        workspace.close()
+        done(&mut workspace)?;
+        workspace.close()?;
+        Ok(seen)
     }
 
     fn recovered(&self, at: &Path) -> Result<Tree> {

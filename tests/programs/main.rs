@@ -11,7 +11,9 @@
 //! The programs are in `tests/guests` and are built here, for WASI. SQLite wants a C compiler for it:
 //! where there is none its tests are left out, and say so, but fail where `CI` is set.
 
+mod guests;
 mod layered;
+mod ledgers;
 mod power;
 mod refused;
 mod save;

@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-use crate::trial::{Said, build, crash};
+use crate::guests::build;
+use crate::trial::{Said, crash};
 
 pub(crate) fn program() -> &'static PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();

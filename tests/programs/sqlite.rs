@@ -1,35 +1,10 @@
 //! SQLite, with a transfer between two accounts. What is found is what its documentation says.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
-
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::trial::{Said, build, crash};
-
-/// Where Debian's `wasi-libc` has its headers.
-const HEADERS: &str = "/usr/include/wasm32-wasi";
-
-/// The program; nothing where the tools to build it are missing.
-pub(crate) fn program() -> Option<&'static PathBuf> {
-    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let built = BUILT.get_or_init(|| {
-        let clang = Command::new("clang").arg("--version").output().is_ok_and(|it| it.status.success());
-        if !clang || !Path::new(HEADERS).is_dir() {
-            return None;
-        }
-        let flags = format!("--target=wasm32-wasi --sysroot=/usr -isystem {HEADERS}");
-        Some(build("sqlite", "ledger", &[("CC_wasm32_wasip2", "clang"), ("CFLAGS_wasm32_wasip2", &flags)]))
-    });
-    if built.is_none() {
-        let text = "SQLite was not crashed: it takes clang and wasi-libc (apt-get install clang wasi-libc)";
-        assert!(std::env::var_os("CI").is_none(), "{text}");
-        eprintln!("LEFT OUT: {text}");
-    }
-    built.as_ref()
-}
+use crate::ledgers::program;
+use crate::trial::{Said, crash};
 
 /// A ledger that is at rest.
 fn before() -> TempDir {
@@ -37,17 +12,6 @@ fn before() -> TempDir {
     let ledger = Connection::open(directory.path().join("ledger.db")).expect("a new database");
     let accounts = "CREATE TABLE account (name TEXT PRIMARY KEY, money INTEGER);
                     INSERT INTO account VALUES ('one', 60), ('two', 40);";
-    ledger.execute_batch(accounts).expect("two accounts");
-    directory
-}
-
-/// The same on pages of 512 bytes, with a page for each account: a transfer changes three pages.
-pub(crate) fn on_small_pages() -> TempDir {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let ledger = Connection::open(directory.path().join("ledger.db")).expect("a new database");
-    let accounts = "PRAGMA page_size = 512;
-                    CREATE TABLE account (name TEXT PRIMARY KEY, money INTEGER, note TEXT);
-                    INSERT INTO account VALUES ('one', 60, printf('%.350c', '.')), ('two', 40, printf('%.350c', '.'));";
     ledger.execute_batch(accounts).expect("two accounts");
     directory
 }

@@ -1,36 +1,9 @@
-//! Building a guest, and running the command on it.
+//! Running the command on a program.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-
-const TARGET: &str = "wasm32-wasip2";
-
-/// What this build has of its own: flags for another target, and the stand-ins for the compiler.
-const OUTER_ONLY: [&str; 6] = [
-    "CARGO_BUILD_RUSTFLAGS",
-    "CARGO_BUILD_TARGET",
-    "CARGO_ENCODED_RUSTFLAGS",
-    "RUSTC_WORKSPACE_WRAPPER",
-    "RUSTC_WRAPPER",
-    "RUSTFLAGS",
-];
-
-/// Builds a package of `tests/guests`, and says where its program is.
-pub(crate) fn build(package: &str, program: &str, settings: &[(&str, &str)]) -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests").join(package).join("Cargo.toml");
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--release", "--locked", "--target", TARGET, "--manifest-path"]).arg(manifest);
-    cargo.arg("--target-dir").arg(&target).envs(settings.iter().copied());
-    for name in OUTER_ONLY {
-        cargo.env_remove(name);
-    }
-    let built = cargo.output().expect("cargo runs");
-    assert!(built.status.success(), "{package} did not build:\n{}", String::from_utf8_lossy(&built.stderr));
-    target.join(TARGET).join("release").join(program).with_extension("wasm")
-}
 
 /// What the command said.
 pub(crate) struct Said {

@@ -21,7 +21,7 @@ use onionskin_host::simulated::Program;
 use onionskin_sim::explore::Plan;
 use onionskin_sim::{Bounds, Model, Tree};
 
-use crate::sqlite;
+use crate::ledgers;
 use trial::{Outcome, Trial};
 
 /// Whether the bounds for continuous integration are lifted.
@@ -38,8 +38,8 @@ fn plan() -> Plan {
 
 /// The program, and what it finds; nothing where it cannot be built.
 fn scene() -> Option<(Program, Tree)> {
-    let program = Program::load(sqlite::program()?, true).expect("a command");
-    let before = sqlite::on_small_pages();
+    let program = Program::load(ledgers::program()?, true).expect("a command");
+    let before = ledgers::on_small_pages();
     Some((program, crash::files(before.path()).expect("what was just written")))
 }
 
