@@ -103,7 +103,7 @@ fn explore(kind: Kind, work: &dyn Work) -> Result<Outcome, String> {
     let mounted = Mounted::new(kind, &disk, at)?;
     work.prepare(at).expect("it is prepared");
     // Of the beginning nothing is lost.
-    mounted::sync()?;
+    mounted::sync(at)?;
     let before = disk.record();
     let mut trial = Trial { kind, work, disk: &disk, at, seen: HashSet::new() };
     let mut states = work.run(at, &mut || disk.note()).expect("nothing is in its way");

@@ -2,8 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use crate::disk::Disk;
+
+/// How often to try to unmount.
+const PATIENCE: usize = 50;
 
 /// A filesystem, with what it is made and mounted by.
 #[derive(Clone, Copy)]
@@ -62,18 +67,26 @@ impl<'a> Mounted<'a> {
 
 impl Drop for Mounted<'_> {
     fn drop(&mut self) {
-        let unmounted = run(Command::new("umount").arg(self.at));
+        let unmount = |how: &[&str]| run(Command::new("umount").args(how).arg(self.at));
+        let mut unmounted = unmount(&[]);
+        for _ in 0..PATIENCE {
+            if unmounted.is_err() {
+                // Somebody else looks at it.
+                thread::sleep(Duration::from_millis(100));
+                unmounted = unmount(&[]);
+            }
+        }
         if unmounted.is_err() {
             // It goes once nobody looks at it any more, and the disk with it.
-            let _ = run(Command::new("umount").arg("--lazy").arg(self.at));
+            let _ = unmount(&["--lazy"]);
             assert!(std::thread::panicking(), "{unmounted:?}");
         }
     }
 }
 
-/// Makes all that was written durable, on every filesystem.
-pub(crate) fn sync() -> Result<(), String> {
-    run(&mut Command::new("sync"))
+/// Makes all durable that was written to the filesystem at a place.
+pub(crate) fn sync(at: &Path) -> Result<(), String> {
+    run(Command::new("sync").arg("--file-system").arg(at))
 }
 
 fn run(command: &mut Command) -> Result<(), String> {
