@@ -4,12 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use onionskin_host::Workspace;
 use onionskin_host::run::{How, Layers, Program, World};
 
 use crate::books;
 use crate::ledgers;
-use crate::work::{Result, Tree, Work, onionskin};
+use crate::work::{Result, Tree, Work, onionskin, reopened};
 
 /// For one process alone.
 const LOCKS: &str = "unix-none";
@@ -35,13 +34,9 @@ fn program() -> Option<&'static Program> {
     READ.get_or_init(read).as_ref()
 }
 
-fn open(at: &Path) -> Result<Workspace> {
-    onionskin().workspace(at.join("upper")).open()
-}
-
 /// How many transfers are done, by what the workspace shows; and the original.
 fn seen(at: &Path) -> Result<Tree> {
-    let mut workspace = open(at)?;
+    let mut workspace = reopened(at)?;
     let copy = tempfile::tempdir().expect("a temporary directory");
     for entry in workspace.list(".")? {
         let content = workspace.read(&entry.name, 0, 1 << 20)?;
@@ -80,7 +75,7 @@ impl Work for Ledger {
     }
 
     fn recovered(&self, at: &Path) -> Result<Tree> {
-        open(at)?.close()?;
+        reopened(at)?.close()?;
         seen(at)
     }
 }

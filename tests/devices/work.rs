@@ -139,12 +139,18 @@ impl Work for Changes {
     }
 }
 
+/// Opens a workspace. The kernel may have given its disk another number by now, as after a start of the machine,
+/// and so the lower is another directory by the looks of it.
+pub(crate) fn reopened(at: &Path) -> Result<Workspace> {
+    onionskin().workspace(at.join("upper")).moved().open()
+}
+
 /// A workspace that is written to, synced and committed.
 pub(crate) struct Layers;
 
 impl Layers {
     fn open(at: &Path) -> Result<Workspace> {
-        onionskin().workspace(at.join("upper")).open()
+        reopened(at)
     }
 
     fn seen(workspace: &mut Workspace, at: &Path) -> Result<Tree> {
