@@ -91,8 +91,9 @@ export class Store extends StoreCalls {
             return super.call(name, path, ...given);
         } catch (error) {
             const link = this.#unreadableLink(path, error);
+            if (link === undefined) throw error;
             const isOver = name === "materialize" ? given[0].tag === "path" : given.at(-1).symlinks !== "replace";
-            if (link === undefined || isOver) throw error;
+            if (isOver) throw error;
             if (name !== "materialize" || link !== path) this.materialize(link);
             else given[0] = { tag: "path", val: this.guest.granted(join(this.root, path)) };
             return this.call(name, path, ...given);

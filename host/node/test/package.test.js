@@ -30,6 +30,7 @@ test("an error is an OnionskinError with the kind of the contract", (t) => {
     assert.throws(() => store.replaceJson("a.json", "{"), { kind: "invalid-json", subject: "a.json" });
     store.close();
     assert.throws(() => store.replace("a", "a"), { kind: "stopped" });
+    assert.throws(() => store.recovered(), { kind: "stopped" });
     assert.throws(() => openStore(join(at.root, "nowhere")));
 });
 
