@@ -248,6 +248,10 @@ fn shape(resolve: &Resolve, ty: Type) -> Shape<'_> {
     }
 }
 
+fn is_variant(resolve: &Resolve, ty: Type) -> bool {
+    matches!(ty, Type::Id(id) if matches!(resolve.types[real(resolve, id)].kind, TypeDefKind::Variant(_)))
+}
+
 fn named(resolve: &Resolve, ty: Type) -> Option<&str> {
     let Type::Id(id) = ty else { return None };
     resolve.types[id].name.as_deref()

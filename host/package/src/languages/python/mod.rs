@@ -6,7 +6,7 @@ use anyhow::Result;
 use heck::{ToSnakeCase, ToUpperCamelCase};
 use wit_parser::{Enum, Record, Type, TypeDefKind, Variant};
 
-use super::{Call, Class, Paged, Param, Shape, Usual, classes, docs, options, own_types, shape};
+use super::{Call, Class, Paged, Param, Shape, Usual, classes, docs, is_variant, options, own_types, shape};
 use crate::contract::Contract;
 
 /// What Python calls such an error, too.
@@ -156,16 +156,10 @@ impl Writer<'_> {
                 Usual::Case(case) => format!("how.get(\"{name}\", \"{case}\")"),
                 _ => format!("[*how.get(\"{name}\", ())]"),
             };
-            let given = if self.is_variant(*ty) { format!("tagged({given})") } else { given };
+            let given = if is_variant(&self.contract.resolve, *ty) { format!("tagged({given})") } else { given };
             let _ = writeln!(text, "        \"{field}\": {given},");
         }
         text + "    }\n    return record(**given)\n"
-    }
-
-    fn is_variant(&self, ty: Type) -> bool {
-        let Type::Id(id) = ty else { return false };
-        let resolve = &self.contract.resolve;
-        matches!(resolve.types[super::real(resolve, id)].kind, TypeDefKind::Variant(_))
     }
 
     fn class(&self, class: &Class) -> String {

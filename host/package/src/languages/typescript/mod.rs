@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use heck::{ToLowerCamelCase, ToShoutySnakeCase, ToUpperCamelCase};
 use wit_parser::{Type, TypeDefKind};
 
-use super::{Call, Class, Paged, Param, Shape, Usual, appended, classes, named, options, own_types, real, shape};
+use super::{Call, Class, Paged, Param, Shape, Usual, appended, classes, is_variant, named, options, own_types, shape};
 use crate::contract::Contract;
 
 const IMPORTS: &str = "\
@@ -85,9 +85,7 @@ impl Writer<'_> {
     }
 
     fn case(&self, ty: Type, case: &str) -> String {
-        let resolve = &self.contract.resolve;
-        let is_variant =
-            matches!(ty, Type::Id(id) if matches!(resolve.types[real(resolve, id)].kind, TypeDefKind::Variant(_)));
+        let is_variant = is_variant(&self.contract.resolve, ty);
         if is_variant { format!("{{ tag: \"{case}\" }}") } else { format!("\"{case}\"") }
     }
 
