@@ -1,4 +1,4 @@
-//! No text and no bytes make it panic or reach out of its root.
+//! No path and no record on the disk, whatever its bytes, causes a panic or a change outside the root.
 
 use onionskin::journal::{Journal, digest};
 use onionskin::path::RelPath;
@@ -19,7 +19,7 @@ fn plain() -> Tree {
     }
 }
 
-/// Paths of the letters that matter most, and of any.
+/// Paths of the characters with a meaning in paths, and of arbitrary ones.
 fn paths() -> impl Strategy<Value = String> {
     prop_oneof![
         "[./\\\\abl\u{0}~ é]{0,12}",
@@ -31,8 +31,8 @@ fn paths() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
-    /// A call with any text for a path succeeds or is refused by a documented kind; either way the
-    /// originals and everything the path does not name stay.
+    /// A call with arbitrary text as path succeeds or fails with a documented kind of error; in both cases the
+    /// originals stay, and so does every entry that the path does not name.
     #[test]
     fn any_text_is_a_path_or_an_error(path in paths(), call in 0..CALLS.len()) {
         let scene = Scene::new(&plain());
@@ -48,7 +48,7 @@ proptest! {
                 let parses = RelPath::parse(&path).is_ok();
                 prop_assert_eq!(parses, kind(&error) != "invalid-path", "{} {:?}: {}", name, path, error);
                 prop_assert!(!error.to_string().is_empty());
-                // A linked parent may have been made independent before the refusal.
+                // A linked parent may have been materialized before the refusal.
                 let same = found == plain() || path.starts_with("l/");
                 prop_assert!(same, "{} {:?}: {}\n{}", name, path, error, plain().diff(&found));
             }
@@ -61,13 +61,13 @@ proptest! {
         }
     }
 
-    /// Any bytes for a log: opening refuses them and touches nothing, or sets them aside.
+    /// Arbitrary bytes as a log: opening refuses them and changes nothing, or quarantines them.
     #[test]
     fn any_bytes_are_a_log_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..200), sealed in any::<bool>()) {
         never_applied(&if sealed { seal(bytes) } else { bytes })?;
     }
 
-    /// Any bytes behind a good beginning, sealed with a right digest.
+    /// Arbitrary bytes after a valid header, with a valid digest.
     #[test]
     fn any_records_are_a_log_or_an_error(
         count in 0u32..4,
@@ -92,8 +92,8 @@ fn seal(mut body: Vec<u8>) -> Vec<u8> {
     body
 }
 
-/// Whatever a log says, what opening makes of it is a refusal with nothing touched, a quarantine, or
-/// what a valid log says; the originals stay, and so does what it does not name.
+/// Asserts that opening with this log is a refusal without a change, a quarantine, or the changes that a valid log
+/// names; the originals and all entries that the log does not name stay.
 fn never_applied(log: &[u8]) -> Result<(), TestCaseError> {
     let before = plain().file("ws/.onionskin/log", log).file("ws/.onionskin/tx-1/0", "staged");
     let scene = Scene::new(&before);

@@ -1,5 +1,5 @@
-//! A full disk loses nothing, whichever call it fails: the old state or the new one, and after the
-//! next opening nothing besides.
+//! A full disk loses nothing, whichever call fails: after the next open there is the old state or the new one, and
+//! nothing besides.
 
 use onionskin::error::Error;
 use onionskin::fs::Cause;
@@ -53,8 +53,8 @@ fn acts() -> Vec<Act> {
     acts
 }
 
-/// An act is judged by what it said and by the state that is there after the next opening: old, new,
-/// or whatever the trees in between are called.
+/// Fails every call of each act and compares the outcome with the state after the next open: old, new, or one of the
+/// named trees in between.
 fn try_all(acts: &[Act], between: &[(&'static str, Tree)], is_good: impl Fn(&str, &str) -> bool) -> Vec<String> {
     let mut wrong = Vec::new();
     for (name, act) in acts {
@@ -63,7 +63,7 @@ fn try_all(acts: &[Act], between: &[(&'static str, Tree)], is_good: impl Fn(&str
         let new = scene.fs.tree();
         let calls = scene.fs.counts().mutations;
         for (number, sticky) in (0..calls).flat_map(|number| [(number, false), (number, true)]) {
-            let what = format!("{name}, call {number} of {calls}, for ever: {sticky}");
+            let context = format!("{name}, call {number} of {calls}, for ever: {sticky}");
             let scene = Scene::new(&before());
             let harm = Harm::Fail(Cause::InsufficientSpace);
             scene.fs.harm(Fault { when: When::Mutation(number), harm, sticky });
@@ -71,24 +71,24 @@ fn try_all(acts: &[Act], between: &[(&'static str, Tree)], is_good: impl Fn(&str
             scene.fs.heal();
             let opened = operations::open(&scene.fs).map(|store| store.recovered());
             let found = scene.fs.tree();
-            assert_eq!(scene.fs.intrusions(), [], "{what}");
-            assert_eq!(found.below("lower"), before().below("lower"), "{what}");
+            assert_eq!(scene.fs.intrusions(), [], "{context}");
+            assert_eq!(found.below("lower"), before().below("lower"), "{context}");
             let known = [("new", new.clone()), ("old", before())];
             let state =
                 known.iter().chain(between).find(|(_, tree)| *tree == found).map_or("neither", |(state, _)| state);
-            let said = answer.as_ref().map_or_else(kind, |()| "done");
-            if !is_good(said, state) || opened.is_err() {
-                wrong.push(format!("{what}: {answer:?}, {state}, opening: {opened:?}\n{}", before().diff(&found)));
+            let outcomes = answer.as_ref().map_or_else(kind, |()| "done");
+            if !is_good(outcomes, state) || opened.is_err() {
+                wrong.push(format!("{context}: {answer:?}, {state}, opening: {opened:?}\n{}", before().diff(&found)));
             }
         }
     }
     wrong
 }
 
-/// Fails every call in turn, once and from then on; then there is room again and the root is opened.
+/// Every call fails in turn, once or from then on; then there is room again and the root is opened.
 #[test]
 fn every_call_may_find_the_disk_full() {
-    let wrong = try_all(&acts(), &[], |said, state| match said {
+    let wrong = try_all(&acts(), &[], |outcomes, state| match outcomes {
         "done" | "needs-recovery" => state == "new",
         "not-committed" => state == "old",
         "outcome-unknown" => state != "neither",
@@ -97,14 +97,14 @@ fn every_call_may_find_the_disk_full() {
     assert!(wrong.is_empty(), "{} wrong, the first of them:\n{}", wrong.len(), wrong[..wrong.len().min(4)].join("\n"));
 }
 
-/// A write below a linked parent: the parent may have become independent, with the old content; the
-/// write itself is done or not, as the error says.
+/// A write below a linked parent: the parent may have become independent, with the old content; the error says whether
+/// the write itself happened.
 #[test]
 fn a_write_below_a_link_may_find_the_disk_full() {
     let write: Act = ("below a link", Box::new(|store| (CALLS[0].1)(store, "linked/a")));
     let independent = before().remove("ws/linked").file("ws/linked/a", "A").file("ws/linked/b", "B");
     let independent = independent.file("ws/linked/kept/deep", "kept");
-    let wrong = try_all(&[write], &[("independent", independent)], |said, state| match said {
+    let wrong = try_all(&[write], &[("independent", independent)], |outcomes, state| match outcomes {
         "done" | "needs-recovery" => state == "new",
         "not-committed" => matches!(state, "old" | "independent"),
         "outcome-unknown" => state != "neither",

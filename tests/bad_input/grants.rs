@@ -1,4 +1,4 @@
-//! What may not be written is not, and the error says so.
+//! Writes that the grants or the filesystem do not permit are refused with an error that says so.
 
 use onionskin::error::Error;
 use onionskin::fs::{Cause, Fs as _};
@@ -9,7 +9,7 @@ use onionskin::store::{Preopens, Store};
 use onionskin_sim::{SimFs, Tree, operations, tree};
 
 use crate::CALLS;
-use crate::support::{Scene, cause, kind, refused, told};
+use crate::support::{Scene, cause, kind, outcome, refused};
 
 fn plain() -> Tree {
     tree! {
@@ -21,7 +21,7 @@ fn plain() -> Tree {
     }
 }
 
-/// `/ws`, granted for reading alone.
+/// Grants `/ws` for reading only.
 fn read_only(fs: &SimFs) -> Preopens<SimFs> {
     let mut preopens = operations::preopens(fs);
     let dir = fs.open_dir(&fs.root(), "ws").expect("the root of the store");
@@ -29,14 +29,14 @@ fn read_only(fs: &SimFs) -> Preopens<SimFs> {
     preopens
 }
 
-/// A root that is granted for reading alone may be opened and looked at; every change is refused
-/// with `read-only`, and nothing changes.
+/// A root that is granted for reading only can be opened and read; every change fails with `read-only`, and nothing
+/// changes.
 #[test]
 fn a_read_only_grant_refuses_every_change() {
     let mut wrong = Vec::new();
     for (name, call) in CALLS {
         for path in ["link", "linked/f"] {
-            // An independent file needs no change to be materialized: with the parent it does.
+            // Materializing an independent file needs no change unless its parent is a link.
             let scene = Scene::new(&plain());
             let store = Store::open(scene.fs.clone(), &read_only(&scene.fs), "/ws", &Ownership::Host, false);
             let store = store.expect("nothing is to be recovered");
@@ -55,7 +55,7 @@ fn a_read_only_grant_refuses_every_change() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A filesystem that is mounted read-only refuses every change, and says why.
+/// A filesystem that is mounted read-only refuses every change, and the error names the reason.
 #[test]
 fn a_read_only_mount_refuses_every_change() {
     for (name, call) in CALLS {
@@ -71,9 +71,9 @@ fn a_read_only_mount_refuses_every_change() {
     }
 }
 
-/// A directory inside the root that is read-only is refused before the decision, and by name.
+/// A read-only directory inside the root is refused before the commit point, and named.
 #[test]
-fn a_read_only_place_inside_the_root_is_refused() {
+fn a_read_only_directory_inside_the_root_is_refused() {
     let mut wrong = Vec::new();
     for (name, call) in CALLS.iter().filter(|(name, _)| !name.starts_with("materialize")) {
         let scene = Scene::new(&plain());
@@ -98,10 +98,10 @@ fn a_read_only_place_inside_the_root_is_refused() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Removals, renames and new directories there are refused before the decision, too: the next opening
-/// finds nothing.
+/// Removals, renames and new directories in it are refused before the commit point as well: the next open finds no
+/// remains.
 #[test]
-fn a_change_of_names_in_a_read_only_place_is_refused_before_the_decision() {
+fn a_change_of_names_in_a_read_only_directory_is_refused_before_the_commit_point() {
     type Calls = fn(&mut Transaction<SimFs>) -> Result<(), Error>;
     let cases: [(&str, Calls); 3] = [
         ("remove", |t| t.remove("real/f")),
@@ -109,27 +109,27 @@ fn a_change_of_names_in_a_read_only_place_is_refused_before_the_decision() {
         ("new directory", |t| t.put("real/new/f", b"new".to_vec())),
     ];
     let mut wrong = Vec::new();
-    for (what, calls) in cases {
+    for (context, calls) in cases {
         let scene = Scene::new(&plain());
         scene.fs.set_read_only("ws/real");
         let answer = crate::in_root(&scene.open(), calls);
         let opened = operations::open(&scene.fs).map(|store| store.recovered());
         let good = matches!(answer.as_ref().map_err(kind), Err("read-only" | "not-committed"));
         if !good || opened != Ok(Vec::new()) || scene.fs.tree() != plain() {
-            wrong.push(format!("{what}: {answer:?}, then {opened:?}\n{}", plain().diff(&scene.fs.tree())));
+            wrong.push(format!("{context}: {answer:?}, then {opened:?}\n{}", plain().diff(&scene.fs.tree())));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A read-only root is opened if there is nothing to recover, and `read-only` if there is.
+/// A read-only root can be opened if there is nothing to recover; otherwise opening fails with `read-only`.
 #[test]
 fn a_read_only_root_with_remains_cannot_be_opened() {
     for remains in ["ws/.onionskin/tx-1/0", "ws/.onionskin/file-1", "ws/.onionskin/log.tmp"] {
         let tree = plain().file(remains, "x");
         let scene = Scene::new(&tree);
         let open = Store::open(scene.fs.clone(), &read_only(&scene.fs), "/ws", &Ownership::Host, false);
-        assert_eq!(told(open.map(drop)), refused("read-only", "/ws"), "{remains}");
+        assert_eq!(outcome(open.map(drop)), refused("read-only", "/ws"), "{remains}");
         scene.ends_as(remains, &tree);
     }
     let scene = Scene::new(&plain().dir("ws/.onionskin"));
@@ -138,15 +138,15 @@ fn a_read_only_root_with_remains_cannot_be_opened() {
     scene.ends_as("nothing to recover", &plain().dir("ws/.onionskin"));
 }
 
-/// A probe of what cannot be written answers `refused` with the reason, and leaves nothing.
+/// A probe of a read-only root reports `refused` with the reason, and leaves nothing.
 #[test]
-fn a_probe_of_a_read_only_root_answers() {
+fn a_probe_of_a_read_only_root_reports_the_reason() {
     let scene = Scene::new(&plain());
-    let found = probe(scene.fs.clone(), &read_only(&scene.fs), "/ws").expect("an answer, not an error");
+    let found = probe(scene.fs.clone(), &read_only(&scene.fs), "/ws").expect("a probe reports, it does not fail");
     assert_eq!((found.tier, found.symlinks, found.hard_links), (Tier::Refused, None, None));
     assert!(found.reason.contains("read"), "{}", found.reason);
     scene.ends_as("a probe", &plain());
     let full = probe(scene.fs.clone(), &operations::preopens(&scene.fs), "/ws").expect("an answer");
     assert_eq!(full.tier, Tier::Durable, "{}", full.reason);
-    scene.ends_as("a probe of what can be written", &plain());
+    scene.ends_as("a probe of a read-only root", &plain());
 }

@@ -1,11 +1,11 @@
-//! What stands in the way, a directory, a pipe, a name that is not UTF-8, is refused and left alone.
+//! An entry of the wrong kind, a directory, a pipe or a name that is not UTF-8, is refused and left alone.
 
 use onionskin::persist::transaction::Publish;
 use onionskin::store::{Symlinks, WriteOptions};
 use onionskin_sim::{Tree, tree};
 
 use crate::CALLS;
-use crate::support::{PUBLISH, Scene, publish, refused, told, with_links};
+use crate::support::{PUBLISH, Scene, outcome, publish, refused, with_links};
 
 fn before() -> Tree {
     tree! {
@@ -18,7 +18,7 @@ fn before() -> Tree {
     }
 }
 
-/// A directory or a pipe where a file is wanted, a file or a pipe where a directory is.
+/// A directory or a pipe in the place of a file, a file or a pipe in the place of a directory.
 #[test]
 fn the_wrong_kind_is_refused_by_every_call() {
     let mut wrong = Vec::new();
@@ -29,11 +29,11 @@ fn the_wrong_kind_is_refused_by_every_call() {
         ("pipe/x", "not-directory", "pipe"),
         ("file/x/y", "not-directory", "file"),
     ] {
-        // A file may be renamed below its own name: it becomes a directory.
+        // A file may be renamed below its own name, which becomes a directory.
         for (name, call) in CALLS.iter().filter(|(name, _)| *name != "rename-to" || !path.starts_with("file")) {
             let scene = Scene::new(&before());
             let store = scene.open();
-            let answer = told(call(&store, path));
+            let answer = outcome(call(&store, path));
             drop(store);
             if answer != refused(kind, subject) {
                 wrong.push(format!("{name} {path}: expected {kind} {subject}, found {answer:?}"));
@@ -44,28 +44,28 @@ fn the_wrong_kind_is_refused_by_every_call() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A pipe is never opened, whatever leads to it.
+/// No call opens a pipe, through whatever link.
 #[test]
 fn a_pipe_is_never_opened() {
     let tree = before().other("lower/pipe");
     let scene = Scene::new(&tree);
     let store = scene.open();
     let follow = with_links(Symlinks::FollowWithin);
-    assert_eq!(told(store.replace("to-pipe", vec![1], &follow).map(drop)), refused("not-a-file", "pipe"));
+    assert_eq!(outcome(store.replace("to-pipe", vec![1], &follow).map(drop)), refused("not-a-file", "pipe"));
     assert_eq!(store.fingerprint("pipe", true).map(|seen| seen.digest), Ok(None));
     let mut writer = store.writer("file", &WriteOptions::default()).expect("a file");
-    assert_eq!(told(writer.write_from("/ws/pipe", 0, 1).map(drop)), refused("not-a-file", "/ws/pipe"));
-    assert_eq!(told(writer.write_from("/ws/dir", 0, 1).map(drop)), refused("is-directory", "/ws/dir"));
+    assert_eq!(outcome(writer.write_from("/ws/pipe", 0, 1).map(drop)), refused("not-a-file", "/ws/pipe"));
+    assert_eq!(outcome(writer.write_from("/ws/dir", 0, 1).map(drop)), refused("is-directory", "/ws/dir"));
     drop(writer);
     let mut transaction = store.begin("dir", publish(Publish::InPlace)).expect("a directory");
-    assert_eq!(told(transaction.put_file("x", "/lower/pipe")), refused("not-a-file", "/lower/pipe"));
-    assert_eq!(told(transaction.put_file("x", "/ws/dir")), refused("is-directory", "/ws/dir"));
+    assert_eq!(outcome(transaction.put_file("x", "/lower/pipe")), refused("not-a-file", "/lower/pipe"));
+    assert_eq!(outcome(transaction.put_file("x", "/ws/dir")), refused("is-directory", "/ws/dir"));
     drop(transaction);
     drop(store);
     scene.ends_as("pipes", &tree);
 }
 
-/// Pipes in a directory that is published whole are carried, never opened; one may be removed.
+/// Pipes in a directory that is published as a whole are carried, never opened; they may be removed.
 #[test]
 fn a_pipe_in_a_directory_is_carried_or_removed() {
     let tree = before().other("ws/dir/socket").other("ws/dir/sub/pipe");
@@ -92,22 +92,21 @@ fn a_pipe_in_a_directory_is_carried_or_removed() {
     }
 }
 
-/// A transaction cannot rename a pipe or a link as if it were a file.
+/// A transaction does not rename pipes or links as it does files.
 #[test]
 fn only_a_file_is_renamed() {
     let scene = Scene::new(&before());
     let store = scene.open();
     let mut transaction = store.begin(".", publish(Publish::InPlace)).expect("the root");
-    assert_eq!(told(transaction.rename("pipe", "x")), refused("not-a-file", "pipe"));
-    assert_eq!(told(transaction.rename("to-dir", "x")), refused("symlink-refused", "to-dir"));
-    assert_eq!(told(transaction.rename("dir", "x")), refused("is-directory", "dir"));
+    assert_eq!(outcome(transaction.rename("pipe", "x")), refused("not-a-file", "pipe"));
+    assert_eq!(outcome(transaction.rename("to-dir", "x")), refused("symlink-refused", "to-dir"));
+    assert_eq!(outcome(transaction.rename("dir", "x")), refused("is-directory", "dir"));
     drop(transaction);
     drop(store);
     scene.ends_as("rename", &before());
 }
 
-/// Names that are not UTF-8, beside ours: whatever does not carry them goes on as if they were not
-/// there.
+/// Names that are not UTF-8 do not disturb changes that need not carry them.
 #[test]
 fn names_that_are_not_utf8_do_not_matter_beside_ours() {
     let tree = before().file(b"ws/\xff\xfe", "?").file(b"ws/dir/\xff", "?").dir(b"ws/dir/sub\xc3");
@@ -115,7 +114,7 @@ fn names_that_are_not_utf8_do_not_matter_beside_ours() {
         for path in ["fresh", "dir/fresh"] {
             let scene = Scene::new(&tree);
             let store = scene.open();
-            assert_eq!(told(call(&store, path)), Ok(()), "{name} {path}");
+            assert_eq!(outcome(call(&store, path)), Ok(()), "{name} {path}");
             drop(store);
             let text = match *name {
                 "replace-json" => "1",
@@ -132,8 +131,8 @@ fn names_that_are_not_utf8_do_not_matter_beside_ours() {
     }
 }
 
-/// A name that is not UTF-8 in a directory that is carried cannot be kept, so the publish is refused
-/// with the directory named; in place it does not matter.
+/// A name that is not UTF-8 cannot be carried, so that a publish of the whole directory is refused and names the
+/// directory; in place it does not matter.
 #[test]
 fn a_name_that_is_not_utf8_cannot_be_carried() {
     for (bad, named) in [(&b"ws/dir/\xff"[..], "dir"), (&b"ws/dir/sub/\xff"[..], "dir/sub")] {
@@ -143,7 +142,7 @@ fn a_name_that_is_not_utf8_cannot_be_carried() {
             let store = scene.open();
             let mut transaction = store.begin("dir", publish(mode)).expect("a directory");
             transaction.put("inside", b"new".to_vec()).expect("staged");
-            let answer = told(transaction.commit().map(|done| done.applied));
+            let answer = outcome(transaction.commit().map(|done| done.applied));
             drop(store);
             if mode == Publish::InPlace {
                 assert_eq!(answer, Ok(1));

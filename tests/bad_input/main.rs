@@ -1,13 +1,13 @@
-//! Bad input is a typed error that names the path: nothing is lost, nothing panics, nothing hangs.
+//! Bad input causes a typed error that names the path: nothing is lost, no call panics or hangs.
 //!
 //! | promise | module |
 //! |---|---|
-//! | a path that breaks a rule is refused before anything is touched | [`paths`] |
-//! | what stands in the way is refused and left as it is | [`kinds`] |
-//! | what may not be written is not, and says so | [`grants`] |
-//! | a mount point below the root is refused before the decision | [`mounts`] |
-//! | a full disk loses nothing, whichever call it fails | [`full_disk`] |
-//! | no text and no bytes make it panic or reach out of its root | [`arbitrary`] |
+//! | a path that breaks a rule is refused before any change | [`paths`] |
+//! | an entry of the wrong kind is refused and left as it is | [`kinds`] |
+//! | writes that are not permitted are refused with an error that says so | [`grants`] |
+//! | a mount point below the root is refused before the commit point | [`mounts`] |
+//! | a full disk loses nothing, whichever call fails | [`full_disk`] |
+//! | no path and no record, whatever its bytes, causes a panic or a change outside the root | [`arbitrary`] |
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -25,7 +25,7 @@ use onionskin::persist::transaction::{Publish, Transaction};
 use onionskin::store::{Store, WriteOptions};
 use onionskin_sim::SimFs;
 
-/// A call that changes a path.
+/// The name of a call, and the call as a function of the path that it changes.
 type Call = (&'static str, fn(&Store<SimFs>, &str) -> Result<(), Error>);
 
 /// Every call that takes a path to change.

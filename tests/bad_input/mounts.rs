@@ -1,4 +1,4 @@
-//! A mount point below the root is refused before the decision, with the cause of the host.
+//! A mount point below the root is refused before the commit point, with the cause that the host reported.
 
 use onionskin::error::Error;
 use onionskin::fs::Cause;
@@ -8,7 +8,7 @@ use onionskin_sim::{SimFs, Tree, tree};
 use crate::CALLS;
 use crate::support::{PUBLISH, Scene, cause, kind, publish};
 
-/// `mnt` is another filesystem; `conv` holds one, and `inside/conv` is wholly on it.
+/// `mnt` is another filesystem; `conv` contains a mount point, and `mnt/conv` is entirely on the other filesystem.
 fn plain() -> Tree {
     tree! {
         file "lower/original" = "ground truth";
@@ -27,12 +27,13 @@ fn mounted() -> Scene {
     scene
 }
 
-/// A refusal is `not-committed` with the cause of the host, or the change is done: never in between.
+/// Returns a description of the failure unless the change was refused as `not-committed`, with the cause that the host
+/// reported and no effect, or applied.
 #[track_caller]
-fn refused_or_done(what: &str, scene: &Scene, answer: Result<(), Error>, after: &Tree) -> Option<String> {
+fn refused_or_done(context: &str, scene: &Scene, answer: Result<(), Error>, after: &Tree) -> Option<String> {
     let recovered = onionskin_sim::operations::open(&scene.fs).map(|store| store.recovered());
     let found = scene.fs.tree();
-    assert_eq!(scene.fs.intrusions(), [], "{what}");
+    assert_eq!(scene.fs.intrusions(), [], "{context}");
     let good = match &answer {
         Ok(()) => found == *after,
         Err(error) => {
@@ -45,10 +46,10 @@ fn refused_or_done(what: &str, scene: &Scene, answer: Result<(), Error>, after: 
         return None;
     }
     let expected = if answer.is_ok() { after.clone() } else { plain() };
-    Some(format!("{what}: {answer:?}; opening again: {recovered:?}\n{}", expected.diff(&found)))
+    Some(format!("{context}: {answer:?}; opening again: {recovered:?}\n{}", expected.diff(&found)))
 }
 
-/// One file: the rename that would cross is the decision itself, so nothing has happened.
+/// One file: the rename that would cross the mount point is the commit point itself, so that nothing has happened.
 #[test]
 fn a_write_across_a_mount_point_is_refused() {
     let calls = CALLS.iter().filter(|(name, _)| !matches!(*name, "materialize" | "materialize-replace"));
@@ -78,9 +79,9 @@ fn commit(scene: &Scene, at: &str, mode: Publish, put: &str) -> Result<(), Error
     transaction.commit().map(drop)
 }
 
-/// A transaction in place is refused before it is decided, new directories or not.
+/// A transaction in place is refused before the commit point, with new directories or without.
 #[test]
-fn a_transaction_in_place_is_refused_before_the_decision() {
+fn a_transaction_in_place_is_refused_before_the_commit_point() {
     let mut wrong = Vec::new();
     for (at, put) in [(".", "mnt/f"), ("mnt", "f"), ("mnt/conv", "f"), ("conv", "mnt/g")] {
         let scene = mounted();
@@ -90,9 +91,9 @@ fn a_transaction_in_place_is_refused_before_the_decision() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A new directory on the other filesystem is asked for before the decision, too.
+/// So is a new directory on the other filesystem.
 #[test]
-fn a_new_directory_across_a_mount_point_is_refused_before_the_decision() {
+fn a_new_directory_across_a_mount_point_is_refused_before_the_commit_point() {
     let mut wrong = Vec::new();
     for (at, put) in [(".", "mnt/new/f"), ("mnt", "new/deep/f"), ("mnt/new", "f"), ("conv/mnt/new", "f")] {
         let scene = mounted();
@@ -102,9 +103,9 @@ fn a_new_directory_across_a_mount_point_is_refused_before_the_decision() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A file that gives way to a directory on the other filesystem.
+/// So is a file on the other filesystem that a directory replaces.
 #[test]
-fn a_reshaped_path_across_a_mount_point_is_refused_before_the_decision() {
+fn a_reshaped_path_across_a_mount_point_is_refused_before_the_commit_point() {
     let scene = mounted();
     let store = scene.open();
     let mut transaction = store.begin("mnt", publish(Publish::InPlace)).expect("a directory");
@@ -116,7 +117,7 @@ fn a_reshaped_path_across_a_mount_point_is_refused_before_the_decision() {
     assert!(wrong.is_none(), "{}", wrong.unwrap_or_default());
 }
 
-/// A directory that is a mount point itself cannot be renamed: a publish of the whole is refused.
+/// A directory that is a mount point cannot be renamed: publishing it as a whole is refused.
 #[test]
 fn a_mount_point_itself_is_not_published_whole() {
     let mut wrong = Vec::new();
@@ -128,8 +129,8 @@ fn a_mount_point_itself_is_not_published_whole() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A directory that holds a mount point is not published whole: what is mounted there would be
-/// copied, and then removed.
+/// A directory that contains a mount point is not published as a whole: the mounted content would be copied, and then
+/// removed.
 #[test]
 fn a_directory_with_a_mount_point_in_it_is_not_published_whole() {
     let mut wrong = Vec::new();
@@ -141,7 +142,7 @@ fn a_directory_with_a_mount_point_in_it_is_not_published_whole() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A directory wholly on the other filesystem is refused, for its content is staged on this one.
+/// A directory entirely on the other filesystem is refused, since its content is staged on this one.
 #[test]
 fn a_directory_on_the_other_filesystem_is_refused() {
     let mut wrong = Vec::new();

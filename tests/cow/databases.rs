@@ -1,4 +1,4 @@
-//! A database travels with its companions, or not at all.
+//! A database is copied with its companions, or not at all.
 
 use onionskin::persist::materialize::{Content, Source};
 use onionskin_sim::{Switches, Tree, tree};
@@ -9,7 +9,7 @@ use crate::{check, check_with, from};
 const SIZE: u64 = DATABASE.len() as u64;
 const WAL_SIZE: u64 = WAL.len() as u64;
 
-/// An index whose newest rows are in its `-wal` alone, and a workspace of links to all of it.
+/// A database whose newest rows are only in its `-wal`, and a workspace that links to all of its files.
 fn before() -> Tree {
     tree! {
         file "lower/index.db" = DATABASE;
@@ -25,8 +25,8 @@ fn own(tree: Tree) -> Tree {
     tree.file("ws/index.db", DATABASE).file("ws/index.db-wal", WAL).remove("ws/index.db-shm")
 }
 
-/// The `-wal` travels with its database in one transaction; the `-shm`, which a database would
-/// write through its link, goes away and is made anew.
+/// The `-wal` is copied with its database in one transaction. The `-shm`, which a database would write through its
+/// link, is removed, and SQLite creates it again.
 #[test]
 fn a_database_travels_with_its_log() {
     for hard_links in [true, false] {
@@ -39,7 +39,7 @@ fn a_database_travels_with_its_log() {
     check("no links beside", &alone, "index.db", &origin, Content::Keep, Ok((2, SIZE + WAL_SIZE)), &own(alone.clone()));
 }
 
-/// A rollback journal travels as a `-wal` does.
+/// A rollback journal is copied as a `-wal` is.
 #[test]
 fn a_database_travels_with_its_rollback_journal() {
     let tree = tree! {
@@ -52,7 +52,7 @@ fn a_database_travels_with_its_rollback_journal() {
     check("journal", &tree, "index.db", &from("/lower/index.db"), Content::Keep, Ok((2, size)), &after);
 }
 
-/// A journal that is zeroed or empty is not hot, and stays where it is.
+/// A zeroed or empty journal is not hot, and stays in place.
 #[test]
 fn a_cold_journal_does_not_travel() {
     for cold in [&[0; 8][..], &[]] {
@@ -66,7 +66,7 @@ fn a_cold_journal_does_not_travel() {
     }
 }
 
-/// Links inside the root and hard links travel too: each name becomes a file of its own.
+/// Links inside the root and hard links are materialized too: each name becomes an independent file.
 #[test]
 fn links_inside_the_root_and_hard_links_travel() {
     let tree = tree! {
@@ -87,7 +87,7 @@ fn links_inside_the_root_and_hard_links_travel() {
     check("hard links", &tree, "index.db", &Source::LinkTarget, Content::Keep, expected, &after);
 }
 
-/// A hot journal without its database is refused: alone it would corrupt whatever it meets.
+/// A hot journal without its database is refused: on its own it would corrupt the next database beside it.
 #[test]
 fn a_hot_journal_alone_is_refused() {
     let tree =
@@ -101,7 +101,7 @@ fn a_hot_journal_alone_is_refused() {
     check("a name alone", &tree, "notes-wal", &from("/lower/notes-wal"), Content::Keep, Ok((1, 11)), &after);
 }
 
-/// The journal of another database lies where a companion would go: refused.
+/// The journal of another database in the place of a companion is refused.
 #[test]
 fn a_journal_of_another_database_is_in_the_way() {
     for suffix in ["-wal", "-journal"] {
@@ -112,7 +112,7 @@ fn a_journal_of_another_database_is_in_the_way() {
     }
 }
 
-/// With the content the companions go that belonged to it, links and files alike.
+/// New content removes the companions of the old content, links and files alike.
 #[test]
 fn replacing_the_content_removes_the_companions() {
     let another = [DATABASE, b" of another"].concat();
@@ -130,15 +130,15 @@ fn replacing_the_content_removes_the_companions() {
     check("none", &bare, "index.db", &Source::LinkTarget, holds(), Ok((1, size)), &replaced(bare.clone()));
 }
 
-/// A file that is no database has no companions, whatever lies beside it.
+/// A file that is no database has no companions, whichever files are beside it.
 #[test]
-fn what_is_no_database_has_no_companions() {
+fn a_file_that_is_no_database_has_no_companions() {
     let tree = before().file("lower/index.db", "plain text");
     let after = tree.clone().file("ws/index.db", "plain text");
     check("plain", &tree, "index.db", &from("/lower/index.db"), Content::Keep, Ok((1, 10)), &after);
 }
 
-/// A database of one byte of name less than the limit has no room for companions.
+/// A database whose name is one byte shorter than the limit has no room for the names of companions.
 #[test]
 fn a_long_name_has_no_companions() {
     for length in [250, 251, 252, 255] {

@@ -1,10 +1,10 @@
-//! A link, or a file with several names, becomes a file of its own.
+//! A link, or a file with several names, becomes an independent file.
 
 use onionskin::persist::materialize::{Content, Source};
 use onionskin::store::Durability;
 use onionskin_sim::{Switches, Tree, tree};
 
-use crate::support::{Scene, refused, told};
+use crate::support::{Scene, outcome, refused};
 use crate::{check, check_with, from, materialize};
 
 fn before() -> Tree {
@@ -22,9 +22,9 @@ fn before() -> Tree {
     }
 }
 
-/// Content is kept, and comes from where the link leads or from the place that is named.
+/// The content is kept; it is read from the target of the link, or from the source that the call names.
 #[test]
-fn a_link_becomes_a_file_with_what_it_showed() {
+fn a_link_becomes_a_file_with_the_content_of_its_target() {
     for (path, origin, text) in [
         ("link", Source::LinkTarget, "own"),
         ("again", Source::LinkTarget, "own"),
@@ -40,7 +40,7 @@ fn a_link_becomes_a_file_with_what_it_showed() {
     }
 }
 
-/// A file with two names gets an inode of its own; the other name keeps the old one.
+/// A file with two names gets a new inode; the other name keeps the old one.
 #[test]
 fn a_hard_linked_file_becomes_independent() {
     let after = before().file("ws/shared", "shared").file("ws/twin", "shared");
@@ -58,9 +58,9 @@ fn a_hard_linked_file_becomes_independent() {
     assert_eq!(scene.fs.intrusions(), []);
 }
 
-/// What is independent already is left alone: inode, time, and not one change on the disk.
+/// A file that is already independent is left alone: same inode, same time, no change on the disk.
 #[test]
-fn what_is_independent_is_left_alone() {
+fn an_independent_file_is_left_alone() {
     for origin in [Source::LinkTarget, from("/lower/original"), from("/lower/none")] {
         let scene = Scene::new(&before());
         let seen = scene.inode("ws/file");
@@ -74,7 +74,7 @@ fn what_is_independent_is_left_alone() {
     }
 }
 
-/// Materializing twice is materializing once.
+/// A second materialization has nothing to do.
 #[test]
 fn the_second_time_there_is_nothing_to_do() {
     let scene = Scene::new(&before());
@@ -87,7 +87,7 @@ fn the_second_time_there_is_nothing_to_do() {
     scene.ends_as("twice", &before().file("ws/absolute", "ground truth"));
 }
 
-/// New content takes the place of the link, whatever it leads to, and nothing is copied.
+/// New content replaces the link, whatever its target, and nothing is copied.
 #[test]
 fn content_may_be_replaced() {
     for path in ["link", "again", "sub/up", "absolute", "escape", "shared", "file"] {
@@ -97,8 +97,7 @@ fn content_may_be_replaced() {
     }
 }
 
-/// A host without hard links, one that takes half of each write, and one without directory sync:
-/// the last is told by the receipt.
+/// A host without hard links, one whose writes are short, and one without directory sync, which the receipt reports.
 #[test]
 fn hosts_differ() {
     let after = before().file("ws/absolute", "ground truth");
@@ -118,9 +117,9 @@ fn hosts_differ() {
     scene.ends_as("without directory sync", &after);
 }
 
-/// A path that is not there, a directory and a pipe cannot be materialized.
+/// A missing path, a directory and a pipe cannot be materialized.
 #[test]
-fn what_is_no_link_and_no_file_is_refused() {
+fn only_links_and_files_are_materialized() {
     let tree = before().other("ws/pipe").dir("ws/dir");
     for (path, kind) in [("none", "not-found"), ("dir", "is-directory"), ("pipe", "not-a-file")] {
         for holds in [Content::Keep, Content::Replace(b"new".to_vec())] {
@@ -129,7 +128,10 @@ fn what_is_no_link_and_no_file_is_refused() {
     }
     let scene = Scene::new(&tree);
     let store = scene.open();
-    assert_eq!(told(materialize(&store, "none/x", &Source::LinkTarget, Content::Keep)), refused("not-found", "none"));
+    assert_eq!(
+        outcome(materialize(&store, "none/x", &Source::LinkTarget, Content::Keep)),
+        refused("not-found", "none")
+    );
     drop(store);
     scene.ends_as("nothing on the way", &tree);
 }

@@ -1,4 +1,4 @@
-//! The story of a cache: a workspace of links to originals is overwritten in every way there is.
+//! A cache: a workspace of links to originals is overwritten in every way that the contract offers.
 
 use onionskin::persist::materialize::{Content, Source};
 use onionskin::persist::transaction::Publish;
@@ -6,7 +6,7 @@ use onionskin::store::{Durability, Precondition, Symlinks, WriteOptions};
 use onionskin_sim::{Tree, tree};
 
 use crate::from;
-use crate::support::{DATABASE, PUBLISH, Scene, WAL, publish, told, with_links};
+use crate::support::{DATABASE, PUBLISH, Scene, WAL, outcome, publish, with_links};
 
 fn cache() -> Tree {
     tree! {
@@ -30,20 +30,20 @@ fn cache() -> Tree {
     }
 }
 
-/// Index, artefacts, JSON, a linked parent and a hard link are all written; every original is byte
-/// for byte what it was, and the workspace holds old and new.
+/// Index, artefacts, JSON, a linked parent and a hard link are all written; every original stays byte-identical, and
+/// the workspace has the new content beside the unchanged rest.
 #[test]
 fn the_originals_stay_byte_identical() {
     let scene = Scene::new(&cache());
     let store = scene.open();
-    let how = WriteOptions::default();
+    let options = WriteOptions::default();
     store.materialize("index.db", &from("/lower/cache/index.db"), Content::Keep).expect("the index with its log");
-    store.replace("artefact.bin", b"new artefact".to_vec(), &how).expect("replaced");
-    store.replace_json("base.json", "{\"new\":1}", &how).expect("replaced");
-    store.replace_json("hard.json", "{\"new\":2}", &how).expect("replaced");
+    store.replace("artefact.bin", b"new artefact".to_vec(), &options).expect("replaced");
+    store.replace_json("base.json", "{\"new\":1}", &options).expect("replaced");
+    store.replace_json("hard.json", "{\"new\":2}", &options).expect("replaced");
     store.materialize("sub", &from("/lower/cache/sub"), Content::Keep).expect("a directory of its own");
-    store.replace_json("sub/deep.json", "{\"deep\":2}", &how).expect("replaced");
-    store.replace("inside/a", b"through a linked parent".to_vec(), &how).expect("replaced in a copy");
+    store.replace_json("sub/deep.json", "{\"deep\":2}", &options).expect("replaced");
+    store.replace("inside/a", b"through a linked parent".to_vec(), &options).expect("replaced in a copy");
     drop(store);
     let lower = cache().remove("ws");
     assert_eq!(scene.fs.tree().below("lower/cache"), lower.below("lower/cache"));
@@ -68,8 +68,8 @@ fn the_originals_stay_byte_identical() {
     assert_eq!(scene.fs.intrusions(), []);
 }
 
-/// Each way to write, at each durability, by each policy, on each kind of sharing: whatever the
-/// call says, no original changes and the monitor sees nothing.
+/// Every way to write, at each durability, with each policy, on each kind of sharing: whatever the outcome, no original
+/// changes and the monitor sees no forbidden write.
 #[test]
 fn no_way_to_write_reaches_an_original() {
     let paths = [
@@ -91,28 +91,28 @@ fn no_way_to_write_reaches_an_original() {
     for path in paths {
         for symlinks in [Symlinks::Refuse, Symlinks::Replace, Symlinks::FollowWithin] {
             for durability in [Durability::Visible, Durability::Full] {
-                let how = WriteOptions { durability, when: Precondition::None, ..with_links(symlinks) };
-                let what = format!("{path}, {symlinks:?}, {durability:?}");
+                let options = WriteOptions { durability, when: Precondition::None, ..with_links(symlinks) };
+                let context = format!("{path}, {symlinks:?}, {durability:?}");
                 let scene = Scene::new(&cache());
                 let expected = bytes(&scene.fs.tree());
                 let store = scene.open();
-                let mut said = vec![told(store.replace(path, b"new".to_vec(), &how).map(|_| ()))];
-                said.push(told(store.replace_json(path, "{}", &how).map(|_| ())));
-                said.push(told(store.writer(path, &how).and_then(|mut writer| {
+                let mut outcomes = vec![outcome(store.replace(path, b"new".to_vec(), &options).map(|_| ()))];
+                outcomes.push(outcome(store.replace_json(path, "{}", &options).map(|_| ())));
+                outcomes.push(outcome(store.writer(path, &options).and_then(|mut writer| {
                     writer.write(b"new".to_vec())?;
                     writer.commit().map(|_| ())
                 })));
-                said.push(told(store.materialize(path, &Source::LinkTarget, Content::Keep).map(|_| ())));
+                outcomes.push(outcome(store.materialize(path, &Source::LinkTarget, Content::Keep).map(|_| ())));
                 drop(store);
-                assert_eq!(bytes(&scene.fs.tree()), expected, "{what}: {said:?}");
-                assert_eq!(scene.fs.intrusions(), [], "{what}: {said:?}");
-                assert_eq!(originals.len(), scene.fs.tree().below("lower").len(), "{what}");
+                assert_eq!(bytes(&scene.fs.tree()), expected, "{context}: {outcomes:?}");
+                assert_eq!(scene.fs.intrusions(), [], "{context}: {outcomes:?}");
+                assert_eq!(originals.len(), scene.fs.tree().below("lower").len(), "{context}");
             }
         }
     }
 }
 
-/// A directory of links and hard links is published in each mode, twice, with a put on each.
+/// A directory of links and hard links is published twice in each mode, with a put on each entry.
 #[test]
 fn no_publish_reaches_an_original() {
     for mode in PUBLISH {

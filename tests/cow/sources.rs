@@ -1,4 +1,4 @@
-//! What cannot be read, or changes while it is read, is refused, and nothing changes.
+//! A source that cannot be read, or changes while it is read, is refused, and nothing changes.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -7,8 +7,8 @@ use onionskin::persist::materialize::{Content, Source};
 use onionskin::persist::transaction::Publish;
 use onionskin_sim::{SimFs, Tree, tree};
 
-use crate::support::meddler::Meddler;
-use crate::support::{Scene, meddle, publish, refused, told};
+use crate::support::intercept::InterceptFs;
+use crate::support::{Scene, outcome, publish, refused, rename_outside};
 use crate::{check, from};
 
 fn before() -> Tree {
@@ -49,13 +49,13 @@ fn a_link_that_cannot_be_followed_is_refused() {
     }
 }
 
-/// Links that lead in a circle end the search, and one of them is named.
+/// A loop of links ends the lookup, and the error names one of them.
 #[test]
 fn a_loop_ends() {
     for path in ["loop-a", "self"] {
         let scene = Scene::new(&before());
         let store = scene.open();
-        let answer = told(store.materialize(path, &Source::LinkTarget, Content::Keep).map(|_| ()));
+        let answer = outcome(store.materialize(path, &Source::LinkTarget, Content::Keep).map(|_| ()));
         assert!(
             matches!(&answer, Err(("symlink-loop", named)) if named.starts_with("loop-") || named == path),
             "{answer:?}"
@@ -65,7 +65,7 @@ fn a_loop_ends() {
     }
 }
 
-/// A source that is named is looked up among the grants; its errors name it as it was given.
+/// A source that a call names is looked up among the grants, and its errors name it as given.
 #[test]
 fn a_source_that_cannot_be_read_is_named_as_given() {
     let mut wrong = Vec::new();
@@ -83,7 +83,7 @@ fn a_source_that_cannot_be_read_is_named_as_given() {
     ] {
         let scene = Scene::new(&before());
         let store = scene.open();
-        let answer = told(store.materialize("absolute", &from(origin), Content::Keep).map(|_| ()));
+        let answer = outcome(store.materialize("absolute", &from(origin), Content::Keep).map(|_| ()));
         drop(store);
         scene.ends_as(origin, &before());
         if answer != refused(kind, origin) {
@@ -98,7 +98,7 @@ fn a_source_that_cannot_be_read_is_named_as_given() {
 fn a_file_does_not_become_a_directory() {
     let scene = Scene::new(&before());
     let store = scene.open();
-    let answer = told(store.materialize("twin", &from("/lower/dir"), Content::Keep).map(|_| ()));
+    let answer = outcome(store.materialize("twin", &from("/lower/dir"), Content::Keep).map(|_| ()));
     assert!(matches!(&answer, Err(("is-directory", named)) if named.ends_with("dir")), "{answer:?}");
     drop(store);
     scene.ends_as("twin", &before());
@@ -117,25 +117,25 @@ fn changing() -> Tree {
     }
 }
 
-/// Puts the spare files in the place of a path, one at each call.
+/// Returns a hook that replaces a path by the next spare file on each call, and the count of its calls.
 fn exchanger(path: &'static str) -> (Rc<Cell<usize>>, impl FnMut(&SimFs) + 'static) {
     let next = Rc::new(Cell::new(0));
     let count = Rc::clone(&next);
     let act = move |fs: &SimFs| {
         count.set(count.get() + 1);
-        meddle(fs, &format!("ws/spare/{}", count.get()), path);
+        rename_outside(fs, &format!("ws/spare/{}", count.get()), path);
     };
     (next, act)
 }
 
-/// A source that changes once while it is read is read again: the copy is of one moment.
+/// A source that changes once while it is read is read again, so that the copy is of one moment.
 #[test]
 fn a_source_that_changes_once_is_read_again() {
     let scene = Scene::new(&changing());
-    let meddler = Meddler::on(&scene.fs);
+    let intercept = InterceptFs::on(&scene.fs);
     let (times, act) = exchanger("ws/source");
-    meddler.at_read_of("source", 1, act);
-    let store = meddler.open().expect("a root");
+    intercept.at_read_of("source", 1, act);
+    let store = intercept.open().expect("a root");
     let done = store.materialize("link", &Source::LinkTarget, Content::Keep);
     drop(store);
     assert_eq!((done.map(|done| done.bytes), times.get()), (Ok(25), 1));
@@ -143,23 +143,23 @@ fn a_source_that_changes_once_is_read_again() {
     scene.ends_as("once", &changing().remove("ws/spare/1").file("ws/source", text).file("ws/link", text));
 }
 
-/// A source that changes again and again is a conflict, and the link stays.
+/// A source that keeps changing is a conflict, and the link stays.
 #[test]
 fn a_source_that_keeps_changing_is_a_conflict() {
     let scene = Scene::new(&changing());
-    let meddler = Meddler::on(&scene.fs);
+    let intercept = InterceptFs::on(&scene.fs);
     let (times, mut act) = exchanger("ws/source");
-    // The first two reads look for the beginning of a database, the second finds the end of the
-    // file; then there are two attempts to copy, of one read each.
+    // The first two reads look for the header of a database, the second of them at the end of the file. Two attempts to
+    // copy follow, of one read each.
     let mut reads = 0;
-    meddler.at_read_of("source", usize::MAX, move |fs| {
+    intercept.at_read_of("source", usize::MAX, move |fs| {
         reads += 1;
         if matches!(reads, 1 | 3 | 4) {
             act(fs);
         }
     });
-    let store = meddler.open().expect("a root");
-    let answer = told(store.materialize("link", &Source::LinkTarget, Content::Keep).map(|_| ()));
+    let store = intercept.open().expect("a root");
+    let answer = outcome(store.materialize("link", &Source::LinkTarget, Content::Keep).map(|_| ()));
     drop(store);
     assert_eq!((answer, times.get()), (refused("conflicts", "source"), 3));
     let after = changing().remove("ws/spare").dir("ws/spare").file("ws/source", "fourth");
@@ -170,10 +170,10 @@ fn a_source_that_keeps_changing_is_a_conflict() {
 #[test]
 fn a_tree_that_changes_once_is_read_again() {
     let scene = Scene::new(&changing());
-    let meddler = Meddler::on(&scene.fs);
+    let intercept = InterceptFs::on(&scene.fs);
     let (_, act) = exchanger("ws/tree/a");
-    meddler.at_read_of("tree/a", 1, act);
-    let store = meddler.open().expect("a root");
+    intercept.at_read_of("tree/a", 1, act);
+    let store = intercept.open().expect("a root");
     let done = store.materialize("linked", &Source::LinkTarget, Content::Keep);
     drop(store);
     assert_eq!(done.map(|done| done.applied), Ok(3));
@@ -182,30 +182,30 @@ fn a_tree_that_changes_once_is_read_again() {
     scene.ends_as("a tree", &after.file("ws/linked/a", text).file("ws/linked/b", "stays"));
 }
 
-/// A link that is exchanged while its content is copied is not overwritten.
+/// A link that is replaced while its content is copied is not overwritten.
 #[test]
 fn a_link_that_changes_is_a_conflict() {
     let scene = Scene::new(&changing().symlink("ws/spare/other", "spare/2"));
-    let meddler = Meddler::on(&scene.fs);
-    meddler.at_read_of("source", 1, |fs| meddle(fs, "ws/spare/other", "ws/link"));
-    let store = meddler.open().expect("a root");
-    let answer = told(store.materialize("link", &Source::LinkTarget, Content::Keep).map(|_| ()));
+    let intercept = InterceptFs::on(&scene.fs);
+    intercept.at_read_of("source", 1, |fs| rename_outside(fs, "ws/spare/other", "ws/link"));
+    let store = intercept.open().expect("a root");
+    let answer = outcome(store.materialize("link", &Source::LinkTarget, Content::Keep).map(|_| ()));
     drop(store);
     assert_eq!(answer, refused("conflicts", "link"));
     scene.ends_as("the link", &changing().symlink("ws/link", "spare/2"));
 }
 
-/// A directory that changes while it is carried is a conflict, and what changed is kept.
+/// A directory that changes while it is carried is a conflict, and the change is kept.
 #[test]
 fn a_directory_that_changes_while_it_is_carried_is_a_conflict() {
     for mode in [Publish::Swap, Publish::Pointer] {
         let scene = Scene::with(onionskin_sim::Switches { hard_links: false, ..Default::default() }, &changing());
-        let meddler = Meddler::on(&scene.fs);
-        meddler.at_read_of("tree/b", 1, |fs| meddle(fs, "ws/spare/3", "ws/tree/a"));
-        let store = meddler.open().expect("a root");
+        let intercept = InterceptFs::on(&scene.fs);
+        intercept.at_read_of("tree/b", 1, |fs| rename_outside(fs, "ws/spare/3", "ws/tree/a"));
+        let store = intercept.open().expect("a root");
         let mut transaction = store.begin("tree", publish(mode)).expect("a directory");
         transaction.put("new", b"new".to_vec()).expect("staged");
-        let answer = told(transaction.commit().map(|_| ()));
+        let answer = outcome(transaction.commit().map(|_| ()));
         drop(store);
         assert!(matches!(&answer, Err(("conflicts", named)) if named.ends_with('a')), "{mode:?}: {answer:?}");
         scene.ends_as(&format!("{mode:?}"), &changing().remove("ws/spare/3").file("ws/tree/a", "fourth"));

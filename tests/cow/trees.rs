@@ -1,24 +1,24 @@
-//! A link to a directory becomes a directory with a copy of all it showed.
+//! A link to a directory becomes a directory with a copy of the whole target.
 
 use onionskin::persist::materialize::{Content, Source};
 use onionskin::store::{Durability, Store, WriteOptions};
 use onionskin_sim::{SimFs, Switches, Tree, tree};
 
-use crate::support::{self, Scene, Told, refused};
+use crate::support::{self, Outcome, Scene, refused};
 use crate::{from, materialize};
 
-/// Materializes a path and asserts how many paths changed, and what is there.
+/// Materializes a path and asserts the number of changed paths and the resulting tree.
 #[track_caller]
 fn check(
     switches: Switches,
-    what: &str,
+    context: &str,
     before: &Tree,
     (path, origin): (&str, &Source),
-    expected: Told<u64>,
+    expected: Outcome<u64>,
     after: &Tree,
 ) {
     let act = |store: &Store<SimFs>| materialize(store, path, origin, Content::Keep).map(|(_, applied, _)| applied);
-    support::check_with(switches, what, before, act, expected, after);
+    support::check_with(switches, context, before, act, expected, after);
 }
 
 fn before() -> Tree {
@@ -46,8 +46,7 @@ fn with_copy(tree: Tree, of: &str, at: &str) -> Tree {
     tree
 }
 
-/// Files, directories, empty ones too, and links that stay inside are all copied; the receipt
-/// counts each path.
+/// Files, directories, including empty ones, and links that stay inside are all copied; the receipt counts each path.
 #[test]
 fn a_directory_link_is_copied_whole() {
     for (path, origin, of, applied) in [
@@ -57,12 +56,12 @@ fn a_directory_link_is_copied_whole() {
         ("cache", from("/lower/cache"), "lower/cache", 7),
     ] {
         let after = with_copy(before(), of, &format!("ws/{path}"));
-        let what = format!("{path} from {origin:?}");
-        check(Switches::default(), &what, &before(), (path, &origin), Ok(applied), &after);
+        let context = format!("{path} from {origin:?}");
+        check(Switches::default(), &context, &before(), (path, &origin), Ok(applied), &after);
     }
 }
 
-/// The order of a listing does not matter, nor whether there are hard links.
+/// The result depends neither on the order of a listing nor on the availability of hard links.
 #[test]
 fn hosts_differ() {
     for switches in [
@@ -75,9 +74,9 @@ fn hosts_differ() {
     }
 }
 
-/// Where a directory cannot be synced, the receipt says so.
+/// The receipt reports that a directory cannot be synced.
 #[test]
-fn a_receipt_tells_what_was_achieved() {
+fn a_receipt_reports_the_achieved_durability() {
     let scene = Scene::with(Switches { directory_sync: false, ..Switches::default() }, &before());
     let store = scene.open();
     let done = materialize(&store, "linked", &Source::LinkTarget, Content::Keep);
@@ -86,7 +85,7 @@ fn a_receipt_tells_what_was_achieved() {
     assert_eq!(done.map(|(achieved, ..)| achieved), Ok(Durability::Data));
 }
 
-/// The receipt counts the bytes of new content, and nothing that is written on the way.
+/// The receipt counts the bytes of new content, and no bytes written on the way.
 #[test]
 fn a_receipt_counts_the_bytes_of_new_content() {
     let scene = Scene::new(&before());
@@ -94,7 +93,7 @@ fn a_receipt_counts_the_bytes_of_new_content() {
     assert_eq!(done, Ok((Durability::Full, 5, 3)));
 }
 
-/// A hard link inside the tree is copied like any file: the copy shares nothing.
+/// A hard link inside the tree is copied as any file is: the copy shares no inode with its source.
 #[test]
 fn a_copied_tree_shares_nothing_with_its_source() {
     let tree = before().same("ws/real/twin", "ws/real/one");
@@ -102,8 +101,7 @@ fn a_copied_tree_shares_nothing_with_its_source() {
     check(Switches::default(), "hard links", &tree, ("linked", &Source::LinkTarget), Ok(6), &after);
 }
 
-/// A write below a linked parent lands in the copy, through several links, and the receipt of the
-/// write counts the write.
+/// A write below a linked parent goes to the copy, through several links, and its receipt counts the write only.
 #[test]
 fn a_write_below_a_linked_parent_lands_in_a_copy() {
     for (path, link) in [("linked/sub/two", "linked"), ("twice/sub/new", "twice"), ("linked/new", "linked")] {
@@ -117,7 +115,7 @@ fn a_write_below_a_linked_parent_lands_in_a_copy() {
     }
 }
 
-/// A path below a linked parent is materialized in the parent's copy: nothing is left to do there.
+/// A path below a linked parent is materialized with the copy of the parent: no further change is needed.
 #[test]
 fn a_linked_parent_is_materialized_on_the_way() {
     let scene = Scene::new(&before());
@@ -128,7 +126,7 @@ fn a_linked_parent_is_materialized_on_the_way() {
     scene.ends_as("linked/one", &with_copy(before(), "ws/real", "ws/linked"));
 }
 
-/// A link into a directory that holds the link itself would be copied for ever: refused.
+/// A link to a directory that contains the link itself is refused, since the copy would never end.
 #[test]
 fn a_link_to_a_directory_above_is_refused() {
     for (link, text) in [("ws/real/sub/loop", ".."), ("ws/real/sub/loop", "."), ("ws/loop", ".")] {
@@ -139,7 +137,7 @@ fn a_link_to_a_directory_above_is_refused() {
     }
 }
 
-/// A tree with a link out of it, a pipe, or a name that is not UTF-8 is not copied in part.
+/// A tree with a link that leaves it, a pipe, or a name that is not UTF-8 is refused, never copied in part.
 #[test]
 fn a_tree_that_cannot_be_copied_whole_is_refused() {
     for (bad, kind, subject) in [

@@ -1,4 +1,4 @@
-//! Every limit has a name and a value, and passing it is a typed error that changes nothing.
+//! Every limit has a name and a value, and exceeding it is a typed error that changes nothing.
 //!
 //! | limit | module |
 //! |---|---|
@@ -7,7 +7,7 @@
 //! | depth and entries of a tree | [`trees`] |
 //! | memory and open directories, whatever the size of the work | [`bounded`] |
 //!
-//! The bytes of a token are in the suite `recovery`, the generations that are kept in `persist`.
+//! The length of a token is tested in the suite `recovery`, the number of generations in `persist`.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -19,11 +19,11 @@ mod trees;
 
 use onionskin::error::{Error, Limit};
 
-/// Asserts that this limit was passed, with its value and this path.
+/// Asserts that the call exceeded this limit, with its value and this path in the error.
 #[track_caller]
-fn passed<T: std::fmt::Debug>(what: &str, answer: Result<T, Error>, limit: Limit, maximum: u64, path: &str) {
+fn exceeded<T: std::fmt::Debug>(context: &str, answer: Result<T, Error>, limit: Limit, maximum: u64, path: &str) {
     let expected = Error::limit(path, limit, maximum);
     let message = expected.to_string();
-    assert!(message.contains(&maximum.to_string()) && message.contains(path), "{what}: {message}");
-    assert_eq!(answer.map(drop), Err(expected), "{what}");
+    assert!(message.contains(&maximum.to_string()) && message.contains(path), "{context}: {message}");
+    assert_eq!(answer.map(drop), Err(expected), "{context}");
 }

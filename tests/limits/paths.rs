@@ -7,13 +7,13 @@ use onionskin::persist::materialize::{Content, Source};
 use onionskin::store::{Symlinks, WriteOptions};
 use onionskin_sim::{Tree, tree};
 
-use crate::support::{PUBLISH, Scene, publish, told, with_links};
+use crate::support::{PUBLISH, Scene, outcome, publish, with_links};
 
-/// A path at each limit is taken, and written and read back; one more is refused with the rule.
+/// A path at each limit is accepted, written and read back; one byte or component more is refused with the rule.
 #[test]
-fn a_path_at_the_limit_is_taken_and_one_more_is_not() {
+fn a_path_at_the_limit_is_accepted_and_a_longer_one_is_not() {
     let deep = |depth: usize| vec!["d"; depth].join("/");
-    // 16 components of 254 bytes and a rest.
+    // 16 components of 254 bytes, and the remaining bytes.
     let long = |bytes: usize| {
         let head = vec!["n".repeat(254); 16].join("/");
         format!("{head}/{}", "r".repeat(bytes - head.len() - 1))
@@ -41,8 +41,8 @@ fn a_path_at_the_limit_is_taken_and_one_more_is_not() {
     }
 }
 
-/// A name at the limit leaves no room beside it, so ours is elsewhere: it is staged and swapped all
-/// the same.
+/// A name at the limit leaves no room for a suffix, so the staged names are elsewhere: it is staged and swapped all the
+/// same.
 #[test]
 fn a_name_at_the_limit_may_be_published_in_every_mode() {
     let name = "n".repeat(NAME_BYTES_MAX);
@@ -55,7 +55,7 @@ fn a_name_at_the_limit_may_be_published_in_every_mode() {
     }
 }
 
-/// A chain of this many links from `l1` on, that ends in the file `end`.
+/// Builds a chain of this many links that begins at `l1` and ends at the file `end`.
 fn chain(links: usize) -> Tree {
     let mut tree = tree! { file "ws/end" = "old"; file "ws/dir/f" = "old"; };
     for number in 1..=links {
@@ -69,14 +69,14 @@ fn chain(links: usize) -> Tree {
     tree
 }
 
-/// As many links as the limit are followed; one more is refused, and nothing changes.
+/// Links are followed up to the limit; one more is refused, and nothing changes.
 #[test]
 fn links_are_followed_up_to_the_limit() {
     for (path, target) in [("l1", "end"), ("d1/f", "dir/f")] {
         for links in [1, LINKS_MAX, LINKS_MAX + 1, 3 * LINKS_MAX] {
             let scene = Scene::new(&chain(links));
             let store = scene.open();
-            let answer = told(store.replace(path, b"new".to_vec(), &with_links(Symlinks::FollowWithin)).map(drop));
+            let answer = outcome(store.replace(path, b"new".to_vec(), &with_links(Symlinks::FollowWithin)).map(drop));
             drop(store);
             if links <= LINKS_MAX {
                 assert_eq!(answer, Ok(()), "{path}, {links} links");
@@ -90,13 +90,13 @@ fn links_are_followed_up_to_the_limit() {
     }
 }
 
-/// A link that is materialized is looked up within the same limit.
+/// The source of a link that is materialized is looked up within the same limit.
 #[test]
 fn a_source_is_looked_up_within_the_limit() {
     for links in [LINKS_MAX, LINKS_MAX + 2] {
         let scene = Scene::new(&chain(links));
         let store = scene.open();
-        let answer = told(store.materialize("l1", &Source::LinkTarget, Content::Keep).map(drop));
+        let answer = outcome(store.materialize("l1", &Source::LinkTarget, Content::Keep).map(drop));
         drop(store);
         if links <= LINKS_MAX {
             assert_eq!(answer, Ok(()), "{links} links");
@@ -109,7 +109,7 @@ fn a_source_is_looked_up_within_the_limit() {
     }
 }
 
-/// The limit is for one path as a whole: links at its end and links on the way count together.
+/// The limit applies to one path as a whole: links at its end and among its parents count together.
 #[test]
 fn links_on_the_way_and_at_the_end_count_together() {
     let steps = LINKS_MAX / 2 + 5;
@@ -120,7 +120,7 @@ fn links_on_the_way_and_at_the_end_count_together() {
     }
     let scene = Scene::new(&tree);
     let store = scene.open();
-    let answer = told(store.replace("dir/l1", b"new".to_vec(), &with_links(Symlinks::FollowWithin)).map(drop));
+    let answer = outcome(store.replace("dir/l1", b"new".to_vec(), &with_links(Symlinks::FollowWithin)).map(drop));
     drop(store);
     let kind = answer.map_err(|(kind, _)| kind);
     assert!(matches!(kind, Err("symlink-loop" | "limit-exceeded")), "{} links: {kind:?}", 2 * steps);

@@ -6,18 +6,18 @@ use onionskin::persist::materialize::{Content, Source};
 use onionskin::persist::transaction::Publish;
 use onionskin_sim::{Tree, tree};
 
-use crate::passed;
-use crate::support::meddler::Meddler;
+use crate::exceeded;
+use crate::support::intercept::InterceptFs;
 use crate::support::{Scene, kind, publish};
 
-/// A directory with a file so many directories below it, and a link to it.
+/// Builds a directory with a file this many directories below it, and a link to the directory.
 fn deep(depth: usize) -> Tree {
     let inside = vec!["d"; depth].join("/");
     let tree = tree! { dir "lower"; symlink "ws/link" = "top"; file "ws/top/f" = "old"; };
     if depth == 0 { tree } else { tree.file(format!("ws/top/{inside}/leaf"), "1") }
 }
 
-/// A tree as deep as a path may be is copied and carried; a deeper one is refused whole.
+/// A tree as deep as a path may be is copied and carried; a deeper one is refused as a whole.
 #[test]
 fn the_depth_of_a_tree_is_limited() {
     for depth in [1, DEPTH_MAX - 2] {
@@ -44,9 +44,9 @@ fn the_depth_of_a_tree_is_limited() {
     }
 }
 
-/// In place nothing is carried, so the depth of what is there does not matter.
+/// A change in place carries nothing, so the depth of unchanged trees does not matter.
 #[test]
-fn in_place_does_not_look_at_what_it_does_not_change() {
+fn in_place_ignores_unchanged_trees() {
     let tree = deep(DEPTH_MAX + 70).other("ws/top/pipe");
     let scene = Scene::new(&tree);
     let store = scene.open();
@@ -57,19 +57,19 @@ fn in_place_does_not_look_at_what_it_does_not_change() {
     scene.ends_as("in place", &tree.file("ws/top/f", "new"));
 }
 
-/// A tree with more entries than the limit is refused before anything is copied.
+/// A tree with more entries than the limit is refused before any copy.
 #[test]
 fn the_entries_of_a_tree_are_limited() {
     let tree = deep(0);
     let scene = Scene::new(&tree);
-    let meddler = Meddler::on(&scene.fs);
-    meddler.ear.crowd.replace(Some(("top", ENTRIES_MAX)));
-    let store = meddler.open().expect("a root");
+    let intercept = InterceptFs::on(&scene.fs);
+    intercept.hooks.fake_entries.replace(Some(("top", ENTRIES_MAX)));
+    let store = intercept.open().expect("a root");
     let answer = store.materialize("link", &Source::LinkTarget, Content::Keep);
-    passed("materialize", answer, Limit::Entries, ENTRIES_MAX as u64, "top");
+    exceeded("materialize", answer, Limit::Entries, ENTRIES_MAX as u64, "top");
     let mut transaction = store.begin("top", publish(Publish::Swap)).expect("a directory");
     transaction.put("f", b"new".to_vec()).expect("staged");
-    passed("swap", transaction.commit(), Limit::Entries, ENTRIES_MAX as u64, "top");
+    exceeded("swap", transaction.commit(), Limit::Entries, ENTRIES_MAX as u64, "top");
     drop(store);
     scene.ends_as("entries", &tree);
 }

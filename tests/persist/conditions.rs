@@ -1,4 +1,4 @@
-//! What must hold before a change is checked at the last moment, and a failed check changes nothing.
+//! Preconditions are checked immediately before the change, and a failed check changes nothing.
 
 use onionskin::error::{Error, ErrorKind, Fingerprint};
 use onionskin::fs::Kind;
@@ -6,7 +6,7 @@ use onionskin::journal;
 use onionskin::store::{Durability, Precondition, Store, WriteOptions};
 use onionskin_sim::{SimFs, Switches, Tree, tree};
 
-use crate::support::{Scene, Told, check, check_with, on_condition, receipt, refused};
+use crate::support::{Outcome, Scene, check, check_with, on_condition, receipt, refused};
 
 fn before() -> Tree {
     tree! {
@@ -25,54 +25,53 @@ fn looks(size: u64, modified: Option<u64>, digest: Option<&[u8]>) -> Preconditio
 }
 
 #[track_caller]
-fn case(what: &str, path: &str, when: Precondition, expected: Told<()>) {
+fn case(context: &str, path: &str, when: Precondition, expected: Outcome<()>) {
     let after = if expected.is_ok() { before().file(format!("ws/{path}"), "new") } else { before() };
-    let how = on_condition(when);
-    let by_replace = |store: &Store<SimFs>| store.replace(path, b"new".to_vec(), &how).map(|_| ());
-    check(&format!("{what}, replace"), &before(), by_replace, expected.clone(), &after);
+    let options = on_condition(when);
+    let by_replace = |store: &Store<SimFs>| store.replace(path, b"new".to_vec(), &options).map(|_| ());
+    check(&format!("{context}, replace"), &before(), by_replace, expected.clone(), &after);
     let by_writer = |store: &Store<SimFs>| {
-        let mut writer = store.writer(path, &how)?;
+        let mut writer = store.writer(path, &options)?;
         writer.write(b"new".to_vec())?;
         writer.commit().map(|_| ())
     };
-    check(&format!("{what}, writer"), &before(), by_writer, expected, &after);
+    check(&format!("{context}, writer"), &before(), by_writer, expected, &after);
 }
 
-/// `absent`: a new name is taken, one that is there is `already-exists`, a link at the name too.
+/// `absent`: a free name is accepted. An existing entry, a link included, is refused with `already-exists`.
 #[test]
-fn absent_wants_a_free_name() {
+fn absent_requires_a_free_name() {
     case("free", "new", Precondition::Absent, Ok(()));
     case("taken", "file", Precondition::Absent, refused("already-exists", "file"));
     case("a link", "link", Precondition::Absent, refused("already-exists", "link"));
 }
 
-/// `absent` holds without hard links too.
+/// `absent` also holds on filesystems without hard links.
 #[test]
 fn absent_needs_no_hard_links() {
     let switches = Switches { hard_links: false, ..Switches::default() };
-    let how = on_condition(Precondition::Absent);
-    let act = |store: &Store<SimFs>| store.replace("new", b"new".to_vec(), &how);
+    let options = on_condition(Precondition::Absent);
+    let act = |store: &Store<SimFs>| store.replace("new", b"new".to_vec(), &options);
     let tree = tree! { file "ws/file" = "old"; };
     check_with(switches, "free", &tree, act, Ok(receipt(Durability::Full, 1, 3)), &tree.clone().file("ws/new", "new"));
-    let act = |store: &Store<SimFs>| store.replace("file", b"new".to_vec(), &how);
+    let act = |store: &Store<SimFs>| store.replace("file", b"new".to_vec(), &options);
     check_with(switches, "taken", &tree, act, refused("already-exists", "file"), &tree);
 }
 
-/// `single-link`: the path must exist and have no second name.
+/// `single-link`: the path must exist and have exactly one name.
 #[test]
-fn single_link_wants_an_independent_file() {
+fn single_link_requires_an_independent_file() {
     case("one name", "file", Precondition::SingleLink, Ok(()));
     case("two names", "shared", Precondition::SingleLink, refused("hard-linked", "shared"));
     case("no name", "new", Precondition::SingleLink, refused("not-found", "new"));
 }
 
-/// `unchanged`: every part of the fingerprint that is given must hold, and what is absent is not
-/// compared.
+/// `unchanged`: every part of the fingerprint that is given must match; parts that are left out are not compared.
 #[test]
-fn unchanged_compares_what_is_given() {
+fn unchanged_compares_the_parts_that_are_given() {
     let scene = Scene::new(&before());
     let (_, modified) = scene.inode("ws/file");
-    let modified = modified.expect("this filesystem tells times");
+    let modified = modified.expect("this filesystem reports times");
     case("size", "file", looks(3, None, None), Ok(()));
     case("size and time", "file", looks(3, Some(modified), None), Ok(()));
     case("size and digest", "file", looks(3, None, Some(b"old")), Ok(()));
@@ -85,31 +84,31 @@ fn unchanged_compares_what_is_given() {
     case("gone", "new", looks(3, None, None), refused("not-found", "new"));
 }
 
-/// The error of a failed comparison tells what the path looks like now.
+/// The error of a failed comparison names the present state of the path.
 #[test]
-fn a_failed_comparison_tells_what_is_there() {
+fn a_failed_comparison_names_the_present_state() {
     let scene = Scene::new(&before());
     let (_, modified) = scene.inode("ws/file");
     let store = scene.open();
-    let how = on_condition(looks(9, None, Some(b"nine")));
-    let answer = store.replace("file", b"new".to_vec(), &how);
+    let options = on_condition(looks(9, None, Some(b"nine")));
+    let answer = store.replace("file", b"new".to_vec(), &options);
     let now = Fingerprint { kind: Kind::File, size: 3, modified, digest: Some(journal::digest(b"old")) };
     assert_eq!(answer, Err(Error::precondition_failed("file", &now)));
     drop(store);
     scene.ends_as("a failed comparison", &before());
 }
 
-/// A fingerprint that the store gave is one that the store takes back; a change in between is seen.
+/// The store accepts a fingerprint that it returned, and detects a change made in between.
 #[test]
-fn a_fingerprint_goes_round() {
+fn a_returned_fingerprint_is_accepted_until_a_change() {
     for with_digest in [true, false] {
         let scene = Scene::new(&before());
         let store = scene.open();
         let seen = store.fingerprint("file", with_digest).expect("the file is there");
-        let how = on_condition(Precondition::Unchanged(seen));
-        let first = store.replace("file", b"NEW".to_vec(), &how);
+        let options = on_condition(Precondition::Unchanged(seen));
+        let first = store.replace("file", b"NEW".to_vec(), &options);
         assert_eq!(first, Ok(receipt(Durability::Full, 1, 3)), "digest: {with_digest}");
-        let second = store.replace("file", b"no!".to_vec(), &how);
+        let second = store.replace("file", b"no!".to_vec(), &options);
         assert!(
             matches!(&second, Err(error) if error.kind() == ErrorKind::PreconditionFailed),
             "digest: {with_digest}: {second:?}"
@@ -119,7 +118,7 @@ fn a_fingerprint_goes_round() {
     }
 }
 
-/// A condition is asked for even when the content is identical and would be left alone.
+/// A precondition is checked even when the content is identical and would not be written.
 #[test]
 fn a_condition_counts_for_identical_content_too() {
     for (when, path, kind) in [
@@ -127,8 +126,8 @@ fn a_condition_counts_for_identical_content_too() {
         (looks(3, None, Some(b"odd")), "file", "precondition-failed"),
         (looks(4, None, None), "file", "precondition-failed"),
     ] {
-        let how = WriteOptions { keep_identical: true, ..on_condition(when) };
-        let act = |store: &Store<SimFs>| store.replace(path, b"old".to_vec(), &how);
-        check(&format!("{how:?}"), &before(), act, refused(kind, path), &before());
+        let options = WriteOptions { keep_identical: true, ..on_condition(when) };
+        let act = |store: &Store<SimFs>| store.replace(path, b"old".to_vec(), &options);
+        check(&format!("{options:?}"), &before(), act, refused(kind, path), &before());
     }
 }

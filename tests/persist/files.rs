@@ -1,4 +1,4 @@
-//! A file gets its new content whole, at the durability that was asked for.
+//! A file gets its new content as a whole, at the requested durability.
 
 use onionskin::error::{Error, ErrorKind};
 use onionskin::store::{Durability, Receipt, Store, WriteOptions};
@@ -18,22 +18,22 @@ fn at(durability: Durability) -> WriteOptions {
 
 type Act = fn(&Store<SimFs>, &WriteOptions) -> Result<Receipt, Error>;
 
-/// Every way to give `file` the content `"12"`.
+/// Every way to give `file` the content `12`.
 const WAYS: [(&str, Act); 4] = [
-    ("replace", |store, how| store.replace("file", b"12".to_vec(), how)),
-    ("replace_json", |store, how| store.replace_json("file", "12", how)),
-    ("writer", |store, how| {
-        let mut writer = store.writer("file", how)?;
+    ("replace", |store, options| store.replace("file", b"12".to_vec(), options)),
+    ("replace_json", |store, options| store.replace_json("file", "12", options)),
+    ("writer", |store, options| {
+        let mut writer = store.writer("file", options)?;
         writer.write(b"1".to_vec())?;
         writer.write(Vec::new())?;
         writer.write(b"2".to_vec())?;
         writer.commit()
     }),
-    ("write_from", |store, how| {
+    ("write_from", |store, options| {
         let mut source = store.writer("a/source", &WriteOptions::default())?;
         source.write(b"0123".to_vec())?;
         source.commit()?;
-        let mut writer = store.writer("file", how)?;
+        let mut writer = store.writer("file", options)?;
         assert_eq!(writer.write_from("/ws/a/source", 1, 2), Ok(2));
         assert_eq!(writer.write_from("/ws/a/source", 4, 10), Ok(0), "nothing is beyond the end");
         let receipt = writer.commit()?;
@@ -41,28 +41,28 @@ const WAYS: [(&str, Act); 4] = [
     }),
 ];
 
-/// Every way to write works at every durability, and the receipt tells which was achieved: less
-/// than was asked only where the host cannot sync a directory.
+/// Every way to write works at every durability, and the receipt reports the achieved one: less than requested only
+/// where the host cannot sync a directory.
 #[test]
-fn every_way_to_write_achieves_the_durability_it_was_asked_for() {
+fn every_way_to_write_achieves_the_requested_durability() {
     for directory_sync in [true, false] {
         let switches = Switches { directory_sync, ..Switches::default() };
         for (name, act) in WAYS {
             for asked in DURABILITIES {
-                let what = format!("{name}, {asked:?}, directory sync: {directory_sync}");
+                let context = format!("{name}, {asked:?}, directory sync: {directory_sync}");
                 let mut after = before().file("ws/file", "12");
                 if name == "write_from" {
                     after = after.file("ws/a/source", "0123");
                 }
                 let achieved = if directory_sync { asked } else { asked.min(Durability::Data) };
                 let expected = Ok(receipt(achieved, 1, 2));
-                check_with(switches, &what, &before(), |store| act(store, &at(asked)), expected, &after);
+                check_with(switches, &context, &before(), |store| act(store, &at(asked)), expected, &after);
             }
         }
     }
 }
 
-/// New names, deep names, empty content, and a host that takes half of every write.
+/// New names, deep names, empty content, and a host whose writes are short.
 #[test]
 fn content_of_any_shape_arrives_whole() {
     let long = vec![b'x'; 200_000];
@@ -71,15 +71,22 @@ fn content_of_any_shape_arrives_whole() {
     for short_writes in [false, true] {
         let switches = Switches { short_writes, ..Switches::default() };
         for (path, bytes) in cases {
-            let what = format!("{path}, {} bytes, short writes: {short_writes}", bytes.len());
+            let context = format!("{path}, {} bytes, short writes: {short_writes}", bytes.len());
             let act = |store: &Store<SimFs>| store.replace(path, bytes.to_vec(), &WriteOptions::default());
             let after = before().file(format!("ws/{path}"), bytes);
-            check_with(switches, &what, &before(), act, Ok(receipt(Durability::Full, 1, bytes.len() as u64)), &after);
+            check_with(
+                switches,
+                &context,
+                &before(),
+                act,
+                Ok(receipt(Durability::Full, 1, bytes.len() as u64)),
+                &after,
+            );
         }
     }
 }
 
-/// A file that is read-only ground truth is a source like any other, and pieces add up.
+/// A file below a read-only grant may be a source, and the pieces of a writer are appended in order.
 #[test]
 fn a_writer_takes_pieces_and_parts_of_other_files() {
     let act = |store: &Store<SimFs>| {
@@ -93,7 +100,7 @@ fn a_writer_takes_pieces_and_parts_of_other_files() {
     check("pieces", &before(), act, Ok(receipt(Durability::Full, 1, 7)), &after);
 }
 
-/// Missing directories are not created by a write to one file.
+/// A write to one file does not create missing directories.
 #[test]
 fn a_missing_directory_is_an_error_that_names_it() {
     for path in ["none/file", "a/none/file"] {
@@ -103,7 +110,7 @@ fn a_missing_directory_is_an_error_that_names_it() {
     }
 }
 
-/// Text that is not JSON is refused before a single call changes anything.
+/// Text that is not JSON is refused before any call that would change the disk.
 #[test]
 fn invalid_json_never_touches_the_disk() {
     for text in ["", "{", "[1,]", "nul", "{\"a\":1}x", "'a'", "\u{feff}1"] {
@@ -113,14 +120,14 @@ fn invalid_json_never_touches_the_disk() {
         let answer = store.replace_json("file", text, &WriteOptions::default());
         let Err(error) = answer else { panic!("{text:?}: {answer:?}") };
         assert_eq!((error.kind(), error.subject()), (ErrorKind::InvalidJson, "file"), "{text:?}");
-        assert!(error.message().contains("line"), "{text:?}: the reason tells where: {error}");
+        assert!(error.message().contains("line"), "{text:?}: the reason names the line: {error}");
         assert_eq!(scene.fs.counts().mutations, calls, "{text:?}: calls that change something");
         drop(store);
         scene.ends_as(text, &before());
     }
 }
 
-/// JSON is written as it was given, with its spaces and the order of its keys.
+/// JSON is written verbatim: white space and the order of keys are preserved.
 #[test]
 fn json_is_written_as_given() {
     let text = " {\"b\": 1,\n  \"a\": [1, 2.50, \"\\u0041\"], \"b\": 2}\n";
@@ -129,7 +136,7 @@ fn json_is_written_as_given() {
     check("json", &before(), act, expected, &before().file("ws/file", text));
 }
 
-/// Identical content is left alone on request: inode and time stay, and the receipt says so.
+/// On request identical content is not written: inode and time stay, and the receipt counts no change.
 #[test]
 fn identical_content_keeps_inode_and_time() {
     for keep_identical in [true, false] {
@@ -138,8 +145,8 @@ fn identical_content_keeps_inode_and_time() {
             let scene = Scene::new(&tree);
             let seen = scene.inode("ws/file");
             let store = scene.open();
-            let how = WriteOptions { keep_identical, ..WriteOptions::default() };
-            let got = act(&store, &how).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let options = WriteOptions { keep_identical, ..WriteOptions::default() };
+            let got = act(&store, &options).unwrap_or_else(|error| panic!("{name}: {error}"));
             drop(store);
             let (applied, bytes) = if keep_identical { (0, 0) } else { (1, 2) };
             assert_eq!(got, receipt(Durability::Full, applied, bytes), "{name}");
@@ -153,35 +160,35 @@ fn identical_content_keeps_inode_and_time() {
 /// identical.
 #[test]
 fn almost_identical_content_is_written() {
-    let how = WriteOptions { keep_identical: true, ..WriteOptions::default() };
+    let options = WriteOptions { keep_identical: true, ..WriteOptions::default() };
     for text in ["olx", "xld", "ol", "older", ""] {
-        let act = |store: &Store<SimFs>| store.replace("file", text.into(), &how);
+        let act = |store: &Store<SimFs>| store.replace("file", text.into(), &options);
         let expected = Ok(receipt(Durability::Full, 1, text.len() as u64));
         check(text, &before(), act, expected, &before().file("ws/file", text));
     }
 }
 
-/// An identical file that shares its inode is not independent, so it is written anew.
+/// An identical file with a second name is not independent, so it is written as a new file.
 #[test]
 fn an_identical_file_with_a_second_name_is_rewritten() {
     let tree = before().file("ws/file", "12").same("ws/twin", "ws/file");
-    let how = WriteOptions { keep_identical: true, ..WriteOptions::default() };
+    let options = WriteOptions { keep_identical: true, ..WriteOptions::default() };
     for (name, act) in &WAYS[..3] {
         let after = before().file("ws/file", "12").file("ws/twin", "12");
-        check(name, &tree, |store| act(store, &how), Ok(receipt(Durability::Full, 1, 2)), &after);
+        check(name, &tree, |store| act(store, &options), Ok(receipt(Durability::Full, 1, 2)), &after);
     }
     let linked = before().file("ws/original", "12").symlink("ws/file", "original");
     let after = before().file("ws/original", "12").file("ws/file", "12");
-    check("link", &linked, |store| WAYS[0].1(store, &how), Ok(receipt(Durability::Full, 1, 2)), &after);
+    check("link", &linked, |store| WAYS[0].1(store, &options), Ok(receipt(Durability::Full, 1, 2)), &after);
 }
 
-/// A database is not put beside the journal of another one, however it is written.
+/// No way to write puts a database beside the journal of another one.
 #[test]
 fn a_database_is_not_put_beside_a_stale_journal() {
     let writers: [(&str, Act); 2] = [
-        ("replace", |store, how| store.replace("index.db", DATABASE.to_vec(), how)),
-        ("writer", |store, how| {
-            let mut writer = store.writer("index.db", how)?;
+        ("replace", |store, options| store.replace("index.db", DATABASE.to_vec(), options)),
+        ("writer", |store, options| {
+            let mut writer = store.writer("index.db", options)?;
             writer.write(DATABASE[..3].to_vec())?;
             writer.write(DATABASE[3..].to_vec())?;
             writer.commit()
@@ -195,9 +202,9 @@ fn a_database_is_not_put_beside_a_stale_journal() {
                 tree = tree.file("ws/index.db", "another database");
             }
             for (name, act) in writers {
-                let what = format!("{name} beside {beside}, database there: {database}");
+                let context = format!("{name} beside {beside}, database there: {database}");
                 let act = |store: &Store<SimFs>| act(store, &WriteOptions::default());
-                check(&what, &tree, act, refused("hot-journal", &beside), &tree);
+                check(&context, &tree, act, refused("hot-journal", &beside), &tree);
             }
         }
     }

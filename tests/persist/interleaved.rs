@@ -1,4 +1,4 @@
-//! Work in progress leaves nothing behind when it is dropped, and may be interleaved.
+//! Dropped writers and transactions leave nothing behind, and several may be in progress at once.
 
 use onionskin::persist::transaction::Publish;
 use onionskin::store::{Durability, Receipt, WriteOptions};
@@ -10,7 +10,7 @@ fn before() -> Tree {
     tree! { file "lower/original" = "ground truth"; file "ws/file" = "old"; file "ws/d/a" = "A"; file "ws/d/b" = "B"; }
 }
 
-/// A writer that is dropped leaves nothing, at any moment of its life.
+/// A dropped writer leaves nothing, at any point of its life.
 #[test]
 fn a_dropped_writer_leaves_nothing() {
     for pieces in 0..3 {
@@ -26,7 +26,7 @@ fn a_dropped_writer_leaves_nothing() {
     }
 }
 
-/// A transaction that is dropped leaves nothing, at any moment of its life and in any mode.
+/// A dropped transaction leaves nothing, at any point of its life and in any mode.
 #[test]
 fn a_dropped_transaction_leaves_nothing() {
     for mode in PUBLISH {
@@ -50,7 +50,7 @@ fn a_dropped_transaction_leaves_nothing() {
     }
 }
 
-/// Writers and transactions may outlive the store they came from.
+/// Writers and transactions may outlive the store that created them.
 #[test]
 fn work_in_progress_may_outlive_its_store() {
     let scene = Scene::new(&before());
@@ -65,15 +65,14 @@ fn work_in_progress_may_outlive_its_store() {
     scene.ends_as("outlived", &before().file("ws/file", "new").file("ws/d/a", "new"));
 }
 
-/// Several writers, on one path and on many, each publish what they were given: the last commit
-/// on a path wins whole.
+/// Several writers, on one path and on many, each publish their own content: the last commit on a path wins as a whole.
 #[test]
 fn writers_are_independent() {
     let scene = Scene::new(&before());
     let store = scene.open();
-    let how = WriteOptions::default();
+    let options = WriteOptions::default();
     let names = ["file", "file", "other", "d/a"];
-    let mut writers: Vec<_> = names.iter().map(|name| store.writer(name, &how).expect("a file")).collect();
+    let mut writers: Vec<_> = names.iter().map(|name| store.writer(name, &options).expect("a file")).collect();
     for round in 0..3 {
         for (index, writer) in writers.iter_mut().enumerate() {
             writer.write(format!("{index}{round} ").into_bytes()).expect("staged");
@@ -89,13 +88,13 @@ fn writers_are_independent() {
     scene.ends_as("writers", &before().file("ws/file", "00 01 02 ").file("ws/other", "20 21 22 "));
 }
 
-/// Transactions in all modes, writers and single writes, begun together and ended in every order:
-/// each is whole, and those that were dropped are as if they had not been begun.
+/// Transactions in all modes, writers and single writes, begun together and ended in every order: each is applied as a
+/// whole, and the dropped ones have no effect.
 #[test]
 fn transactions_and_writers_may_be_interleaved() {
     for first in 0..3 {
         for dropped in [None, Some(0), Some(1), Some(2)] {
-            let what = format!("first {first}, dropped {dropped:?}");
+            let context = format!("first {first}, dropped {dropped:?}");
             let scene = Scene::new(&before());
             let store = scene.open();
             let mut works: Vec<_> = ["d", "e", "f"]
@@ -120,20 +119,20 @@ fn transactions_and_writers_may_be_interleaved() {
                     drop(work);
                     continue;
                 }
-                assert_eq!(work.commit().map(|done| (done.applied, done.bytes)), Ok((2, 4)), "{what}");
+                assert_eq!(work.commit().map(|done| (done.applied, done.bytes)), Ok((2, 4)), "{context}");
                 let name = ["d", "e", "f"][index];
                 after = after.file(format!("ws/{name}/put-0"), "0!").file(format!("ws/{name}/put-1"), "1!");
             }
-            assert_eq!(writer.commit().map(|done| done.bytes), Ok(2), "{what}");
+            assert_eq!(writer.commit().map(|done| done.bytes), Ok(2), "{context}");
             drop(store);
-            scene.ends_as(&what, &after);
+            scene.ends_as(&context, &after);
         }
     }
 }
 
-/// Two transactions on one path: each is decided on what it finds, and the later one wins whole.
+/// Of two transactions on one path each commits against the state that it finds, and the later one wins as a whole.
 #[test]
-fn transactions_on_one_path_are_decided_one_after_the_other() {
+fn transactions_on_one_path_commit_one_after_the_other() {
     for mode in [Publish::InPlace, Publish::Swap] {
         let scene = Scene::new(&before());
         let store = scene.open();

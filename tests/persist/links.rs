@@ -1,10 +1,10 @@
-//! Nothing is ever written through a link: it is refused, replaced, or its target is.
+//! No write goes through a link: the link is refused or replaced, or its target is replaced.
 
 use onionskin::error::{Error, ErrorKind};
 use onionskin::store::{Durability, Precondition, Receipt, Store, Symlinks, WriteOptions};
 use onionskin_sim::{SimFs, Tree, tree};
 
-use crate::support::{DATABASE, Scene, Told, WAL, check, receipt, refused, told, with_links};
+use crate::support::{DATABASE, Outcome, Scene, WAL, check, outcome, receipt, refused, with_links};
 
 use Symlinks::{FollowWithin, Refuse, Replace};
 
@@ -32,7 +32,7 @@ fn before() -> Tree {
     }
 }
 
-/// The copy that a link to `real` becomes.
+/// The tree after the link to `real` was replaced by a copy.
 fn copied(tree: Tree, link: &str) -> Tree {
     let inside = before().below("ws/real");
     let mut tree = tree.remove(link);
@@ -48,17 +48,17 @@ fn write(store: &Store<SimFs>, path: &str, policy: Symlinks) -> Result<(Durabili
     Ok((achieved, applied, bytes))
 }
 
-fn done() -> Told<(Durability, u64, u64)> {
+fn done() -> Outcome<(Durability, u64, u64)> {
     Ok((Durability::Full, 1, 3))
 }
 
 #[track_caller]
-fn case(path: &str, policy: Symlinks, expected: Told<(Durability, u64, u64)>, after: &Tree) {
-    let what = format!("{path}, {policy:?}");
-    check(&what, &before(), |store| write(store, path, policy), expected, after);
+fn case(path: &str, policy: Symlinks, expected: Outcome<(Durability, u64, u64)>, after: &Tree) {
+    let context = format!("{path}, {policy:?}");
+    check(&context, &before(), |store| write(store, path, policy), expected, after);
 }
 
-/// A link at the end is refused by `refuse`, whatever it leads to.
+/// `refuse` refuses a link at the end of the path, wherever it leads.
 #[test]
 fn refuse_leaves_every_link_alone() {
     for path in ["link", "again", "absolute", "escape", "dangling", "loop-a", "linked"] {
@@ -66,15 +66,15 @@ fn refuse_leaves_every_link_alone() {
     }
 }
 
-/// A link at the end gives way to the new file, and what it led to stays as it was.
+/// `replace` puts the new file in the place of a link at the end of the path, and its target stays unchanged.
 #[test]
-fn replace_replaces_the_link_and_never_what_it_leads_to() {
+fn replace_replaces_the_link_and_never_its_target() {
     for path in ["link", "again", "real/up", "absolute", "escape", "dangling", "loop-a", "linked"] {
         case(path, Replace, done(), &before().file(format!("ws/{path}"), "new"));
     }
 }
 
-/// The file that a link leads to gets the content, and the link stays.
+/// `follow-within` writes to the target of the link, and the link stays.
 #[test]
 fn follow_within_replaces_the_target() {
     for (path, target) in [
@@ -89,7 +89,7 @@ fn follow_within_replaces_the_target() {
     case("twice/deep/leaf", FollowWithin, done(), &before().file("ws/real/deep/leaf", "new"));
 }
 
-/// Links that lead out of the root, cannot be read, lead in a circle or to a directory are refused.
+/// Links that leave the root, cannot be read, form a loop or lead to a directory are refused.
 #[test]
 fn follow_within_never_leaves_the_root() {
     for (path, kind, subject) in [
@@ -110,7 +110,7 @@ fn follow_within_never_leaves_the_root() {
     check("loop", &before(), answer, Ok(true), &before());
 }
 
-/// A linked parent is refused by `refuse`, with the link named.
+/// `refuse` refuses a link among the parents, and names it.
 #[test]
 fn refuse_names_the_link_on_the_way() {
     for (path, link) in [
@@ -123,8 +123,8 @@ fn refuse_names_the_link_on_the_way() {
     }
 }
 
-/// A linked parent becomes a directory of its own with a copy of all it showed, then the write goes
-/// there: what it led to stays byte for byte.
+/// `replace` turns a linked parent into a directory with a copy of the target, then writes there; the target stays
+/// byte-identical.
 #[test]
 fn replace_materializes_a_link_on_the_way() {
     let inside = copied(before(), "ws/linked").remove("ws/linked/up").file("ws/linked/inner", "new");
@@ -137,7 +137,7 @@ fn replace_materializes_a_link_on_the_way() {
     check("twice/deep/new", &tree, act, done(), &deep);
 }
 
-/// A linked parent that cannot be copied is refused, and stays.
+/// A linked parent that cannot be copied is refused, and the link stays.
 #[test]
 fn a_link_on_the_way_that_cannot_be_copied_is_refused() {
     for (path, kind, subject) in [
@@ -151,13 +151,13 @@ fn a_link_on_the_way_that_cannot_be_copied_is_refused() {
     }
 }
 
-/// A write that is refused has changed nothing: a linked parent is still a link.
+/// A refused write changes nothing: a linked parent is still a link.
 #[test]
 fn a_refused_write_leaves_a_linked_parent_a_link() {
     let tree = before().remove("ws/real/up").file("ws/real/index.db-wal", WAL);
     let absent = WriteOptions { when: Precondition::Absent, ..with_links(Replace) };
     let mut wrong = Vec::new();
-    for (path, bytes, how, expected) in [
+    for (path, bytes, options, expected) in [
         ("linked/inner", &b"new"[..], &absent, refused("already-exists", "linked/inner")),
         ("linked/none/new", b"new", &with_links(Replace), refused("not-found", "linked/none")),
         ("linked/deep", b"new", &with_links(Replace), refused("is-directory", "linked/deep")),
@@ -165,7 +165,7 @@ fn a_refused_write_leaves_a_linked_parent_a_link() {
     ] {
         let scene = Scene::new(&tree);
         let store = scene.open();
-        assert_eq!(told(store.replace(path, bytes.to_vec(), how).map(drop)), expected, "{path}");
+        assert_eq!(outcome(store.replace(path, bytes.to_vec(), options).map(drop)), expected, "{path}");
         drop(store);
         let found = scene.fs.tree();
         if found != tree {
@@ -175,7 +175,7 @@ fn a_refused_write_leaves_a_linked_parent_a_link() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A second hard link keeps the old content: only the name that was written changes.
+/// A second hard link keeps the old content: only the written name changes.
 #[test]
 fn the_other_name_of_a_file_keeps_its_content() {
     let tree = before().same("lower/twin", "lower/original").same("ws/shared", "lower/original");

@@ -1,13 +1,13 @@
-//! A write is all or nothing, and says what it achieved.
+//! A write happens as a whole or not at all, and its receipt reports the durability that was achieved.
 //!
 //! | promise | module |
 //! |---|---|
-//! | a file gets its new content whole, at the durability that was asked for | [`files`] |
-//! | nothing is ever written through a link | [`links`] |
-//! | what must hold before a change is checked, and a failed check changes nothing | [`conditions`] |
-//! | a transaction does what its calls say, and the last word on a path counts | [`transactions`] |
-//! | a directory is published in three ways, and what is not part of a change survives each | [`publishing`] |
-//! | work in progress leaves nothing behind, and may be interleaved | [`interleaved`] |
+//! | a file gets its new content as a whole, at the requested durability | [`files`] |
+//! | no write goes through a link | [`links`] |
+//! | preconditions are checked, and a failed check changes nothing | [`conditions`] |
+//! | a transaction applies its calls, and the last call on a path wins | [`transactions`] |
+//! | a directory is published in three modes, and each preserves the entries that the change does not name | [`publishing`] |
+//! | dropped work leaves nothing behind, and writers and transactions may be interleaved | [`interleaved`] |
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,16 +1,16 @@
-//! A directory is published in three ways, and what is not part of a change survives each.
+//! A directory is published in three modes, and each preserves the entries that the change does not name.
 
 use onionskin::fs::Fs as _;
 use onionskin::persist::transaction::{DirectoryOptions, Publish};
 use onionskin::store::{Durability, Receipt, Store, Symlinks};
 use onionskin_sim::{Node, SimFs, Switches, Tree, tree};
 
-use crate::support::{PUBLISH, Scene, publish, refused, told};
+use crate::support::{PUBLISH, Scene, outcome, publish, refused};
 
 fn conversations() -> Tree {
     tree! {
         dir "lower";
-        file "ws/beside" = "nobody's business";
+        file "ws/beside" = "not part of it";
         file "ws/conv/metadata.json" = "{\"v\":1}";
         file "ws/conv/QUERY_MESSAGE.md" = "unmanaged";
         file "ws/conv/run.sh" = "#!/bin/sh";
@@ -24,7 +24,7 @@ fn conversations() -> Tree {
     }
 }
 
-/// Everything in the directory that no change names, but for directories.
+/// Every entry of the directory that no change names, directories excepted.
 const UNMANAGED: [&str; 8] =
     ["QUERY_MESSAGE.md", "run.sh", "notes/deep/a", "notes/b", "latest", "notes/up", "pipe", "notes/socket"];
 
@@ -35,7 +35,7 @@ fn persist(store: &Store<SimFs>, mode: Publish, version: u32) -> Receipt {
     transaction.commit().unwrap_or_else(|error| panic!("{mode:?}, version {version}: {error}"))
 }
 
-/// Where the directory really is.
+/// Returns the path that holds the content of the directory: itself, or its present generation.
 fn place(fs: &SimFs) -> String {
     match fs.tree().get("ws/conv") {
         Some(Node::Symlink(text)) => format!("ws/{text}"),
@@ -51,13 +51,13 @@ fn expected(version: u32) -> Tree {
         .file("events.json", format!("[{version}]"))
 }
 
-/// Asserts that the directory shows this version, with everything unmanaged under its old inode.
+/// Asserts that the directory has this version, and that every unmanaged entry kept its inode.
 #[track_caller]
-fn shows(scene: &Scene, what: &str, version: u32, inodes: &[onionskin_sim::Ino]) {
+fn shows(scene: &Scene, context: &str, version: u32, inodes: &[onionskin_sim::Ino]) {
     let shown = place(&scene.fs);
     let mut wanted = expected(version);
     let mut found = scene.fs.tree().below(&shown);
-    // The other generation shares the inodes: the groups of links are compared by inode below.
+    // The other generation shares these inodes; the groups of hard links are compared by inode below.
     for name in UNMANAGED {
         if let Some(bytes) = wanted.bytes(name).map(<[u8]>::to_vec) {
             wanted = wanted.file(name, &bytes);
@@ -65,18 +65,18 @@ fn shows(scene: &Scene, what: &str, version: u32, inodes: &[onionskin_sim::Ino])
             found = found.file(name, &bytes);
         }
     }
-    assert!(found == wanted, "{what}: - is expected, + is found\n{}", wanted.diff(&found));
+    assert!(found == wanted, "{context}: - is expected, + is found\n{}", wanted.diff(&found));
     let now: Vec<_> = UNMANAGED.iter().map(|name| scene.inode(&format!("{shown}/{name}")).0).collect();
-    assert_eq!(now, inodes, "{what}: inodes of {UNMANAGED:?}");
-    assert_eq!(scene.fs.tree().bytes("ws/beside"), Some(&b"nobody's business"[..]), "{what}");
-    assert_eq!(scene.fs.intrusions(), [], "{what}");
+    assert_eq!(now, inodes, "{context}: inodes of {UNMANAGED:?}");
+    assert_eq!(scene.fs.tree().bytes("ws/beside"), Some(&b"not part of it"[..]), "{context}");
+    assert_eq!(scene.fs.intrusions(), [], "{context}");
 }
 
 fn inodes(scene: &Scene) -> Vec<onionskin_sim::Ino> {
     UNMANAGED.iter().map(|name| scene.inode(&format!("ws/conv/{name}")).0).collect()
 }
 
-/// Sub-directories, links, pipes, hard links: all survive ten publishes, with their inodes.
+/// Sub-directories, links, pipes and hard links survive ten publishes with their inodes.
 #[test]
 fn unmanaged_entries_survive_every_mode_with_their_inodes() {
     for mode in PUBLISH {
@@ -85,7 +85,7 @@ fn unmanaged_entries_survive_every_mode_with_their_inodes() {
             let scene = Scene::with(switches, &conversations());
             let before = inodes(&scene);
             for version in 2..12 {
-                // A store for two versions each, so that opening is part of it.
+                // A new store for every two versions, so that opening is part of the test.
                 let store = scene.open();
                 assert_eq!(store.recovered(), [], "{mode:?}, version {version}");
                 let done = persist(&store, mode, version);
@@ -102,7 +102,7 @@ fn unmanaged_entries_survive_every_mode_with_their_inodes() {
     }
 }
 
-/// In place, the directory itself and its sub-directories keep their inodes.
+/// In place, the directory and its sub-directories keep their inodes.
 #[test]
 fn in_place_keeps_the_directories_themselves() {
     let scene = Scene::new(&conversations());
@@ -113,8 +113,7 @@ fn in_place_keeps_the_directories_themselves() {
     assert_eq!(after, before, "{names:?}");
 }
 
-/// Where hard links do not work, entries are copied; one that cannot be is refused before anything
-/// changes.
+/// Without hard links entries are copied; an entry that cannot be copied is refused before any change.
 #[test]
 fn without_hard_links_entries_are_copied() {
     let switches = Switches { hard_links: false, ..Switches::default() };
@@ -132,14 +131,14 @@ fn without_hard_links_entries_are_copied() {
         let store = scene.open();
         let mut transaction = store.begin("conv", publish(mode)).expect("a directory");
         transaction.put("metadata.json", b"2".to_vec()).expect("staged");
-        let answer = told(transaction.commit()).map(|_| ());
+        let answer = outcome(transaction.commit()).map(|_| ());
         assert_eq!(answer.map_err(|(kind, _)| kind), Err("not-committed"), "{mode:?}");
         drop(store);
         scene.ends_as(&format!("{mode:?}: a pipe that cannot be carried"), &tree);
     }
 }
 
-/// A pointer keeps the generation before, and no more.
+/// A pointer keeps the previous generation, and no older one.
 #[test]
 fn a_pointer_keeps_two_generations() {
     let scene = Scene::new(&tree! { file "ws/conv/metadata.json" = "{\"v\":1}"; });
@@ -157,7 +156,7 @@ fn a_pointer_keeps_two_generations() {
     }
 }
 
-/// The text of a pointer is relative, however deep the directory is.
+/// The target of a pointer is relative, at any depth of the directory.
 #[test]
 fn a_pointer_is_a_relative_link_at_any_depth() {
     for path in ["conv", "a/conv", "a/b/c/conv"] {
@@ -168,13 +167,13 @@ fn a_pointer_is_a_relative_link_at_any_depth() {
         assert_eq!(transaction.commit().map(|done| done.applied), Ok(1), "{path}");
         drop(store);
         let ws = scene.fs.open_dir(&scene.fs.root(), "ws").expect("the root of the store");
-        let (dir, name) = scene.fs.walk(&ws, &format!("{path}/x/file"), true).expect("the link leads there");
+        let (dir, name) = scene.fs.walk(&ws, &format!("{path}/x/file"), true).expect("the link resolves");
         assert!(scene.fs.stat(&dir, &name).is_ok_and(|stat| stat.size == 1), "{path}: {}", scene.fs.tree());
         assert_eq!(scene.open().recovered(), [], "{path}");
     }
 }
 
-/// Two directories by pointer do not know of each other.
+/// Two directories published by pointer are independent of each other.
 #[test]
 fn directories_by_pointer_are_independent() {
     let scene = Scene::new(&tree! { file "ws/one/f" = "old"; file "ws/two/f" = "old"; });
@@ -196,7 +195,7 @@ fn directories_by_pointer_are_independent() {
     scene.ends_as("two pointers", &after);
 }
 
-/// Pointer, then in place, then pointer again: each goes on from what the one before left.
+/// Modes may alternate: each continues from the state that the previous one left.
 #[test]
 fn modes_may_follow_one_another() {
     let scene = Scene::new(&conversations());
@@ -209,12 +208,12 @@ fn modes_may_follow_one_another() {
     assert_eq!(place(&scene.fs), "ws/.onionskin/directories/1/2");
 }
 
-/// A link that is carried still leads where it led, or the publish is refused and nothing changed.
+/// A carried link still leads to its target; otherwise the publish is refused and nothing changes.
 #[test]
 fn a_carried_link_out_of_the_directory_still_leads_there() {
     for mode in PUBLISH {
         let tree = tree! {
-            file "ws/beside" = "nobody's business";
+            file "ws/beside" = "not part of it";
             file "ws/conv/f" = "old";
             symlink "ws/conv/out" = "../beside";
         };
@@ -222,7 +221,7 @@ fn a_carried_link_out_of_the_directory_still_leads_there() {
         let store = scene.open();
         let mut transaction = store.begin("conv", publish(mode)).expect("a directory");
         transaction.put("f", b"new".to_vec()).expect("staged");
-        let answer = told(transaction.commit()).map(|done| done.applied);
+        let answer = outcome(transaction.commit()).map(|done| done.applied);
         drop(store);
         if answer.is_err() {
             assert_eq!(answer, refused("symlink-escapes", "conv/out"), "{mode:?}");
@@ -230,30 +229,30 @@ fn a_carried_link_out_of_the_directory_still_leads_there() {
             continue;
         }
         let ws = scene.fs.open_dir(&scene.fs.root(), "ws").expect("the root of the store");
-        let (dir, name) = scene.fs.walk(&ws, "conv/out", true).expect("the link leads somewhere");
+        let (dir, name) = scene.fs.walk(&ws, "conv/out", true).expect("the link resolves");
         let found = scene.fs.stat(&dir, &name).map(|stat| stat.size);
-        assert_eq!(found, Ok(17), "{mode:?}: what conv/out leads to in\n{}", scene.fs.tree());
+        assert_eq!(found, Ok(14), "{mode:?}: content at conv/out in\n{}", scene.fs.tree());
     }
 }
 
-/// What is published by pointer is not swapped, and the root itself is changed in place alone.
+/// A directory published by pointer cannot be swapped, and the root itself can only be changed in place.
 #[test]
-fn what_cannot_be_published_is_refused() {
+fn impossible_modes_are_refused() {
     let scene = Scene::new(&tree! { file "ws/conv/f" = "old"; });
     persist(&scene.open(), Publish::Pointer, 2);
     let before = scene.fs.tree();
     let store = scene.open();
     let mut transaction = store.begin("conv", publish(Publish::Swap)).expect("a directory");
     transaction.put("f", b"new".to_vec()).expect("staged");
-    assert_eq!(told(transaction.commit()).map(|_| ()), refused("invalid-argument", "conv"));
+    assert_eq!(outcome(transaction.commit()).map(|_| ()), refused("invalid-argument", "conv"));
     for mode in [Publish::Swap, Publish::Pointer] {
-        assert_eq!(told(store.begin(".", publish(mode)).map(|_| ())), refused("invalid-argument", "."), "{mode:?}");
+        assert_eq!(outcome(store.begin(".", publish(mode)).map(|_| ())), refused("invalid-argument", "."), "{mode:?}");
     }
     drop(store);
     scene.ends_as("refused", &before);
 }
 
-/// `.` is the root itself.
+/// `.` names the root itself.
 #[test]
 fn the_root_itself_is_changed_in_place() {
     let scene = Scene::new(&tree! { file "ws/a" = "A"; file "ws/sub/b" = "B"; });
@@ -267,7 +266,7 @@ fn the_root_itself_is_changed_in_place() {
     scene.ends_as("the root", &tree! { file "ws/new/file" = "1"; file "ws/sub/a" = "A"; });
 }
 
-/// A directory that does not exist is created at commit, with its parents.
+/// A directory that does not exist is created by the commit, with its parents.
 #[test]
 fn a_new_directory_is_created_at_commit() {
     for mode in PUBLISH {
@@ -276,8 +275,8 @@ fn a_new_directory_is_created_at_commit() {
         {
             let scene = Scene::new(&tree! { file "ws/beside" = "1"; });
             let store = scene.open();
-            let how = DirectoryOptions { durability, ..publish(mode) };
-            let mut transaction = store.begin(path, how).expect("a directory");
+            let options = DirectoryOptions { durability, ..publish(mode) };
+            let mut transaction = store.begin(path, options).expect("a directory");
             transaction.put("x/file", b"1".to_vec()).expect("staged");
             scene.shows("before the commit", &tree! { dir "lower"; file "ws/beside" = "1"; });
             assert_eq!(transaction.commit().map(|done| done.applied), Ok(1), "{mode:?}, {path}");
@@ -293,27 +292,27 @@ fn a_new_directory_is_created_at_commit() {
     }
 }
 
-/// A directory that is itself a link is dealt with by the policy, and what it led to stays.
+/// A directory that is itself a link is treated as the policy says, and its target stays.
 #[test]
 fn a_linked_directory_is_dealt_with_by_policy() {
     let tree = tree! { file "ws/real/f" = "old"; file "ws/real/g" = "kept"; symlink "ws/conv" = "real"; };
     let own = tree! { file "ws/real/f" = "old"; file "ws/real/g" = "kept"; file "ws/conv/f" = "new"; file "ws/conv/g" = "kept"; };
     let through = tree.clone().file("ws/real/f", "new");
     for mode in [Publish::InPlace, Publish::Swap] {
-        for (symlinks, told_, after) in [
+        for (symlinks, expected, after) in [
             (Symlinks::Refuse, refused("symlink-refused", "conv"), &tree),
             (Symlinks::Replace, Ok(1), &own),
             (Symlinks::FollowWithin, Ok(1), &through),
         ] {
-            let what = format!("{mode:?}, {symlinks:?}");
+            let context = format!("{mode:?}, {symlinks:?}");
             let scene = Scene::new(&tree);
             let store = scene.open();
             let mut transaction = store.begin("conv", DirectoryOptions { symlinks, ..publish(mode) }).expect("a path");
             let staged = transaction.put("f", b"new".to_vec());
             let answer = staged.and_then(|()| transaction.commit()).map(|done| done.applied);
-            assert_eq!(told(answer), told_, "{what}");
+            assert_eq!(outcome(answer), expected, "{context}");
             drop(store);
-            scene.ends_as(&what, after);
+            scene.ends_as(&context, after);
         }
     }
 }

@@ -1,17 +1,17 @@
-//! A transaction does what its calls say, in each publish mode, and the last word on a path counts.
+//! A transaction applies its calls in each publish mode, and the last call on a path wins.
 
 use onionskin::error::Error;
 use onionskin::persist::transaction::{DirectoryOptions, Publish, Transaction};
 use onionskin::store::{Durability, Store};
 use onionskin_sim::{SimFs, Switches, Tree, tree};
 
-use crate::support::{DATABASE, PUBLISH, Scene, Told, WAL, publish, receipt, refused, told};
+use crate::support::{DATABASE, Outcome, PUBLISH, Scene, WAL, outcome, publish, receipt, refused};
 
-/// The directory `d`, and around it what is nobody's business.
+/// The directory `d`, and entries beside it that no transaction touches.
 fn before() -> Tree {
     tree! {
         file "lower/original" = "ground truth";
-        file "ws/beside" = "nobody's business";
+        file "ws/beside" = "not part of it";
         file "ws/d/a" = "A";
         file "ws/d/b" = "B";
         file "ws/d/sub/c" = "C";
@@ -22,30 +22,30 @@ fn before() -> Tree {
 
 type Calls = fn(&mut Transaction<SimFs>) -> Result<(), Error>;
 
-/// Runs the calls and the commit in every mode, and asserts what the directory shows then.
+/// Runs the calls and the commit in every mode, and asserts the resulting directory.
 #[track_caller]
-fn check(what: &str, before: &Tree, calls: Calls, expected: &Told<(u64, u64)>, after: &Tree) {
+fn check(context: &str, before: &Tree, calls: Calls, expected: &Outcome<(u64, u64)>, after: &Tree) {
     for mode in PUBLISH {
-        let what = format!("{what}, {mode:?}");
+        let context = format!("{context}, {mode:?}");
         let scene = Scene::new(before);
         let store = scene.open();
         let answer = run(&store, mode, calls);
         drop(store);
         let words = answer.as_ref().err().map(ToString::to_string);
-        assert_eq!(&told(answer), expected, "{what}: what the calls said, in words: {words:?}");
+        assert_eq!(&outcome(answer), expected, "{context}: outcome of the calls, message: {words:?}");
         if mode == Publish::Pointer && expected.is_ok() {
             assert!(scene.fs.tree().get("ws/d").is_some_and(|node| matches!(node, onionskin_sim::Node::Symlink(_))));
             let shown = scene.fs.tree().below("ws/.onionskin/directories/1/1");
             let wanted = after.below("ws/d");
-            assert!(shown == wanted, "{what}: - is expected, + is found\n{}", wanted.diff(&shown));
+            assert!(shown == wanted, "{context}: - is expected, + is found\n{}", wanted.diff(&shown));
             let around = |tree: &Tree| tree.without(|path| path == "ws/d" || path == "ws/.onionskin");
-            assert_eq!(around(&scene.fs.tree()), around(after), "{what}: around the directory");
-            assert_eq!(scene.fs.intrusions(), [], "{what}");
+            assert_eq!(around(&scene.fs.tree()), around(after), "{context}: around the directory");
+            assert_eq!(scene.fs.intrusions(), [], "{context}");
         } else {
-            scene.ends_as(&what, after);
+            scene.ends_as(&context, after);
         }
         let again = scene.open();
-        assert_eq!(again.recovered(), [], "{what}: nothing is left to recover");
+        assert_eq!(again.recovered(), [], "{context}: nothing is left to recover");
     }
 }
 
@@ -57,9 +57,9 @@ fn run(store: &Store<SimFs>, mode: Publish, calls: Calls) -> Result<(u64, u64), 
     Ok((done.applied, done.bytes))
 }
 
-/// Put, append, put from a file, remove and rename, each on its own and all together.
+/// Put, append, put from a file, remove and rename, alone and combined.
 #[test]
-fn each_call_does_what_it_says() {
+fn each_call_has_its_documented_effect() {
     let put: Calls = |t| t.put("a", b"new".to_vec());
     check("put", &before(), put, &Ok((1, 3)), &before().file("ws/d/a", "new"));
     let append: Calls = |t| {
@@ -88,9 +88,10 @@ fn each_call_does_what_it_says() {
     check("empty file", &before(), empty, &Ok((1, 0)), &before().file("ws/d/a", ""));
 }
 
-/// Directories are made as they are needed, however deep, and one that gets no file is not.
+/// Missing directories are created at any depth as files need them, and a directory that would get no file is not
+/// created.
 #[test]
-fn missing_directories_are_made() {
+fn missing_directories_are_created() {
     let calls: Calls = |t| {
         t.put("x/y/z/one", b"1".to_vec())?;
         t.put("x/two", b"2".to_vec())?;
@@ -106,9 +107,9 @@ fn missing_directories_are_made() {
     check("taken back", &before(), calls, &Ok((1, 3 - 1)), &before().file("ws/d/a", "2"));
 }
 
-/// The last word on a path counts: whatever was said before it leaves no trace.
+/// The last call on a path wins: earlier calls on it leave no trace.
 #[test]
-fn the_last_word_on_a_path_counts() {
+fn the_last_call_on_a_path_wins() {
     let put_twice: Calls = |t| {
         t.put("a", b"first".to_vec())?;
         t.put("b", b"other".to_vec())?;
@@ -156,7 +157,7 @@ fn the_last_word_on_a_path_counts() {
     check("onto itself", &before(), onto_itself, &Ok((1, 3)), &before().file("ws/d/b", "new"));
 }
 
-/// A file becomes a directory; a renamed file may move into the directory of its own name.
+/// A file may become a directory; a renamed file may move below its own former name.
 #[test]
 fn a_file_becomes_a_directory() {
     let calls: Calls = |t| {
@@ -170,8 +171,8 @@ fn a_file_becomes_a_directory() {
     check("rename below itself", &before(), calls, &Ok((2, 0)), &before().remove("ws/d/a").file("ws/d/a/was", "A"));
 }
 
-/// A link that was removed is gone: a directory takes its place, and what the link led to, a file, a
-/// directory or nothing, is neither copied nor in the way.
+/// A removed link is gone: a directory may take its place, and its target, whether file, directory or nothing, is
+/// neither copied nor in the way.
 #[test]
 fn a_removed_link_gives_way_to_a_directory() {
     let calls: Calls = |t| {
@@ -185,7 +186,7 @@ fn a_removed_link_gives_way_to_a_directory() {
     }
 }
 
-/// Two names of one inode: one is renamed over the other, and one name is left.
+/// Of two names of one inode, one may be renamed over the other, and one name is left.
 #[test]
 fn a_name_is_renamed_over_another_name_of_its_file() {
     let tree = before().same("ws/d/twin", "ws/d/a");
@@ -193,17 +194,17 @@ fn a_name_is_renamed_over_another_name_of_its_file() {
     check("rename over twin", &tree, calls, &Ok((2, 0)), &before().remove("ws/d/a").file("ws/d/twin", "A"));
 }
 
-/// A put through a link to a file inside the directory replaces the link and leaves the file.
+/// A put on a link to a file inside the directory replaces the link and leaves the file.
 #[test]
 fn a_put_on_a_link_replaces_the_link() {
     let calls: Calls = |t| t.put("link", b"new".to_vec());
     check("put on a link", &before(), calls, &Ok((1, 3)), &before().file("ws/d/link", "new"));
 }
 
-/// Calls that cannot be meant are refused with the path, relative to the root, and change nothing.
+/// Impossible calls are refused with the path, relative to the root, and change nothing.
 #[test]
 fn impossible_calls_are_refused_and_named() {
-    let cases: [(&str, Calls, Told<_>); 12] = [
+    let cases: [(&str, Calls, Outcome<_>); 12] = [
         ("remove what is not there", |t| t.remove("none"), refused("not-found", "d/none")),
         ("remove below what is not there", |t| t.remove("none/x"), refused("not-found", "d/none/x")),
         ("remove a directory", |t| t.remove("sub"), refused("is-directory", "d/sub")),
@@ -222,22 +223,22 @@ fn impossible_calls_are_refused_and_named() {
         ("append to nothing", |t| t.append("a", vec![2]), refused("invalid-argument", "d/a")),
     ];
     let mut wrong = Vec::new();
-    for (what, calls, expected) in cases {
+    for (context, calls, expected) in cases {
         for mode in PUBLISH {
             let scene = Scene::new(&before());
             let store = scene.open();
-            let answer = told(run(&store, mode, calls));
+            let answer = outcome(run(&store, mode, calls));
             drop(store);
-            scene.ends_as(what, &before());
+            scene.ends_as(context, &before());
             if answer != expected {
-                wrong.push(format!("{what}, {mode:?}: expected {expected:?}, found {answer:?}"));
+                wrong.push(format!("{context}, {mode:?}: expected {expected:?}, found {answer:?}"));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A file and something below it cannot both be put.
+/// A file and an entry below it cannot both be put.
 #[test]
 fn a_path_cannot_be_a_file_and_a_directory() {
     for mode in PUBLISH {
@@ -246,16 +247,16 @@ fn a_path_cannot_be_a_file_and_a_directory() {
             let store = scene.open();
             let mut transaction = store.begin("d", publish(mode)).expect("a directory");
             for path in order {
-                transaction.put(path, b"1".to_vec()).expect("staged, not judged");
+                transaction.put(path, b"1".to_vec()).expect("staged without a check");
             }
-            assert_eq!(told(transaction.commit()), refused("not-directory", "d/x"), "{mode:?}, {order:?}");
+            assert_eq!(outcome(transaction.commit()), refused("not-directory", "d/x"), "{mode:?}, {order:?}");
             drop(store);
             scene.ends_as("a file and a directory", &before());
         }
     }
 }
 
-/// A transaction without changes does nothing, and its receipt says so.
+/// A transaction without changes has no effect, and its receipt counts none.
 #[test]
 fn an_empty_transaction_does_nothing() {
     for mode in PUBLISH {
@@ -272,10 +273,10 @@ fn an_empty_transaction_does_nothing() {
     }
 }
 
-/// The receipt tells what was achieved: `full` for `data` and `full`, less where the host cannot
-/// sync a directory.
+/// The receipt reports the achieved durability: `full` for `data` and `full`, less where the host cannot sync a
+/// directory.
 #[test]
-fn a_receipt_tells_the_durability_that_was_achieved() {
+fn a_receipt_reports_the_achieved_durability() {
     use Durability::{Data, Full, Visible};
     let mut wrong = Vec::new();
     for directory_sync in [true, false] {
@@ -285,8 +286,8 @@ fn a_receipt_tells_the_durability_that_was_achieved() {
                 let switches = Switches { directory_sync, ..Switches::default() };
                 let scene = Scene::with(switches, &before());
                 let store = scene.open();
-                let how = DirectoryOptions { durability: asked, ..publish(mode) };
-                let mut transaction = store.begin("d", how).expect("a directory");
+                let options = DirectoryOptions { durability: asked, ..publish(mode) };
+                let mut transaction = store.begin("d", options).expect("a directory");
                 transaction.put("a", b"new".to_vec()).expect("staged");
                 let found = transaction.commit().expect("published").achieved;
                 if found != achieved {
@@ -300,7 +301,7 @@ fn a_receipt_tells_the_durability_that_was_achieved() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A database and its journal move together or not at all, by a transaction too.
+/// A database and its journal move together or not at all, in a transaction too.
 #[test]
 fn a_database_is_not_put_beside_a_stale_journal() {
     let tree = before().file("ws/d/index.db", "another database").file("ws/d/index.db-wal", WAL);

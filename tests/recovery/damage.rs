@@ -1,5 +1,5 @@
-//! A log that is not what was written is never applied: it is set aside where nothing of it was
-//! applied, else everything is kept.
+//! A damaged log is never applied: it is quarantined if none of it was applied before, and otherwise everything is
+//! kept.
 
 use onionskin::journal;
 use onionskin::recover::Verdict;
@@ -24,99 +24,103 @@ fn with_log(tree: Tree, name: &str, log: &[u8]) -> Tree {
     tree.file("ws/.onionskin/tx-7/0", "newest").file(format!("ws/.onionskin/{name}"), log)
 }
 
-/// What may come of a damaged log: everything kept with the log named, or the log set aside with
-/// nothing lost, neither a path nor staged content. Returns which.
+/// Asserts that a damaged log ends in one of two ways: everything is kept and the error names the log, or the log is
+/// quarantined and neither a path nor staged content is lost. Returns which.
 #[track_caller]
-fn never_applied(what: &str, tree: &Tree, name: &str, log: &[u8]) -> &'static str {
+fn assert_never_applied(context: &str, tree: &Tree, name: &str, log: &[u8]) -> &'static str {
     let before = with_log(tree.clone(), name, log);
     let scene = Scene::with(crate::TIMELESS, &before);
-    let told = match opened(&scene.fs) {
+    let outcome = match opened(&scene.fs) {
         Err(error) => {
-            assert_eq!(kind(&error), "corrupt", "{what}: {error}");
-            assert!(error.to_string().contains(&format!(".onionskin/{name}")), "{what}: {error}");
-            scene.ends_as(what, &before);
-            assert_eq!(opened(&scene.fs).map_err(|again| again == error), Err(true), "{what}: the second time");
+            assert_eq!(kind(&error), "corrupt", "{context}: {error}");
+            assert!(error.to_string().contains(&format!(".onionskin/{name}")), "{context}: {error}");
+            scene.ends_as(context, &before);
+            assert_eq!(opened(&scene.fs).map_err(|again| again == error), Err(true), "{context}: the second time");
             "corrupt"
         }
         Ok(findings) => {
             let found = verdicts(&findings);
-            assert_eq!(found.first().map(|found| found.0), Some(Verdict::Quarantined), "{what}: {findings:?}");
+            assert_eq!(found.first().map(|found| found.0), Some(Verdict::Quarantined), "{context}: {findings:?}");
             let after = scene.fs.tree();
             let visible = after.without(|path| path == "ws/.onionskin");
-            assert!(visible == *tree, "{what}: {findings:?}\n{}", tree.diff(&visible));
+            assert!(visible == *tree, "{context}: {findings:?}\n{}", tree.diff(&visible));
             let aside = after.below("ws/.onionskin");
             let kept = |wanted: &[u8]| aside.iter().any(|(path, _)| aside.bytes(path) == Some(wanted));
-            assert!(kept(log), "{what}: the log is kept\n{after}");
-            assert!(kept(b"newest"), "{what}: the staged content is kept\n{after}");
-            assert_eq!(found.len(), 1, "{what}: nothing else is touched: {findings:?}");
-            assert_eq!(opened(&scene.fs), Ok(Vec::new()), "{what}: the second time");
-            assert_eq!(scene.fs.tree(), after, "{what}: the second time");
+            assert!(kept(log), "{context}: the log is kept\n{after}");
+            assert!(kept(b"newest"), "{context}: the staged content is kept\n{after}");
+            assert_eq!(found.len(), 1, "{context}: nothing else is touched: {findings:?}");
+            assert_eq!(opened(&scene.fs), Ok(Vec::new()), "{context}: the second time");
+            assert_eq!(scene.fs.tree(), after, "{context}: the second time");
             "quarantined"
         }
     };
-    assert_eq!(scene.fs.intrusions(), [], "{what}");
-    told
+    assert_eq!(scene.fs.intrusions(), [], "{context}");
+    outcome
 }
 
-/// A bit of the text that says which path, which content or whether: one flipped is seen, and where
-/// nothing was applied yet the log is set aside.
+/// One flipped bit in the part that names the path, the content or the kind of change is detected, and the log is
+/// quarantined if nothing was applied yet.
 #[test]
-fn a_flipped_bit_is_seen_and_never_applied() {
+fn a_flipped_bit_is_detected_and_never_applied() {
     let good = log();
     let mut aside = 0;
-    // The number of the transaction is on trial below.
+    // The bits of the transaction number have a test of their own below.
     for bit in (0..good.len() * 8).filter(|bit| !(20..28).contains(&(bit / 8))) {
         let mut log = good.clone();
         log[bit / 8] ^= 1 << (bit % 8);
-        aside += usize::from(never_applied(&format!("bit {bit}"), &plain(), "log", &log) == "quarantined");
-        assert_eq!(never_applied(&format!("bit {bit}, half applied"), &half_applied(), "log", &log), "corrupt");
+        aside += usize::from(assert_never_applied(&format!("bit {bit}"), &plain(), "log", &log) == "quarantined");
+        assert_eq!(assert_never_applied(&format!("bit {bit}, half applied"), &half_applied(), "log", &log), "corrupt");
     }
-    assert!(aside >= 256, "a flipped digest alone gives 256 logs to set aside, found {aside}");
+    assert!(aside >= 256, "a flipped digest alone gives 256 logs to quarantine, found {aside}");
 }
 
-/// A flipped bit in the number of the transaction names another staging: the real one is not lost.
+/// A flipped bit in the transaction number names another staging directory: the real one is not lost.
 #[test]
 fn a_flipped_transaction_number_costs_no_staging() {
     let good = log();
     for bit in 20 * 8..28 * 8 {
         let mut log = good.clone();
         log[bit / 8] ^= 1 << (bit % 8);
-        never_applied(&format!("bit {bit}"), &plain(), "log", &log);
+        assert_never_applied(&format!("bit {bit}"), &plain(), "log", &log);
     }
 }
 
-/// A log that is cut off anywhere, or longer than it was, is seen and never applied.
+/// A log that is cut at any length, or extended, is detected and never applied.
 #[test]
-fn a_cut_log_is_seen_and_never_applied() {
+fn a_cut_log_is_detected_and_never_applied() {
     let good = log();
     for length in 0..good.len() {
-        never_applied(&format!("cut to {length}"), &plain(), "log", &good[..length]);
+        assert_never_applied(&format!("cut to {length}"), &plain(), "log", &good[..length]);
         assert_eq!(
-            never_applied(&format!("cut to {length}, half"), &half_applied(), "log", &good[..length]),
+            assert_never_applied(&format!("cut to {length}, half"), &half_applied(), "log", &good[..length]),
             "corrupt"
         );
     }
-    never_applied("one byte more", &plain(), "log", &[&good[..], b"x"].concat());
-    never_applied("twice", &plain(), "log", &[&good[..], &good].concat());
+    assert_never_applied("one byte more", &plain(), "log", &[&good[..], b"x"].concat());
+    assert_never_applied("twice", &plain(), "log", &[&good[..], &good].concat());
 }
 
-/// At the durability `visible` a damaged log is to be expected after a power loss: it is set aside,
-/// always, and with it what was staged.
+/// At the durability `visible` a damaged log is an expected crash state: it is always quarantined, together with its
+/// staging.
 #[test]
-fn a_damaged_unsynced_log_is_set_aside() {
+fn a_damaged_unsynced_log_is_quarantined() {
     let good = onionskin::journal::Journal { unsynced: true, ..decision(vec![put("a", 0, "newest", old(5))]) }.encode();
     let mut flipped = good.clone();
     *flipped.last_mut().expect("a digest") ^= 1;
     for tree in [plain(), half_applied()] {
-        assert_eq!(never_applied("flipped", &tree, "log-unsynced", &flipped), "quarantined");
+        assert_eq!(assert_never_applied("flipped", &tree, "log-unsynced", &flipped), "quarantined");
         for length in 0..good.len() {
-            let what = format!("cut to {length}");
-            assert_eq!(never_applied(&what, &tree, "log-unsynced", &good[..length]), "quarantined", "{what}");
+            let context = format!("cut to {length}");
+            assert_eq!(
+                assert_never_applied(&context, &tree, "log-unsynced", &good[..length]),
+                "quarantined",
+                "{context}"
+            );
         }
     }
 }
 
-/// Puts the right digest under forged bytes.
+/// Appends a valid digest to forged bytes.
 fn sealed(mut body: Vec<u8>) -> Vec<u8> {
     body.truncate(body.len() - 32);
     let digest = journal::digest(&body);
@@ -124,7 +128,8 @@ fn sealed(mut body: Vec<u8>) -> Vec<u8> {
     body
 }
 
-/// A forged path under a right digest: out of the root, absolute, or of ours. Nothing is touched.
+/// A forged path under a valid digest, outside the root, absolute or with a reserved name, is refused and nothing
+/// changes.
 #[test]
 fn a_forged_path_is_refused_though_its_digest_is_right() {
     for forged in [
@@ -151,7 +156,7 @@ fn a_forged_path_is_refused_though_its_digest_is_right() {
     ] {
         for op in [put("?", 0, "newest", None), delete("?", old(12))] {
             let mut log = decision(vec![op]).encode();
-            // The only path: its length is two bytes at 33, and it is one byte long.
+            // The only path: its length is stored in two bytes at offset 33, and it is one byte long.
             let length = u16::try_from(forged.len()).expect("a short path").to_le_bytes();
             log.splice(33..36, length.into_iter().chain(forged.bytes()));
             let before = with_log(plain(), "log", &sealed(log));
@@ -160,7 +165,7 @@ fn a_forged_path_is_refused_though_its_digest_is_right() {
     }
 }
 
-/// An unknown version, unknown flags and unknown records under a right digest are refused.
+/// Unknown versions, flags and records under a valid digest are refused.
 #[test]
 fn an_unknown_version_is_refused_though_its_digest_is_right() {
     for (at, value) in
@@ -172,18 +177,18 @@ fn an_unknown_version_is_refused_though_its_digest_is_right() {
     }
 }
 
-/// A log of which one path is unlike it was before cannot be set aside: more may have been applied.
+/// A damaged log cannot be quarantined if one path differs from its state before: more may have been applied.
 #[test]
 fn a_damaged_log_of_which_something_was_applied_stops_everything() {
     let mut damaged = log();
     *damaged.last_mut().expect("a digest") ^= 1;
-    for (what, tree) in [
+    for (context, tree) in [
         ("put", half_applied().file("ws/a", "newest!")),
         ("deleted", plain().remove("ws/b")),
         ("gone", plain().remove("ws/a")),
         ("a link now", plain().symlink("ws/a", "b")),
     ] {
-        check_corrupt(what, &with_log(tree, "log", &damaged), ".onionskin/log");
+        check_corrupt(context, &with_log(tree, "log", &damaged), ".onionskin/log");
     }
     let before = with_log(plain(), "log", &damaged);
     let after =

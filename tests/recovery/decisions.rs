@@ -1,5 +1,5 @@
-//! A decided change is completed, however far it had come; where that could lose data everything is
-//! kept and the error names the path.
+//! A decided change is completed, however far it was applied; where that could lose data everything is kept and the
+//! error names the path.
 
 use onionskin::journal::{Change, Op};
 use onionskin::recover::Verdict::{Quarantined, RolledForward, Swept};
@@ -9,7 +9,7 @@ use crate::{Findings, check, check_corrupt, delete, journal, old, path, put};
 
 const FORWARD: Findings<'_> = &[(RolledForward, "."), (Swept, ".onionskin/tx-7")];
 
-/// `a` is put, `b` goes away, `new/c` is put into a directory that is made.
+/// `a` is put, `b` is deleted, and `new/c` is put into a new directory.
 fn ops() -> Vec<Op> {
     vec![
         Op { path: path("new"), change: Change::MakeDir },
@@ -35,7 +35,7 @@ fn staged(tree: Tree) -> Tree {
     tree.file("ws/.onionskin/tx-7/0", "A new").file("ws/.onionskin/tx-7/1", "C new")
 }
 
-/// A log is completed from whatever point an earlier attempt had reached.
+/// A log is completed from any point that an earlier attempt reached.
 #[test]
 fn a_decision_is_completed_from_any_point() {
     let applied = new_tree().same("ws/.onionskin/tx-7/0", "ws/a").same("ws/.onionskin/tx-7/1", "ws/new/c");
@@ -52,8 +52,8 @@ fn a_decision_is_completed_from_any_point() {
         ("a pipe in the place of a file", decided(old_tree().other("ws/a"))),
         ("a hard link", decided(old_tree().same("ws/a", "ws/kept"))),
     ];
-    for (what, before) in cases {
-        check(what, &before, &Ok(FORWARD), &new_tree());
+    for (context, before) in cases {
+        check(context, &before, &Ok(FORWARD), &new_tree());
     }
     let with_others = decided(old_tree()).file("ws/.onionskin/tx-9/0", "x").file("ws/.onionskin/file-8", "x");
     let expected: Findings<'_> =
@@ -61,19 +61,19 @@ fn a_decision_is_completed_from_any_point() {
     check("remains of others", &with_others, &Ok(expected), &new_tree());
 }
 
-/// Staged content that is gone or wrong does not matter where the path is new already.
+/// Missing or wrong staged content does not matter for a path that already has its new content.
 #[test]
-fn what_is_new_already_needs_no_staging() {
+fn an_applied_path_needs_no_staging() {
     let bare = new_tree().file("ws/.onionskin/log", journal(ops()).encode());
     check("no staging at all", &bare, &Ok(&[(RolledForward, ".")]), &new_tree());
     let wrong = decided(new_tree()).file("ws/.onionskin/tx-7/0", "wrong").remove("ws/.onionskin/tx-7/1");
     check("wrong and missing", &wrong, &Ok(FORWARD), &new_tree());
 }
 
-/// Staged content that is gone or wrong, of a path that is not new: nothing is touched.
+/// Missing or wrong staged content for a path that was not applied: nothing changes.
 #[test]
-fn what_is_not_new_is_never_guessed() {
-    for (what, before) in [
+fn missing_staged_content_is_never_guessed() {
+    for (context, before) in [
         ("missing", decided(old_tree()).remove("ws/.onionskin/tx-7/0")),
         ("no staging", decided(old_tree()).remove("ws/.onionskin/tx-7")),
         ("another length", decided(old_tree()).file("ws/.onionskin/tx-7/0", "A newer")),
@@ -84,13 +84,13 @@ fn what_is_not_new_is_never_guessed() {
         ("a pipe", decided(old_tree()).other("ws/.onionskin/tx-7/0")),
         ("half applied", decided(new_tree().file("ws/a", "A old")).file("ws/.onionskin/tx-7/0", "wrong")),
     ] {
-        check_corrupt(what, &before, "a");
+        check_corrupt(context, &before, "a");
     }
 }
 
-/// What cannot be replaced stands in the way: everything is kept, and it is named.
+/// An entry that cannot be replaced blocks the recovery: everything is kept, and the error names the entry.
 #[test]
-fn what_stands_in_the_way_is_named() {
+fn an_entry_in_the_way_is_named() {
     let in_the_way = |at: &str| decided(old_tree().remove(at)).dir(at);
     check_corrupt("a directory where a file goes", &in_the_way("ws/a"), "a");
     check_corrupt("a directory where one is deleted", &in_the_way("ws/b"), "b");
@@ -98,27 +98,27 @@ fn what_stands_in_the_way_is_named() {
     check_corrupt("a link where a directory goes", &decided(old_tree().symlink("ws/new", "kept")), "new");
 }
 
-/// A decision at the durability `visible` is completed when its content is there, and set aside
-/// with its staging when power was lost before it was.
+/// A decision at the durability `visible` is completed if its content is there, and quarantined with its staging if a
+/// power loss took the content.
 #[test]
-fn an_unsynced_decision_is_completed_or_set_aside() {
+fn an_unsynced_decision_is_completed_or_quarantined() {
     let log = onionskin::journal::Journal { unsynced: true, ..journal(ops()) }.encode();
     let good = staged(old_tree()).file("ws/.onionskin/log-unsynced", &log);
     check("good", &good, &Ok(FORWARD), &new_tree());
-    for (what, bad) in [("empty", ""), ("zeros", "\0\0\0\0\0")] {
+    for (context, bad) in [("empty", ""), ("zeros", "\0\0\0\0\0")] {
         let before = good.clone().file("ws/.onionskin/tx-7/0", bad);
         let after = old_tree()
             .file("ws/.onionskin/quarantine-8/log-unsynced", &log)
             .file("ws/.onionskin/quarantine-8/tx-7/0", bad)
             .file("ws/.onionskin/quarantine-8/tx-7/1", "C new");
-        check(what, &before, &Ok(&[(Quarantined, ".onionskin/log-unsynced")]), &after);
+        check(context, &before, &Ok(&[(Quarantined, ".onionskin/log-unsynced")]), &after);
     }
     let lost = old_tree().file("ws/.onionskin/log-unsynced", &log);
     let after = old_tree().file("ws/.onionskin/quarantine-1/log-unsynced", &log);
     check("no staging", &lost, &Ok(&[(Quarantined, ".onionskin/log-unsynced")]), &after);
 }
 
-/// A decision without a change is completed by forgetting it.
+/// A decision without changes is completed by removing its log.
 #[test]
 fn a_decision_without_changes_is_forgotten() {
     let before = old_tree().file("ws/.onionskin/log", journal(Vec::new()).encode());

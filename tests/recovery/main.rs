@@ -1,12 +1,12 @@
-//! Opening a root finishes or undoes what a crash left, and never guesses.
+//! Opening a root completes or undoes interrupted changes, and never guesses.
 //!
 //! | promise | module |
 //! |---|---|
-//! | remains of a change that was never decided go away | [`remains`] |
+//! | remains of a change that was never decided are removed | [`remains`] |
 //! | a decided change is completed, or everything is kept | [`decisions`] |
-//! | a log that is not what was written is never applied | [`damage`] |
-//! | a directory that was being swapped is whole, old or new | [`siblings`] |
-//! | one owner at a time, and a takeover counts | [`locks`] |
+//! | a damaged log is never applied | [`damage`] |
+//! | a directory is old or new as a whole after an interrupted swap | [`siblings`] |
+//! | a root has one owner at a time, and a takeover takes effect at once | [`locks`] |
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -25,9 +25,9 @@ use onionskin::recover::{Finding, Verdict};
 use onionskin::store::inspect;
 use onionskin_sim::{SimFs, Switches, Tree, operations};
 
-use support::{Scene, Told, told, verdicts};
+use support::{Outcome, Scene, outcome, verdicts};
 
-/// A filesystem that tells no times, so that what stood at a path can be written down by hand.
+/// A filesystem without times, so that the recorded state of a path can be written by hand.
 const TIMELESS: Switches = Switches {
     directory_sync: true,
     hard_links: true,
@@ -40,42 +40,42 @@ const TIMELESS: Switches = Switches {
 
 type Findings<'a> = &'a [(Verdict, &'a str)];
 
-/// What opening says of a tree.
+/// Opens the root and returns its findings.
 fn opened(fs: &SimFs) -> Result<Vec<Finding>, Error> {
     operations::open(fs).map(|store| store.recovered())
 }
 
-/// Opens what is there, and asserts what was found and what is there then; and that `inspect`
-/// changes nothing, that a refusal changes nothing, and that opening twice is opening once.
+/// Opens the root and asserts the findings and the resulting tree; further that `inspect` changes nothing, that a
+/// refusal changes nothing, and that a second open finds nothing.
 #[track_caller]
-fn check(what: &str, before: &Tree, expected: &Told<Findings<'_>>, after: &Tree) {
+fn check(context: &str, before: &Tree, expected: &Outcome<Findings<'_>>, after: &Tree) {
     let scene = Scene::with(TIMELESS, before);
     let seen = inspect(scene.fs.clone(), &operations::preopens(&scene.fs), "/ws");
-    scene.ends_as(&format!("{what}: inspect"), before);
+    scene.ends_as(&format!("{context}: inspect"), before);
     let found = opened(&scene.fs);
-    let words = format!("{what}: inspect said {seen:?}, opening said {found:?}");
+    let words = format!("{context}: inspect: {seen:?}, open: {found:?}");
     match (&found, expected) {
         (Ok(found), Ok(expected)) => assert_eq!(verdicts(found), *expected, "{words}"),
         (found, expected) => {
-            let found = told(found.clone()).map(|_| ());
+            let found = outcome(found.clone()).map(|_| ());
             assert_eq!(found, expected.clone().map(|_| ()), "{words}");
             assert!(seen.is_err(), "{words}");
         }
     }
-    scene.ends_as(what, after);
+    scene.ends_as(context, after);
     let again = opened(&scene.fs);
     if expected.is_ok() {
-        assert_eq!(again, Ok(Vec::new()), "{what}: the second time there is nothing to find");
+        assert_eq!(again, Ok(Vec::new()), "{context}: the second time there is nothing to find");
     } else {
-        assert_eq!(again, found, "{what}: the second time it is the same");
+        assert_eq!(again, found, "{context}: the second time it is the same");
     }
-    scene.ends_as(&format!("{what}: the second time"), after);
+    scene.ends_as(&format!("{context}: the second time"), after);
 }
 
-/// As [`check`], where nothing may change.
+/// As [`check`], for a root that must be refused as corrupt without a change.
 #[track_caller]
-fn check_corrupt(what: &str, before: &Tree, subject: &str) {
-    check(what, before, &support::refused("corrupt", subject), before);
+fn check_corrupt(context: &str, before: &Tree, subject: &str) {
+    check(context, before, &support::refused("corrupt", subject), before);
 }
 
 fn path(text: &str) -> RelPath {
@@ -95,7 +95,7 @@ fn delete(at: &str, old: Old) -> Op {
     Op { path: path(at), change: Change::Delete { old } }
 }
 
-/// The decision of transaction 7 in the first epoch.
+/// Encodes the decision of transaction 7 in the first epoch.
 fn journal(ops: Vec<Op>) -> Journal {
     Journal { unsynced: false, epoch: 0, transaction: 7, ops }
 }

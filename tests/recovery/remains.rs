@@ -1,4 +1,4 @@
-//! Remains of a change that was never decided go away; what is not ours is never removed.
+//! Remains of a change that was never decided are removed; entries that Onionskin did not write never are.
 
 use onionskin::journal::{Change, Op};
 use onionskin::recover::Verdict::{RolledBack, Swept};
@@ -12,7 +12,7 @@ fn plain() -> Tree {
     tree! { file "lower/original" = "ground truth"; file "ws/a" = "A"; file "ws/d/b" = "B"; symlink "ws/link" = "a"; }
 }
 
-/// Nothing of ours on the disk: nothing is found, and opening changes nothing at all.
+/// A root without records: there are no findings, and opening changes nothing at all.
 #[test]
 fn a_clean_root_is_opened_without_a_change() {
     let scene = Scene::new(&plain());
@@ -21,9 +21,9 @@ fn a_clean_root_is_opened_without_a_change() {
     scene.ends_as("clean", &plain());
 }
 
-/// Staging, content that never got its name, drafts of logs and locks, and dead probes.
+/// Staging, unpublished content, drafts of logs and locks, and remains of probes.
 #[test]
-fn what_never_happened_is_swept() {
+fn undecided_remains_are_swept() {
     let intent = journal(vec![Op { path: path("d"), change: Change::Switch }]).encode();
     let cases: [(&str, Tree, Findings<'_>); 10] = [
         ("an empty control directory", plain().dir("ws/.onionskin"), &[]),
@@ -62,12 +62,12 @@ fn what_never_happened_is_swept() {
             &[(Swept, ".onionskin/tx-7")],
         ),
     ];
-    for (what, before, expected) in cases {
-        check(what, &before, &Ok(expected), &plain());
+    for (context, before, expected) in cases {
+        check(context, &before, &Ok(expected), &plain());
     }
 }
 
-/// A generation that was prepared and never published goes; those that are pointed to stay.
+/// A generation that was prepared but not published is removed; the generations in use stay.
 #[test]
 fn a_generation_that_was_never_published_is_swept() {
     let pointer = |generation| Op { path: path("d"), change: Change::Pointer { directory: 1, generation } };
@@ -86,7 +86,7 @@ fn a_generation_that_was_never_published_is_swept() {
     check("published, not cleaned", &late, &Ok(&[(Swept, ".onionskin/tx-7")]), &published);
 }
 
-/// Siblings of a swap that was not decided: the new one goes, and the last copy goes back.
+/// Siblings of a swap that was not decided: the new tree is removed, and the last copy of the old one is restored.
 #[test]
 fn siblings_without_a_decision_are_undone() {
     let intent = journal(vec![Op { path: path("d"), change: Change::Switch }]).encode();
@@ -113,9 +113,9 @@ fn siblings_without_a_decision_are_undone() {
     }
 }
 
-/// What is not ours stands among our records: nothing is removed, and the error names it.
+/// A foreign entry among the records stays, and the error names it.
 #[test]
-fn what_is_not_ours_is_never_removed() {
+fn foreign_entries_are_never_removed() {
     let in_control = ["notes", "tx-07", "tx-x", "file-", "file-1x", "log.bak", "Lock", "epoch-", "quarantine-x"];
     for name in in_control {
         let named = format!(".onionskin/{name}");
@@ -142,23 +142,23 @@ fn what_is_not_ours_is_never_removed() {
     check_corrupt("a directory where content is staged", &foreign, ".onionskin/tx-7/0");
 }
 
-/// Something else stands where the control directory belongs.
+/// An entry of another kind in the place of the control directory is refused.
 #[test]
-fn the_control_directory_must_be_one() {
+fn the_control_directory_must_be_a_directory() {
     check_corrupt("a file", &plain().file("ws/.onionskin", "foreign"), ".onionskin");
     check_corrupt("a link", &plain().symlink("ws/.onionskin", "d"), ".onionskin");
     check_corrupt("a link out", &plain().symlink("ws/.onionskin", "/lower"), ".onionskin");
     check_corrupt("a pipe", &plain().other("ws/.onionskin"), ".onionskin");
 }
 
-/// Records of before are kept for people, at every opening.
+/// Quarantined records stay for inspection by people, at every open.
 #[test]
-fn what_was_set_aside_stays() {
+fn quarantined_records_stay() {
     let before = plain().file("ws/.onionskin/quarantine-3/log", "??").file("ws/.onionskin/quarantine-3/tx-2/0", "x");
     check("quarantine", &before, &Ok(&[]), &before);
 }
 
-/// `inspect` tells everything that opening then finds, in the same order.
+/// `inspect` reports everything that the next open finds, in the same order.
 #[test]
 fn inspect_reports_what_opening_finds() {
     let mut wrong = Vec::new();
@@ -166,7 +166,7 @@ fn inspect_reports_what_opening_finds() {
     let switch = journal(vec![Op { path: path("d"), change: Change::Switch }]).encode();
     let put = journal(vec![crate::put("a", 0, "new", crate::old(1))]).encode();
     let swap = plain().file("ws/.onionskin-7.new/b", "new").file("ws/.onionskin/tx-7/intent", &switch);
-    for (what, before) in [
+    for (context, before) in [
         ("clean", plain()),
         ("staging", staging.clone()),
         ("loose", plain().file("ws/.onionskin/file-1", "x")),
@@ -178,10 +178,10 @@ fn inspect_reports_what_opening_finds() {
         let scene = Scene::with(crate::TIMELESS, &before);
         let preopens = operations::preopens(&scene.fs);
         let seen = inspect::<SimFs>(scene.fs.clone(), &preopens, "/ws").expect("it can be read");
-        scene.ends_as(what, &before);
-        let found = crate::opened(&scene.fs).unwrap_or_else(|error| panic!("{what}: {}: {error}", kind(&error)));
+        scene.ends_as(context, &before);
+        let found = crate::opened(&scene.fs).unwrap_or_else(|error| panic!("{context}: {}: {error}", kind(&error)));
         if seen != found {
-            wrong.push(format!("{what}:\n  inspect {seen:?}\n  opening {found:?}"));
+            wrong.push(format!("{context}:\n  inspect {seen:?}\n  open {found:?}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

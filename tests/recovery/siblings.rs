@@ -1,4 +1,4 @@
-//! A directory that was being swapped is whole, old or new, wherever the crash came.
+//! A directory is old or new as a whole after an interrupted swap, at every crash point.
 
 use onionskin::journal::{Change, Op};
 use onionskin::recover::Verdict::{RolledBack, RolledForward, Swept};
@@ -12,7 +12,7 @@ fn around() -> Tree {
     tree! { file "lower/original" = "ground truth"; file "ws/beside" = "kept"; }
 }
 
-/// What was decided: a new `d`, from which `gone` was removed.
+/// The decided change: a new `d`, from which `gone` was removed.
 fn log() -> Vec<u8> {
     journal(vec![Op { path: path("d"), change: Change::Switch }, delete("d/gone", old(1))]).encode()
 }
@@ -29,7 +29,7 @@ fn with_new(tree: Tree, at: &str) -> Tree {
     tree.file(format!("{at}/f"), "new").file(format!("{at}/sub/kept"), "k")
 }
 
-/// All combinations of the path and its two siblings, under a decision.
+/// All combinations of the path and its two siblings, after the commit point.
 #[test]
 fn every_combination_of_siblings_under_a_decision() {
     let new = || with_new(around(), "ws/d");
@@ -47,8 +47,8 @@ fn every_combination_of_siblings_under_a_decision() {
     check_corrupt("one too many", &all, "d");
 }
 
-/// Entries that came to the old directory while the new one was prepared are kept; those that the
-/// transaction removed are not.
+/// Entries added to the old directory while the new one was prepared are kept; entries that the transaction removed are
+/// not.
 #[test]
 fn late_entries_are_kept() {
     let switched = with_old(with_new(decided(), "ws/d"), "ws/.onionskin-7.old");
@@ -58,7 +58,7 @@ fn late_entries_are_kept() {
     check("late", &late, &Ok(FORWARD), &after.symlink("ws/d/sub/link", "kept").other("ws/d/pipe"));
 }
 
-/// A link was replaced by the copy it showed: what it led to stays.
+/// A link was replaced by a copy of its target: the target stays.
 #[test]
 fn a_link_that_was_materialized_is_switched_too() {
     let switch = journal(vec![Op { path: path("d"), change: Change::Switch }]).encode();
@@ -67,9 +67,9 @@ fn a_link_that_was_materialized_is_switched_too() {
     check("a link", &before, &Ok(FORWARD), &around().file("ws/real/f", "new").file("ws/d/f", "new"));
 }
 
-/// The first publish by pointer: the directory made room for a link to its first generation.
+/// The first publish by pointer: the directory is replaced by a link to its first generation.
 #[test]
-fn a_directory_that_makes_room_for_a_pointer() {
+fn a_directory_that_a_pointer_replaces() {
     let pointer = Change::Pointer { directory: 1, generation: 1 };
     let ops = || vec![Op { path: path("d"), change: Change::Switch }, Op { path: path("d"), change: pointer.clone() }];
     let log = journal(ops()).encode();

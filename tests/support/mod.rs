@@ -1,8 +1,8 @@
-//! What the suites share: a scene, what a call said, and what holds after every call.
+//! Shared by the suites of the core: a scene, the outcome of a call, and the assertions that hold after every call.
 
-#![allow(dead_code, reason = "each suite uses its part")]
+#![allow(dead_code, reason = "not every suite uses all of it")]
 
-pub(crate) mod meddler;
+pub(crate) mod intercept;
 
 use std::fmt::Debug;
 
@@ -14,18 +14,18 @@ use onionskin::recover::{Finding, Verdict};
 use onionskin::store::{Durability, Precondition, Receipt, Store, Symlinks, WriteOptions};
 use onionskin_sim::{Ino, SimFs, Switches, Tree, operations};
 
-/// How a database begins.
+/// The header of a database file.
 pub(crate) const DATABASE: &[u8] = b"SQLite format 3\0 pages of the database";
-/// A write-ahead log with something in it.
+/// A write-ahead log that is not empty.
 pub(crate) const WAL: &[u8] = &[0x37, 0x7f, 0x06, 0x82, 1, 2, 3];
-/// A rollback journal with something in it.
+/// A rollback journal that is not empty.
 pub(crate) const JOURNAL: &[u8] = &[0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7, 9];
 
-/// What a call said: its answer, or the kind of its error in the words of the contract and the
-/// path that the error names.
-pub(crate) type Told<T> = Result<T, (&'static str, String)>;
+/// The outcome of a call: its value, or the kind of its error as the contract names it and the path that the error
+/// names.
+pub(crate) type Outcome<T> = Result<T, (&'static str, String)>;
 
-/// A filesystem whose root of the store is `ws`, and whose originals are below `lower`.
+/// A simulated filesystem with a store's root at `ws` and originals below `lower`.
 pub(crate) struct Scene {
     pub(crate) fs: SimFs,
     lower: Tree,
@@ -50,28 +50,28 @@ impl Scene {
         Self { fs, lower }
     }
 
-    /// The root of this scene, open.
+    /// Opens the root of this scene.
     pub(crate) fn open(&self) -> Store<SimFs> {
         operations::open(&self.fs).unwrap_or_else(|error| panic!("the scene must open: {error}\n{}", self.fs.tree()))
     }
 
-    /// The root, opened by the owner with this token.
+    /// Opens the root as the owner with this token.
     pub(crate) fn open_locked(&self, token: &str) -> Result<Store<SimFs>, Error> {
         let owner = Ownership::LockFile(token.to_owned());
         Store::open(self.fs.clone(), &operations::preopens(&self.fs), "/ws", &owner, false)
     }
 
-    /// The inode at a path and the time of its last change.
+    /// Returns the inode at a path and the time of its last change.
     pub(crate) fn inode(&self, path: &str) -> (Ino, Option<u64>) {
         let (dir, name) = self.fs.walk(&self.fs.root(), path, false).expect("the path leads somewhere");
         let found = self.fs.stat_at(&dir, &name).unwrap_or_else(|cause| panic!("{path}: {cause}"));
         (found.ino, found.stat.modified)
     }
 
-    /// Asserts that just this is on the disk, that the originals are byte-identical, and that
-    /// nothing was done that must never be done.
+    /// Asserts that the disk holds exactly this tree, that the originals are byte-identical, and that the monitor saw
+    /// no forbidden write.
     #[track_caller]
-    pub(crate) fn ends_as(&self, what: &str, after: &Tree) {
+    pub(crate) fn ends_as(&self, context: &str, after: &Tree) {
         let mut after = after.clone();
         for needed in ["ws", "lower"] {
             if after.get(needed).is_none() {
@@ -79,45 +79,45 @@ impl Scene {
             }
         }
         let found = self.fs.tree();
-        assert!(found == after, "{what}: - is expected, + is found\n{}", after.diff(&found));
-        assert_eq!(found.below("lower"), self.lower, "{what}: the originals");
-        assert_eq!(self.fs.intrusions(), [], "{what}: the monitor");
+        assert!(found == after, "{context}: - is expected, + is found\n{}", after.diff(&found));
+        assert_eq!(found.below("lower"), self.lower, "{context}: the originals");
+        assert_eq!(self.fs.intrusions(), [], "{context}: the monitor");
     }
 
-    /// As [`Scene::ends_as`], but leaves the names of ours out of the comparison.
+    /// As [`Scene::ends_as`], but ignores names that begin with `.onionskin`.
     #[track_caller]
-    pub(crate) fn shows(&self, what: &str, after: &Tree) {
+    pub(crate) fn shows(&self, context: &str, after: &Tree) {
         let visible = self.fs.tree().without(is_ours);
-        assert!(visible == *after, "{what}: - is expected, + is found\n{}", after.diff(&visible));
-        assert_eq!(self.fs.intrusions(), [], "{what}: the monitor");
+        assert!(visible == *after, "{context}: - is expected, + is found\n{}", after.diff(&visible));
+        assert_eq!(self.fs.intrusions(), [], "{context}: the monitor");
     }
 }
 
-/// Whether a path of a tree names something of ours.
+/// Whether a path of a tree contains a name that begins with `.onionskin`.
 pub(crate) fn is_ours(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|name| name.starts_with(".onionskin"))
 }
 
-/// Opens the scene, runs `act`, drops the store, and asserts what was said and what is on the disk.
+/// Opens the scene, runs `act`, drops the store, and asserts the outcome and the tree on the disk.
 #[track_caller]
 pub(crate) fn check<T: PartialEq + Debug>(
-    what: &str,
+    context: &str,
     before: &Tree,
     act: impl FnOnce(&Store<SimFs>) -> Result<T, Error>,
-    expected: Told<T>,
+    expected: Outcome<T>,
     after: &Tree,
 ) {
-    check_with(Switches::default(), what, before, act, expected, after);
+    check_with(Switches::default(), context, before, act, expected, after);
 }
 
-/// As [`check`], on a filesystem that behaves as the switches say.
+/// As [`check`], on a filesystem with these switches.
 #[track_caller]
 pub(crate) fn check_with<T: PartialEq + Debug>(
     switches: Switches,
-    what: &str,
+    context: &str,
     before: &Tree,
     act: impl FnOnce(&Store<SimFs>) -> Result<T, Error>,
-    expected: Told<T>,
+    expected: Outcome<T>,
     after: &Tree,
 ) {
     let scene = Scene::with(switches, before);
@@ -125,31 +125,32 @@ pub(crate) fn check_with<T: PartialEq + Debug>(
     let answer = act(&store);
     drop(store);
     let words = answer.as_ref().err().map(ToString::to_string);
-    assert_eq!(told(answer), expected, "{what}: what the call said, in words: {words:?}");
-    scene.ends_as(what, after);
+    assert_eq!(outcome(answer), expected, "{context}: outcome of the call, message: {words:?}");
+    scene.ends_as(context, after);
 }
 
-/// A receipt for the first change of a store.
+/// The expected receipt of the first change of a store.
 pub(crate) fn receipt(achieved: Durability, applied: u64, bytes: u64) -> Receipt {
     Receipt { transaction: 1, achieved, applied, bytes }
 }
 
-/// The expected refusal, in the words of the contract.
-pub(crate) fn refused<T>(kind: &'static str, subject: &str) -> Told<T> {
+/// The expected refusal: the kind as the contract names it, and the path in the error.
+pub(crate) fn refused<T>(kind: &'static str, subject: &str) -> Outcome<T> {
     Err((kind, subject.to_owned()))
 }
 
-pub(crate) fn told<T>(answer: Result<T, Error>) -> Told<T> {
+pub(crate) fn outcome<T>(answer: Result<T, Error>) -> Outcome<T> {
     answer.map_err(|error| (kind(&error), error.subject().to_owned()))
 }
 
-/// What the filesystem had said, of the errors that tell.
+/// Returns the cause that the filesystem reported, for the kinds of error that carry one.
 pub(crate) fn cause(error: &Error) -> Option<Cause> {
-    let tells = matches!(error.kind(), ErrorKind::NotCommitted | ErrorKind::NeedsRecovery | ErrorKind::OutcomeUnknown);
-    error.cause().filter(|_| tells)
+    let carries_cause =
+        matches!(error.kind(), ErrorKind::NotCommitted | ErrorKind::NeedsRecovery | ErrorKind::OutcomeUnknown);
+    error.cause().filter(|_| carries_cause)
 }
 
-/// The kind of an error, as `types.error-kind` calls it.
+/// Returns the kind of an error as the contract names it in `types.error-kind`.
 pub(crate) fn kind(error: &Error) -> &'static str {
     match error.kind() {
         ErrorKind::InvalidPath => "invalid-path",
@@ -181,22 +182,22 @@ pub(crate) fn kind(error: &Error) -> &'static str {
     }
 }
 
-/// The verdicts of findings and the paths they are about.
+/// Returns the verdict and the path of each finding.
 pub(crate) fn verdicts(findings: &[Finding]) -> Vec<(Verdict, &str)> {
     findings.iter().map(|finding| (finding.verdict, finding.path.as_str())).collect()
 }
 
-/// Durable, with this policy for links.
+/// Durable write options with this policy for symbolic links.
 pub(crate) fn with_links(symlinks: Symlinks) -> WriteOptions {
     WriteOptions { symlinks, ..WriteOptions::default() }
 }
 
-/// Durable, under this condition.
+/// Durable write options with this precondition.
 pub(crate) fn on_condition(when: Precondition) -> WriteOptions {
     WriteOptions { when, ..WriteOptions::default() }
 }
 
-/// A durable transaction.
+/// Durable options of a transaction in this publish mode.
 pub(crate) fn publish(publish: Publish) -> DirectoryOptions {
     DirectoryOptions { publish, durability: Durability::Full, symlinks: Symlinks::Replace }
 }
@@ -204,8 +205,8 @@ pub(crate) fn publish(publish: Publish) -> DirectoryOptions {
 /// All publish modes.
 pub(crate) const PUBLISH: [Publish; 3] = [Publish::InPlace, Publish::Swap, Publish::Pointer];
 
-/// Renames, as a program does that knows nothing of locks.
-pub(crate) fn meddle(fs: &SimFs, from: &str, to: &str) {
+/// Renames without regard for locks, as another program would.
+pub(crate) fn rename_outside(fs: &SimFs, from: &str, to: &str) {
     let (source, old) = fs.walk(&fs.root(), from, false).expect("the old name leads somewhere");
     let (target, new) = fs.walk(&fs.root(), to, false).expect("the new name leads somewhere");
     fs.rename((&source, &old), (&target, &new)).expect("a rename of what is there");

@@ -1,5 +1,5 @@
-//! The simulated filesystem with somebody in between, who looks, tells tales, or acts at a moment
-//! that only another process could choose.
+//! An `Fs` that wraps the simulated filesystem. It counts and measures calls, reports false sizes, and acts at moments
+//! that otherwise only another process could choose.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,51 +12,51 @@ use onionskin_sim::{Dir, File, SimFs};
 
 type OnRead = Box<dyn FnMut(&SimFs, &str)>;
 
-/// What the one in between does, and what it saw.
-pub(crate) struct Ear {
+/// The hooks that a test sets, and the maxima that were observed.
+pub(crate) struct Hooks {
     /// Called before every read, with the path of the file.
     pub(crate) on_read: RefCell<OnRead>,
-    /// A file of this name is told to be this long.
-    pub(crate) tale: RefCell<Option<(&'static str, u64)>>,
-    /// A directory of this name is told to hold this many files more.
-    pub(crate) crowd: RefCell<Option<(&'static str, usize)>>,
-    /// The longest read that was asked for.
+    /// Reports this length for files of this name.
+    pub(crate) fake_length: RefCell<Option<(&'static str, u64)>>,
+    /// Reports this many additional files in directories of this name.
+    pub(crate) fake_entries: RefCell<Option<(&'static str, usize)>>,
+    /// The length of the longest read that was requested, in bytes.
     pub(crate) longest_read: Cell<usize>,
-    /// The longest write that was asked for.
+    /// The length of the longest write that was requested, in bytes.
     pub(crate) longest_write: Cell<usize>,
-    /// The most directories that were open at once.
+    /// The largest number of directories open at the same time.
     pub(crate) most_open: Cell<usize>,
-    /// The most files that were open at once.
+    /// The largest number of files open at the same time.
     pub(crate) most_files: Cell<usize>,
     open: Rc<()>,
     files: Rc<()>,
 }
 
-/// A filesystem with somebody in between.
+/// The simulated filesystem behind the hooks.
 #[derive(Clone)]
-pub(crate) struct Meddler {
+pub(crate) struct InterceptFs {
     pub(crate) fs: SimFs,
-    pub(crate) ear: Rc<Ear>,
+    pub(crate) hooks: Rc<Hooks>,
 }
 
-/// An open directory that is counted.
+/// An open directory that counts towards `most_open`.
 pub(crate) struct Counted {
     dir: Dir,
     _open: Rc<()>,
 }
 
-/// An open file that is counted.
+/// An open file that counts towards `most_files`.
 pub(crate) struct CountedFile {
     file: File,
     _open: Rc<()>,
 }
 
-impl Meddler {
+impl InterceptFs {
     pub(crate) fn on(fs: &SimFs) -> Self {
-        let ear = Ear {
+        let hooks = Hooks {
             on_read: RefCell::new(Box::new(|_, _| ())),
-            tale: RefCell::new(None),
-            crowd: RefCell::new(None),
+            fake_length: RefCell::new(None),
+            fake_entries: RefCell::new(None),
             longest_read: Cell::new(0),
             longest_write: Cell::new(0),
             most_open: Cell::new(0),
@@ -64,10 +64,10 @@ impl Meddler {
             open: Rc::new(()),
             files: Rc::new(()),
         };
-        Self { fs: fs.clone(), ear: Rc::new(ear) }
+        Self { fs: fs.clone(), hooks: Rc::new(hooks) }
     }
 
-    /// Opens `/ws`, with `/lower` for reading alone.
+    /// Opens the store at `/ws`, with `/lower` granted for reading only.
     pub(crate) fn open(&self) -> Result<Store<Self>, Error> {
         let mut entries = Vec::new();
         for (name, writable) in [("ws", true), ("lower", false)] {
@@ -78,9 +78,9 @@ impl Meddler {
         Store::open(self.clone(), &Preopens { entries }, "/ws", &Ownership::Host, false)
     }
 
-    /// Acts once, at the first read of a file of this name, and then `again` more times.
+    /// Runs `act` before each of the first `times` reads of a file whose path ends with `name`.
     pub(crate) fn at_read_of(&self, name: &'static str, mut times: usize, mut act: impl FnMut(&SimFs) + 'static) {
-        *self.ear.on_read.borrow_mut() = Box::new(move |fs, path| {
+        *self.hooks.on_read.borrow_mut() = Box::new(move |fs, path| {
             if times > 0 && path.ends_with(name) {
                 times -= 1;
                 act(fs);
@@ -89,22 +89,22 @@ impl Meddler {
     }
 
     fn count(&self, dir: Dir) -> Counted {
-        let counted = Counted { dir, _open: Rc::clone(&self.ear.open) };
-        // One is the ear's own.
-        let open = Rc::strong_count(&self.ear.open) - 1;
-        self.ear.most_open.set(self.ear.most_open.get().max(open));
+        let counted = Counted { dir, _open: Rc::clone(&self.hooks.open) };
+        // One reference belongs to the hooks themselves.
+        let open = Rc::strong_count(&self.hooks.open) - 1;
+        self.hooks.most_open.set(self.hooks.most_open.get().max(open));
         counted
     }
 
     fn count_file(&self, file: File) -> CountedFile {
-        let counted = CountedFile { file, _open: Rc::clone(&self.ear.files) };
-        let open = Rc::strong_count(&self.ear.files) - 1;
-        self.ear.most_files.set(self.ear.most_files.get().max(open));
+        let counted = CountedFile { file, _open: Rc::clone(&self.hooks.files) };
+        let open = Rc::strong_count(&self.hooks.files) - 1;
+        self.hooks.most_files.set(self.hooks.most_files.get().max(open));
         counted
     }
 }
 
-impl Fs for Meddler {
+impl Fs for InterceptFs {
     type Dir = Counted;
     type File = CountedFile;
 
@@ -122,13 +122,13 @@ impl Fs for Meddler {
 
     fn stat(&self, at: &Counted, name: &str) -> Result<Stat, Cause> {
         let stat = self.fs.stat(&at.dir, name)?;
-        let tale = self.ear.tale.borrow().filter(|(of, _)| *of == name);
-        Ok(tale.map_or(stat, |(_, size)| Stat { size, ..stat }))
+        let fake_length = self.hooks.fake_length.borrow().filter(|(of, _)| *of == name);
+        Ok(fake_length.map_or(stat, |(_, size)| Stat { size, ..stat }))
     }
 
     fn list(&self, dir: &Counted) -> Result<Vec<Listed>, Cause> {
         let mut names = self.fs.list(&dir.dir)?;
-        if let Some((of, more)) = *self.ear.crowd.borrow()
+        if let Some((of, more)) = *self.hooks.fake_entries.borrow()
             && dir.dir.path().ends_with(of)
         {
             names.extend((0..more).map(|number| (format!("one-more-{number}"), onionskin::fs::Kind::File)));
@@ -141,13 +141,13 @@ impl Fs for Meddler {
     }
 
     fn read(&self, file: &CountedFile, offset: u64, length: usize) -> Result<Vec<u8>, Cause> {
-        self.ear.longest_read.set(self.ear.longest_read.get().max(length));
-        (self.ear.on_read.borrow_mut())(&self.fs, file.file.path());
+        self.hooks.longest_read.set(self.hooks.longest_read.get().max(length));
+        (self.hooks.on_read.borrow_mut())(&self.fs, file.file.path());
         self.fs.read(&file.file, offset, length)
     }
 
     fn write(&self, file: &CountedFile, offset: u64, bytes: &[u8]) -> Result<usize, Cause> {
-        self.ear.longest_write.set(self.ear.longest_write.get().max(bytes.len()));
+        self.hooks.longest_write.set(self.hooks.longest_write.get().max(bytes.len()));
         self.fs.write(&file.file, offset, bytes)
     }
 
