@@ -1,5 +1,5 @@
-//! `--crash-at N` for every N until a run is a normal one: `inspect` changes nothing, and after
-//! `recover` everything is exactly old or exactly new.
+//! `--crash-at N` for every N until a run completes: `inspect` changes nothing, and after `recover` the state is
+//! exactly old or exactly new.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::ground::{self, Tree};
 use crate::world::{World, generations, nothing};
 
-/// A run that has not ended by itself after so many calls never will.
+/// The maximum of calls in a run; a longer run counts as endless.
 const CALLS_MAX: u32 = 300;
 
 const MANAGED: [&str; 3] = ["metadata.json", "events.json", "state/cursor.json"];
@@ -33,8 +33,8 @@ fn world() -> World {
     world
 }
 
-/// What the root shows, with links followed where a pointer may have come, and nothing of ours.
-/// Absolute links are told by their place in the world, to be compared with those of another.
+/// Returns the content of the root without records, with links followed where a pointer may have been published.
+/// Absolute links are given relative to the world, so that two worlds compare.
 fn shown(world: &World) -> Tree {
     let root = world.at("root");
     let mut tree = ground::read(&root);
@@ -49,7 +49,7 @@ fn shown(world: &World) -> Tree {
     let directory = root.join("d");
     if directory.is_symlink() {
         tree.insert("d".into(), ground::Entry::Directory);
-        for (name, entry) in ground::read(&fs::canonicalize(&directory).expect("it leads to a generation")) {
+        for (name, entry) in ground::read(&fs::canonicalize(&directory).expect("it is a link to a generation")) {
             tree.insert(Path::new("d").join(name), entry);
         }
     }
@@ -65,34 +65,34 @@ fn crash_everywhere(command: &[&str], known: fn(&Path) -> bool) {
     assert_ne!(old, new, "{command:?} changes something");
     let (mut olds, mut news) = (0, 0);
     for call in 1..=CALLS_MAX {
-        let what = format!("{command:?}, --crash-at {call}");
+        let context = format!("{command:?}, --crash-at {call}");
         let world = world();
         let ran = world.run_with(&[&["--crash-at", &call.to_string()], command].concat(), "new content");
         if ran.code == 0 {
-            assert_eq!(shown(&world), new, "{what}: a normal run");
-            assert_eq!(world.done(&["inspect", "root"]), "clean: nothing would be found\n", "{what}");
+            assert_eq!(shown(&world), new, "{context}: a normal run");
+            assert_eq!(world.done(&["inspect", "root"]), "clean: nothing would be found\n", "{context}");
             world.left_over(known);
             println!("{command:?}: {olds} old, {news} new");
             assert!(olds > 3 && news > 0, "{command:?}: {olds} old, {news} new");
             return;
         }
-        assert_eq!(ran.code, 70, "{what}: {ran:?}");
+        assert_eq!(ran.code, 70, "{context}: {ran:?}");
         if !ran.err.is_empty() {
-            let told = format!("stopped on request just before mutating host call {call},");
-            assert!(ran.err.starts_with("error: root: ") && ran.err.contains(&told), "{what}: {}", ran.err);
+            let message = format!("stopped on request just before mutating host call {call},");
+            assert!(ran.err.starts_with("error: root: ") && ran.err.contains(&message), "{context}: {}", ran.err);
         }
         let before = world.tree();
-        assert_eq!(world.run(&["inspect", "root"]).code, 0, "{what}");
-        assert_eq!(world.tree(), before, "{what}: to inspect changes nothing");
+        assert_eq!(world.run(&["inspect", "root"]).code, 0, "{context}");
+        assert_eq!(world.tree(), before, "{context}: inspection changes nothing");
         world.done(&["recover", "root"]);
         let now = shown(&world);
         let difference = || (ground::difference(&old, &now), ground::difference(&new, &now));
         match (now == old, now == new) {
             (true, _) => olds += 1,
             (_, true) => news += 1,
-            (false, false) => panic!("{what}: neither old nor new: {:?}", difference()),
+            (false, false) => panic!("{context}: neither old nor new: {:?}", difference()),
         }
-        assert_eq!(world.done(&["recover", "root"]), "clean: nothing found\n", "{what}");
+        assert_eq!(world.done(&["recover", "root"]), "clean: nothing found\n", "{context}");
         world.left_over(known);
         assert_eq!(ground::difference(&before_of("lower", &before), &before_of("lower", &world.tree())), ground::NONE);
     }
@@ -113,8 +113,7 @@ fn replace_below_a_link_is_stopped_everywhere() {
     let world = world();
     let command = ["replace", "root", "tree/inner/file", "--lower", "lower"];
     assert_eq!(world.run_with(&command, "new content").code, 0);
-    // Two changes, one after the other: the link becomes a directory, which shows the same, and
-    // then the file is replaced.
+    // Two changes in succession: the link becomes a directory with the same content, and then the file is replaced.
     let new = shown(&world);
     for call in 1..=CALLS_MAX {
         let world = self::world();
@@ -163,7 +162,7 @@ fn put_dir_by_pointer_is_stopped_everywhere() {
     crash_everywhere(&command, generations);
 }
 
-/// A recovery is stopped before every call in turn, too; the next one goes on from there.
+/// A recovery is stopped before every call in turn, too; the next one continues from there.
 #[test]
 fn recover_is_stopped_everywhere() {
     for (mode, known) in [("in-place", nothing as fn(&Path) -> bool), ("swap", nothing), ("pointer", generations)] {
@@ -179,7 +178,7 @@ fn recover_is_stopped_everywhere() {
             shown(&world)
         }];
         let decided = (1..CALLS_MAX).find(|call| start(*call).at("root/.onionskin/log").exists());
-        let decided = decided.expect("a crash leaves a decision");
+        let decided = decided.expect("some crash comes after the commit point");
         for call in 1..=CALLS_MAX {
             let world = start(decided);
             let ran = world.run(&["--crash-at", &call.to_string(), "recover", "root"]);
@@ -189,7 +188,7 @@ fn recover_is_stopped_everywhere() {
             }
             assert_eq!(ran.code, 70, "{mode}, call {call}: {ran:?}");
             world.done(&["recover", "root"]);
-            assert_eq!(shown(&world), sides[1], "{mode}, call {call}: decided is decided");
+            assert_eq!(shown(&world), sides[1], "{mode}, call {call}: a decided change stays decided");
             world.left_over(known);
         }
     }

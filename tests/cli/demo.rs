@@ -1,11 +1,11 @@
-//! `demo` tells the stories and ends in a table.
+//! `demo` runs the demonstrations and ends in a table.
 
 use serde_json::Value;
 
 use crate::world::World;
 
-/// It explains itself as it goes: what is done, expected and seen; and ends in a table in which
-/// every promise is held.
+/// The demonstration prints its actions, expectations and observations, and ends in a table of promises, all of them
+/// kept.
 #[test]
 fn demo_ends_in_a_table() {
     let world = World::new(&[]);
@@ -21,7 +21,7 @@ fn demo_ends_in_a_table() {
         let cases = words[1].parse::<u64>().unwrap_or_else(|error| panic!("{row}: {error}"));
         assert!(words[0] == "held" && cases > 0, "{row}");
     }
-    assert_eq!(world.tree().len(), 2, "it leaves nothing where it was run");
+    assert_eq!(world.tree().len(), 2, "the working directory is left as it was");
 }
 
 /// As JSON it is one object with the same promises.

@@ -1,4 +1,4 @@
-//! `put-dir`: many files at once, in three ways.
+//! `put-dir`: many files in one change, in three modes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -23,7 +23,7 @@ fn world() -> World {
     world
 }
 
-/// Files are put, added and removed together; what is not part of it stays, modes included.
+/// Files are put, added and removed together; the other entries stay, modes included.
 #[test]
 fn put_dir_in_each_mode() {
     for mode in MODES {
@@ -44,9 +44,9 @@ fn put_dir_in_each_mode() {
     }
 }
 
-/// Without `--publish` it goes file by file; a directory that is not there is made; `.` is the root.
+/// Without `--publish` the change is made in place; a missing directory is created; `.` is the root.
 #[test]
-fn put_dir_makes_its_directory() {
+fn put_dir_creates_its_directory() {
     let world = world();
     world.done(&["put-dir", "root", "new/er", "--from", "src"]);
     world.done(&["put-dir", "root", ".", "--from", "src"]);
@@ -58,9 +58,9 @@ fn put_dir_makes_its_directory() {
     world.left_over(generations);
 }
 
-/// What is not a regular file is not put, and that is told.
+/// Entries that are not regular files are not put, and the message names them.
 #[test]
-fn put_dir_tells_what_it_leaves_out() {
+fn put_dir_names_what_it_leaves_out() {
     let world = world();
     world.link("lower", "src/link");
     let made = std::process::Command::new("mkfifo").arg(world.at("src/pipe")).status();
@@ -72,7 +72,7 @@ fn put_dir_tells_what_it_leaves_out() {
     world.left_over(nothing);
 }
 
-/// Absolute links are resolved on the way, with the grant.
+/// Absolute links among the parents are resolved with the grant.
 #[test]
 fn put_dir_below_an_absolute_link() {
     for mode in MODES {
@@ -90,7 +90,7 @@ fn put_dir_below_an_absolute_link() {
     }
 }
 
-/// `--explain` shows the whole plan, which decides once.
+/// `--explain` prints the whole plan, which has one commit point.
 #[test]
 fn put_dir_explains_itself() {
     for mode in MODES {

@@ -1,11 +1,11 @@
-//! A failure is exit code 1, with the path and the way out on standard error and nothing else.
+//! A failure exits with code 1 and prints only a message with the path and the way out, on standard error.
 
 use serde_json::Value;
 
 use crate::ground;
 use crate::world::{World, nothing};
 
-/// Arguments, what the message begins with, what it advises, and the kind and path for programs.
+/// Arguments, the beginning of the message, its advice, and the kind and path of the JSON error.
 type Case = (&'static [&'static str], &'static str, &'static str, &'static str, &'static str);
 
 const CASES: [Case; 18] = [
@@ -47,7 +47,7 @@ fn world() -> World {
     world
 }
 
-/// The message is one line for people.
+/// The message is one line.
 #[test]
 fn an_error_names_path_and_way_out() {
     for (arguments, start, advice, _, _) in CASES {
@@ -56,14 +56,14 @@ fn an_error_names_path_and_way_out() {
         let ran = world.run_with(arguments, "new");
         assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{arguments:?}: {ran:?}");
         assert!(ran.err.starts_with(&format!("error: {start}")), "{arguments:?}: {}", ran.err);
-        assert!(ran.err.contains(advice), "{arguments:?}: {} does not say {advice}", ran.err);
+        assert!(ran.err.contains(advice), "{arguments:?}: {} does not contain {advice}", ran.err);
         assert_eq!(ran.err.lines().count(), 1, "{arguments:?}: {}", ran.err);
         assert_eq!(world.tree(), before, "{arguments:?}");
         world.left_over(nothing);
     }
 }
 
-/// For programs it is one object, with kind and path.
+/// With `--format json` the error is one object with kind and path.
 #[test]
 fn an_error_is_an_object_for_programs() {
     for (arguments, start, _, kind, path) in CASES {
@@ -73,14 +73,14 @@ fn an_error_is_an_object_for_programs() {
         assert_eq!(ran.err.lines().count(), 1, "{arguments:?}: {}", ran.err);
         let value: Value = serde_json::from_str(&ran.err).unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
         let error = &value["error"];
-        let told = (error["kind"].as_str(), error["path"].as_str());
-        assert_eq!(told, (Some(kind), Some(path)), "{arguments:?}: {value}");
+        let kind_and_path = (error["kind"].as_str(), error["path"].as_str());
+        assert_eq!(kind_and_path, (Some(kind), Some(path)), "{arguments:?}: {value}");
         let message = error["message"].as_str().unwrap_or_default();
         assert!(message.starts_with(start), "{arguments:?}: {message}");
     }
 }
 
-/// What is not ours among our records stops every command that opens the root, and stays.
+/// A foreign entry among the records stops every command that opens the root, and stays.
 #[test]
 fn a_root_that_contradicts_itself_is_left_alone() {
     let world = World::new(&[("root/file", "old"), ("root/.onionskin/mine", "precious")]);
@@ -94,7 +94,8 @@ fn a_root_that_contradicts_itself_is_left_alone() {
     assert_eq!(world.tree(), before);
 }
 
-/// A reader that has seen enough is not an error, and one that is gone is no panic.
+/// An output that its reader closed early is not an error, and a closed standard output or error does not cause a
+/// panic.
 #[test]
 fn closed_outputs_are_no_panic() {
     let world = World::new(&[]);
@@ -105,7 +106,7 @@ fn closed_outputs_are_no_panic() {
         .env("ONIONSKIN_CACHE_DIR", ground::cache())
         .output()
         .expect("sh runs");
-    let told = String::from_utf8_lossy(&status.stderr);
-    assert!(!told.contains("panicked"), "{told}");
+    let kind_and_path = String::from_utf8_lossy(&status.stderr);
+    assert!(!kind_and_path.contains("panicked"), "{kind_and_path}");
     world.left_over(nothing);
 }

@@ -11,7 +11,7 @@ fn sha256(content: &str) -> String {
     Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Content from standard input or a file; the answer says what changed, in words and as JSON.
+/// Content from standard input or a file; the answer names the change, as text and as JSON.
 #[test]
 fn replace_takes_input_or_a_file() {
     let world = World::new(&[("root/file", "old"), ("src/new", "from a file")]);
@@ -26,7 +26,7 @@ fn replace_takes_input_or_a_file() {
     world.left_over(nothing);
 }
 
-/// More content than one call takes is streamed, and there is no bar where nobody can see one.
+/// Content larger than one call may take is streamed, and no progress is shown without a terminal.
 #[test]
 fn replace_streams_large_content() {
     let world = World::new(&[]);
@@ -44,7 +44,7 @@ fn replace_streams_large_content() {
     world.left_over(nothing);
 }
 
-/// `--json` lets JSON through as it was given, and nothing else.
+/// `--json` writes valid JSON verbatim, and refuses other content.
 #[test]
 fn replace_checks_json() {
     let world = World::new(&[("root/a.json", "{}")]);
@@ -59,7 +59,7 @@ fn replace_checks_json() {
     world.left_over(nothing);
 }
 
-/// Each durability is achieved and told.
+/// Each durability is achieved and reported.
 #[test]
 fn replace_at_each_durability() {
     let world = World::new(&[]);
@@ -89,7 +89,7 @@ fn replace_with_each_policy() {
     world.left_over(nothing);
 }
 
-/// Each condition, met and not met.
+/// Each precondition, satisfied and not satisfied.
 #[test]
 fn replace_on_each_condition() {
     let world = World::new(&[("root/file", "old")]);
@@ -128,7 +128,7 @@ fn replace_on_each_condition() {
     world.left_over(nothing);
 }
 
-/// Identical content is left alone when that is asked for.
+/// Identical content is left alone on request.
 #[test]
 fn replace_keeps_identical_content() {
     let world = World::new(&[("root/file", "same")]);
@@ -141,13 +141,13 @@ fn replace_keeps_identical_content() {
     world.left_over(nothing);
 }
 
-/// `--explain` prints the steps that ran, with why; one of them decides.
+/// `--explain` prints the executed steps with their reasons; one of them is the commit point.
 #[test]
 fn replace_explains_itself() {
     let world = World::new(&[]);
     let out = world.done_with(&["--explain", "replace", "root", "file"], "content");
     let lines: Vec<&str> = out.lines().collect();
-    assert_eq!(lines.len(), 1 + 1 + 6, "the answer, the heads and six steps:\n{out}");
+    assert_eq!(lines.len(), 1 + 1 + 6, "the answer, the header and six steps:\n{out}");
     assert!(lines[1].starts_with("#  step"), "{out}");
     let deciding: Vec<&&str> = lines.iter().filter(|line| line.contains("COMMIT")).collect();
     assert_eq!(deciding.len(), 1, "{out}");
@@ -163,7 +163,7 @@ fn replace_explains_itself() {
     world.left_over(nothing);
 }
 
-/// A link becomes a file of its own, with its content or with new one; then there is nothing to do.
+/// A link becomes an independent file, with its own content or new content; a second run has nothing to do.
 #[test]
 fn materialize_keeps_or_replaces() {
     let world = World::new(&[("lower/a", "original"), ("lower/d/b", "below"), ("src/new", "from a file")]);
@@ -185,7 +185,7 @@ fn materialize_keeps_or_replaces() {
     world.left_over(nothing);
 }
 
-/// A linked directory on the way is granted with `--lower`, and without it named with the grant.
+/// A linked parent directory needs the grant `--lower`; without it the error names the grant.
 #[test]
 fn a_grant_that_is_missing_is_named() {
     let world = World::new(&[("lower/d/file", "original")]);

@@ -1,12 +1,12 @@
-//! `probe`, `inspect` and `recover` say what is so at a root.
+//! `probe`, `inspect` and `recover` report the state of a root.
 
 use serde_json::json;
 
 use crate::world::{World, nothing};
 
-/// What works at a root, in words and as JSON; nothing is left behind.
+/// The abilities of a root, as text and as JSON; nothing is left behind.
 #[test]
-fn probe_tells_what_works() {
+fn probe_reports_the_abilities_of_a_root() {
     let world = World::new(&[("root/file", "content")]);
     let before = world.tree();
     let out = world.done(&["probe", "root"]);
@@ -25,7 +25,7 @@ root              durable: atomic and durable
     assert_eq!(world.tree(), before);
 }
 
-/// A clean root: there is nothing to say, and nothing to do.
+/// A clean root: nothing to report, and nothing to do.
 #[test]
 fn a_clean_root_is_clean() {
     let world = World::new(&[("root/file", "content")]);
@@ -38,22 +38,21 @@ fn a_clean_root_is_clean() {
     assert_eq!(world.tree(), before);
 }
 
-/// After a crash `inspect` says what `recover` does; any other command does the same first, and
-/// says so.
+/// After a crash `inspect` predicts what `recover` does; any other command recovers first, and reports it.
 #[test]
-fn what_a_crash_left_is_told() {
+fn remains_of_a_crash_are_reported() {
     for last in ["recover", "replace"] {
         let world = World::new(&[("root/file", "old")]);
         let crashed = world.run_with(&["--crash-at", "3", "replace", "root", "file"], "new");
         assert_eq!(crashed.code, 70, "{crashed:?}");
-        let told = "swept  .onionskin/file-1  content that never got its name\n";
-        assert_eq!(world.done(&["inspect", "root"]), told);
+        let finding = "swept  .onionskin/file-1  content that never got its name\n";
+        assert_eq!(world.done(&["inspect", "root"]), finding);
         let findings =
             json!([{"path": ".onionskin/file-1", "verdict": "swept", "detail": "content that never got its name"}]);
         assert_eq!(world.json(&["inspect", "root"]), json!({"findings": findings}));
         if last == "recover" {
             let out = world.done(&["--explain", "recover", "root"]);
-            assert!(out.starts_with(told) && out.contains("remove-file"), "{out}");
+            assert!(out.starts_with(finding) && out.contains("remove-file"), "{out}");
         } else {
             let ran = world.run_with(&["replace", "root", "other"], "new");
             assert_eq!(ran.code, 0, "{ran:?}");
@@ -65,7 +64,7 @@ fn what_a_crash_left_is_told() {
     }
 }
 
-/// Findings of a command are in its answer as JSON too.
+/// Findings of a command are part of its JSON answer, too.
 #[test]
 fn findings_are_in_the_answer() {
     let world = World::new(&[("root/file", "old")]);

@@ -1,18 +1,18 @@
-//! The program keeps its word: its commands do what their help says, its exit codes and messages can
-//! be relied on, and a run that is stopped at any call leaves what `recover` puts right.
+//! The program keeps its promises: commands behave as their help says, exit codes and messages are stable, and
+//! `recover` repairs the state after a crash at any call.
 //!
 //! | promise | module |
 //! |---|---|
 //! | help shows examples; wrong usage is exit code 2 | [`usage`] |
 //! | `replace` and `materialize` change one path, with every flag | [`file`] |
-//! | `put-dir` changes many, in three ways | [`directory`] |
-//! | `probe`, `inspect` and `recover` say what is so | [`look`] |
-//! | `workspace` shows a tree to work in, and commits all of it or nothing | [`workspace`] |
-//! | a terminal is asked, and shown colour; a pipe is not | [`terminal`] |
+//! | `put-dir` changes many paths, in three modes | [`directory`] |
+//! | `probe`, `inspect` and `recover` report the state of a root | [`look`] |
+//! | `workspace` presents a writable tree, and commits all of it or nothing | [`workspace`] |
+//! | questions and colour are for a terminal only | [`terminal`] |
 //! | a failure is exit code 1 and a message with path and way out | [`errors`] |
 //! | `--crash-at N` for every N: exactly old or new after `recover` | [`crash`] |
-//! | the session of the README goes as it is shown | [`readme`] |
-//! | `demo` tells the stories and ends in a table | [`demo`] |
+//! | the session in the README is reproduced | [`readme`] |
+//! | `demo` runs the demonstrations and ends in a table | [`demo`] |
 
 #![cfg(unix)]
 

@@ -1,4 +1,4 @@
-//! What is asked and shown on a terminal, and what is not where nobody looks.
+//! Questions, colour and progress appear on a terminal, and nowhere else.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use crate::screen::{self, Seen};
 use crate::workspace::{changed, shown};
 use crate::world::World;
 
-/// Runs the program on a terminal at which somebody types this.
+/// Runs the program on a terminal with this typed input.
 fn run(world: &World, arguments: &[&str], typed: &str) -> Seen {
     run_with(world, arguments, typed, &[])
 }
@@ -22,7 +22,7 @@ fn run_with(world: &World, arguments: &[&str], typed: &str, variables: &[(&str, 
     screen::run(command, typed)
 }
 
-/// A commit shows what it will do, deletions first, and does it when it is told so.
+/// A commit shows its changes, deletions first, and is made when the answer is yes.
 #[test]
 fn a_commit_asks() {
     let world = changed();
@@ -39,7 +39,7 @@ fn a_commit_asks() {
     assert_eq!((code, world.at("lower/gone").exists()), (0, false), "{screen}");
 }
 
-/// So does a discard; `--yes` answers before.
+/// A discard asks likewise; `--yes` answers in advance.
 #[test]
 fn a_discard_asks() {
     let world = changed();
@@ -55,7 +55,7 @@ fn a_discard_asks() {
     assert_eq!((code, screen.contains("[y/N]")), (0, false), "{screen}");
 }
 
-/// Colour is for a terminal, unless it is not wanted there.
+/// Colour is used on a terminal unless it is switched off there.
 #[test]
 fn colour_is_for_a_terminal() {
     let world = changed();
@@ -70,9 +70,9 @@ fn colour_is_for_a_terminal() {
     }
 }
 
-/// What is over at once shows no progress.
+/// A short operation shows no progress.
 #[test]
-fn what_is_short_shows_no_progress() {
+fn a_short_operation_shows_no_progress() {
     let world = changed();
     let Seen { code, screen } = run(&world, &["workspace", "export", "up", "out"], "");
     assert_eq!(code, 0, "{screen}");

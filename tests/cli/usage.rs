@@ -1,11 +1,11 @@
-//! Help shows examples; wrong usage is exit code 2 and touches nothing.
+//! Help shows examples; wrong usage exits with code 2 and changes nothing.
 
 use crate::world::{World, nothing};
 
 const COMMANDS: [&str; 9] =
     ["demo", "crash", "probe", "replace", "materialize", "put-dir", "workspace", "inspect", "recover"];
 
-/// Flags that must be in the help of a command.
+/// Flags that the help of a command must name.
 const FLAGS: [(&str, &[&str]); 4] = [
     ("replace", &["--from", "--json", "--durability", "--symlinks", "--when", "--lower", "--keep-identical"]),
     ("materialize", &["--lower", "--content", "--from"]),
@@ -24,12 +24,12 @@ fn help_shows_an_example() {
         let example = help.lines().any(|line| line.starts_with("  ") && line.contains(&format!("onionskin {command}")));
         let example =
             example || help.lines().any(|line| line.contains("onionskin --explain ") && line.contains(command));
-        assert!(example, "the help of {command} shows no example of it:\n{help}");
+        assert!(example, "the help of {command} shows no example:\n{help}");
     }
     assert!(top.contains("Exit codes: 0 done, 1 failed, 2 wrong usage, 70 stopped by --crash-at."), "{top}");
 }
 
-/// Every flag is in the help of its command, and so are the flags that all commands share.
+/// The help of a command names every flag of it, and the global flags.
 #[test]
 fn help_names_every_flag() {
     let world = World::new(&[]);
@@ -42,7 +42,7 @@ fn help_names_every_flag() {
     assert!(world.done(&["--version"]).starts_with("onionskin "));
 }
 
-/// Exit code 2, a message on standard error, nothing on standard output, nothing touched.
+/// Exit code 2, a message on standard error, nothing on standard output, no change.
 #[test]
 fn wrong_usage_is_exit_code_2() {
     let world = World::new(&[("root/file", "old"), ("src/x", "x")]);
@@ -84,7 +84,7 @@ fn wrong_usage_is_exit_code_2() {
     world.left_over(nothing);
 }
 
-/// Global flags may stand before and after the command.
+/// Global flags are accepted before and after the command.
 #[test]
 fn global_flags_stand_anywhere() {
     let world = World::new(&[]);

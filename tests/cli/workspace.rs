@@ -1,4 +1,4 @@
-//! `workspace`: a tree to work in over one that stays as it is, until a commit.
+//! `workspace`: a writable tree over a lower directory that stays unchanged until a commit.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,16 +8,16 @@ use serde_json::json;
 use crate::ground::{self, Tree};
 use crate::world::{Ran, World};
 
-/// A run that has not ended by itself after so many calls never will.
+/// The maximum of calls in a run; a longer run counts as endless.
 const CALLS_MAX: u64 = 400;
 
-/// Calls between two crashes that are tried.
+/// The number of calls from one tested crash to the next.
 const CALLS_STEP: usize = 5;
 
-/// The same, for commands of which there are many.
+/// The same for commands that make many calls.
 const STOPS_STEP: usize = 4;
 
-/// A workspace `up` over `lower`, with nothing changed.
+/// Creates a workspace `up` over `lower`, without changes.
 fn fresh() -> World {
     let world = World::new(&[
         ("lower/a.txt", "one\ntwo\n"),
@@ -48,14 +48,14 @@ added     new
 added     new/file
 ";
 
-/// A directory, without what is ours.
+/// Returns the tree of a directory without records.
 pub(crate) fn shown(world: &World, name: &str) -> Tree {
     let mut tree = ground::read(&world.at(name));
     tree.retain(|path, _| !path.starts_with(".onionskin"));
     tree
 }
 
-/// What `lower` is to become.
+/// Returns the tree of `lower` after the commit.
 fn expected() -> Tree {
     let place = ground::scratch();
     for (name, content) in [("a.txt", "one\n2\n"), ("new/file", "new"), ("moved/x", "x"), ("moved/sub/y", "y")] {
@@ -64,7 +64,7 @@ fn expected() -> Tree {
     ground::read(place.path())
 }
 
-/// The merged tree is read and written, the changes are told, and the lower stays as it is.
+/// The merged tree is read and written, the changes are reported, and the lower directory stays unchanged.
 #[test]
 fn the_lower_stays_as_it_is() {
     let before = ground::read(&fresh().at("lower"));
@@ -78,9 +78,9 @@ fn the_lower_stays_as_it_is() {
     assert_eq!(names, ["a.txt", "moved", "new"]);
     let diff = world.done(&["workspace", "diff", "up", "a.txt"]);
     assert_eq!(diff, "--- a/a.txt\n+++ b/a.txt\n@@ -1,2 +1,2 @@\n one\n-two\n+2\n");
-    let told = world.json(&["workspace", "changes", "up", "moved"]);
+    let changes = world.json(&["workspace", "changes", "up", "moved"]);
     assert_eq!(
-        told["changes"],
+        changes["changes"],
         json!([{"kind": "renamed", "path": "moved", "type": "directory", "size": 0, "from": "dir"}])
     );
     let status = world.json(&["workspace", "status", "up"]);
@@ -88,7 +88,7 @@ fn the_lower_stays_as_it_is() {
     assert_eq!(ground::read(&world.at("lower")), before);
 }
 
-/// More than a chunk goes in and comes out as it was, and leaves no draft.
+/// A file larger than one chunk is written and read back unchanged, and leaves no draft.
 #[test]
 fn a_large_file_goes_through() {
     let world = fresh();
@@ -99,7 +99,7 @@ fn a_large_file_goes_through() {
     assert_eq!(world.done(&["workspace", "changes", "up"]), "added  dir/big\n");
 }
 
-/// A commit makes the lower what the workspace showed; afterwards nothing is changed any more.
+/// A commit gives the lower directory the content of the workspace; afterwards there are no changes.
 #[test]
 fn commit_writes_all() {
     let world = changed();
@@ -109,7 +109,7 @@ fn commit_writes_all() {
     assert_eq!(world.done(&["workspace", "changes", "up"]), "");
 }
 
-/// `--only` and `--except` choose; what a chosen change cannot be without comes along.
+/// `--only` and `--except` select changes; a change that a selected one depends on is included.
 #[test]
 fn commit_writes_a_part() {
     let world = changed();
@@ -147,26 +147,26 @@ fn commit_asks_first() {
     assert_eq!(shown(&world, "root"), Tree::new());
 }
 
-/// A workspace that cannot be made leaves nothing behind, and nothing in the lower.
+/// A workspace that cannot be created leaves nothing behind, and nothing in the lower directory.
 #[test]
-fn what_cannot_be_made_leaves_nothing() {
+fn a_failed_creation_leaves_nothing() {
     let world = fresh();
     let before = ground::read(&world.at("lower"));
     for upper in ["lower/up", "lower/dir/new", "lower"] {
-        let said = world.run(&["workspace", "create", upper, "--lower", "lower"]);
-        assert_eq!(said.code, 1, "{}", said.err);
-        assert!(said.err.contains("is inside the lower lower; keep the upper directory apart"), "{}", said.err);
+        let refused = world.run(&["workspace", "create", upper, "--lower", "lower"]);
+        assert_eq!(refused.code, 1, "{}", refused.err);
+        assert!(refused.err.contains("is inside the lower lower; keep the upper directory apart"), "{}", refused.err);
     }
-    let said = world.run(&["workspace", "create", "other", "--lower", "nowhere"]);
-    assert_eq!(said.code, 1, "{}", said.err);
-    assert!(said.err.contains("nowhere: cannot open the lower directory"), "{}", said.err);
-    assert!(!world.at("other").exists(), "it was made all the same");
+    let refused = world.run(&["workspace", "create", "other", "--lower", "nowhere"]);
+    assert_eq!(refused.code, 1, "{}", refused.err);
+    assert!(refused.err.contains("nowhere: cannot open the lower directory"), "{}", refused.err);
+    assert!(!world.at("other").exists(), "it was created all the same");
     assert_eq!(ground::read(&world.at("lower")), before);
 }
 
-/// Conflicts are refused with their paths and the choices; each choice does what it says.
+/// Conflicts are refused with their paths and the choices; each choice has its documented effect.
 #[test]
-fn conflicts_want_a_choice() {
+fn conflicts_require_a_choice() {
     for (choice, expected) in [("--ours", "one\n2\n"), ("--theirs", "theirs")] {
         let world = changed();
         fs::write(world.at("lower/a.txt"), "theirs").expect("a file");
@@ -183,7 +183,7 @@ fn conflicts_want_a_choice() {
     }
 }
 
-/// Nothing is left of what was discarded.
+/// A discard leaves nothing.
 #[test]
 fn discard_leaves_nothing() {
     let world = changed();
@@ -194,9 +194,9 @@ fn discard_leaves_nothing() {
     assert_eq!((code, err.contains("there is no workspace in it")), (1, true), "{err}");
 }
 
-/// A checkpoint comes back, and so does what was there before it came back.
+/// A checkpoint can be restored, and so can the state before the restore.
 #[test]
-fn states_come_back() {
+fn checkpoints_can_be_restored() {
     let world = changed();
     assert_eq!(world.done(&["workspace", "checkpoint", "up", "before"]), "checkpoint 1\n");
     world.done(&["workspace", "rm", "up", "--recursive", "moved"]);
@@ -208,9 +208,9 @@ fn states_come_back() {
     assert_eq!(world.done(&["workspace", "changes", "up"]), without);
 }
 
-/// A fork goes its own way.
+/// A fork is independent of its origin.
 #[test]
-fn a_fork_goes_its_own_way() {
+fn a_fork_is_independent() {
     let world = changed();
     world.done(&["workspace", "fork", "up", "up2"]);
     assert_eq!(world.done(&["workspace", "changes", "up2"]), CHANGES);
@@ -219,7 +219,7 @@ fn a_fork_goes_its_own_way() {
     assert_eq!(world.done(&["workspace", "cat", "up2", "new/file"]), "other");
 }
 
-/// An export is the merged tree, as files.
+/// An export writes the merged tree as files.
 #[test]
 fn export_writes_the_merged_tree() {
     let world = changed();
@@ -230,7 +230,7 @@ fn export_writes_the_merged_tree() {
     assert_eq!(again.code, 1, "{again:?}");
 }
 
-/// Lowers that were moved are found again when they are named.
+/// Lower directories that were moved are found again when they are named.
 #[test]
 fn a_lower_may_move() {
     let world = changed();
@@ -240,7 +240,7 @@ fn a_lower_may_move() {
     assert_eq!(world.done(&["workspace", "changes", "up", "--moved", "elsewhere"]), CHANGES);
 }
 
-/// A limit holds for every later command, says so, and can be changed.
+/// A limit applies to every later command, is named in its message, and can be changed.
 #[test]
 fn limits_are_remembered() {
     let world = World::new(&[("lower/a.txt", "one")]);
@@ -249,7 +249,7 @@ fn limits_are_remembered() {
     let before = world.tree();
     let Ran { code, err, .. } = world.run_with(&["workspace", "put", "up", "large"], &"x".repeat(100));
     assert_eq!((code, err.contains("1024"), err.contains("bytes in this workspace")), (1, true, true), "{err}");
-    assert_eq!(world.tree(), before, "it was asked before anything changed");
+    assert_eq!(world.tree(), before, "it was checked before any change");
     world.done(&["workspace", "mkdir", "up", "second"]);
     let Ran { code, err, .. } = world.run(&["workspace", "mkdir", "up", "third"]);
     assert_eq!((code, err.contains("entries in this workspace")), (1, true), "{err}");
@@ -262,7 +262,7 @@ fn limits_are_remembered() {
     assert_eq!((wrong.code, wrong.err.contains("10MiB")), (2, true), "{wrong:?}");
 }
 
-/// A state that is kept no longer cannot come back, and the others can.
+/// A dropped checkpoint cannot be restored, and the others can.
 #[test]
 fn a_checkpoint_can_be_dropped() {
     let world = changed();
@@ -280,16 +280,16 @@ fn a_checkpoint_can_be_dropped() {
     assert_eq!(world.run(&["workspace", "checkpoint", "up", "label", "--drop", "2"]).code, 2);
 }
 
-/// Why there are no steps to be seen.
+/// `--explain` is refused with the reason.
 #[test]
 fn explain_is_refused_with_a_reason() {
     let Ran { code, err, .. } = changed().run(&["--explain", "workspace", "changes", "up"]);
     assert_eq!((code, err.contains("--explain") && err.contains("no call for them")), (2, true), "{err}");
 }
 
-/// Messages name directories as they were named on the command line.
+/// Messages name directories as the command line named them.
 #[test]
-fn messages_name_what_was_named() {
+fn messages_name_directories_as_given() {
     let world = changed();
     fs::create_dir(world.at("empty")).expect("a new directory");
     fs::write(world.at("lower/a.txt"), "theirs").expect("a file");
@@ -315,8 +315,8 @@ fn messages_name_what_was_named() {
     }
 }
 
-/// Whatever call a change is stopped before, the next command shows all of it or nothing, and the
-/// lower stays as it is.
+/// At whatever call a change is stopped, the next command shows all of it or nothing, and the lower directory stays
+/// unchanged.
 #[test]
 fn a_stopped_change_is_all_or_nothing() {
     let commands: &[&[&str]] = &[
@@ -347,12 +347,12 @@ fn a_stopped_change_is_all_or_nothing() {
         for call in (1..=CALLS_MAX).step_by(STOPS_STEP) {
             let world = start();
             let ran = world.run(&[&["--crash-at", &call.to_string(), "workspace"], *command].concat());
-            let what = format!("{command:?}, --crash-at {call}");
-            assert!(ran.code == 0 || ran.code == 70, "{what}: {ran:?}");
-            assert_eq!(world.run(&["workspace", "status", "up"]).code, 0, "{what}");
+            let context = format!("{command:?}, --crash-at {call}");
+            assert!(ran.code == 0 || ran.code == 70, "{context}: {ran:?}");
+            assert_eq!(world.run(&["workspace", "status", "up"]).code, 0, "{context}");
             let now = listed(&world);
-            assert!(now == old || now == new, "{what}: {now}");
-            assert_eq!(ground::read(&world.at("lower")), lower, "{what}");
+            assert!(now == old || now == new, "{context}: {now}");
+            assert_eq!(ground::read(&world.at("lower")), lower, "{context}");
             if ran.code == 0 {
                 break;
             }
@@ -360,8 +360,8 @@ fn a_stopped_change_is_all_or_nothing() {
     }
 }
 
-/// Whatever call a commit is stopped before, the next command finishes or forgets it: the lower is
-/// exactly old or exactly new, and so are the changes.
+/// At whatever call a commit is stopped, the next command completes or forgets it: the lower directory is exactly old
+/// or exactly new, and so is the list of changes.
 #[test]
 fn a_stopped_commit_is_all_or_nothing() {
     let commit = ["workspace", "commit", "up", "--into", "lower", "--yes"];

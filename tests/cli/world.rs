@@ -1,4 +1,4 @@
-//! A directory to run the program in, and what a run said.
+//! A directory to run the program in, and the result of a run.
 
 use std::fs;
 use std::io::Write as _;
@@ -10,12 +10,12 @@ use tempfile::TempDir;
 
 use crate::ground;
 
-/// Where runs begin; paths on the command line and in messages are relative to it.
+/// The working directory of runs; paths on the command line and in messages are relative to it.
 pub(crate) struct World {
     directory: TempDir,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
@@ -24,7 +24,7 @@ pub(crate) struct Ran {
 }
 
 impl World {
-    /// Makes these files, by their paths and contents, and the directories `root` and `lower`.
+    /// Creates these files, given by path and content, and the directories `root` and `lower`.
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let directory = ground::scratch();
         for name in ["root", "lower"] {
@@ -40,7 +40,7 @@ impl World {
         self.directory.path().join(name)
     }
 
-    /// An absolute link.
+    /// Creates an absolute link.
     pub(crate) fn link(&self, to: &str, name: &str) {
         std::os::unix::fs::symlink(self.at(to), self.at(name)).expect("a new link");
     }
@@ -58,8 +58,7 @@ impl World {
         self.run_with(arguments, "")
     }
 
-    /// Runs the program with this on its standard input. Whatever comes of it, it never shows a
-    /// backtrace, not even when it is asked for those.
+    /// Runs the program with this standard input, and asserts that it prints no backtrace, not even on request.
     pub(crate) fn run_with(&self, arguments: &[&str], input: &str) -> Ran {
         let mut running = Command::new(env!("CARGO_BIN_EXE_onionskin"))
             .args(arguments)
@@ -71,7 +70,7 @@ impl World {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        // It may end without having read it all.
+        // The program may end before it has read everything.
         let _ = running.stdin.take().expect("it is piped").write_all(input.as_bytes());
         let output = running.wait_with_output().expect("the program ends");
         let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
@@ -83,7 +82,7 @@ impl World {
         ran
     }
 
-    /// What a line of the shell writes, errors too; the program is on its path.
+    /// Returns the output of a shell command line, errors included; the program is in its PATH.
     pub(crate) fn shell(&self, line: &str) -> String {
         let directory = Path::new(env!("CARGO_BIN_EXE_onionskin")).parent().expect("a program is in a directory");
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -98,7 +97,7 @@ impl World {
         String::from_utf8(output.stdout).expect("it writes UTF-8")
     }
 
-    /// As [`World::run_with`], for a run that must do what was asked, with nothing to complain of.
+    /// As [`World::run_with`], for a run that must succeed without a word on standard error.
     pub(crate) fn done_with(&self, arguments: &[&str], input: &str) -> String {
         let ran = self.run_with(arguments, input);
         assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{arguments:?}: {ran:?}");
@@ -122,19 +121,19 @@ impl World {
         self.json_with(arguments, "")
     }
 
-    /// Nothing of ours is left, but what this filter knows.
+    /// Asserts that no record is left except those that the filter accepts.
     pub(crate) fn left_over(&self, known: fn(&Path) -> bool) {
         let left: Vec<PathBuf> = ground::ours(&self.tree()).into_iter().filter(|path| !known(path)).collect();
         assert_eq!(left, ground::NONE);
     }
 }
 
-/// Nothing at all.
+/// A filter that accepts no record.
 pub(crate) fn nothing(_: &Path) -> bool {
     false
 }
 
-/// What a directory that is published by pointer keeps.
+/// A filter that accepts the generations of a directory that is published by pointer.
 pub(crate) fn generations(path: &Path) -> bool {
     let store = Path::new("root/.onionskin/directories");
     path.starts_with(store) || store.starts_with(path)

@@ -1,5 +1,5 @@
-//! A disk in memory, as a file that the kernel can mount a filesystem from: it writes down what is written to
-//! it, and when it is told to make that durable. It can be set to any content.
+//! A disk in memory, served as a file from which the kernel can mount a filesystem. It records writes and flushes, and
+//! its content can be replaced.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -16,21 +16,21 @@ use fuser::{
 const PAGE_BYTES: usize = 4096;
 const NAME: &str = "disk";
 const FILE: INodeNo = INodeNo(2);
-/// For as long as the disk is there nothing changes but the content.
+/// While the disk exists only its content changes.
 const FOREVER: Duration = Duration::from_secs(1 << 30);
 
-/// What the kernel asked of a disk, in this order, and what was noted in between.
+/// Requests of the kernel in their order, and notes in between.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
-    /// These bytes are to be there, some time.
+    /// These bytes become durable at some time.
     Write { at: usize, data: Arc<[u8]> },
-    /// All that was written before is to be durable when this returns.
+    /// All earlier writes are durable when this returns.
     Flush,
-    /// By [`Disk::note`].
+    /// A call of [`Disk::note`].
     Note,
 }
 
-/// The content of a disk: pages that were written; the others are zeros.
+/// The content of a disk: the written pages; all others are zero.
 #[derive(Clone, Default)]
 pub(crate) struct Image(HashMap<usize, Arc<[u8; PAGE_BYTES]>>);
 
@@ -65,16 +65,16 @@ struct State {
     events: Option<Vec<Event>>,
 }
 
-/// The disk, for as long as this is held.
+/// A disk, which exists until it is dropped.
 pub(crate) struct Disk {
     directory: tempfile::TempDir,
     state: Arc<Mutex<State>>,
-    // Goes first.
+    // Dropped first.
     session: Option<BackgroundSession>,
 }
 
 impl Disk {
-    /// An empty one.
+    /// Creates an empty disk.
     pub(crate) fn new(bytes: u64) -> std::io::Result<Self> {
         let directory = tempfile::tempdir()?;
         let state = Arc::default();
@@ -85,29 +85,29 @@ impl Disk {
         Ok(Self { directory, state, session })
     }
 
-    /// Where the kernel finds it.
+    /// The path of the file for the kernel.
     pub(crate) fn path(&self) -> PathBuf {
         self.directory.path().join(NAME)
     }
 
-    /// Begins to write down what happens, after what is there now.
+    /// Starts recording, and returns the present content.
     pub(crate) fn record(&self) -> Image {
         let mut state = locked(&self.state);
         state.events = Some(Vec::new());
         state.image.clone()
     }
 
-    /// Writes down that something is done.
+    /// Records that a step is done.
     pub(crate) fn note(&self) {
         locked(&self.state).events.get_or_insert_default().push(Event::Note);
     }
 
-    /// What happened since [`Disk::record`].
+    /// Returns the events since [`Disk::record`].
     pub(crate) fn recorded(&self) -> Vec<Event> {
         locked(&self.state).events.take().unwrap_or_default()
     }
 
-    /// Gives it this content. No filesystem may be mounted from it.
+    /// Replaces the content. No filesystem may be mounted from the disk.
     pub(crate) fn load(&self, image: Image) {
         locked(&self.state).image = image;
     }
@@ -171,7 +171,7 @@ impl Filesystem for Served {
     }
 
     fn open(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        // Nothing stays in the kernel: what it writes is written here, and what it reads is what was loaded.
+        // The kernel must cache nothing: writes arrive here, and reads see loaded content.
         reply.opened(FileHandle(0), FopenFlags::FOPEN_DIRECT_IO);
     }
 

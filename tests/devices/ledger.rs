@@ -1,4 +1,4 @@
-//! SQLite in a program for WASI, on a layered directory.
+//! SQLite in a WASI program, on a layered directory.
 
 use std::fs;
 use std::path::Path;
@@ -6,23 +6,23 @@ use std::sync::OnceLock;
 
 use onionskin_host::run::{How, Layers, Program, World};
 
-use crate::books;
 use crate::ledgers;
+use crate::oracle;
 use crate::work::{Result, Tree, Work, onionskin, reopened};
 
-/// For one process alone.
+/// The file system layer of SQLite that takes no locks: only one process opens a database.
 const LOCKS: &str = "unix-none";
 const TRANSFERS: usize = 4;
 
 /// Transfers between two accounts, each by a program of its own.
 pub(crate) struct Ledger {
     pub(crate) journal: &'static str,
-    /// Syncs the directory after a journal was removed, too, where that decides.
+    /// The setting `synchronous`, which decides whether the directory is synced after a journal was removed.
     pub(crate) synchronous: &'static str,
 }
 
 impl Ledger {
-    /// Nothing where the program cannot be built.
+    /// Returns `None` where the program cannot be built.
     pub(crate) fn new(journal: &'static str, synchronous: &'static str) -> Option<Self> {
         program().map(|_| Self { journal, synchronous })
     }
@@ -34,7 +34,7 @@ fn program() -> Option<&'static Program> {
     READ.get_or_init(read).as_ref()
 }
 
-/// How many transfers are done, by what the workspace shows; and the original.
+/// Returns the number of completed transfers according to the workspace, and the original.
 fn seen(at: &Path) -> Result<Tree> {
     let mut workspace = reopened(at)?;
     let copy = tempfile::tempdir().expect("a temporary directory");
@@ -43,7 +43,7 @@ fn seen(at: &Path) -> Result<Tree> {
         fs::write(copy.path().join(&entry.name), content).expect("a writable directory");
     }
     workspace.close()?;
-    let done = match books::done(&copy.path().join("ledger.db"), LOCKS) {
+    let done = match oracle::done(&copy.path().join("ledger.db"), LOCKS) {
         Ok(done) => done.to_string(),
         Err(why) => why,
     };

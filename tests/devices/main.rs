@@ -1,29 +1,25 @@
-//! What is promised holds on the filesystems of the kernel, when the power goes.
+//! The promises hold on filesystems of the kernel when power is lost.
 //!
-//! A filesystem is mounted from a disk of ours, which notes what the kernel writes and when it asks for it to be
-//! durable. Work is done on it. Then the disk is set to what a loss of power can leave: all that was durable, and
-//! of the later writes those that came, or none, or some, the last of them torn between sectors. The kernel
-//! recovers its filesystem from that, Onionskin opens it, and what is seen must be what was there after the last
-//! step that was said to be done, or after the next one.
+//! A filesystem is mounted from a disk in memory that records writes and flushes. Work is done on it. Then the disk is
+//! set to each content that a power loss can leave: all durable writes, and of the later ones all, none, or some, the
+//! last of them torn between sectors. The kernel recovers its filesystem from that content, Onionskin opens its root,
+//! and the result must be the state after the last acknowledged step or the one after it.
 //!
-//! This asks of real filesystems what the explorer asks of a model: that a file is synced when its sync returns,
-//! and that a rename is one step.
+//! This checks on real filesystems the assumptions of the explorer's model: a file is durable when its sync returns,
+//! and a rename is one step.
 //!
 //! | promise | test |
 //! |---|---|
-//! | one file, directories in every way, and links: old or new, and new once it is said | [`changes_are_kept_by_ext4`], [`changes_are_kept_by_ext4_that_writes_back`], [`changes_are_kept_by_xfs`], [`changes_are_kept_by_btrfs`] |
+//! | one file, directories in every mode, and links: old or new, and new once acknowledged | [`changes_are_kept_by_ext4`], [`changes_are_kept_by_ext4_that_writes_back`], [`changes_are_kept_by_xfs`], [`changes_are_kept_by_btrfs`] |
 //! | a workspace that is synced or committed: the same | [`layers_are_kept_by_ext4`], [`layers_are_kept_by_xfs`], [`layers_are_kept_by_btrfs`] |
-//! | transfers of SQLite, by a program on a layered directory: the same | [`a_ledger_is_kept_by_ext4`], [`a_ledger_is_kept_by_xfs`], [`a_ledger_is_kept_by_btrfs`] |
-//! | it bites: what was not synced is missed | [`what_is_not_synced_is_missed`], [`what_a_ledger_does_not_sync_is_missed`] |
+//! | SQLite transfers by a program on a layered directory: the same | [`a_ledger_is_kept_by_ext4`], [`a_ledger_is_kept_by_xfs`], [`a_ledger_is_kept_by_btrfs`] |
+//! | the test can fail: a loss of unsynced content is detected | [`a_missing_sync_is_detected`], [`a_missing_sync_of_sqlite_is_detected`] |
 //!
-//! It needs the right to mount, FUSE, loop devices, and the programs that make the filesystems. Where one is
-//! missing its tests say that they are left out. `ONIONSKIN_CRASH=full` tries more, `ONIONSKIN_SEED` other samples.
+//! It needs the right to mount, FUSE, loop devices, and the `mkfs` programs. Where one is missing the tests report that
+//! they are skipped. `ONIONSKIN_CRASH=full` explores more, `ONIONSKIN_SEED` chooses other samples.
 
 #![cfg(target_os = "linux")]
 
-#[expect(dead_code, reason = "what was printed is for those who look at it")]
-#[path = "../guests/sqlite/src/ledger.rs"]
-mod books;
 mod disk;
 #[path = "../programs/guests.rs"]
 mod guests;
@@ -31,6 +27,9 @@ mod ledger;
 #[path = "../programs/ledgers.rs"]
 mod ledgers;
 mod mounted;
+#[expect(dead_code, reason = "the printed text serves the messages of other suites")]
+#[path = "../guests/sqlite/src/ledger.rs"]
+mod oracle;
 mod work;
 
 use std::collections::HashSet;
@@ -44,37 +43,37 @@ use mounted::{BTRFS, EXT4, EXT4_WRITEBACK, Kind, Mounted, XFS};
 use onionskin_host::Durability;
 use work::{Changes, Layers, Tree, Work};
 
-/// What came of trying all.
+/// The outcome of an exploration.
 struct Outcome {
-    /// Disks that were tried; no two of them the same.
+    /// The number of distinct crash states.
     tried: usize,
-    /// Disks that were left while one of those was recovered.
+    /// The number of crash states left by a second power loss, during the recovery of one of those.
     again: usize,
-    /// Steps that were done.
+    /// The number of steps that were done.
     steps: usize,
     writes: usize,
     flushes: usize,
     violations: Vec<String>,
 }
 
-/// What the power leaves of the writes that were not durable.
+/// The part of the writes since the last flush that a power loss leaves.
 #[derive(Clone, Copy, Debug)]
 enum Left {
     All,
     None,
-    /// Some, by the seed of a sample.
+    /// Some of them, chosen by this seed.
     Some(u64),
 }
 
-/// How much is tried.
+/// The bounds of an exploration.
 struct Effort {
-    /// Samples of each point.
+    /// Samples for each crash point.
     samples: u64,
-    /// Writes from one point to the next.
+    /// Writes from one crash point to the next.
     stride: usize,
-    /// One in so many of these points is tried.
+    /// One in this many of these crash points is explored.
     every: usize,
-    /// One in so many disks loses power again while it is recovered.
+    /// One in this many crash states loses power again during its recovery.
     again: usize,
 }
 
@@ -94,22 +93,22 @@ fn seed() -> u64 {
     std::env::var("ONIONSKIN_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1)
 }
 
-/// Does the work, and loses power at each point; says why where it cannot begin.
+/// Does the work, and loses power at each crash point; returns the reason if it cannot begin.
 fn explore(kind: Kind, work: &dyn Work) -> Result<Outcome, String> {
     let disk = Disk::new(kind.bytes).map_err(|error| format!("no FUSE: {error}"))?;
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let at = directory.path();
     kind.make(&disk)?;
     let mounted = Mounted::new(kind, &disk, at)?;
-    work.prepare(at).expect("it is prepared");
-    // Of the beginning nothing is lost.
+    work.prepare(at).expect("the work can be prepared");
+    // The initial state is durable.
     mounted::sync(at)?;
     let before = disk.record();
     let mut trial = Trial { kind, work, disk: &disk, at, seen: HashSet::new() };
-    let mut states = work.run(at, &mut || disk.note()).expect("nothing is in its way");
+    let mut states = work.run(at, &mut || disk.note()).expect("the work succeeds without a fault");
     let events = disk.recorded();
     drop(mounted);
-    states.insert(0, trial.look(before.clone()).expect("what it begins with can be opened"));
+    states.insert(0, trial.look(before.clone()).expect("the initial state can be opened"));
     let mut outcome = Outcome {
         tried: 0,
         again: 0,
@@ -123,27 +122,31 @@ fn explore(kind: Kind, work: &dyn Work) -> Result<Outcome, String> {
     for point in points(&events, stride).into_iter().step_by(every) {
         let done = events[..point].iter().filter(|event| matches!(event, Event::Note)).count();
         let allowed = &states[done..states.len().min(done + 2)];
-        for how in ways(&mut rng, samples) {
-            let (image, chosen) = left(&before, &events[..point], how, kind.sector_bytes);
+        for left in ways(&mut rng, samples) {
+            let (image, chosen) = crash_state(&before, &events[..point], left, kind.sector_bytes);
             if !trial.seen.insert((chosen, done)) {
                 continue;
             }
             outcome.tried += 1;
             let is_twice = outcome.tried.is_multiple_of(again);
-            let here = format!("after {done} steps, at event {point} of {}, {how:?} of the rest came", events.len());
+            let here = format!("after {done} steps, at event {point} of {}, {left:?} of the rest came", events.len());
             if is_twice {
                 disk.record();
             }
-            outcome.violations.extend(trial.judge(image.clone(), allowed).map(|what| format!("{here}: {what}")));
-            // The kernel recovers, and Onionskin; meanwhile the power goes again.
+            outcome
+                .violations
+                .extend(trial.judge(image.clone(), allowed).map(|violation| format!("{here}: {violation}")));
+            // The kernel and Onionskin recover; meanwhile power is lost again.
             let recovery = if is_twice { disk.recorded() } else { vec![] };
             for point in points(&recovery, usize::MAX) {
-                let how = if rng.bool() { Left::None } else { Left::Some(rng.u64(..)) };
-                let (image, _) = left(&image, &recovery[..point], how, kind.sector_bytes);
+                let left = if rng.bool() { Left::None } else { Left::Some(rng.u64(..)) };
+                let (image, _) = crash_state(&image, &recovery[..point], left, kind.sector_bytes);
                 outcome.again += 1;
                 let found = trial.judge(image, allowed);
                 outcome.violations.extend(
-                    found.map(|what| format!("{here}; again at event {point} of the recovery, {how:?}: {what}")),
+                    found.map(|violation| {
+                        format!("{here}; again at event {point} of the recovery, {left:?}: {violation}")
+                    }),
                 );
             }
         }
@@ -151,7 +154,7 @@ fn explore(kind: Kind, work: &dyn Work) -> Result<Outcome, String> {
     Ok(outcome)
 }
 
-/// Where power is lost: before each flush and each note, at the end, and at some of the writes.
+/// Returns the crash points: before each flush and each note, at the end, and at some of the writes.
 fn points(events: &[Event], stride: usize) -> Vec<usize> {
     let is_point = |at: usize| events.get(at).is_none_or(|event| !matches!(event, Event::Write { .. }));
     (0..=events.len()).filter(|at| is_point(*at) || at.is_multiple_of(stride)).collect()
@@ -162,22 +165,22 @@ fn ways(rng: &mut Rng, samples: u64) -> Vec<Left> {
     [Left::All, Left::None].into_iter().chain(some).collect()
 }
 
-/// How much is durable, and which later writes came, with how many of their bytes.
+/// The number of durable events, and the later writes that were kept, with their lengths.
 type Chosen = (usize, Vec<usize>);
 
-/// A disk as the power leaves it, and by what it differs from others.
-fn left(before: &Image, events: &[Event], how: Left, sector_bytes: usize) -> (Image, Chosen) {
+/// Returns a disk after a power loss, and the choice that distinguishes it from others.
+fn crash_state(before: &Image, events: &[Event], left: Left, sector_bytes: usize) -> (Image, Chosen) {
     let durable = events.iter().rposition(|event| matches!(event, Event::Flush)).map_or(0, |at| at + 1);
     let mut image = before.clone();
-    let mut rng = Rng::with_seed(if let Left::Some(seed) = how { seed } else { 0 });
+    let mut rng = Rng::with_seed(if let Left::Some(seed) = left { seed } else { 0 });
     let mut came = Vec::new();
     for (number, event) in events.iter().enumerate() {
         let Event::Write { at, data } = event else { continue };
-        let length = match how {
+        let length = match left {
             _ if number < durable => data.len(),
             Left::All => data.len(),
             Left::None => 0,
-            // Half of them, and of every fourth of those the first sectors alone.
+            // Half of the writes, and of every fourth of those the first sectors only.
             Left::Some(_) if rng.bool() => 0,
             Left::Some(_) if rng.u8(..4) == 0 => rng.usize(..=data.len() / sector_bytes) * sector_bytes,
             Left::Some(_) => data.len(),
@@ -199,7 +202,7 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// What is wrong with what is seen, if anything is.
+    /// Returns the violation in the recovered state, if there is one.
     fn judge(&self, image: Image, allowed: &[Tree]) -> Option<String> {
         match self.look(image) {
             Ok(found) if allowed.contains(&found) => None,
@@ -208,7 +211,7 @@ impl Trial<'_> {
         }
     }
 
-    /// What is seen once the kernel has recovered its filesystem, and Onionskin the root.
+    /// Returns the state after the kernel recovered its filesystem and Onionskin the root.
     fn look(&self, image: Image) -> Result<Tree, String> {
         self.disk.load(image);
         let mounted = Mounted::new(self.kind, self.disk, self.at)?;
@@ -218,31 +221,31 @@ impl Trial<'_> {
     }
 }
 
-/// Where two trees differ, for people.
+/// Describes the first difference between two trees.
 fn difference(wanted: &Tree, found: &Tree) -> String {
     let paths = wanted.keys().chain(found.keys().filter(|path| !wanted.contains_key(*path)));
     let differing = paths.filter(|path| wanted.get(*path) != found.get(*path)).map(|path| {
-        let told = |tree: &Tree| match tree.get(path) {
+        let describe = |tree: &Tree| match tree.get(path) {
             Some(content) if content.len() < 200 => format!("{:?}", String::from_utf8_lossy(content)),
             Some(content) => format!("{} bytes", content.len()),
             None => "nothing".to_owned(),
         };
-        format!("{path}: {} before, {} now", told(wanted), told(found))
+        format!("{path}: {} before, {} now", describe(wanted), describe(found))
     });
     differing.collect::<Vec<_>>().join("; ")
 }
 
-/// Tries it, and says what came of it, or why it is left out.
-fn tried(what: &str, kind: Kind, work: &dyn Work) -> Option<Outcome> {
-    // One at a time: a program that another test starts has its files open, for a moment, and a filesystem with an
-    // open file stays mounted.
+/// Explores the work, and prints the outcome or the reason why it was skipped.
+fn tried(context: &str, kind: Kind, work: &dyn Work) -> Option<Outcome> {
+    // One exploration at a time: a program that another test starts briefly has the files of this one open, and a
+    // filesystem with an open file stays mounted.
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     match explore(kind, work) {
         Ok(outcome) => {
             let Outcome { tried, again, steps, writes, flushes, violations } = &outcome;
             println!(
-                "{what} on {}: {steps} steps, {writes} writes, {flushes} flushes; {tried} disks, {again} left by a \
+                "{context} on {}: {steps} steps, {writes} writes, {flushes} flushes; {tried} disks, {again} left by a \
                  recovery, {} violations",
                 kind.name,
                 violations.len()
@@ -250,14 +253,14 @@ fn tried(what: &str, kind: Kind, work: &dyn Work) -> Option<Outcome> {
             Some(outcome)
         }
         Err(why) => {
-            println!("LEFT OUT: {what} on {}: {why}", kind.name);
+            println!("LEFT OUT: {context} on {}: {why}", kind.name);
             None
         }
     }
 }
 
-fn holds(what: &str, kind: Kind, work: &dyn Work) {
-    if let Some(outcome) = tried(what, kind, work) {
+fn holds(context: &str, kind: Kind, work: &dyn Work) {
+    if let Some(outcome) = tried(context, kind, work) {
         assert!(outcome.violations.is_empty(), "{}, seed {}\n{}", kind.name, seed(), outcome.violations.join("\n"));
     }
 }
@@ -299,10 +302,10 @@ fn layers_are_kept_by_btrfs() {
     holds("layers", BTRFS, &Layers);
 }
 
-/// What ends a transaction is synced with each of these.
+/// Journal modes, each with the setting that syncs the end of a transaction.
 const JOURNALS: [(&str, &str); 3] = [("delete", "extra"), ("truncate", "full"), ("persist", "full")];
 
-/// With one of the journals, or with all where more is tried.
+/// With one of the journal modes, or with all in a full run.
 fn ledger_is_kept(kind: Kind, one: usize) {
     let tried = if is_full() { &JOURNALS[..] } else { &JOURNALS[one..=one] };
     for (journal, synchronous) in tried {
@@ -327,22 +330,22 @@ fn a_ledger_is_kept_by_btrfs() {
     ledger_is_kept(BTRFS, 2);
 }
 
-/// SQLite does not sync the directory here when the journal was removed, which is what ends a transaction.
+/// SQLite does not sync the directory after the journal was removed, which ends a transaction here.
 #[test]
-fn what_a_ledger_does_not_sync_is_missed() {
+fn a_missing_sync_of_sqlite_is_detected() {
     let Some(ledger) = Ledger::new("delete", "full") else { return };
     let Some(outcome) = tried("SQLite, layered, delete, full", EXT4, &ledger) else { return };
-    assert!(!outcome.violations.is_empty(), "nothing was found");
+    assert!(!outcome.violations.is_empty(), "no violation was found");
     for violation in &outcome.violations {
         assert!(violation.ends_with(" now") && violation.contains("transfers: "), "{violation}");
     }
 }
 
-/// With `visible` nothing is synced, and what is said to be done is lost.
+/// With `visible` nothing is synced, and acknowledged steps are lost.
 #[test]
-fn what_is_not_synced_is_missed() {
+fn a_missing_sync_is_detected() {
     let Some(outcome) = tried("changes that are not synced", EXT4, &Changes { durability: Durability::Visible }) else {
         return;
     };
-    assert!(!outcome.violations.is_empty(), "nothing was found");
+    assert!(!outcome.violations.is_empty(), "no violation was found");
 }

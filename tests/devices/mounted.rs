@@ -7,22 +7,22 @@ use std::time::Duration;
 
 use crate::disk::Disk;
 
-/// How often to try to unmount.
+/// The number of attempts to unmount.
 const PATIENCE: usize = 50;
 
-/// A filesystem, with what it is made and mounted by.
+/// A filesystem, and the commands that create and mount it.
 #[derive(Clone, Copy)]
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
     make: &'static [&'static str],
     options: &'static str,
-    /// The least that it can be made of.
+    /// The minimal size, in bytes.
     pub(crate) bytes: u64,
-    /// Bytes that it takes to be written all or not at all.
+    /// The size of an atomic write, in bytes.
     pub(crate) sector_bytes: usize,
 }
 
-/// With half of its superblock written it cannot be mounted, whatever is on it.
+/// With a half-written superblock it cannot be mounted, whatever its content.
 pub(crate) const EXT4: Kind = Kind {
     name: "ext4",
     make: &["mkfs.ext4", "-q", "-F", "-E", "nodiscard"],
@@ -30,11 +30,11 @@ pub(crate) const EXT4: Kind = Kind {
     bytes: 64 << 20,
     sector_bytes: 4096,
 };
-/// Contents are written when it suits: only what is synced is there after a crash.
+/// Content is written at any time: only synced content is present after a crash.
 pub(crate) const EXT4_WRITEBACK: Kind = Kind { name: "ext4, data=writeback", options: "loop,data=writeback", ..EXT4 };
 pub(crate) const XFS: Kind =
     Kind { name: "xfs", make: &["mkfs.xfs", "-q", "-f", "-K"], options: "loop", bytes: 300 << 20, sector_bytes: 512 };
-/// As of ext4.
+/// The superblock is as with ext4.
 pub(crate) const BTRFS: Kind = Kind {
     name: "btrfs",
     make: &["mkfs.btrfs", "-q", "-f", "-K"],
@@ -44,14 +44,14 @@ pub(crate) const BTRFS: Kind = Kind {
 };
 
 impl Kind {
-    /// Makes one on a disk.
+    /// Creates a filesystem on a disk.
     pub(crate) fn make(&self, disk: &Disk) -> Result<(), String> {
         let (program, given) = self.make.split_first().expect("a program makes it");
         run(Command::new(program).args(given).arg(disk.path()))
     }
 }
 
-/// A filesystem, until this is dropped.
+/// A mounted filesystem, unmounted on drop.
 pub(crate) struct Mounted<'a> {
     at: &'a Path,
 }
@@ -71,20 +71,20 @@ impl Drop for Mounted<'_> {
         let mut unmounted = unmount(&[]);
         for _ in 0..PATIENCE {
             if unmounted.is_err() {
-                // Somebody else looks at it.
+                // Another process has a file of it open.
                 thread::sleep(Duration::from_millis(100));
                 unmounted = unmount(&[]);
             }
         }
         if unmounted.is_err() {
-            // It goes once nobody looks at it any more, and the disk with it.
+            // It is unmounted once no process uses it, and the disk with it.
             let _ = unmount(&["--lazy"]);
             assert!(std::thread::panicking(), "{unmounted:?}");
         }
     }
 }
 
-/// Makes all durable that was written to the filesystem at a place.
+/// Makes every write to the filesystem at this path durable.
 pub(crate) fn sync(at: &Path) -> Result<(), String> {
     run(Command::new("sync").arg("--file-system").arg(at))
 }
@@ -92,6 +92,6 @@ pub(crate) fn sync(at: &Path) -> Result<(), String> {
 fn run(command: &mut Command) -> Result<(), String> {
     let name = PathBuf::from(command.get_program()).display().to_string();
     let ran = command.stdin(Stdio::null()).output().map_err(|error| format!("{name}: {error}"))?;
-    let said = String::from_utf8_lossy(&ran.stderr);
-    if ran.status.success() { Ok(()) } else { Err(format!("{name}: {}: {}", ran.status, said.trim())) }
+    let message = String::from_utf8_lossy(&ran.stderr);
+    if ran.status.success() { Ok(()) } else { Err(format!("{name}: {}: {}", ran.status, message.trim())) }
 }

@@ -1,4 +1,4 @@
-//! What is done on a disk: changes of one kind after the other, and what is seen after each.
+//! The work on a disk: a sequence of changes, and the state after each.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,17 +10,17 @@ use onionskin_host::{
     WriteOptions,
 };
 
-/// Files by their paths, with their content; a link is not followed.
+/// Files by path, with their content; links are not followed.
 pub(crate) type Tree = BTreeMap<String, Vec<u8>>;
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
-/// Some work, in steps that each are all or nothing.
+/// A sequence of steps that are each atomic.
 pub(crate) trait Work: Sync {
-    /// Makes what it begins with, below a directory.
+    /// Creates the initial state below a directory.
     fn prepare(&self, at: &Path) -> Result<()>;
-    /// Does all of it. Says so after each step, which is durable then, and tells what was seen after each.
+    /// Runs all steps. Calls `done` after each, which is durable by then, and returns the state after each.
     fn run(&self, at: &Path, done: &mut dyn FnMut()) -> Result<Vec<Tree>>;
-    /// Opens what a crash left, twice, and tells what is seen.
+    /// Opens the root twice after a crash, and returns the state.
     fn recovered(&self, at: &Path) -> Result<Tree>;
 }
 
@@ -34,19 +34,19 @@ fn write(place: &Path, content: impl AsRef<[u8]>) {
     fs::write(place, content).expect("a file");
 }
 
-/// Content of a length, which differs by its number.
+/// Content of this length that depends on the number.
 fn content(number: u8, length: usize) -> Vec<u8> {
     (0..length).map(|at| number ^ (at / 512) as u8).collect()
 }
 
-/// What is below a directory, but for what is ours: of that nothing may be left.
+/// Adds the tree below a directory, and asserts that no record is left in it.
 fn look(at: &Path, below: &str, tree: &mut Tree) {
     let entries = fs::read_dir(at.join(below)).expect("a directory that was opened can be read");
     for entry in entries {
         let entry = entry.expect("an entry");
         let name = entry.file_name().into_string().expect("the names of this work are text");
         let path = if below.is_empty() { name } else { format!("{below}/{name}") };
-        // What is ours is seen through a pointer, if at all.
+        // The control directory is reached through a pointer only.
         if path.contains(".onionskin") {
             continue;
         }
@@ -59,7 +59,7 @@ fn look(at: &Path, below: &str, tree: &mut Tree) {
     }
 }
 
-/// Files, directories in every way, and a link, in a store.
+/// Files, directories in every mode, and a link, in a store.
 pub(crate) struct Changes {
     pub(crate) durability: Durability,
 }
@@ -77,8 +77,8 @@ impl Changes {
     }
 
     fn transaction(&self, store: &Store, directory: &str, publish: Publish, number: u8) -> Result<()> {
-        let how = DirectoryOptions { publish, durability: self.durability, ..DirectoryOptions::default() };
-        let mut change = store.begin(directory, how)?;
+        let options = DirectoryOptions { publish, durability: self.durability, ..DirectoryOptions::default() };
+        let mut change = store.begin(directory, options)?;
         change.put("a", &content(number, 5_000))?;
         change.put("deep/b", &content(number, 100))?;
         change.remove("gone")?;
@@ -106,10 +106,10 @@ impl Work for Changes {
             done();
             seen.push(Self::seen(at));
         };
-        let how = WriteOptions { durability: self.durability, ..WriteOptions::default() };
-        store.replace("file", &content(2, 9_000), &how)?;
+        let options = WriteOptions { durability: self.durability, ..WriteOptions::default() };
+        store.replace("file", &content(2, 9_000), &options)?;
         done();
-        let mut writer = store.writer("new", &how)?;
+        let mut writer = store.writer("new", &options)?;
         for number in 0..4 {
             writer.write(&content(number, 60_000))?;
         }
@@ -124,7 +124,7 @@ impl Work for Changes {
         let original = store.guest_path(&at.join("lower/original"))?;
         store.materialize("link", &Source::Path(original), &Content::Keep)?;
         done();
-        store.replace("file", &content(4, 100), &how)?;
+        store.replace("file", &content(4, 100), &options)?;
         done();
         store.close()?;
         Ok(seen)
@@ -133,14 +133,14 @@ impl Work for Changes {
     fn recovered(&self, at: &Path) -> Result<Tree> {
         Self::open(at)?.close()?;
         let again = Self::open(at)?;
-        assert_eq!(again.recovered()?, [], "opening again finds something more");
+        assert_eq!(again.recovered()?, [], "a second open finds more");
         again.close()?;
         Ok(Self::seen(at))
     }
 }
 
-/// Opens a workspace. The kernel may have given its disk another number by now, as after a start of the machine,
-/// and so the lower is another directory by the looks of it.
+/// Opens a workspace. The kernel may have given its disk another device number, as after a reboot, so that the lower
+/// looks like another directory.
 pub(crate) fn reopened(at: &Path) -> Result<Workspace> {
     onionskin().workspace(at.join("upper")).moved().open()
 }
@@ -211,7 +211,7 @@ impl Work for Layers {
     fn recovered(&self, at: &Path) -> Result<Tree> {
         Self::open(at)?.close()?;
         let mut workspace = Self::open(at)?;
-        assert_eq!(workspace.recovered(), [], "opening again finds something more");
+        assert_eq!(workspace.recovered(), [], "a second open finds more");
         let tree = Self::seen(&mut workspace, at)?;
         workspace.close()?;
         Ok(tree)

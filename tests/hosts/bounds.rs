@@ -1,4 +1,4 @@
-//! The component stays within what it was given, and a root survives one that does not.
+//! The component stays within its memory and fuel, and a root stays usable after an instance that exceeded them.
 
 use std::fs;
 
@@ -12,11 +12,11 @@ use crate::scene::{PUBLISH, Scene, error_of, publish};
 
 const MIB: usize = 1 << 20;
 
-/// The most memory that copies may take, whatever their size.
+/// The memory limit for copies of any size.
 const COPY_MEMORY_BYTES: usize = 8 * MIB;
 
 fn limited(scene: &Scene, memory_bytes: usize) -> Session {
-    // The originals are noted by the scene's own session.
+    // The scene's own session records the originals.
     scene.session().limits().expect("limits");
     let onionskin = Onionskin::builder().memory_bytes(memory_bytes).build().expect("the component loads");
     onionskin.session(scene.root()).lower(scene.at("lower")).faults(scene.faults())
@@ -28,8 +28,8 @@ fn fueled(scene: &Scene, units: u64) -> Session {
     onionskin.session(scene.root()).faults(scene.faults())
 }
 
-/// 32 MiB are materialized, streamed, copied by a writer and put by a transaction with at most
-/// 8 MiB of memory, the component itself included.
+/// 32 MiB are materialized, streamed, copied by a writer and put by a transaction in at most 8 MiB of memory, which
+/// includes the component itself.
 #[test]
 fn copies_of_any_size_take_8_mib() {
     let scene = Scene::new(&[]);
@@ -85,9 +85,9 @@ fn a_thousand_files_take_8_mib() {
     }
 }
 
-/// More memory than was given ends the call, and nothing is lost.
+/// A call that exceeds its memory limit ends with an error, and nothing is lost.
 #[test]
-fn a_call_that_wants_more_memory_is_stopped() {
+fn a_call_that_exceeds_its_memory_is_stopped() {
     let scene = Scene::new(&[("root/file", "old")]);
     let store = limited(&scene, 4 * MIB).open(&OpenOptions::default()).expect("the root opens");
     let error = error_of("memory", store.replace("file", &vec![b'n'; 15 * MIB], &WriteOptions::default()));
@@ -101,7 +101,7 @@ fn a_call_that_wants_more_memory_is_stopped() {
     scene.done();
 }
 
-/// Memory that is not even enough to start is an error too.
+/// A memory limit too small to start the component is an error, too.
 #[test]
 fn too_little_memory_to_start_is_an_error() {
     let scene = Scene::new(&[("root/file", "old")]);
@@ -111,9 +111,9 @@ fn too_little_memory_to_start_is_an_error() {
     scene.done();
 }
 
-/// The memory that is given unless something else is asked for takes the largest list there is.
+/// The default memory limit is enough for the largest list that a call may take.
 #[test]
-fn the_default_memory_takes_the_largest_list() {
+fn the_default_memory_is_enough_for_the_largest_list() {
     let scene = Scene::new(&[]);
     let store = limited(&scene, MEMORY_BYTES_DEFAULT).open(&OpenOptions::default()).expect("the root opens");
     let chunk = vec![b' '; usize::try_from(store.limits().expect("limits").chunk_bytes).expect("it is a size")];
@@ -130,9 +130,9 @@ fn the_default_memory_takes_the_largest_list() {
     scene.done();
 }
 
-/// More fuel than was given ends the call, and nothing is lost; each call begins with a full tank.
+/// A call that exceeds its fuel ends with an error, and nothing is lost; each call begins with the full amount.
 #[test]
-fn a_call_that_wants_more_fuel_is_stopped() {
+fn a_call_that_exceeds_its_fuel_is_stopped() {
     const UNITS: u64 = 1_000_000;
     let scene = Scene::new(&[("root/file", "old")]);
     let store = fueled(&scene, UNITS).open(&OpenOptions::default()).expect("the root opens");
@@ -151,14 +151,14 @@ fn a_call_that_wants_more_fuel_is_stopped() {
     scene.done();
 }
 
-/// Fuel that ends anywhere, not only between two calls on the filesystem: old or new, as ever.
+/// Fuel that runs out at any point, not only between two calls of the filesystem, leaves the old or the new state.
 #[test]
-fn fuel_that_ends_anywhere_leaves_old_or_new() {
+fn fuel_that_runs_out_anywhere_leaves_old_or_new() {
     for mode in PUBLISH {
         let (mut old, mut new) = (0, 0);
         let mut units = 20_000;
         while new == 0 {
-            let what = format!("{mode:?}, {units} units");
+            let context = format!("{mode:?}, {units} units");
             let scene = Scene::new(&[("root/d/a", "old"), ("root/d/b", "old"), ("root/d/sub/kept", "kept")]);
             let result = fueled(&scene, units).open(&OpenOptions::default()).and_then(|store| {
                 let mut change = store.begin("d", publish(mode))?;
@@ -170,16 +170,16 @@ fn fuel_that_ends_anywhere_leaves_old_or_new() {
             let now = [scene.text("root/d/a"), scene.text("root/d/b")];
             match result {
                 Ok(_) => {
-                    assert_eq!(now, ["new", "new"], "{what}");
+                    assert_eq!(now, ["new", "new"], "{context}");
                     new += 1;
                 }
                 Err(Error::Trap { trap: Trap::OutOfFuel { .. }, .. }) => {
-                    assert!(now == ["old", "old"] || now == ["new", "new"], "{what}: {now:?}");
+                    assert!(now == ["old", "old"] || now == ["new", "new"], "{context}: {now:?}");
                     old += 1;
                 }
-                Err(error) => panic!("{what}: {error}"),
+                Err(error) => panic!("{context}: {error}"),
             }
-            assert_eq!(scene.text("root/d/sub/kept"), "kept", "{what}");
+            assert_eq!(scene.text("root/d/sub/kept"), "kept", "{context}");
             let ours = ground::ours(&scene.tree());
             scene.done_keeping(&ours.iter().filter_map(|path| path.to_str()).collect::<Vec<_>>());
             units += units / 6;
@@ -188,7 +188,7 @@ fn fuel_that_ends_anywhere_leaves_old_or_new() {
     }
 }
 
-/// Another instance opens the root, and works.
+/// Asserts that another instance can open the root and write to it.
 fn usable_again(scene: &Scene) {
     scene.recover();
     let store: Store = scene.open();

@@ -1,4 +1,4 @@
-//! Every typed call does what the contract says, and its receipt says what was achieved.
+//! Every typed call keeps the promise of the contract, and its receipt reports the achieved durability.
 
 use std::fs;
 
@@ -18,15 +18,16 @@ fn traced() -> OpenOptions {
     OpenOptions { trace: Tracing::On, ..OpenOptions::default() }
 }
 
-/// `replace` at each durability, `replace-json`, identical content kept: the receipts count from 1.
+/// `replace` at each durability, `replace-json`, and identical content that is kept: receipts number the changes from
+/// 1.
 #[test]
 fn a_file_is_replaced() {
     let scene = Scene::new(&[("root/file", "old")]);
     let store = scene.open();
     for (at, durability) in [(1, Durability::Visible), (2, Durability::Data), (3, Durability::Full)] {
-        let how = WriteOptions { durability, ..WriteOptions::default() };
+        let options = WriteOptions { durability, ..WriteOptions::default() };
         let content = format!("new {at}");
-        let done = store.replace("file", content.as_bytes(), &how).expect("a file can be replaced");
+        let done = store.replace("file", content.as_bytes(), &options).expect("a file can be replaced");
         assert_eq!(done, receipt(at, durability, 1, 5));
         assert_eq!(scene.text("root/file"), content);
     }
@@ -45,7 +46,7 @@ fn a_file_is_replaced() {
     scene.done();
 }
 
-/// A fingerprint tells kind, size, time and, when asked, the SHA-256; and it is a precondition.
+/// A fingerprint has kind, size, time and, on request, the SHA-256 digest; it also serves as a precondition.
 #[test]
 fn a_fingerprint_is_evidence_and_precondition() {
     let scene = Scene::new(&[("root/file", "content"), ("root/dir/inner", "")]);
@@ -68,15 +69,15 @@ fn a_fingerprint_is_evidence_and_precondition() {
 
     for expected in [seen.clone(), Fingerprint { modified: None, ..seen.clone() }, Fingerprint { digest: None, ..seen }]
     {
-        let how = WriteOptions { when: Precondition::Unchanged(expected), ..WriteOptions::default() };
+        let options = WriteOptions { when: Precondition::Unchanged(expected), ..WriteOptions::default() };
         store.replace("other", b"unlike", &WriteOptions::default()).expect("nothing is asked");
-        let error = refused("unchanged", store.replace("other", b"x", &how));
+        let error = refused("unchanged", store.replace("other", b"x", &options));
         assert_eq!((error.kind, error.subject.as_str()), (ErrorKind::PreconditionFailed, "other"));
         assert_eq!(scene.text("root/other"), "unlike");
     }
     let seen = store.fingerprint("file", Evidence::Digest).expect("it is there");
-    let how = WriteOptions { when: Precondition::Unchanged(seen), ..WriteOptions::default() };
-    store.replace("file", b"changed", &how).expect("it is as it was");
+    let options = WriteOptions { when: Precondition::Unchanged(seen), ..WriteOptions::default() };
+    store.replace("file", b"changed", &options).expect("it is as it was");
     assert_eq!(scene.text("root/file"), "changed");
     let absent = WriteOptions { when: Precondition::Absent, ..WriteOptions::default() };
     store.replace("fresh", b"1", &absent).expect("the name is free");
@@ -87,7 +88,7 @@ fn a_fingerprint_is_evidence_and_precondition() {
     scene.done();
 }
 
-/// A writer takes chunks and parts of other files, and publishes all of it at commit or nothing.
+/// A writer takes chunks and parts of other files, and its commit publishes all of it or nothing.
 #[test]
 fn a_writer_streams() {
     let scene = Scene::new(&[("root/file", "old"), ("lower/original", "0123456789")]);
@@ -113,7 +114,7 @@ fn a_writer_streams() {
     scene.done();
 }
 
-/// Every call of a transaction, in each publish mode; a dropped one leaves nothing.
+/// Every call of a transaction, in each publish mode; a dropped transaction leaves nothing.
 #[test]
 fn a_transaction_changes_many_paths() {
     for mode in PUBLISH {
@@ -130,7 +131,7 @@ fn a_transaction_changes_many_paths() {
         change.remove("gone").expect("staged");
         change.rename("from", "to").expect("staged");
         change.put("twice", b"first").expect("staged");
-        change.put("twice", b"last").expect("the last word counts");
+        change.put("twice", b"last").expect("the last call wins");
         assert_eq!(scene.text("root/d/put"), "old", "nothing is seen before the commit");
         let done = change.commit().expect("it is published");
         assert_eq!((done.transaction, done.achieved), (1, Durability::Full), "{mode:?}");
@@ -166,9 +167,9 @@ fn ground_file(scene: &Scene, name: &str, content: &str) {
     crate::ground::write(&scene.at(name), content);
 }
 
-/// `.` is the root itself, and a directory that is not there is created, in every mode.
+/// `.` names the root itself, and a missing directory is created, in every mode.
 #[test]
-fn a_transaction_makes_its_directory() {
+fn a_transaction_creates_its_directory() {
     let scene = Scene::new(&[("root/file", "old")]);
     let store = scene.open();
     let mut change = store.begin(".", DirectoryOptions::default()).expect("the root");
@@ -187,9 +188,9 @@ fn a_transaction_makes_its_directory() {
     scene.done();
 }
 
-/// Steps are remembered when asked for, until they are taken, and just one of a plan decides.
+/// On request the steps are recorded until they are taken, and exactly one step of a plan is the commit point.
 #[test]
-fn steps_are_told_once() {
+fn steps_are_reported_once() {
     let scene = Scene::new(&[]);
     let store = scene.session().open(&traced()).expect("the root opens");
     assert_eq!(store.steps().expect("steps").len(), 0, "a clean root needs none");
@@ -201,9 +202,9 @@ fn steps_are_told_once() {
     let deciding: Vec<&Step> = steps.iter().filter(|step| step.commits).collect();
     assert_eq!(deciding.len(), 1);
     assert_eq!((deciding[0].action, deciding[0].path.as_str()), (Action::Rename, "file"));
-    assert_eq!(deciding[0].origin.as_deref(), Some(steps[1].path.as_str()), "what was created gets the name");
+    assert_eq!(deciding[0].origin.as_deref(), Some(steps[1].path.as_str()), "the created file gets the name");
     assert_eq!(steps[2].bytes, 7);
-    assert!(steps.iter().all(|step| !step.why.is_empty()), "every step says why it is there");
+    assert!(steps.iter().all(|step| !step.why.is_empty()), "every step has its reason");
     assert_eq!(store.steps().expect("steps").len(), 0, "they were taken");
     store.close().expect("the store closes");
     let quiet = scene.open();
@@ -213,7 +214,7 @@ fn steps_are_told_once() {
     scene.done();
 }
 
-/// `materialize` keeps or replaces content, and leaves alone what is independent already.
+/// `materialize` keeps or replaces content, and leaves independent files alone.
 #[test]
 fn a_link_is_materialized() {
     let scene = Scene::new(&[("lower/a", "of a"), ("lower/b", "of b"), ("root/own", "own"), ("root/there", "there")]);
@@ -242,7 +243,7 @@ fn a_link_is_materialized() {
     scene.done();
 }
 
-/// A linked directory becomes one of its own; the receipt counts its entries, and content alone.
+/// A linked directory becomes an independent one; the receipt counts its entries, and the bytes of content only.
 #[test]
 fn a_linked_directory_is_materialized() {
     let scene = Scene::new(&[("lower/d/a", "of a"), ("lower/d/sub/b", "of b")]);
@@ -257,9 +258,9 @@ fn a_linked_directory_is_materialized() {
     scene.done();
 }
 
-/// What opening finds is what `inspect` says before it, which changes nothing; then all is clean.
+/// `inspect` predicts the findings of the next open and changes nothing; after the open the root is clean.
 #[test]
-fn inspect_says_what_opening_does() {
+fn inspect_predicts_the_findings_of_the_next_open() {
     let mut findings_total = 0;
     for call in 1..=40 {
         let scene = Scene::with(Fault::TrapBefore(call), &[("root/d/a", "old"), ("root/d/b", "old")]);
@@ -273,18 +274,18 @@ fn inspect_says_what_opening_does() {
         let before = scene.tree();
         let session = onionskin().session(scene.root());
         let foreseen = session.inspect().expect("the root can be looked at");
-        assert_eq!(scene.tree(), before, "call {call}: to inspect changes nothing");
+        assert_eq!(scene.tree(), before, "call {call}: inspection changes nothing");
         let store = session.open(&OpenOptions::default()).expect("the root opens");
         let found = store.recovered().expect("findings");
         store.close().expect("the store closes");
         let foreseen_paths: Vec<_> = foreseen.iter().map(|it| (it.path.as_str(), it.verdict)).collect();
-        // Opening goes on where one round uncovers more.
+        // An open continues where one round of recovery uncovers more.
         assert!(found.len() >= foreseen.len(), "call {call}: {found:?} against {foreseen:?}");
         for (finding, path) in found.iter().zip(foreseen_paths) {
             assert_eq!((finding.path.as_str(), finding.verdict), path, "call {call}");
         }
         findings_total += found.len();
-        assert_eq!(session.inspect().expect("the root can be looked at").len(), 0, "call {call}: all is clean");
+        assert_eq!(session.inspect().expect("the root can be looked at").len(), 0, "call {call}: the root is clean");
         assert_eq!(scene.text("root/d/a"), scene.text("root/d/b"), "call {call}: both or neither");
         scene.done();
         if staged.is_ok() {
@@ -294,7 +295,8 @@ fn inspect_says_what_opening_does() {
     assert!(findings_total > 10, "crashes leave something to find");
 }
 
-/// `probe` tells what works and leaves nothing; `limits` are the same open or not.
+/// `probe` reports the abilities of the filesystem and leaves nothing; `limits` are the same with or without an open
+/// store.
 #[test]
 fn a_root_is_probed() {
     let scene = Scene::new(&[("root/file", "content")]);
@@ -313,9 +315,9 @@ fn a_root_is_probed() {
     scene.done();
 }
 
-/// Faults see every call: its name, its path, and what came of it.
+/// `Faults` records every call of the filesystem: its name, its path, and its result.
 #[test]
-fn calls_are_seen() {
+fn calls_are_recorded() {
     let scene = Scene::new(&[]);
     let store = scene.open();
     store.replace("file", b"content", &WriteOptions::default()).expect("a new file");
@@ -327,14 +329,14 @@ fn calls_are_seen() {
     assert!(changes.iter().all(|call| call.outcome == Outcome::Done), "{changes:?}");
     let written: u64 = changes.iter().filter(|call| call.name == "write").map(|call| call.bytes).sum();
     assert_eq!(written, 7);
-    let rename = changes.iter().find(|call| call.name == "rename-at").expect("it gets its name");
+    let rename = changes.iter().find(|call| call.name == "rename-at").expect("the file gets its name");
     assert_eq!(rename.other.as_deref(), Some("/root/file"));
     assert!(rename.to_string().starts_with("rename-at .onionskin/"), "{rename}");
-    assert!(!scene.faults().fired(), "no fault was asked for");
+    assert!(!scene.faults().fired(), "no fault was requested");
     scene.done();
 }
 
-/// The component can be compiled ahead and given as machine code, or kept in a cache of its own.
+/// The component can be compiled ahead of time and loaded as machine code, or cached in a directory of the caller.
 #[test]
 #[allow(unsafe_code, reason = "machine code is given to the builder, made by the same builder")]
 fn the_component_can_be_compiled_ahead() {
@@ -342,7 +344,7 @@ fn the_component_can_be_compiled_ahead() {
     let directory = crate::ground::scratch();
     let cache = directory.path().join("cache");
     let cached = || Onionskin::builder().component(onionskin_host::COMPONENT).cache_directory(&cache).build();
-    // SAFETY: the bytes come from `precompile` of this very process.
+    // SAFETY: the bytes come from `precompile` in this process.
     let ahead = unsafe { Onionskin::builder().precompiled(&code) }.build();
     for loaded in [ahead, cached(), cached()] {
         let loaded = loaded.expect("it loads");
@@ -351,5 +353,5 @@ fn the_component_can_be_compiled_ahead() {
         store.close().expect("the store closes");
     }
     let entries: Vec<_> = fs::read_dir(&cache).expect("the cache was made").collect();
-    assert_eq!(entries.len(), 1, "the second start found what the first one kept");
+    assert_eq!(entries.len(), 1, "the second start used the entry of the first");
 }

@@ -1,4 +1,4 @@
-//! A database travels with its journal, and SQLite itself is the judge.
+//! A database is copied with its journal, and SQLite itself is the oracle.
 
 use std::fs;
 use std::path::Path;
@@ -9,8 +9,7 @@ use rusqlite::Connection;
 use crate::ground;
 use crate::scene::{Scene, refused};
 
-/// A database in WAL mode as a program leaves it that was killed: the table is in the file, the
-/// rows are in the `-wal` alone.
+/// Leaves a database in WAL mode as a killed program does: the table is in the file, the rows are only in the `-wal`.
 fn killed_in_wal_mode(scene: &Scene, name: &str) {
     let open = ground::scratch();
     let source = open.path().join("open.db");
@@ -29,8 +28,7 @@ fn killed_in_wal_mode(scene: &Scene, name: &str) {
     assert!(wal > 0, "the rows are in the log");
 }
 
-/// A database in the middle of a transaction: a hot `-journal` lies beside a file that has pages of
-/// it already.
+/// Leaves a database in the middle of a transaction: a hot `-journal` beside a file that already has changed pages.
 fn killed_with_a_journal(scene: &Scene, name: &str) {
     let open = ground::scratch();
     let source = open.path().join("open.db");
@@ -66,10 +64,10 @@ fn keep(store: &Store, path: &str) -> u64 {
     store.materialize(path, &Source::LinkTarget, &Content::Keep).expect("it is granted").applied
 }
 
-/// Rows that are in the log alone are in the copy: the link leads to the database, its log is not
-/// linked, linked too, or the whole directory is linked.
+/// The copy has the rows that are only in the log, whether the link is to the database alone, to the database and its
+/// log, or to the whole directory.
 #[test]
-fn rows_in_the_write_ahead_log_travel() {
+fn rows_in_the_write_ahead_log_are_copied() {
     for way in ["database", "both", "directory"] {
         let scene = Scene::new(&[("lower/d/beside", "x")]);
         killed_in_wal_mode(&scene, "lower/d/index.db");
@@ -94,9 +92,9 @@ fn rows_in_the_write_ahead_log_travel() {
     }
 }
 
-/// A hot rollback journal travels too: SQLite undoes in the copy what was not committed.
+/// A hot rollback journal is copied, too: in the copy SQLite rolls the uncommitted changes back.
 #[test]
-fn a_hot_journal_travels() {
+fn a_hot_journal_is_copied() {
     let scene = Scene::new(&[]);
     killed_with_a_journal(&scene, "lower/index.db");
     scene.absolute("lower/index.db", "root/index.db");
@@ -112,7 +110,7 @@ fn a_hot_journal_travels() {
 
 /// A hard-linked database and its hard-linked log become independent together.
 #[test]
-fn a_hard_linked_database_travels() {
+fn a_hard_linked_database_is_copied() {
     let scene = Scene::new(&[]);
     killed_in_wal_mode(&scene, "lower/index.db");
     for suffix in ["", "-wal"] {
@@ -126,9 +124,9 @@ fn a_hard_linked_database_travels() {
     scene.done();
 }
 
-/// A journal alone, a database beside the journal of another: refused, with nothing changed.
+/// A journal without its database, and a database beside the journal of another one, are refused, and nothing changes.
 #[test]
-fn what_belongs_together_is_not_parted() {
+fn a_database_and_its_journal_are_not_separated() {
     let scene = Scene::new(&[]);
     killed_in_wal_mode(&scene, "lower/index.db");
     scene.absolute("lower/index.db-wal", "root/index.db-wal");
@@ -155,9 +153,9 @@ fn what_belongs_together_is_not_parted() {
     scene.done();
 }
 
-/// New content for a linked database takes the links of its journal away: they belonged to the old.
+/// New content for a linked database removes the links to its journal, which belonged to the old content.
 #[test]
-fn a_replaced_database_leaves_its_journal_behind() {
+fn a_replaced_database_loses_its_journal() {
     let scene = Scene::new(&[]);
     killed_in_wal_mode(&scene, "lower/index.db");
     killed_in_wal_mode(&scene, "lower/other.db");

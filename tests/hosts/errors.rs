@@ -1,4 +1,4 @@
-//! Every failure is a typed error with a path, and says what is left behind.
+//! Every failure is a typed error with a path, and names the state left behind.
 
 use std::error::Error as _;
 use std::fs;
@@ -15,7 +15,7 @@ use onionskin_host::{
 use crate::ground;
 use crate::scene::{PUBLISH, Scene, error_of, onionskin, publish, refused};
 
-/// How a database begins.
+/// The header of a database file.
 const DATABASE: &[u8] = b"SQLite format 3\0 and so on";
 
 fn links(symlinks: SymlinkPolicy) -> WriteOptions {
@@ -26,7 +26,7 @@ fn when(when: Precondition) -> WriteOptions {
     WriteOptions { when, ..WriteOptions::default() }
 }
 
-/// Something of every sort that a call can stumble over.
+/// A scene with one obstacle of every kind.
 fn obstacles() -> Scene {
     let files = [
         ("lower/original", "original"),
@@ -52,7 +52,7 @@ type Act = fn(&Store) -> Result<(), Error>;
 
 const LIST_BYTES_MAX: usize = 16 << 20;
 
-/// What is done, and the kind and subject of the error that must come of it.
+/// A call, and the kind and subject of the error that it must return.
 const REFUSED: &[(Act, ErrorKind, &str)] = &[
     (|it| put(it, "odd", Publish::Swap), ErrorKind::IllegalName, "odd"),
     (|it| put(it, "odd", Publish::Pointer), ErrorKind::IllegalName, "odd"),
@@ -99,8 +99,7 @@ fn too_long() -> Vec<u8> {
     vec![b'x'; LIST_BYTES_MAX + 1]
 }
 
-/// Each obstacle gives its error, which names the path, and nothing has changed; and the store goes
-/// on to work.
+/// Each obstacle causes its error, which names the path, and nothing changes; the store stays usable.
 #[test]
 fn every_obstacle_has_its_error() {
     for (at, (act, kind, subject)) in REFUSED.iter().enumerate() {
@@ -108,26 +107,28 @@ fn every_obstacle_has_its_error() {
         let before = scene.tree();
         let store = scene.open();
         let result = act(&store);
-        let what = format!("case {at}, {kind:?} of {subject:?}");
-        let whole = error_of(&what, result);
-        let Error::Guest { error, .. } = &whole else { panic!("{what}: {whole:?}") };
-        assert_eq!(error.kind, *kind, "{what}: {}", error.message);
-        assert!(error.subject.starts_with(subject), "{what}: it is about {}", error.subject);
-        assert!(error.message.contains(subject), "{what}: {}", error.message);
-        assert_eq!(error.cause, None, "{what}: the filesystem did not fail");
-        assert!(whole.source().is_some() && whole.to_string().contains(&error.subject), "{what}: {whole}");
+        let context = format!("case {at}, {kind:?} of {subject:?}");
+        let whole = error_of(&context, result);
+        let Error::Guest { error, .. } = &whole else { panic!("{context}: {whole:?}") };
+        assert_eq!(error.kind, *kind, "{context}: {}", error.message);
+        assert!(error.subject.starts_with(subject), "{context}: it is about {}", error.subject);
+        assert!(error.message.contains(subject), "{context}: {}", error.message);
+        assert_eq!(error.cause, None, "{context}: the filesystem did not fail");
+        assert!(whole.source().is_some() && whole.to_string().contains(&error.subject), "{context}: {whole}");
         let path = if subject.is_empty() { scene.root() } else { error.subject.clone().into() };
-        assert_eq!(whole.path(), path, "{what}");
-        store.replace("file", b"content", &WriteOptions::default()).unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!(whole.path(), path, "{context}");
+        store
+            .replace("file", b"content", &WriteOptions::default())
+            .unwrap_or_else(|error| panic!("{context}: {error}"));
         store.close().expect("the store closes");
-        assert_eq!(ground::difference(&before, &scene.tree()), ground::NONE, "{what}");
+        assert_eq!(ground::difference(&before, &scene.tree()), ground::NONE, "{context}");
         scene.done();
     }
 }
 
-/// A limit is told with its value, and JSON with the place of its mistake.
+/// The message names the exceeded limit with its value, and the position of a JSON error.
 #[test]
-fn a_message_tells_limit_and_place() {
+fn a_message_names_the_limit_and_the_position() {
     let scene = Scene::new(&[]);
     let store = scene.open();
     let long = refused("long", store.replace("file", &too_long(), &WriteOptions::default()));
@@ -141,7 +142,7 @@ fn a_message_tells_limit_and_place() {
     scene.done();
 }
 
-/// Copies a file that another program changes at each write of the copy; returns how often it did.
+/// Copies a file that another program changes at each write of the copy; returns the number of changes.
 fn copy_while(change: impl Fn(&Path, u64) + Send + 'static) -> u64 {
     let scene = Scene::new(&[("moving/source", "0")]);
     scene.absolute("moving/source", "root/link");
@@ -167,8 +168,8 @@ fn a_source_that_keeps_changing_is_a_conflict() {
     assert_eq!(times, 2, "it is read twice");
 }
 
-/// A source that grows while it is read, as the log of a busy program, does not keep the copy going
-/// for as long as it grows.
+/// A source that grows while it is read, such as the log of a running program, does not keep the copy going as long as
+/// it grows.
 #[test]
 fn a_source_that_keeps_growing_is_a_conflict() {
     const GROWS_MAX: u64 = 1000;
@@ -183,7 +184,7 @@ fn a_source_that_keeps_growing_is_a_conflict() {
 
 type Change = Box<dyn Fn(&Store) -> Result<(), Error>>;
 
-/// A call that makes one change to `d`, in every way there is.
+/// Every way to make one change to `d`.
 fn changes() -> Vec<(String, Change)> {
     let mut all: Vec<(String, Change)> = vec![
         ("replace".into(), Box::new(|it| it.replace("d/a", b"new", &WriteOptions::default()).map(drop))),
@@ -214,42 +215,46 @@ fn changes() -> Vec<(String, Change)> {
     all
 }
 
-/// The kinds that only the next open can judge.
+/// The kinds of error whose outcome only the next open can determine.
 const LATER: [ErrorKind; 2] = [ErrorKind::NeedsRecovery, ErrorKind::OutcomeUnknown];
 
-/// A failure at any call leaves what its kind says, names a path and the cause; after one that only
-/// the next open can judge, the store takes no further changes.
+/// A failure at any call leaves the state that its kind promises, and names a path and the cause; after an error whose
+/// outcome only the next open can determine, the store accepts no further changes.
 #[test]
-fn a_failing_disk_is_told_with_path_and_cause() {
+fn a_failing_disk_is_reported_with_path_and_cause() {
     for (name, change) in changes() {
         let mut kinds = Vec::new();
         for call in 1..100 {
-            let what = format!("{name}, call {call}");
+            let context = format!("{name}, call {call}");
             let scene = Scene::with(Fault::FailAt(call, ErrorCode::InsufficientSpace), &[("root/d/a", "old")]);
             let store = scene.open();
             let result = change(&store);
             let mut expected = vec!["new"];
             if let Err(error) = result {
-                let error = refused::<()>(&what, Err(error));
-                assert_eq!(error.cause, Some(Cause::InsufficientSpace), "{what}: {}", error.message);
-                assert!(!error.subject.is_empty() && error.message.contains(&error.subject), "{what}: {error:?}");
+                let error = refused::<()>(&context, Err(error));
+                assert_eq!(error.cause, Some(Cause::InsufficientSpace), "{context}: {}", error.message);
+                assert!(!error.subject.is_empty() && error.message.contains(&error.subject), "{context}: {error:?}");
                 let again = store.replace("d/a", b"old", &WriteOptions::default());
                 if error.kind == ErrorKind::NotCommitted {
                     expected = vec!["old"];
-                    again.unwrap_or_else(|error| panic!("{what}: the call may be made again: {error}"));
+                    again.unwrap_or_else(|error| panic!("{context}: the call may be made again: {error}"));
                 } else {
-                    assert!(LATER.contains(&error.kind), "{what}: {:?} is no failure of the filesystem", error.kind);
-                    assert_eq!(refused(&what, again).kind, error.kind, "{what}: no further changes");
+                    assert!(
+                        LATER.contains(&error.kind),
+                        "{context}: {:?} is not the kind of a filesystem failure",
+                        error.kind
+                    );
+                    assert_eq!(refused(&context, again).kind, error.kind, "{context}: no further changes");
                     if error.kind == ErrorKind::OutcomeUnknown {
                         expected.push("old");
                     }
                 }
                 kinds.push(error.kind);
             }
-            store.close().unwrap_or_else(|error| panic!("{what}: {error}"));
+            store.close().unwrap_or_else(|error| panic!("{context}: {error}"));
             scene.recover();
             let now = scene.text("root/d/a");
-            assert!(expected.contains(&now.as_str()), "{what}: {now} and not {expected:?}");
+            assert!(expected.contains(&now.as_str()), "{context}: {now} and not {expected:?}");
             let ended = !scene.faults().fired();
             finish(scene, &name);
             if ended {
@@ -261,7 +266,7 @@ fn a_failing_disk_is_told_with_path_and_cause() {
     }
 }
 
-/// Generations stay; all else of ours is gone.
+/// Generations stay; every other record is gone.
 fn finish(scene: Scene, name: &str) {
     let ours = ground::ours(&scene.tree());
     let kept: Vec<&str> = ours.iter().filter_map(|path| path.to_str()).collect();
@@ -274,15 +279,15 @@ fn finish(scene: Scene, name: &str) {
     }
 }
 
-/// A crash is told with its call; nothing more is asked of the instance, and a new one recovers.
+/// A crash is reported with its call; the instance accepts no further calls, and a new one recovers the root.
 #[test]
-fn a_crash_is_told_and_ends_the_instance() {
+fn a_crash_is_reported_and_ends_the_instance() {
     let scene = Scene::with(Fault::TrapBefore(3), &[("root/file", "old")]);
     let store = scene.open();
     let crash = error_of("crash", store.replace("file", b"new", &WriteOptions::default()));
     assert_eq!((crash.kind(), crash.path()), ("injected-crash", scene.root()));
-    let Error::Trap { trap: Trap::Injected { call: 3, what }, .. } = &crash else { panic!("{crash:?}") };
-    assert!(what.starts_with("write .onionskin/"), "{what}");
+    let Error::Trap { trap: Trap::Injected { call: 3, what: context }, .. } = &crash else { panic!("{crash:?}") };
+    assert!(context.starts_with("write .onionskin/"), "{context}");
     let after = error_of("after", store.fingerprint("file", Evidence::Metadata));
     assert!(matches!(after, Error::Trap { trap: Trap::Stopped, .. }), "{after:?}");
     assert_eq!(after.kind(), "stopped");
@@ -294,9 +299,9 @@ fn a_crash_is_told_and_ends_the_instance() {
     scene.done();
 }
 
-/// A name among our records that is not ours is never removed: the root does not open.
+/// A foreign name among the records is never removed: the root does not open.
 #[test]
-fn what_is_not_ours_is_kept() {
+fn foreign_names_are_kept() {
     let scene = Scene::new(&[("root/.onionskin/mine", "precious"), ("root/file", "old")]);
     let before = scene.tree();
     for result in [scene.session().open(&OpenOptions::default()).map(drop), scene.session().inspect().map(drop)] {

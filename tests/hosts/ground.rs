@@ -1,6 +1,6 @@
-//! A place on the real filesystem, and what is in it.
+//! Scratch directories on the real filesystem, and trees as they are found there.
 
-#![allow(dead_code, reason = "each suite uses its part")]
+#![allow(dead_code, reason = "not every suite uses all of it")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,40 +12,40 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-/// What the tests of a suite take at the same time, and some more.
+/// The space that the concurrent tests of a suite need, and a reserve.
 const ROOM_KIB: u64 = 1 << 20;
 
-/// A directory of its own: in memory where there is room, since thousands of syncs take their time
-/// and no power is lost here.
+/// Creates a scratch directory: in memory where there is space, since thousands of syncs are slow on a disk and these
+/// tests lose no power.
 pub(crate) fn scratch() -> TempDir {
     static IN_MEMORY: OnceLock<bool> = OnceLock::new();
     let memory = Path::new("/dev/shm");
     let in_memory = *IN_MEMORY.get_or_init(|| free_kib(memory).is_some_and(|free| free >= ROOM_KIB));
     let directory = if in_memory { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-    directory.expect("there is a place for temporary files")
+    directory.expect("temporary files can be created")
 }
 
-/// As `df` has it, the fourth word of the last line.
+/// Returns the free space by `df`, from the fourth word of its last line.
 fn free_kib(place: &Path) -> Option<u64> {
-    let told = Command::new("df").arg("-Pk").arg(place).output().ok().filter(|told| told.status.success())?;
-    String::from_utf8(told.stdout).ok()?.lines().last()?.split_whitespace().nth(3)?.parse().ok()
+    let output = Command::new("df").arg("-Pk").arg(place).output().ok().filter(|output| output.status.success())?;
+    String::from_utf8(output.stdout).ok()?.lines().last()?.split_whitespace().nth(3)?.parse().ok()
 }
 
-/// Where programs that are started keep compiled code: each of them would compile it otherwise.
+/// The cache of compiled code for the programs that tests start; without it each of them would compile the component.
 pub(crate) fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("onionskin-cache")
 }
 
-/// Says something that is to be seen also of a test that passes, whose prints are kept back.
+/// Prints a line that is visible also when the test passes and its output is captured.
 pub(crate) fn say(text: &str) {
-    // In one piece, since tests run side by side. Where nobody listens nothing is lost.
+    // In one write, since tests run concurrently. A closed standard error loses nothing that matters.
     let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
-/// Every entry below a directory, by its path relative to it.
+/// Every entry below a directory, by its relative path.
 pub(crate) type Tree = BTreeMap<PathBuf, Entry>;
 
-/// One entry. Links are not followed, and what is neither file nor directory is not opened.
+/// One entry. Links are not followed; pipes and sockets are not opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
     File { digest: blake3::Hash, mode: u32 },
@@ -55,7 +55,7 @@ pub(crate) enum Entry {
     Socket,
 }
 
-/// Reads a directory and all that is below it.
+/// Reads a directory and everything below it.
 pub(crate) fn read(directory: &Path) -> Tree {
     let mut tree = Tree::new();
     let mut waiting = vec![PathBuf::new()];
@@ -91,23 +91,23 @@ fn look(path: &Path) -> Entry {
     }
 }
 
-/// The names that are in one tree alone or differ, for messages and comparisons.
+/// Returns the names that are in one tree only or differ between the two.
 pub(crate) fn difference(before: &Tree, after: &Tree) -> Vec<PathBuf> {
     let names: std::collections::BTreeSet<&PathBuf> = before.keys().chain(after.keys()).collect();
     names.into_iter().filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
 }
 
-/// No names.
+/// The empty list of names.
 pub(crate) const NONE: [&Path; 0] = [];
 
-/// The entries with a name of ours on their path.
+/// Returns the entries with a reserved name on their path.
 pub(crate) fn ours(tree: &Tree) -> Vec<PathBuf> {
     let is_ours =
         |path: &PathBuf| path.iter().any(|name| name.to_string_lossy().to_ascii_lowercase().starts_with(".onionskin"));
     tree.keys().filter(|path| is_ours(path)).cloned().collect()
 }
 
-/// Writes a file, and the directories it is in.
+/// Writes a file, and creates its parent directories.
 pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) {
     let parent = path.parent().expect("a file is in a directory");
     fs::create_dir_all(parent).unwrap_or_else(|error| panic!("{}: {error}", parent.display()));
@@ -131,7 +131,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A log tells an untouched file by its time.
+/// Copies the time, by which a log recognizes an untouched file.
 fn keep_time(from: &Path, to: &Path) -> std::io::Result<()> {
     fs::File::options().write(true).open(to)?.set_modified(fs::metadata(from)?.modified()?)
 }

@@ -1,5 +1,5 @@
-//! An intent that is not what was written: what was being prepared may stay, what was there stays,
-//! and the next change is not in its way.
+//! A damaged intent: remains of the preparation may stay, the directory stays as it was, and the next change is not
+//! blocked.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ fn swap(root: &Path, faults: &Faults, mode: Publish, content: &str) -> Result<()
     store.close()
 }
 
-/// A root in which the new directory was prepared, and not yet decided on.
+/// Creates a root in which the new directory is prepared, but not yet decided.
 fn prepared(mode: Publish) -> tempfile::TempDir {
     let mut last = None;
     for call in 1..100 {
@@ -39,7 +39,7 @@ fn prepared(mode: Publish) -> tempfile::TempDir {
     last.expect("a crash leaves an intent")
 }
 
-/// Flipped or cut: the root opens or says why not, the directory is what it was, and it can be
+/// With a flipped bit or a cut the root opens or reports why it does not, the directory is unchanged, and it can be
 /// changed again.
 #[test]
 fn a_damaged_intent_loses_nothing() {
@@ -53,20 +53,20 @@ fn a_damaged_intent_loses_nothing() {
             flipped
         }));
         for (at, bytes) in damaged.iter().enumerate() {
-            let what = format!("{mode:?}, damage {at}");
+            let context = format!("{mode:?}, damage {at}");
             let directory = ground::scratch();
             let root = directory.path().join("root");
             ground::copy(template.path(), &root);
             fs::write(root.join(INTENT), bytes).expect("it can be written");
             let opened = onionskin().session(&root).open(&OpenOptions::default()).and_then(Store::close);
             let now = ["file", "sub/kept"].map(|name| fs::read_to_string(root.join("d").join(name)).ok());
-            assert_eq!(now, [Some("old".to_owned()), Some("kept".to_owned())], "{what}: {opened:?}");
-            opened.unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert_eq!(now, [Some("old".to_owned()), Some("kept".to_owned())], "{context}: {opened:?}");
+            opened.unwrap_or_else(|error| panic!("{context}: {error}"));
             let quiet = Faults::counting(Fault::None);
-            swap(&root, &quiet, mode, "newer").unwrap_or_else(|error| panic!("{what}: it can be changed: {error}"));
-            assert_eq!(quiet.opened_for_writing(), [""; 0], "{what}");
+            swap(&root, &quiet, mode, "newer").unwrap_or_else(|error| panic!("{context}: it can be changed: {error}"));
+            assert_eq!(quiet.opened_for_writing(), [""; 0], "{context}");
             let file: PathBuf = root.join("d/file");
-            assert_eq!(fs::read_to_string(file).ok().as_deref(), Some("newer"), "{what}");
+            assert_eq!(fs::read_to_string(file).ok().as_deref(), Some("newer"), "{context}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Absolute links, which the component cannot read, are resolved where they are granted and refused
-//! by name elsewhere.
+//! Absolute links, which the component cannot read, are resolved where their target is granted, and refused by name
+//! elsewhere.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ fn is_own(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
 }
 
-/// The link at the end of a path: directly, over other absolute links, and over a relative one.
+/// A link at the end of the path: directly, through other absolute links, and through a relative one.
 #[test]
 fn a_link_at_the_end_is_resolved() {
     for (call, write) in WRITES {
@@ -52,7 +52,7 @@ fn a_link_at_the_end_is_resolved() {
                 _ => "new",
             };
             let place = scene.at(format!("root/{path}"));
-            assert!(is_own(&place), "{call} {path}: it is a file of its own");
+            assert!(is_own(&place), "{call} {path}: it is an independent file");
             assert_eq!(fs::read_to_string(place).expect("it is text"), expected, "{call} {path}");
         }
         store.close().expect("the store closes");
@@ -60,8 +60,8 @@ fn a_link_at_the_end_is_resolved() {
     }
 }
 
-/// A linked directory on the way becomes a directory with all that the link showed, also over a
-/// chain of links and two levels down.
+/// A linked directory among the parents becomes a directory with a copy of the target, also through a chain of links
+/// and two levels down.
 #[test]
 fn a_link_on_the_way_is_resolved() {
     for (call, write) in WRITES {
@@ -72,14 +72,14 @@ fn a_link_on_the_way_is_resolved() {
         write(&store, "parent/deep/b").unwrap_or_else(|error| panic!("{call}: {error}"));
         store.close().expect("the store closes");
         let parent = scene.at("root/parent");
-        assert!(fs::symlink_metadata(&parent).expect("it is there").is_dir(), "{call}: a directory of its own");
+        assert!(fs::symlink_metadata(&parent).expect("it is there").is_dir(), "{call}: an independent directory");
         assert!(is_own(&parent.join("deep/b")) && is_own(&parent.join("a")), "{call}");
-        assert_eq!(scene.text("root/parent/a"), "a", "{call}: what was not written is what it was");
+        assert_eq!(scene.text("root/parent/a"), "a", "{call}: the other file is unchanged");
         scene.done();
     }
 }
 
-/// A link inside the granted tree that is absolute itself cannot be carried: refused, nothing changed.
+/// A link inside the granted tree that is itself absolute cannot be carried: the call is refused, and nothing changes.
 #[test]
 fn an_absolute_link_inside_a_linked_tree_is_refused() {
     let scene = Scene::new(&FILES);
@@ -97,7 +97,7 @@ fn an_absolute_link_inside_a_linked_tree_is_refused() {
     scene.done();
 }
 
-/// An absolute link may lead to a place inside the root; `follow-within` writes there.
+/// An absolute link may lead to a path inside the root; `follow-within` writes there.
 #[test]
 fn a_link_into_the_root_is_resolved() {
     let scene = Scene::new(&[("root/real/file", "real")]);
@@ -105,22 +105,22 @@ fn a_link_into_the_root_is_resolved() {
     scene.absolute("root/real", "root/parent");
     let store = scene.open();
     let follow = WriteOptions { symlinks: SymlinkPolicy::FollowWithin, ..WriteOptions::default() };
-    store.replace("link", b"followed", &follow).expect("it leads to a place in the root");
+    store.replace("link", b"followed", &follow).expect("its target is in the root");
     assert_eq!(scene.text("root/real/file"), "followed");
-    store.replace("parent/file", b"by parent", &follow).expect("it leads to a place in the root");
+    store.replace("parent/file", b"by parent", &follow).expect("its target is in the root");
     assert_eq!(scene.text("root/real/file"), "by parent");
     store.replace("parent/new", b"new", &follow).expect("the directory is in the root");
     assert_eq!(scene.text("root/real/new"), "new");
     assert_eq!(fs::read_link(scene.at("root/link")).ok(), Some(scene.at("root/real/file")), "the links stay");
     assert_eq!(fs::read_link(scene.at("root/parent")).ok(), Some(scene.at("root/real")));
-    store.materialize("link", &Source::LinkTarget, &Content::Keep).expect("it leads to a place in the root");
+    store.materialize("link", &Source::LinkTarget, &Content::Keep).expect("its target is in the root");
     assert!(is_own(&scene.at("root/link")));
     assert_eq!(scene.text("root/link"), "by parent");
     store.close().expect("the store closes");
     scene.done();
 }
 
-/// `follow-within` never leaves the root, `refuse` passes no link: nothing is written.
+/// `follow-within` never leaves the root, and `refuse` passes no link: nothing is written.
 #[test]
 fn a_policy_is_kept_for_absolute_links_too() {
     let scene = Scene::new(&FILES);
@@ -143,7 +143,7 @@ fn a_policy_is_kept_for_absolute_links_too() {
     scene.done();
 }
 
-/// Where the grant is missing, link, target and the grant to give are named, and nothing changes.
+/// Without the grant the error names the link, its target and the missing grant, and nothing changes.
 #[test]
 fn a_missing_grant_is_named() {
     let scene = Scene::new(&FILES);
@@ -154,7 +154,7 @@ fn a_missing_grant_is_named() {
     let store = onionskin().session(scene.root()).open(&OpenOptions::default()).expect("the root opens");
     let canonical = |path: &str| fs::canonicalize(scene.at(path)).expect("it is there");
     for (call, write) in WRITES {
-        // A link at the end goes away when it is replaced: what it leads to need not be granted.
+        // A link at the end of the path is removed when it is replaced: its target need not be granted.
         let needs_leaf = call == "materialize";
         for (path, link, target, wanted) in
             [("link", "root/link", "lower/file", needs_leaf), ("parent/a", "root/parent", "lower/d", true)]
@@ -179,7 +179,7 @@ fn a_missing_grant_is_named() {
     scene.done();
 }
 
-/// A transaction meets the link at its commit; `materialize_link` is the way on, in every mode.
+/// A transaction meets the link at its commit; `materialize_link` resolves it, in every mode.
 #[test]
 fn a_transaction_below_an_absolute_link() {
     for mode in PUBLISH {
@@ -204,7 +204,7 @@ fn a_transaction_below_an_absolute_link() {
     }
 }
 
-/// A link among the files of a transaction is replaced, whatever it leads to.
+/// A transaction replaces a link among its files, whatever the target.
 #[test]
 fn a_transaction_replaces_absolute_links() {
     let scene = Scene::new(&FILES);
@@ -216,15 +216,15 @@ fn a_transaction_replaces_absolute_links() {
     let mut change = store.begin("d", DirectoryOptions::default()).expect("a directory");
     change.put("put", b"new").expect("staged");
     change.remove("removed").expect("staged");
-    change.put("sub", b"a file now").expect("staged");
+    change.put("sub", b"file here").expect("staged");
     change.commit().expect("it is published");
     store.close().expect("the store closes");
-    assert_eq!([scene.text("root/d/put"), scene.text("root/d/sub")], ["new", "a file now"]);
+    assert_eq!([scene.text("root/d/put"), scene.text("root/d/sub")], ["new", "file here"]);
     assert!(!scene.at("root/d/removed").is_symlink());
     scene.done();
 }
 
-/// Of several grants the nearest is used, and the root may lie below a grant.
+/// Of several matching grants the nearest is used, and the root may lie below a grant.
 #[test]
 fn grants_may_overlap() {
     let scene = Scene::new(&FILES);

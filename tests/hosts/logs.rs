@@ -1,5 +1,5 @@
-//! A log that is not what was written costs nothing: it is set aside, or stops recovery with
-//! everything kept, and never leads out of the root.
+//! A damaged log loses nothing: it is quarantined, or it stops recovery with everything kept, and it never causes a
+//! change outside the root.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,14 +17,13 @@ const LOG: &str = ".onionskin/log";
 const UNSYNCED: &str = ".onionskin/log-unsynced";
 const DIGEST_BYTES: usize = 32;
 
-/// The two files of the change, in the order in which a log names them.
+/// The two files of the change, in the order of the log.
 const MANAGED: [&str; 2] = ["d/alpha.txt", "d/gamma.txt"];
 
-/// Every so many bits one is flipped; not a divisor of 8, so that all positions in a byte have
-/// their turn.
+/// Every fifth bit is flipped; 5 does not divide 8, so that every position within a byte is covered.
 const BITS_STEP: usize = 5;
 
-/// A root in which a change was decided and not yet completed, and its log.
+/// A root in which a change was decided but not completed, and its log.
 struct Decided {
     directory: TempDir,
     name: &'static str,
@@ -32,9 +31,9 @@ struct Decided {
 }
 
 impl Decided {
-    /// Crashes ever later until the log is there and `wanted` says yes to what the files hold.
-    fn new(how: DirectoryOptions, wanted: fn(&[String; 2]) -> bool) -> Self {
-        let name = if how.durability == Durability::Visible { UNSYNCED } else { LOG };
+    /// Crashes at later and later calls until the log exists and `wanted` accepts the contents of the files.
+    fn new(options: DirectoryOptions, wanted: fn(&[String; 2]) -> bool) -> Self {
+        let name = if options.durability == Durability::Visible { UNSYNCED } else { LOG };
         for call in 1..100 {
             let directory = ground::scratch();
             let root = directory.path().join("root");
@@ -44,7 +43,7 @@ impl Decided {
             ground::write(&directory.path().join("outside1"), "outside");
             let session = onionskin().session(&root).faults(&Faults::counting(Fault::TrapBefore(call)));
             let store = session.open(&OpenOptions::default()).expect("the root opens");
-            let mut change = store.begin("d", how).expect("a directory");
+            let mut change = store.begin("d", options).expect("a directory");
             let _crash = MANAGED
                 .iter()
                 .try_for_each(|file| change.put(file.trim_start_matches("d/"), b"new"))
@@ -56,14 +55,14 @@ impl Decided {
                 return Self { directory, name, log };
             }
         }
-        panic!("{how:?}: no crash leaves such a root");
+        panic!("{options:?}: no crash leaves such a root");
     }
 
     fn in_place(wanted: fn(&[String; 2]) -> bool) -> Self {
         Self::new(publish(Publish::InPlace), wanted)
     }
 
-    /// The same root again, in a new place and with another log.
+    /// Copies the root to a new place, with this log.
     fn with(&self, log: &[u8]) -> Case {
         let directory = ground::scratch();
         ground::copy(self.directory.path(), directory.path());
@@ -72,7 +71,7 @@ impl Decided {
         case
     }
 
-    /// The log with one bit flipped, for a few hundred bits.
+    /// Returns the log with one bit flipped, for several hundred bits.
     fn flipped(&self) -> impl Iterator<Item = (usize, Vec<u8>)> {
         (0..self.log.len() * 8).step_by(BITS_STEP).map(|bit| {
             let mut log = self.log.clone();
@@ -81,7 +80,7 @@ impl Decided {
         })
     }
 
-    /// The log with one text in the place of another of the same length, and the digest put right.
+    /// Returns the log with one text replaced by another of the same length, and a valid digest.
     fn forged(&self, from: &[u8], to: &[u8]) -> Vec<u8> {
         assert_eq!(from.len(), to.len(), "{to:?} must have the length of {from:?}");
         let at = self.log.windows(from.len()).position(|window| window == from).expect("it is in the log");
@@ -97,19 +96,19 @@ impl Decided {
     }
 }
 
-/// A root with a log that was put there by hand.
+/// A root with a log that the test wrote.
 struct Case {
     directory: TempDir,
     name: &'static str,
     log: Vec<u8>,
 }
 
-/// What opening came to.
+/// The outcome of an open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Came {
-    /// The log was set aside, the files are the old ones.
-    SetAside,
-    /// Nothing was touched.
+enum Opened {
+    /// The log was quarantined, and the files have their old content.
+    Quarantined,
+    /// Recovery stopped, and nothing changed.
     Stopped,
 }
 
@@ -126,41 +125,41 @@ impl Case {
         onionskin().session(self.root()).open(&OpenOptions::default())
     }
 
-    /// Opens the root, which must either set the log aside or stop with everything kept; in both
-    /// cases nothing of the log is applied and it is not lost. To inspect says the same before.
-    fn open_with_bad_log(&self, what: &str) -> Came {
+    /// Opens the root, which must either quarantine the log or stop with everything kept; in both cases nothing of the
+    /// log is applied and it is not lost. An inspection before the open must report the same.
+    fn open_with_bad_log(&self, context: &str) -> Opened {
         let before = self.tree();
         let faults = Faults::counting(Fault::None);
         let session = onionskin().session(self.root()).faults(&faults);
         let foreseen = session.inspect();
-        assert_eq!(self.tree(), before, "{what}: to inspect changes nothing");
-        let came = match session.open(&OpenOptions::default()) {
+        assert_eq!(self.tree(), before, "{context}: inspection changes nothing");
+        let expected = match session.open(&OpenOptions::default()) {
             Ok(store) => {
                 let found = store.recovered().expect("findings");
-                let first = found.first().unwrap_or_else(|| panic!("{what}: a bad log is a finding"));
-                assert_eq!((first.path.as_str(), first.verdict), (self.name, Verdict::Quarantined), "{what}");
-                let foreseen = foreseen.unwrap_or_else(|error| panic!("{what}: {error}"));
-                assert_eq!(foreseen.first(), Some(first), "{what}: to inspect says the same");
-                store.replace("usable", b"yes", &WriteOptions::default()).unwrap_or_else(|e| panic!("{what}: {e}"));
+                let first = found.first().unwrap_or_else(|| panic!("{context}: a bad log is a finding"));
+                assert_eq!((first.path.as_str(), first.verdict), (self.name, Verdict::Quarantined), "{context}");
+                let foreseen = foreseen.unwrap_or_else(|error| panic!("{context}: {error}"));
+                assert_eq!(foreseen.first(), Some(first), "{context}: inspection reports the same");
+                store.replace("usable", b"yes", &WriteOptions::default()).unwrap_or_else(|e| panic!("{context}: {e}"));
                 store.close().expect("the store closes");
-                self.check_set_aside(&before, what);
-                Came::SetAside
+                self.check_quarantined(&before, context);
+                Opened::Quarantined
             }
             Err(error) => {
-                let error = refused::<()>(what, Err(error));
-                assert_eq!(error.kind, ErrorKind::Corrupt, "{what}: {}", error.message);
-                assert_eq!(refused(what, foreseen), error, "{what}: to inspect says the same");
-                assert!(error.message.contains(&error.subject), "{what}: {}", error.message);
-                assert_eq!(ground::difference(&before, &self.tree()), ground::NONE, "{what}: all is kept");
-                Came::Stopped
+                let error = refused::<()>(context, Err(error));
+                assert_eq!(error.kind, ErrorKind::Corrupt, "{context}: {}", error.message);
+                assert_eq!(refused(context, foreseen), error, "{context}: inspection reports the same");
+                assert!(error.message.contains(&error.subject), "{context}: {}", error.message);
+                assert_eq!(ground::difference(&before, &self.tree()), ground::NONE, "{context}: all is kept");
+                Opened::Stopped
             }
         };
-        assert_eq!(faults.opened_for_writing(), [""; 0], "{what}");
-        came
+        assert_eq!(faults.opened_for_writing(), [""; 0], "{context}");
+        expected
     }
 
-    /// The log is in quarantine, as it was; what is not ours is as it was.
-    fn check_set_aside(&self, before: &Tree, what: &str) {
+    /// Asserts that the log is in quarantine, unchanged, and that all other entries are unchanged.
+    fn check_quarantined(&self, before: &Tree, context: &str) {
         let now = self.tree();
         let digest = blake3::hash(&self.log);
         let kept = now.iter().any(|(path, entry)| {
@@ -168,9 +167,9 @@ impl Case {
                 path.starts_with("root/.onionskin") && path.ends_with(self.name.trim_start_matches(".onionskin/"));
             quarantined && matches!(entry, ground::Entry::File { digest: found, .. } if *found == digest)
         });
-        assert!(kept, "{what}: the log is not lost");
+        assert!(kept, "{context}: the log is not lost");
         for (path, entry) in before.iter().filter(|(path, _)| !path.starts_with("root/.onionskin")) {
-            assert_eq!(now.get(path), Some(entry), "{what}: {}", path.display());
+            assert_eq!(now.get(path), Some(entry), "{context}: {}", path.display());
         }
     }
 }
@@ -187,9 +186,9 @@ fn half_new(now: &[String; 2]) -> bool {
     now == &["new", "old"]
 }
 
-/// The roots that the tests begin with are what they are meant to be: their own log completes them.
+/// The starting points of these tests are valid: their own, undamaged log completes them.
 #[test]
-fn a_log_as_it_was_written_is_completed() {
+fn an_undamaged_log_is_completed() {
     for mode in [Publish::InPlace, Publish::Swap, Publish::Pointer] {
         let decided = Decided::new(publish(mode), all_old);
         let case = decided.with(&decided.log);
@@ -212,23 +211,22 @@ fn a_flipped_bit_before_the_first_step_changes_nothing() {
         let (mut stopped, mut aside) = (0, 0);
         for (bit, log) in decided.flipped() {
             match decided.with(&log).open_with_bad_log(&format!("{mode:?}, bit {bit}")) {
-                Came::Stopped => stopped += 1,
-                Came::SetAside => aside += 1,
+                Opened::Stopped => stopped += 1,
+                Opened::Quarantined => aside += 1,
             }
         }
-        println!("{mode:?}: {stopped} stopped, {aside} set aside");
-        assert!(stopped > 20 && aside > 20, "{mode:?}: {stopped} stopped, {aside} set aside");
+        println!("{mode:?}: {stopped} stopped, {aside} quarantined");
+        assert!(stopped > 20 && aside > 20, "{mode:?}: {stopped} stopped, {aside} quarantined");
     }
 }
 
-/// A flipped bit when half of the change is visible: recovery stops, and with the right log it
-/// goes on from there.
+/// A flipped bit in the log of a change that is half applied: recovery stops, and with the undamaged log it continues.
 #[test]
 fn a_flipped_bit_half_way_stops_with_everything_kept() {
     let decided = Decided::in_place(half_new);
     for (bit, log) in decided.flipped() {
         let case = decided.with(&log);
-        assert_eq!(case.open_with_bad_log(&format!("bit {bit}")), Came::Stopped, "bit {bit}");
+        assert_eq!(case.open_with_bad_log(&format!("bit {bit}")), Opened::Stopped, "bit {bit}");
         if bit % 40 == 0 {
             fs::write(case.root().join(LOG), &decided.log).expect("the log can be put right");
             case.open().and_then(Store::close).unwrap_or_else(|error| panic!("bit {bit}: {error}"));
@@ -238,17 +236,17 @@ fn a_flipped_bit_half_way_stops_with_everything_kept() {
     }
 }
 
-/// A log that was never synced may be anything after a power loss: it is set aside.
+/// A log that was never synced may have any content after a power loss: it is quarantined.
 #[test]
-fn a_flipped_bit_in_an_unsynced_log_sets_it_aside() {
-    let how = DirectoryOptions { durability: Durability::Visible, ..DirectoryOptions::default() };
-    let decided = Decided::new(how, all_old);
+fn a_flipped_bit_in_an_unsynced_log_quarantines_it() {
+    let options = DirectoryOptions { durability: Durability::Visible, ..DirectoryOptions::default() };
+    let decided = Decided::new(options, all_old);
     for (bit, log) in decided.flipped() {
-        assert_eq!(decided.with(&log).open_with_bad_log(&format!("bit {bit}")), Came::SetAside, "bit {bit}");
+        assert_eq!(decided.with(&log).open_with_bad_log(&format!("bit {bit}")), Opened::Quarantined, "bit {bit}");
     }
 }
 
-/// Cut off anywhere, grown, emptied, or not a log at all.
+/// Cut at any length, extended, emptied, or no log at all.
 #[test]
 fn a_cut_or_foreign_log_stops_with_everything_kept() {
     for wanted in [all_old, half_new] {
@@ -260,25 +258,25 @@ fn a_cut_or_foreign_log_stops_with_everything_kept() {
         logs.push(vec![0xff; decided.log.len()]);
         logs.push(b"not a log".repeat(100));
         for (at, log) in logs.iter().enumerate() {
-            let came = decided.with(log).open_with_bad_log(&format!("log {at} of {} bytes", log.len()));
-            assert_eq!(came, Came::Stopped, "log {at}");
+            let expected = decided.with(log).open_with_bad_log(&format!("log {at} of {} bytes", log.len()));
+            assert_eq!(expected, Opened::Stopped, "log {at}");
         }
     }
 }
 
-/// The way out that the message names works: the log is moved away, and the root opens.
+/// The way out that the message names works: once the log is moved away, the root opens.
 #[test]
 fn a_log_that_stops_recovery_can_be_moved_away() {
     let decided = Decided::in_place(all_old);
     let case = decided.with(b"nonsense");
-    assert_eq!(case.open_with_bad_log("nonsense"), Came::Stopped);
+    assert_eq!(case.open_with_bad_log("nonsense"), Opened::Stopped);
     fs::rename(case.root().join(LOG), case.directory.path().join("log")).expect("it can be moved");
     case.open().and_then(Store::close).expect("the root opens");
     assert_eq!(managed(&case.root()), ["old", "old"]);
     assert_eq!(ground::ours(&ground::read(&case.root())), ground::NONE);
 }
 
-/// A log with the right digest that names a path outside the root, or one of ours.
+/// A log with a valid digest that names a path outside the root, or a reserved one.
 #[test]
 fn a_forged_path_leads_nowhere() {
     let forged: [&[u8]; 14] = [
@@ -300,14 +298,14 @@ fn a_forged_path_leads_nowhere() {
     for wanted in [all_old, half_new] {
         let decided = Decided::in_place(wanted);
         for path in forged {
-            let what = String::from_utf8_lossy(path).into_owned();
+            let context = String::from_utf8_lossy(path).into_owned();
             let case = decided.with(&decided.forged(MANAGED[0].as_bytes(), path));
-            assert_eq!(case.open_with_bad_log(&what), Came::Stopped, "{what}");
+            assert_eq!(case.open_with_bad_log(&context), Opened::Stopped, "{context}");
         }
     }
 }
 
-/// A log with the right digest whose path leads over a link, or to a directory: never through it.
+/// A log with a valid digest whose path passes a link or names a directory: nothing is written through it.
 #[test]
 fn a_forged_path_passes_no_link() {
     let decided = Decided::in_place(all_old);
@@ -325,28 +323,28 @@ fn a_forged_path_passes_no_link() {
     }
     let case = decided.with(&decided.forged(MANAGED[0].as_bytes(), b"d/directory"));
     fs::create_dir(case.root().join("d/directory")).expect("a new directory");
-    assert_eq!(case.open_with_bad_log("a directory in the way"), Came::Stopped);
+    assert_eq!(case.open_with_bad_log("a directory in the way"), Opened::Stopped);
 }
 
-/// Numbers in a log with the right digest: an unknown version, another transaction, more records
-/// than it has, and an epoch that never began.
+/// Forged numbers under a valid digest: an unknown version, another transaction, a wrong count of records, and a future
+/// epoch.
 #[test]
-fn forged_numbers_are_seen() {
+fn forged_numbers_are_detected() {
     let decided = Decided::in_place(all_old);
     let (version, epoch, transaction, count) = (8, 12, 20, 28);
-    for (what, at, bytes, came) in [
-        ("version", version, vec![2, 0], Came::Stopped),
-        ("flags", version + 2, vec![2, 0], Came::Stopped),
-        ("epoch", epoch, 5_u64.to_le_bytes().to_vec(), Came::SetAside),
-        ("transaction", transaction, 999_u64.to_le_bytes().to_vec(), Came::Stopped),
-        ("count", count, u32::MAX.to_le_bytes().to_vec(), Came::Stopped),
-        ("fewer", count, 1_u32.to_le_bytes().to_vec(), Came::Stopped),
+    for (context, at, bytes, expected) in [
+        ("version", version, vec![2, 0], Opened::Stopped),
+        ("flags", version + 2, vec![2, 0], Opened::Stopped),
+        ("epoch", epoch, 5_u64.to_le_bytes().to_vec(), Opened::Quarantined),
+        ("transaction", transaction, 999_u64.to_le_bytes().to_vec(), Opened::Stopped),
+        ("count", count, u32::MAX.to_le_bytes().to_vec(), Opened::Stopped),
+        ("fewer", count, 1_u32.to_le_bytes().to_vec(), Opened::Stopped),
     ] {
-        assert_eq!(decided.with(&decided.forged_at(at, &bytes)).open_with_bad_log(what), came, "{what}");
+        assert_eq!(decided.with(&decided.forged_at(at, &bytes)).open_with_bad_log(context), expected, "{context}");
     }
 }
 
-/// A log of more bytes than any log has: a limit, and not a component out of memory.
+/// A log larger than any valid one exceeds a limit, and does not exhaust the memory of the component.
 #[test]
 fn a_huge_log_is_refused() {
     let decided = Decided::in_place(all_old);
@@ -359,10 +357,10 @@ fn a_huge_log_is_refused() {
     assert_eq!(managed(&case.root()), ["old", "old"]);
 }
 
-/// What a log counts on is gone or changed: recovery stops unless the file is there already.
+/// Staged content is missing or changed: recovery stops unless the path already has its new content.
 #[test]
 fn missing_or_changed_staging_stops_with_everything_kept() {
-    for (wanted, came) in [(all_old as fn(&[String; 2]) -> bool, true), (half_new, false)] {
+    for (wanted, expected) in [(all_old as fn(&[String; 2]) -> bool, true), (half_new, false)] {
         let decided = Decided::in_place(wanted);
         for content in [None, Some("NEW"), Some("longer than it was")] {
             let case = decided.with(&decided.log);
@@ -371,8 +369,8 @@ fn missing_or_changed_staging_stops_with_everything_kept() {
                 None => fs::remove_file(&staged).expect("it is there"),
                 Some(content) => fs::write(&staged, content).expect("it can be written"),
             }
-            if came {
-                assert_eq!(case.open_with_bad_log(&format!("{content:?}")), Came::Stopped);
+            if expected {
+                assert_eq!(case.open_with_bad_log(&format!("{content:?}")), Opened::Stopped);
             } else {
                 case.open().and_then(Store::close).unwrap_or_else(|error| panic!("{content:?}: {error}"));
                 assert_eq!(managed(&case.root()), ["new", "new"], "{content:?}: its file was there already");

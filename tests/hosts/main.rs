@@ -1,20 +1,20 @@
-//! The real component on a real filesystem keeps its promises, and its host adds its own.
+//! The real component on a real filesystem keeps its promises, and the host adds its own.
 //!
 //! | promise | module |
 //! |---|---|
-//! | the two stories come out as promised, at every call | [`stories`] |
-//! | every typed call does what the contract says, and its receipt says what was achieved | [`calls`] |
-//! | every failure is a typed error with a path, and says what is left behind | [`errors`] |
+//! | both demonstrations keep their promises, with a fault at every call | [`stories`] |
+//! | every typed call keeps the promise of the contract, and its receipt reports the achieved durability | [`calls`] |
+//! | every failure is a typed error with a path, and names the state left behind | [`errors`] |
 //! | absolute links are resolved where they are granted, and refused by name elsewhere | [`links`] |
 //! | a hard link or a read-only original is never written through | [`shared`] |
-//! | a database travels with its journal | [`databases`] |
+//! | a database is copied with its journal | [`databases`] |
 //! | no path leaves its root | [`paths`] |
-//! | pipes, sockets, odd names, dangling links and loops neither hang nor trap | [`nodes`] |
-//! | a log that is not what was written costs nothing | [`logs`] |
-//! | nor does an intent that is not what was written | [`intents`] |
-//! | a full disk, a read-only one or a mount in the way is an error and no more | [`mounts`] |
+//! | pipes, sockets, names that are not UTF-8, dangling links and loops neither hang nor trap | [`nodes`] |
+//! | a damaged log loses nothing | [`logs`] |
+//! | a damaged intent loses nothing | [`intents`] |
+//! | a full disk, a read-only one or a mount point in the way is an error, and nothing is lost | [`mounts`] |
 //! | a root has one owner | [`owners`] |
-//! | the component stays within what it was given | [`bounds`] |
+//! | the component stays within its memory and fuel | [`bounds`] |
 
 #![cfg(unix)]
 

@@ -1,8 +1,7 @@
-//! A full disk, a read-only one, or a mount in the way: an error that says so, and nothing lost.
+//! A full disk, a read-only one, or a mount point in the way: an error that says so, and nothing lost.
 //!
-//! The disks are small filesystems in memory, which only root may mount; without that right each
-//! test says that it is skipped. The same failures are injected at every call in [`crate::stories`]
-//! and [`crate::errors`].
+//! The disks are small filesystems in memory, which only root may mount; without that right each test reports that it
+//! is skipped. [`crate::stories`] and [`crate::errors`] inject the same failures at every call.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,17 +17,17 @@ use crate::scene::{PUBLISH, Scene, no_starts, onionskin, publish, refused, run};
 
 const PAGE_BYTES: usize = 4096;
 
-/// A filesystem in memory, until it is dropped.
+/// A filesystem in memory, unmounted on drop.
 struct Mount(PathBuf);
 
 impl Mount {
-    /// Mounts one over a directory, or says that it cannot.
+    /// Mounts one over a directory, or reports that it cannot.
     fn new(at: PathBuf, options: &str) -> Option<Self> {
         fs::create_dir_all(&at).expect("a place to mount at");
         if run(Command::new("mount").args(["-t", "tmpfs", "-o", options, "onionskin"]).arg(&at)) {
             return Some(Self(at));
         }
-        ground::say("SKIPPED: a filesystem can be mounted by root alone");
+        ground::say("SKIPPED: only root can mount a filesystem");
         None
     }
 
@@ -43,14 +42,14 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        // Lazily: a failing test may still have it open.
+        // Lazily: a failing test may still have files open in it.
         run(Command::new("umount").arg("-l").arg(&self.0));
     }
 }
 
 type Change = (&'static str, fn(&Store, &[u8]) -> Result<Receipt, Error>);
 
-/// Every way to write to `d`; the last ones publish it whole.
+/// Every way to write to `d`; the last two publish it as a whole.
 const CHANGES: [Change; 6] = [
     ("replace", |store, data| store.replace("d/a", data, &WriteOptions::default())),
     ("writer", |store, data| {
@@ -71,8 +70,8 @@ fn put(store: &Store, mode: Publish, data: &[u8]) -> Result<Receipt, Error> {
     change.commit()
 }
 
-/// Content that does not fit: not committed, because of the space; the old content stays, the space
-/// is free again, and small content goes on to work.
+/// Content that does not fit is not committed, with the lack of space as the cause; the old content stays, the space is
+/// free again, and smaller content can be written.
 #[test]
 fn content_that_does_not_fit() {
     let original = "o".repeat(2 << 20);
@@ -86,8 +85,13 @@ fn content_that_does_not_fit() {
         let before = scene.tree();
         let store = scene.open();
         let error = refused(name, change(&store, &vec![b'n'; 2 << 20]));
-        let told = (error.kind, error.cause);
-        assert_eq!(told, (ErrorKind::NotCommitted, Some(Cause::InsufficientSpace)), "{name}: {}", error.message);
+        let kind_and_cause = (error.kind, error.cause);
+        assert_eq!(
+            kind_and_cause,
+            (ErrorKind::NotCommitted, Some(Cause::InsufficientSpace)),
+            "{name}: {}",
+            error.message
+        );
         assert!(!error.subject.is_empty() && error.message.contains(&error.subject), "{name}: {error:?}");
         let half = vec![b'h'; 256 << 10];
         store.replace("half", &half, &WriteOptions::default()).unwrap_or_else(|e| panic!("{name}: no space: {e}"));
@@ -98,14 +102,14 @@ fn content_that_does_not_fit() {
     }
 }
 
-/// Page by page less space, down to none: the files are old or new as the call says, and once there
-/// is space again the next open leaves nothing of ours.
+/// With fewer and fewer free pages, down to none, the files are old or new as the outcome says; once there is space
+/// again the next open leaves no record.
 #[test]
-fn a_disk_that_fills_up_at_every_moment() {
+fn a_disk_that_fills_up_at_every_point() {
     for (name, change) in CHANGES {
         let mut failed = 0;
         for pages in 0..24 {
-            let what = format!("{name}, {pages} pages left");
+            let context = format!("{name}, {pages} pages left");
             let scene = Scene::new(&[("lower/original", "original")]);
             let Some(_mount) = Mount::new(scene.root(), "size=256k") else { return end(scene) };
             let _space_is_free_at_once = no_starts();
@@ -114,7 +118,7 @@ fn a_disk_that_fills_up_at_every_moment() {
             scene.absolute("lower/original", "root/link");
             fill(&scene.at("root/filler"), pages);
             let store = scene.open();
-            let result = change(&store, b"new").map_err(|error| refused::<()>(&what, Err(error)));
+            let result = change(&store, b"new").map_err(|error| refused::<()>(&context, Err(error)));
             store.close().expect("the store closes");
             fs::remove_file(scene.at("root/filler")).expect("it is there");
             scene.recover();
@@ -124,8 +128,8 @@ fn a_disk_that_fills_up_at_every_moment() {
                 "replace" | "writer" => [scene.text("root/d/a"), scene.text("root/d/a")],
                 _ => [scene.text("root/d/a"), scene.text("root/d/b")],
             };
-            let expected = result.as_ref().map_or_else(|error| sides(error, &what), |_| &["new"]);
-            assert!(expected.iter().any(|side| seen == [*side, *side]), "{what}: {result:?}, and then {seen:?}");
+            let expected = result.as_ref().map_or_else(|error| sides(error, &context), |_| &["new"]);
+            assert!(expected.iter().any(|side| seen == [*side, *side]), "{context}: {result:?}, and then {seen:?}");
             failed += u32::from(result.is_err());
             finish(scene, name);
         }
@@ -134,18 +138,22 @@ fn a_disk_that_fills_up_at_every_moment() {
     }
 }
 
-/// What the files may hold after this error.
-fn sides(error: &GuestError, what: &str) -> &'static [&'static str] {
+/// Returns the states that the files may have after this error.
+fn sides(error: &GuestError, context: &str) -> &'static [&'static str] {
     let sides: [(ErrorKind, &[&str]); 3] = [
         (ErrorKind::NotCommitted, &["old"]),
         (ErrorKind::NeedsRecovery, &["new"]),
         (ErrorKind::OutcomeUnknown, &["old", "new"]),
     ];
     let found = sides.into_iter().find(|(kind, _)| *kind == error.kind);
-    found.unwrap_or_else(|| panic!("{what}: {:?} is no failure of the filesystem: {}", error.kind, error.message)).1
+    found
+        .unwrap_or_else(|| {
+            panic!("{context}: {:?} is not the kind of a filesystem failure: {}", error.kind, error.message)
+        })
+        .1
 }
 
-/// Takes all the space but for so many pages.
+/// Fills the filesystem up to this number of free pages.
 fn fill(path: &Path, pages: usize) {
     let mut length = 0;
     let filler = fs::File::create(path).expect("a new file");
@@ -159,7 +167,7 @@ fn fill(path: &Path, pages: usize) {
     filler.set_len(length.saturating_sub((pages * PAGE_BYTES) as u64)).expect("it can shrink");
 }
 
-/// No inode is left: nothing can even be staged, and nothing is lost.
+/// Without a free inode nothing can even be staged, and nothing is lost.
 #[test]
 fn a_disk_without_inodes() {
     for (name, change) in CHANGES {
@@ -184,7 +192,7 @@ fn a_disk_without_inodes() {
     }
 }
 
-/// A disk mounted read-only: it is probed and opened, every change is refused and nothing happens.
+/// A read-only disk can be probed and opened; every change is refused without effect.
 #[test]
 fn a_read_only_disk() {
     let scene = Scene::new(&[("lower/original", "original")]);
@@ -195,7 +203,7 @@ fn a_read_only_disk() {
     let before = scene.tree();
     let probed = scene.session().probe().expect("the root can be probed");
     assert_eq!(probed.tier, Tier::Refused);
-    assert!(!probed.reason.is_empty(), "it says why");
+    assert!(!probed.reason.is_empty(), "it names the reason");
     let store = scene.open();
     for (name, change) in CHANGES {
         let error = refused(name, change(&store, b"new"));
@@ -207,10 +215,10 @@ fn a_read_only_disk() {
     scene.done();
 }
 
-/// There is something to recover and nothing may be written: an error, and it waits. The host says
-/// `io` of a read-only mount, so the error need not say `read-only`.
+/// Recovery is due on a read-only filesystem: opening fails, and recovery is postponed. The host reports `io` for a
+/// read-only mount, so that the error need not be `read-only`.
 #[test]
-fn recovery_waits_while_nothing_may_be_written() {
+fn recovery_waits_while_the_filesystem_is_read_only() {
     let scene = Scene::new(&[]);
     let Some(mount) = Mount::new(scene.root(), "size=1m") else { return end(scene) };
     ground::write(&scene.at("root/d/a"), "old");
@@ -224,11 +232,11 @@ fn recovery_waits_while_nothing_may_be_written() {
     }
     mount.make_read_only();
     let before = scene.tree();
-    let foreseen = scene.session().inspect().expect("it is only looked at");
-    assert!(!foreseen.is_empty(), "there is something to do");
+    let foreseen = scene.session().inspect().expect("an inspection changes nothing");
+    assert!(!foreseen.is_empty(), "recovery is due");
     let error = scene.session().open(&OpenOptions::default()).map(drop).expect_err("nothing may be written");
     assert!(["read-only", "not-committed"].contains(&error.kind()), "{error}");
-    assert!(error.to_string().contains("onionskin probe"), "it says how to find out: {error}");
+    assert!(error.to_string().contains("onionskin probe"), "it names the command that finds the reason: {error}");
     assert_eq!(scene.tree(), before);
     mount.make_writable();
     scene.recover();
@@ -236,13 +244,13 @@ fn recovery_waits_while_nothing_may_be_written() {
     scene.done();
 }
 
-/// A mount below the root: a change that would cross it is refused, and what is mounted there is
-/// neither moved nor removed.
+/// A mount point below the root: a change that would cross it is refused, and the mounted content is neither moved nor
+/// removed.
 #[test]
 fn a_mount_in_the_way() {
     for (name, change) in CHANGES {
         for place in ["d", "d/inner"] {
-            let what = format!("{name}, mounted at {place}");
+            let context = format!("{name}, mounted at {place}");
             let files =
                 [("lower/original", "original"), ("root/d/a", "old"), ("root/d/b", "old"), ("root/d/inner/x", "x")];
             let scene = Scene::new(&files);
@@ -262,14 +270,14 @@ fn a_mount_in_the_way() {
             store.close().expect("the store closes");
             scene.recover();
             if crosses {
-                let error = refused(&what, result);
-                assert_eq!(error.kind, ErrorKind::NotCommitted, "{what}: {}", error.message);
-                assert!(error.cause.is_some() && !error.subject.is_empty(), "{what}: {error:?}");
-                assert_eq!(ground::difference(&before, &scene.tree()), ground::NONE, "{what}");
+                let error = refused(&context, result);
+                assert_eq!(error.kind, ErrorKind::NotCommitted, "{context}: {}", error.message);
+                assert!(error.cause.is_some() && !error.subject.is_empty(), "{context}: {error:?}");
+                assert_eq!(ground::difference(&before, &scene.tree()), ground::NONE, "{context}");
             } else {
-                result.unwrap_or_else(|error| panic!("{what}: does not cross the mount: {error}"));
+                result.unwrap_or_else(|error| panic!("{context}: does not cross the mount: {error}"));
                 for file in files {
-                    assert_eq!(scene.text(&format!("root/{place}/{file}")), "mounted", "{what}");
+                    assert_eq!(scene.text(&format!("root/{place}/{file}")), "mounted", "{context}");
                 }
             }
             scene.done();
@@ -288,7 +296,7 @@ fn end(scene: Scene) {
     scene.done();
 }
 
-/// Generations stay; all else of ours is gone.
+/// Generations stay; every other record is gone.
 fn finish(scene: Scene, name: &str) {
     let ours = ground::ours(&scene.tree());
     let kept: Vec<&str> = ours.iter().filter_map(|path| path.to_str()).collect();

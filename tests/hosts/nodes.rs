@@ -1,4 +1,4 @@
-//! Pipes, sockets, odd names, dangling links and loops: neither a hang nor a trap, and nothing lost.
+//! Pipes, sockets, names that are not UTF-8, dangling links and loops: no hang, no trap, and nothing lost.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
@@ -28,7 +28,7 @@ fn follow() -> WriteOptions {
     WriteOptions { symlinks: SymlinkPolicy::FollowWithin, ..WriteOptions::default() }
 }
 
-/// What stays of a published pointer; nothing in the other modes.
+/// Ends the scene: the generations of a published pointer stay, and nothing in the other modes.
 fn done(scene: Scene, mode: Publish) {
     let ours = ground::ours(&scene.tree());
     let kept: Vec<&str> = ours.iter().filter_map(|path| path.to_str()).collect();
@@ -37,7 +37,7 @@ fn done(scene: Scene, mode: Publish) {
     scene.done_keeping(&kept);
 }
 
-/// A pipe and a socket are never opened: not as a target, nor as a source, nor behind a link.
+/// A pipe or a socket is never opened: as a target, as a source, or behind a link.
 #[test]
 fn a_pipe_or_socket_is_left_alone() {
     in_time(|| {
@@ -66,7 +66,7 @@ fn a_pipe_or_socket_is_left_alone() {
                 keep(&store, &far).map(drop),
                 store.materialize("file", &Source::Path(sources[0].clone()), &Content::Keep).map(|_| ()),
             ];
-            // A file of its own needs no source: the last one is fine.
+            // An independent file needs no source, so that the last call succeeds.
             results.pop().expect("it was put there").expect("there is nothing to do");
             for source in &sources {
                 let mut writer = store.writer("file", &WriteOptions::default()).expect("a file can be replaced");
@@ -93,7 +93,7 @@ fn a_pipe_or_socket_is_left_alone() {
     });
 }
 
-/// Where a directory is wanted a pipe or socket is none, and is not opened to find out.
+/// A pipe or a socket in the place of a directory is recognized without opening it.
 #[test]
 fn a_pipe_or_socket_is_no_directory() {
     in_time(|| {
@@ -123,8 +123,8 @@ fn a_pipe_or_socket_is_no_directory() {
     });
 }
 
-/// In a directory that is published whole they are carried, the same ones as before; a linked tree
-/// that holds one cannot be copied and says so.
+/// A publish of the whole directory carries the same pipe and socket; a linked tree that contains one is refused, since
+/// it cannot be copied.
 #[test]
 fn a_pipe_or_socket_is_carried() {
     in_time(|| {
@@ -154,7 +154,7 @@ fn a_pipe_or_socket_is_carried() {
     });
 }
 
-/// A pipe where one of our own records would be: an error, and no hang.
+/// A pipe in the place of a record is an error, and not a hang.
 #[test]
 fn a_pipe_among_our_records_is_refused() {
     in_time(|| {
@@ -181,10 +181,10 @@ fn a_pipe_among_our_records_is_refused() {
     });
 }
 
-/// Names that are not UTF-8 do not matter to what is beside them. Where they would have to be
-/// carried or copied the call is refused, and they stay.
+/// Names that are not UTF-8 do not affect entries beside them. A call that would have to carry or copy them is refused,
+/// and they stay.
 #[test]
-fn names_that_cannot_be_told_stay() {
+fn names_that_are_not_utf8_stay() {
     for mode in PUBLISH {
         let scene = Scene::new(&[("root/d/file", "old"), ("root/d/sub/x", "x"), ("lower/d/file", "original")]);
         let odd = [scene.odd_name("root"), scene.odd_name("root/d"), scene.odd_name("root/d/sub")];
@@ -213,9 +213,9 @@ fn names_that_cannot_be_told_stay() {
     }
 }
 
-/// Among our own records such a name is not ours: the root does not open, and nothing is removed.
+/// Among the records such a name is foreign: the root does not open, and nothing is removed.
 #[test]
-fn a_name_that_cannot_be_told_among_our_records_is_kept() {
+fn a_name_that_is_not_utf8_among_our_records_is_kept() {
     for place in ["root/.onionskin", "root/.onionskin/tx-1", "root/.onionskin/directories"] {
         let scene = Scene::new(&[("root/file", "content")]);
         let odd = scene.odd_name(place);
@@ -234,7 +234,7 @@ fn a_name_that_cannot_be_told_among_our_records_is_kept() {
 
 /// A link whose text, or whose target, is not UTF-8.
 #[test]
-fn a_link_to_a_name_that_cannot_be_told() {
+fn a_link_to_a_name_that_is_not_utf8() {
     let scene = Scene::new(&[("root/file", "content")]);
     let odd = scene.odd_name("lower");
     scene.link(&odd, "root/absolute");
@@ -256,7 +256,7 @@ fn a_link_to_a_name_that_cannot_be_told() {
     scene.done();
 }
 
-/// A root whose own name is not UTF-8 is a root like any other.
+/// A root whose own name is not UTF-8 works as any other.
 #[test]
 fn a_root_with_an_odd_name_works() {
     let scene = Scene::new(&[]);
@@ -270,7 +270,7 @@ fn a_root_with_an_odd_name_works() {
     scene.done();
 }
 
-/// A link to nowhere: replaced where the link itself goes, an error where its target is wanted.
+/// A dangling link is replaced by calls that replace the link itself, and is an error for calls that need its target.
 #[test]
 fn a_dangling_link_is_an_error_or_replaced() {
     let scene = Scene::new(&[("root/d/file", "old")]);
@@ -296,7 +296,7 @@ fn a_dangling_link_is_an_error_or_replaced() {
         store.replace(name, b"new", &WriteOptions::default()).expect("the link itself is replaced");
         assert!(fs::symlink_metadata(scene.at(format!("root/{name}"))).expect("it is there").is_file());
     }
-    store.replace("followed", b"made", &follow()).expect("the place it leads to is made");
+    store.replace("followed", b"made", &follow()).expect("its target is created");
     assert_eq!(scene.text("root/nowhere"), "made");
     assert!(scene.at("root/followed").is_symlink(), "the link stays");
     for mode in PUBLISH {
@@ -307,7 +307,8 @@ fn a_dangling_link_is_an_error_or_replaced() {
     scene.done();
 }
 
-/// Links in a circle, near and far, at the end and on the way; and a link to what it is in.
+/// Loops of links, short and long, at the end of the path and among its parents; and a link to a directory that
+/// contains it.
 #[test]
 fn a_loop_of_links_is_an_error() {
     in_time(|| {

@@ -1,4 +1,4 @@
-//! A root has one owner.
+//! A root has one owner at a time.
 
 use onionskin_host::{Error, ErrorKind, Fault, OpenOptions, Ownership, Publish, Store, Trap, Verdict, WriteOptions};
 
@@ -13,7 +13,7 @@ fn write(store: &Store, content: &str) -> Result<(), Error> {
     store.replace("file", content.as_bytes(), &WriteOptions::default()).map(drop)
 }
 
-/// Two sessions on one root: the second is refused at once, by name, as long as the first is open.
+/// Of two sessions on one root the second is refused at once, by name, until the first is closed.
 #[test]
 fn a_second_session_is_refused() {
     let scene = Scene::new(&[("root/file", "old")]);
@@ -24,7 +24,7 @@ fn a_second_session_is_refused() {
         assert!(matches!(&error, Error::Locked { root } if *root == scene.root()), "{error:?}");
         assert_eq!(error.kind(), "locked");
     }
-    let found = second.inspect().expect("it is only looked at");
+    let found = second.inspect().expect("an inspection changes nothing");
     assert_eq!(found.first().map(|finding| finding.verdict), Some(Verdict::InUse));
     write(&first, "new").expect("the first goes on");
     first.close().expect("the store closes");
@@ -48,7 +48,7 @@ fn another_name_of_the_root_is_refused() {
     scene.done();
 }
 
-/// A writer or a transaction keeps the root after its store is closed.
+/// A writer or a transaction keeps the root locked after its store is closed.
 #[test]
 fn work_in_progress_keeps_the_root() {
     let scene = Scene::new(&[("root/file", "old")]);
@@ -69,8 +69,8 @@ fn work_in_progress_keeps_the_root() {
     scene.done();
 }
 
-/// A program that starts others all the time is not locked out by its own lock: when a store is
-/// closed the root is free, whoever has inherited the descriptor for a moment.
+/// A program that starts others continuously is not blocked by its own lock: once a store is closed the root is free,
+/// even if a child process briefly inherits the descriptor.
 #[test]
 fn a_program_that_starts_others_can_open_again() {
     let scene = Scene::new(&[]);
@@ -90,7 +90,7 @@ fn a_program_that_starts_others_can_open_again() {
     scene.done();
 }
 
-/// Calls from several threads on one store take turns.
+/// Calls from several threads on one store are serialized.
 #[test]
 fn threads_share_a_store() {
     let scene = Scene::new(&[]);
@@ -102,7 +102,9 @@ fn threads_share_a_store() {
                 for at in 0..5 {
                     let content = format!("{thread} {at}");
                     let path = format!("file-{thread}");
-                    store.replace(&path, content.as_bytes(), &WriteOptions::default()).expect("a file of its own");
+                    store
+                        .replace(&path, content.as_bytes(), &WriteOptions::default())
+                        .expect("every thread has its own file");
                 }
             });
         }
@@ -112,7 +114,8 @@ fn threads_share_a_store() {
     scene.done();
 }
 
-/// A lock file names its owner to all others, also to those that rely on the host, and goes with it.
+/// A lock file excludes all other owners and names the present one to them, including those that rely on the host; it
+/// is removed at the end.
 #[test]
 fn a_lock_file_holds_the_root() {
     let scene = Scene::new(&[("root/file", "old")]);
@@ -123,7 +126,7 @@ fn a_lock_file_holds_the_root() {
         let error = refused(&options, second.open(&options));
         assert_eq!((error.kind, error.subject.as_str()), (ErrorKind::Locked, "alpha"), "{}", error.message);
     }
-    let found = second.inspect().expect("it is only looked at");
+    let found = second.inspect().expect("an inspection changes nothing");
     assert_eq!(found.first().map(|finding| finding.verdict), Some(Verdict::InUse));
     write(&first, "new").expect("the first goes on");
     let mut change = first.begin("d", publish(Publish::InPlace)).expect("a directory");
@@ -135,7 +138,7 @@ fn a_lock_file_holds_the_root() {
     scene.done();
 }
 
-/// A token is 1 to 255 bytes that can be printed.
+/// A token is 1 to 255 bytes of printable ASCII.
 #[test]
 fn a_token_is_checked() {
     let scene = Scene::new(&[]);
@@ -151,10 +154,10 @@ fn a_token_is_checked() {
     scene.done();
 }
 
-/// The lock of a dead owner stays until it is broken by who knows its token; then the root opens,
-/// and the owner that was not dead after all can decide nothing more.
+/// The lock of a dead owner stays until a caller breaks it with its token; then the root opens, and the old owner, if
+/// it is alive after all, can commit nothing more.
 #[test]
-fn a_lock_is_broken_by_its_token_alone() {
+fn a_lock_is_broken_with_its_own_token_only() {
     let scene = Scene::new(&[("root/file", "old")]);
     let zombie = scene.session().open(&owner("zombie")).expect("the root opens");
     let mut change = zombie.begin("d", publish(Publish::InPlace)).expect("a directory");
@@ -184,13 +187,13 @@ fn a_lock_is_broken_by_its_token_alone() {
     scene.done_keeping(&[".onionskin", ".onionskin/epoch-1"]);
 }
 
-/// A crash at any call of an owner with a lock file: its token is still there, or the root is free;
-/// broken, it opens with the old or the new files.
+/// A crash at any call of an owner with a lock file leaves its token, or the root is free; after the lock is broken,
+/// the root opens with the old or the new files.
 #[test]
 fn the_lock_of_a_crashed_owner_is_broken() {
     let (mut held, mut old, mut new) = (0, 0, 0);
     for call in 1..100 {
-        let what = format!("call {call}");
+        let context = format!("call {call}");
         let scene = Scene::with(Fault::TrapBefore(call), &[("root/d/a", "old"), ("root/d/b", "old")]);
         let result = scene.session().open(&owner("dead")).and_then(|store| {
             let mut change = store.begin("d", publish(Publish::InPlace))?;
@@ -200,21 +203,24 @@ fn the_lock_of_a_crashed_owner_is_broken() {
             store.close()
         });
         if let Err(error) = &result {
-            assert!(matches!(error, Error::Trap { trap: Trap::Injected { .. }, .. }), "{what}: {error}");
+            assert!(matches!(error, Error::Trap { trap: Trap::Injected { .. }, .. }), "{context}: {error}");
         }
         let session = onionskin().session(scene.root());
         match session.open(&owner("heir")) {
             Ok(store) => store.close().expect("the store closes"),
             Err(error) => {
-                let error = refused::<()>(&what, Err(error));
-                assert_eq!((error.kind, error.subject.as_str()), (ErrorKind::Locked, "dead"), "{what}");
+                let error = refused::<()>(&context, Err(error));
+                assert_eq!((error.kind, error.subject.as_str()), (ErrorKind::Locked, "dead"), "{context}");
                 held += 1;
-                session.break_lock("dead").unwrap_or_else(|error| panic!("{what}: {error}"));
-                session.open(&owner("heir")).and_then(Store::close).unwrap_or_else(|error| panic!("{what}: {error}"));
+                session.break_lock("dead").unwrap_or_else(|error| panic!("{context}: {error}"));
+                session
+                    .open(&owner("heir"))
+                    .and_then(Store::close)
+                    .unwrap_or_else(|error| panic!("{context}: {error}"));
             }
         }
         let now = [scene.text("root/d/a"), scene.text("root/d/b")];
-        assert!(now == ["old", "old"] || now == ["new", "new"], "{what}: {now:?}");
+        assert!(now == ["old", "old"] || now == ["new", "new"], "{context}: {now:?}");
         if now == ["old", "old"] {
             old += 1
         } else {
@@ -223,7 +229,7 @@ fn the_lock_of_a_crashed_owner_is_broken() {
         let ended = result.is_ok();
         let ours = ground::ours(&scene.tree());
         let kept: Vec<&str> = ours.iter().filter_map(|path| path.to_str()).collect();
-        assert!(kept.is_empty() || kept == [".onionskin", ".onionskin/epoch-1"], "{what}: {kept:?}");
+        assert!(kept.is_empty() || kept == [".onionskin", ".onionskin/epoch-1"], "{context}: {kept:?}");
         scene.done_keeping(&kept);
         if ended {
             break;

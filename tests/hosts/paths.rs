@@ -7,7 +7,7 @@ use onionskin_host::{
 use crate::ground;
 use crate::scene::{PUBLISH, Scene, error_of, onionskin, publish, refused};
 
-/// Paths that break a rule, and a word of the rule that the message must have.
+/// Paths that break a rule, each with a word that the message must contain.
 fn bad() -> Vec<(String, &'static str)> {
     let given = [
         ("", "empty"),
@@ -61,7 +61,7 @@ const ON_TRANSACTION: [(&str, OnTransaction); 6] = [
     ("rename to", |change, path| change.rename("inner", path)),
 ];
 
-/// Every rule at every call: refused by name, with nothing changed.
+/// Every rule at every call: the path is refused and named, and nothing changes.
 #[test]
 fn a_path_that_breaks_a_rule_is_refused() {
     let scene = Scene::new(&[("lower/original", "x"), ("root/dir/inner", "x"), ("out", "x")]);
@@ -70,8 +70,8 @@ fn a_path_that_breaks_a_rule_is_refused() {
     let check = |call: &str, path: &str, word: &str, result| {
         let error = refused((call, path), result);
         assert_eq!(error.kind, ErrorKind::InvalidPath, "{call} {path:?}: {}", error.message);
-        assert_eq!(error.subject, path, "{call}: the error is about the path as it was given");
-        assert!(error.message.contains(word), "{call} {path:?}: {} does not say {word}", error.message);
+        assert_eq!(error.subject, path, "{call}: the error names the path as given");
+        assert!(error.message.contains(word), "{call} {path:?}: {} does not contain {word}", error.message);
         assert_eq!(error.cause, None, "{call} {path:?}");
     };
     for (path, word) in bad() {
@@ -90,7 +90,7 @@ fn a_path_that_breaks_a_rule_is_refused() {
     scene.done();
 }
 
-/// The longest name and the deepest path that the rules allow do work.
+/// The longest name and the deepest path within the rules can be written.
 #[test]
 fn a_path_at_the_limits_is_written() {
     let scene = Scene::new(&[]);
@@ -109,7 +109,7 @@ fn a_path_at_the_limits_is_written() {
     scene.done();
 }
 
-/// A guest path below no preopen, or one with `..`, is refused wherever content is read from.
+/// A guest path below no preopen, or with `..`, is refused by every call that reads from it.
 #[test]
 fn an_unknown_preopen_is_refused() {
     let scene = Scene::new(&[("lower/original", "x"), ("root/file", "x"), ("root/other", "y")]);
@@ -138,7 +138,7 @@ fn an_unknown_preopen_is_refused() {
     scene.done();
 }
 
-/// A root or a grant that is missing or no directory is refused, naming it and what to do.
+/// A root or grant that is missing, or is no directory, is refused with its name and the way out.
 #[test]
 fn a_root_must_be_a_directory() {
     let scene = Scene::new(&[("root/file", "x")]);
@@ -166,9 +166,9 @@ fn a_root_must_be_a_directory() {
     scene.done();
 }
 
-/// Whatever is read from a grant, no call that could change it is even made.
+/// No call that could change a file is even made on a read-only grant.
 #[test]
-fn nothing_is_asked_of_a_read_only_grant_but_reading() {
+fn a_read_only_grant_is_only_read() {
     let scene = Scene::new(&[("lower/d/a", "a"), ("lower/d/b", "b"), ("lower/file", "f")]);
     scene.absolute("lower/d", "root/d");
     scene.absolute("lower/file", "root/file");

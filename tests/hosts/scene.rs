@@ -1,4 +1,4 @@
-//! A root and its originals on the real filesystem, and what holds at the end of every test.
+//! A root and its originals on the real filesystem, and the assertions at the end of every test.
 
 use std::cell::OnceCell;
 use std::fmt::Debug;
@@ -17,10 +17,10 @@ use tempfile::TempDir;
 
 use crate::ground::{self, Tree};
 
-/// Every way to publish.
+/// All publish modes.
 pub(crate) const PUBLISH: [Publish; 3] = [Publish::InPlace, Publish::Swap, Publish::Pointer];
 
-/// The component, loaded once.
+/// Returns the component, which is loaded once.
 pub(crate) fn onionskin() -> &'static Onionskin {
     static LOADED: OnceLock<Onionskin> = OnceLock::new();
     LOADED.get_or_init(|| Onionskin::load().expect("the component that is built in loads"))
@@ -28,8 +28,8 @@ pub(crate) fn onionskin() -> &'static Onionskin {
 
 /// A directory with a `root` to work on and originals in `lower`, which is granted for reading.
 ///
-/// It ends with [`Scene::done`], which checks what every test promises: no existing file was opened
-/// for writing, the originals are what they were, and nothing of ours is left in the root.
+/// It ends with [`Scene::done`], which checks the promises of every test: no existing file was opened for writing, the
+/// originals are unchanged, and no record is left in the root.
 pub(crate) struct Scene {
     directory: TempDir,
     faults: Faults,
@@ -38,12 +38,12 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Makes these files, by their paths and contents.
+    /// Creates these files, given by path and content.
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         Self::with(Fault::None, files)
     }
 
-    /// As [`Scene::new`], with something to happen to the calls of its sessions.
+    /// As [`Scene::new`], with a fault in the calls of its sessions.
     pub(crate) fn with(fault: Fault, files: &[(&str, &str)]) -> Self {
         let directory = ground::scratch();
         for name in ["root", "lower"] {
@@ -55,7 +55,7 @@ impl Scene {
         Self { directory, faults: Faults::new(fault), originals: OnceCell::new(), ended: false }
     }
 
-    /// A place in the directory, such as `root/a`.
+    /// Returns the absolute path of a name in the directory, such as `root/a`.
     pub(crate) fn at(&self, name: impl AsRef<Path>) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -64,12 +64,12 @@ impl Scene {
         self.at("root")
     }
 
-    /// A link with just this text.
+    /// Creates a link with this text.
     pub(crate) fn link(&self, text: impl AsRef<Path>, name: impl AsRef<Path>) {
         std::os::unix::fs::symlink(text, self.at(name)).expect("a new link");
     }
 
-    /// A link with the absolute path of another place of the scene.
+    /// Creates a link with the absolute path of another entry of the scene.
     pub(crate) fn absolute(&self, to: &str, name: &str) {
         self.link(self.at(to), name);
     }
@@ -78,19 +78,20 @@ impl Scene {
         fs::hard_link(self.at(original), self.at(name)).expect("a new hard link");
     }
 
-    /// A pipe without anybody at its other end: to open it is to wait for ever.
+    /// Creates a pipe without a process at its other end: opening it blocks.
     pub(crate) fn pipe(&self, name: &str) {
         assert!(run(Command::new("mkfifo").arg(self.at(name))), "a new pipe");
     }
 
-    /// A file whose name is not UTF-8, in a directory of the scene.
+    /// Creates a file whose name is not UTF-8 in a directory of the scene.
     pub(crate) fn odd_name(&self, directory: &str) -> PathBuf {
         let path = self.at(directory).join(std::ffi::OsStr::from_bytes(b"odd-\xff\xfe"));
         ground::write(&path, "odd");
         path
     }
 
-    /// The root with `lower` granted, every call watched. From here on the originals must not change.
+    /// Opens a session on the root with `lower` granted and every call recorded. From here on the originals must not
+    /// change.
     pub(crate) fn session(&self) -> Session {
         self.originals.get_or_init(|| ground::read(&self.at("lower")));
         onionskin().session(self.root()).lower(self.at("lower")).faults(&self.faults)
@@ -104,37 +105,37 @@ impl Scene {
         self.session().open(&OpenOptions::default()).expect("the root opens")
     }
 
-    /// Opens and closes, as whoever comes after a crash.
+    /// Opens and closes the root, as a program after the crash would.
     pub(crate) fn recover(&self) {
         let store = onionskin().session(self.root()).open(&OpenOptions::default()).expect("the root opens again");
         store.close().expect("the store closes");
     }
 
-    /// What a path of the scene holds; links are followed.
+    /// Returns the content of a file of the scene; links are followed.
     pub(crate) fn text(&self, name: &str) -> String {
         let path = self.at(name);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// All that is in the root.
+    /// Returns the tree below the root.
     pub(crate) fn tree(&self) -> Tree {
         ground::read(&self.root())
     }
 
-    /// Every store is closed: checks what every test promises.
+    /// Checks the promises of every test; every store must be closed.
     pub(crate) fn done(self) {
         self.done_keeping(&[]);
     }
 
-    /// As [`Scene::done`], where just these entries of ours stay.
+    /// As [`Scene::done`], where exactly these records stay.
     pub(crate) fn done_keeping(mut self, kept: &[&str]) {
         self.ended = true;
         let originals = self.originals.get().expect("a scene has had a session");
         assert_eq!(self.faults.opened_for_writing(), [""; 0], "no existing file is opened for writing");
         let changed = ground::difference(originals, &ground::read(&self.at("lower")));
-        assert_eq!(changed, ground::NONE, "the originals are what they were");
+        assert_eq!(changed, ground::NONE, "the originals are unchanged");
         let left = ground::ours(&self.tree());
-        assert_eq!(left, kept.iter().map(PathBuf::from).collect::<Vec<_>>(), "what is left in the root");
+        assert_eq!(left, kept.iter().map(PathBuf::from).collect::<Vec<_>>(), "records left in the root");
     }
 }
 
@@ -144,48 +145,48 @@ impl Drop for Scene {
     }
 }
 
-/// What the component refused, and why.
-pub(crate) fn refused<T>(what: impl Debug, result: Result<T, Error>) -> GuestError {
+/// Returns the error with which the component refused the call.
+pub(crate) fn refused<T>(context: impl Debug, result: Result<T, Error>) -> GuestError {
     match result {
         Err(Error::Guest { error, .. }) => error,
-        Err(error) => panic!("{what:?}: refused otherwise: {error:?}"),
-        Ok(_) => panic!("{what:?}: was done, and was to be refused"),
+        Err(error) => panic!("{context:?}: failed, but was not refused: {error:?}"),
+        Ok(_) => panic!("{context:?}: succeeded, and must be refused"),
     }
 }
 
-/// The error of a call that must fail.
-pub(crate) fn error_of<T>(what: impl Debug, result: Result<T, Error>) -> Error {
+/// Returns the error of a call that must fail.
+pub(crate) fn error_of<T>(context: impl Debug, result: Result<T, Error>) -> Error {
     match result {
         Err(error) => error,
-        Ok(_) => panic!("{what:?}: was done, and was to be refused"),
+        Ok(_) => panic!("{context:?}: succeeded, and must be refused"),
     }
 }
 
-/// Options for a transaction that publishes in this way.
+/// Options of a transaction in this publish mode.
 pub(crate) fn publish(publish: Publish) -> DirectoryOptions {
     DirectoryOptions { publish, ..DirectoryOptions::default() }
 }
 
-/// While this is held no test starts a program. One that is being started has, for a moment, all
-/// open files of this process, and what is removed meanwhile still takes its space.
+/// While the guard is held no test starts a program. A program that is being started has, for a moment, all open files
+/// of this process, and files removed in the meantime still occupy their space.
 pub(crate) fn no_starts() -> MutexGuard<'static, ()> {
     static STARTS: Mutex<()> = Mutex::new(());
     STARTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether a program could be run, and did what it was asked for.
+/// Runs a program and returns whether it succeeded.
 pub(crate) fn run(command: &mut Command) -> bool {
     let _one_at_a_time = no_starts();
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-/// Runs something that could wait for ever, and fails if it does.
+/// Runs a closure that could block, and fails after a time limit.
 pub(crate) fn in_time(run: impl FnOnce() + Send + 'static) {
     const LIMIT: Duration = Duration::from_secs(60);
     let (ended, end) = mpsc::channel();
     let running = thread::spawn(move || {
         run();
-        // Nobody waits any more only when this came too late.
+        // The receiver is gone only when the time limit had passed.
         let _ = ended.send(());
     });
     match end.recv_timeout(LIMIT) {
@@ -194,6 +195,6 @@ pub(crate) fn in_time(run: impl FnOnce() + Send + 'static) {
                 std::panic::resume_unwind(panic);
             }
         }
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs: no end after {LIMIT:?}"),
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("no end after {LIMIT:?}"),
     }
 }

@@ -1,40 +1,40 @@
-//! A terminal, at which somebody types.
+//! A terminal with typed input.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::process::{Command, Stdio};
 
-/// What a run on a terminal came to: its exit code, and all that was on the screen.
+/// The result of a run on a terminal: the exit code and the text on the screen.
 pub(crate) struct Seen {
     pub(crate) code: i32,
     pub(crate) screen: String,
 }
 
-/// A new terminal: the side of the person, and that of the program.
-#[expect(unsafe_code, reason = "the standard library makes no terminals")]
+/// Opens a new terminal: the side of the person, and the side of the program.
+#[expect(unsafe_code, reason = "the standard library cannot open terminals")]
 fn terminal() -> (File, OwnedFd) {
     let (mut person, mut program) = (-1, -1);
-    // SAFETY: both places are ours, and what is null is not asked for.
+    // SAFETY: both places are ours, and the null arguments are optional.
     let made = unsafe {
         libc::openpty(&raw mut person, &raw mut program, std::ptr::null_mut(), std::ptr::null(), std::ptr::null())
     };
     assert_eq!(made, 0, "no terminal: {}", std::io::Error::last_os_error());
-    // SAFETY: both are open, and nobody else has them.
+    // SAFETY: both descriptors are open and have no other owner.
     unsafe { (File::from(OwnedFd::from_raw_fd(person)), OwnedFd::from_raw_fd(program)) }
 }
 
-/// Runs a command on a terminal at which somebody types this.
+/// Runs a command on a terminal and types this text.
 pub(crate) fn run(mut command: Command, typed: &str) -> Seen {
     let (mut person, program) = terminal();
     let side = || Stdio::from(program.try_clone().expect("another handle"));
     let mut running = command.stdin(side()).stdout(side()).stderr(side()).spawn().expect("the program starts");
-    // The screen ends when nobody holds the side of the program any more.
+    // The screen ends once no process holds the side of the program.
     drop((command, program));
-    person.write_all(typed.as_bytes()).expect("somebody types");
+    person.write_all(typed.as_bytes()).expect("the text can be typed");
     let mut screen = Vec::new();
     let mut piece = [0; 4096];
-    // Linux ends it with an error.
+    // On Linux the end of the screen is an error.
     while let Ok(length @ 1..) = person.read(&mut piece) {
         screen.extend_from_slice(&piece[..length]);
     }

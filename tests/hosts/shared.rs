@@ -1,4 +1,4 @@
-//! A hard link or a read-only original is never written through.
+//! No write goes through a hard link or to a read-only original.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -13,7 +13,7 @@ fn links(scene: &Scene, name: &str) -> u64 {
 
 type Write = (&'static str, fn(&Store), &'static str);
 
-/// Every way to write to `d/file`, and what it then holds.
+/// Every way to write to `d/file`, and the content it then has.
 const WRITES: [Write; 6] = [
     (
         "replace",
@@ -25,17 +25,17 @@ const WRITES: [Write; 6] = [
     (
         "keep identical",
         |it| {
-            let how = WriteOptions { same: Identical::Keep, ..WriteOptions::default() };
-            let done = it.replace("d/file", b"original", &how).expect("done");
-            assert_eq!(done.applied, 1, "a shared file is not independent, whatever it holds");
+            let options = WriteOptions { same: Identical::Keep, ..WriteOptions::default() };
+            let done = it.replace("d/file", b"original", &options).expect("done");
+            assert_eq!(done.applied, 1, "a shared file is not independent, whatever its content");
         },
         "original",
     ),
     (
         "visible",
         |it| {
-            let how = WriteOptions { durability: Durability::Visible, ..WriteOptions::default() };
-            it.replace("d/file", b"new", &how).expect("done");
+            let options = WriteOptions { durability: Durability::Visible, ..WriteOptions::default() };
+            it.replace("d/file", b"new", &options).expect("done");
         },
         "new",
     ),
@@ -80,8 +80,8 @@ fn a_hard_link_becomes_a_file_of_its_own() {
     }
 }
 
-/// Also in a transaction: put over it, append to the put, move it away, in every mode. Files that
-/// are carried keep their inode, and so their links.
+/// The same in a transaction: put over it, append to the put, move it away, in every mode. Carried files keep their
+/// inode, and so their links.
 #[test]
 fn a_transaction_writes_no_hard_link() {
     for mode in PUBLISH {
@@ -114,7 +114,7 @@ fn a_transaction_writes_no_hard_link() {
     }
 }
 
-/// An original that nobody may write, behind an absolute link, a hard link and a linked directory.
+/// An original without write permission, behind an absolute link, a hard link and a linked directory.
 #[test]
 fn a_read_only_original_is_replaced_by_a_file_that_can_be_written() {
     for (call, write, expected) in WRITES {
@@ -132,7 +132,7 @@ fn a_read_only_original_is_replaced_by_a_file_that_can_be_written() {
                 }
             }
             if way == "parent" && call == "materialize" {
-                // What the link shows is a file with one name: materialized by its parent alone.
+                // The target of the link is a file with one name: it is materialized with its parent only.
                 scene.open().materialize("d", &Source::LinkTarget, &Content::Keep).expect("done");
             } else if way == "parent" && call == "keep identical" {
                 scene.open().replace("d/file", b"original", &WriteOptions::default()).expect("done");
@@ -142,15 +142,15 @@ fn a_read_only_original_is_replaced_by_a_file_that_can_be_written() {
             assert_eq!(scene.text("root/d/file"), expected, "{call}, {way}");
             let mode = |name: &str| fs::metadata(scene.at(name)).expect("it is there").permissions().mode() & 0o777;
             assert_eq!(mode("lower/d/file"), 0o444, "{call}, {way}");
-            assert_eq!(mode("root/d/file") & 0o200, 0o200, "{call}, {way}: its owner may write it");
+            assert_eq!(mode("root/d/file") & 0o200, 0o200, "{call}, {way}: its owner has write permission");
             scene.done();
         }
     }
 }
 
-/// A file of the root that is read-only itself is replaced; who carries it keeps its mode.
+/// A read-only file of the root is replaced; files that are carried keep their mode.
 #[test]
-fn modes_of_what_is_not_written_stay() {
+fn carried_files_keep_their_modes() {
     for mode in [Publish::InPlace, Publish::Swap] {
         let scene = Scene::new(&[("root/d/run.sh", "#!"), ("root/d/sealed", "sealed"), ("root/d/file", "old")]);
         for (name, bits) in [("run.sh", 0o755), ("sealed", 0o400), ("file", 0o444)] {

@@ -1,4 +1,4 @@
-//! The two stories of `onionskin demo`, scene by scene and blow by blow.
+//! The two demonstrations of `onionskin demo`, scene by scene and fault by fault.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,15 @@ use onionskin_host::{Content, Fault, Faults, OpenOptions, Source, Store};
 use crate::ground;
 use crate::scene::onionskin;
 
-/// Cases on either side of the decision that the shortest scene has; fewer, and calls were missed.
+/// The minimum of cases on either side of the commit point, which the shortest scene has; fewer means that calls were
+/// missed.
 const CASES_EACH_SIDE_MIN: u64 = 15;
 
-/// Every promise was tried and held, and these are among them.
+/// Asserts that every promise was tested and kept, and that these are among them.
 fn held(teller: &Teller<'_>, wanted: &[&str]) {
     let promises = teller.promises();
     for promise in promises {
-        assert!(promise.cases > 0, "{}: was never tried", promise.text);
+        assert!(promise.cases > 0, "{}: was never tested", promise.text);
         assert_eq!(promise.broken, [""; 0], "{}", promise.text);
     }
     for text in wanted {
@@ -30,21 +31,21 @@ fn held(teller: &Teller<'_>, wanted: &[&str]) {
 const GROUND_TRUTH: [&str; 4] =
     [ground_truth::ORIGINALS, ground_truth::INDEX, ground_truth::MONITOR, ground_truth::LEFT_OVER];
 
-/// Originals stay byte for byte what they are: on generated data.
+/// Originals stay byte-identical, on generated data.
 #[test]
 fn ground_truth_of_generated_data() {
     let directory = ground::scratch();
     let places = originals::set_up(directory.path()).expect("the data can be generated");
     let before = ground::read(&places.cache);
     let mut teller = Teller::silent();
-    ground_truth::tell_over(onionskin(), &places, &mut teller).expect("the story goes to its end");
+    ground_truth::tell_over(onionskin(), &places, &mut teller).expect("the demonstration completes");
     held(&teller, &GROUND_TRUTH);
     held(&teller, &[ground_truth::CONTENT, ground_truth::GRANTS]);
     assert_eq!(ground::difference(&before, &ground::read(&places.cache)), ground::NONE);
     assert_eq!(ground::ours(&ground::read(&places.workspace)), ground::NONE);
 }
 
-/// The cache of a real application, where it is at hand.
+/// Returns the cache of a real application, if it is available.
 fn real_cache() -> Option<PathBuf> {
     let data = std::env::var_os("ONIONSKIN_DEMO_DATA").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/flashapp-demo"),
@@ -68,14 +69,14 @@ fn ground_truth_of_a_real_cache() {
     let places = Places::over(&cache, &workspace).expect("the workspace can be made");
     assert!(!places.databases.is_empty() && !places.files.is_empty(), "the cache has an index and artefacts");
     let mut teller = Teller::silent();
-    ground_truth::tell_over(onionskin(), &places, &mut teller).expect("the story goes to its end");
+    ground_truth::tell_over(onionskin(), &places, &mut teller).expect("the demonstration completes");
     held(&teller, &GROUND_TRUTH);
     assert_eq!(ground::difference(&before, &ground::read(&cache)), ground::NONE);
     assert_eq!(ground::ours(&ground::read(&workspace)), ground::NONE);
 }
 
-/// Everything at the top of a real cache is materialized, with a crash at every call: then it is
-/// the link still, or all that the link showed.
+/// Every entry at the top of a real cache is materialized with a crash at every call: afterwards it is still the link,
+/// or a copy of the whole target.
 #[test]
 fn a_real_cache_with_a_crash_at_every_call() {
     let Some(cache) = real_cache() else { return };
@@ -86,7 +87,7 @@ fn a_real_cache_with_a_crash_at_every_call() {
     for top in tops {
         let (mut links, mut copies) = (0, 0);
         for call in 1.. {
-            let what = format!("{top}, call {call}");
+            let context = format!("{top}, call {call}");
             let directory = ground::scratch();
             let workspace = directory.path().join("workspace");
             Places::over(&cache, &workspace).expect("the workspace can be made");
@@ -96,14 +97,14 @@ fn a_real_cache_with_a_crash_at_every_call() {
             let result = store.materialize(top, &Source::LinkTarget, &Content::Keep);
             drop(store);
             session().open(&OpenOptions::default()).and_then(Store::close).expect("the next open recovers");
-            assert_eq!(ground::ours(&ground::read(&workspace)), ground::NONE, "{what}");
+            assert_eq!(ground::ours(&ground::read(&workspace)), ground::NONE, "{context}");
             if workspace.join(top).is_symlink() {
                 links += 1;
             } else {
                 copies += 1;
                 let of_top = |(name, _): &(&String, &tree::Entry)| name.starts_with(top.as_str());
                 let now = content(&workspace);
-                assert!(now.iter().filter(of_top).eq(original.iter().filter(of_top)), "{what}");
+                assert!(now.iter().filter(of_top).eq(original.iter().filter(of_top)), "{context}");
             }
             if result.is_ok() {
                 break;
@@ -114,22 +115,22 @@ fn a_real_cache_with_a_crash_at_every_call() {
     assert_eq!(ground::difference(&before, &ground::read(&cache)), ground::NONE);
 }
 
-/// Five changes in a row, none of them disturbed.
+/// Five changes in a row without a fault.
 fn over_and_over(scene: Scene) {
     let directory = ground::scratch();
     let mut teller = Teller::silent();
     conversations::over_and_over(onionskin(), &directory.path().join("root"), scene, &mut teller)
-        .expect("the story goes to its end");
+        .expect("the demonstration completes");
     held(&teller, &[conversations::ACKNOWLEDGED, conversations::UNMANAGED, conversations::LEFT_OVER]);
     held(&teller, &[conversations::MONITOR]);
 }
 
-/// The same change, with the blow at every call in turn.
+/// The same change, with the fault at every call in turn.
 fn at_every_call(scene: Scene, blow: Blow) {
     let directory = ground::scratch();
     let mut teller = Teller::silent();
     let tally = conversations::at_every_call(onionskin(), directory.path(), scene, blow, &mut teller)
-        .expect("the story goes to its end");
+        .expect("the demonstration completes");
     println!("{scene:?}, {blow:?}: {tally:?}");
     held(&teller, &[conversations::UNMANAGED, conversations::LEFT_OVER, conversations::OPEN_TWICE]);
     held(&teller, &[conversations::MONITOR]);
@@ -142,7 +143,7 @@ fn at_every_call(scene: Scene, blow: Blow) {
     );
     assert_eq!(tally.neither, 0);
     assert!(tally.old >= CASES_EACH_SIDE_MIN && tally.new >= CASES_EACH_SIDE_MIN, "{tally:?}: too few cases");
-    assert_eq!(fs::read_dir(directory.path()).expect("it is there").count(), 0, "the story clears up");
+    assert_eq!(fs::read_dir(directory.path()).expect("it is there").count(), 0, "the demonstration cleans up");
 }
 
 macro_rules! tests {
@@ -174,7 +175,7 @@ tests! {
     later_pointer_with_a_full_disk_from_every_call: at_every_call(SCENES[3], Blow::ALL[2]);
 }
 
-/// The tests above are all there is to tell.
+/// The tests above cover every scene and every fault.
 #[test]
 fn every_scene_and_every_blow_has_its_test() {
     assert_eq!((SCENES.len(), Blow::ALL.len()), (4, 3));

@@ -1,4 +1,4 @@
-//! The program that is killed: it makes one change after the other and says so.
+//! The program that is killed: it makes one change after the other and reports each.
 
 use std::fs;
 use std::io::Write as _;
@@ -8,12 +8,12 @@ use onionskin_host::{DirectoryOptions, Error, Onionskin, OpenOptions, Publish, S
 
 use crate::ground::{self, Entry, Tree};
 
-/// In the environment of the program: the root, and what to do there.
+/// The environment variables of the program: the root, and the kind of work.
 pub(crate) const ROOT: &str = "ONIONSKIN_KILLED_ROOT";
 pub(crate) const WORK: &str = "ONIONSKIN_KILLED_WORK";
 
-/// What it says: that the component is loaded; the revision that it found when it had opened the
-/// root; and each revision before and after it is written.
+/// The lines that the program prints: the component is loaded; the revision that it found after opening the root; and
+/// each revision before and after it is written.
 pub(crate) const READY: &str = "ready";
 pub(crate) const OPENED: &str = "opened";
 pub(crate) const BEGINS: &str = "begins";
@@ -21,7 +21,7 @@ pub(crate) const ACKNOWLEDGED: &str = "acknowledged";
 
 const UNMANAGED: [&str; 4] = ["QUERY_MESSAGE.md", "run.sh", "attachments/photo.bin", "attachments/deep/notes.txt"];
 
-/// What the program does over and over.
+/// The change that the program repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
     Replace,
@@ -52,11 +52,11 @@ impl Work {
         fs::set_permissions(root.join("d/run.sh"), fs::Permissions::from_mode(0o755)).expect("a mode can be set");
     }
 
-    /// The files of a revision, each of them telling it.
+    /// Returns the files of a revision, each of which contains its number.
     fn files(self, revision: u64) -> Vec<(String, String)> {
         let mut files = vec![("metadata.json".to_owned(), format!("{{\"revision\": {revision}}}\n"))];
         if self != Self::Replace {
-            // Long enough for several writes, and of a length that changes.
+            // Long enough for several writes, and of varying length.
             files
                 .push(("events.json".to_owned(), format!("event {revision}\n").repeat(1000 + revision as usize % 500)));
             files.push(("state/cursor.json".to_owned(), format!("{revision}\n")));
@@ -66,7 +66,7 @@ impl Work {
         files
     }
 
-    /// Opens the root, and changes it until somebody puts an end to it.
+    /// Opens the root, and changes it until the process is killed.
     pub(crate) fn persist_for_ever(self, root: &Path) {
         let onionskin = Onionskin::load().expect("the component that is built in loads");
         say(READY);
@@ -103,24 +103,24 @@ impl Work {
         change.commit().map(|_| ())
     }
 
-    /// The managed files are those of one revision: no other content, none missing, none too many.
-    pub(crate) fn check(self, root: &Path, revision: u64, what: &str) {
+    /// Asserts that the managed files are exactly those of one revision.
+    pub(crate) fn check(self, root: &Path, revision: u64, context: &str) {
         let directory = root.join("d");
         let tree = ground::read(&fs::canonicalize(&directory).expect("the directory is there"));
         let mut wanted: Vec<PathBuf> = UNMANAGED.iter().map(PathBuf::from).collect();
         for (name, content) in self.files(revision) {
             let now =
-                fs::read_to_string(directory.join(&name)).unwrap_or_else(|error| panic!("{what}: {name}: {error}"));
-            assert!(now == content, "{what}: {name} is not of revision {revision}");
+                fs::read_to_string(directory.join(&name)).unwrap_or_else(|error| panic!("{context}: {name}: {error}"));
+            assert!(now == content, "{context}: {name} is not of revision {revision}");
             wanted.push(name.into());
         }
         wanted.sort();
         let files: Vec<&PathBuf> =
             tree.iter().filter(|(_, entry)| **entry != Entry::Directory).map(|(name, _)| name).collect();
-        assert_eq!(files, wanted.iter().collect::<Vec<_>>(), "{what}");
+        assert_eq!(files, wanted.iter().collect::<Vec<_>>(), "{context}");
     }
 
-    /// What is not part of any change: content, mode and inode.
+    /// Returns content, mode and inode of the entries that no change touches.
     pub(crate) fn unmanaged(self, root: &Path) -> Vec<(String, u32, u64)> {
         use std::os::unix::fs::MetadataExt as _;
         let look = |name: &str| {
@@ -131,7 +131,7 @@ impl Work {
         UNMANAGED.map(look).into()
     }
 
-    /// What lies in the root and has no business there. A pointer keeps two generations.
+    /// Returns the entries of the root that should not be left. A pointer keeps two generations.
     pub(crate) fn left_over(self, tree: &Tree) -> Vec<PathBuf> {
         let store = Path::new(".onionskin/directories");
         let generations = tree.keys().filter(|path| path.starts_with(store) && path.components().count() == 4).count();
@@ -144,17 +144,18 @@ impl Work {
     }
 }
 
-/// Not as the tests print, which is kept back.
+/// Prints without the test harness, which would capture the line.
 fn say(line: &str) {
     let mut out = std::io::stdout().lock();
-    // Nobody listens any more only when the end is near.
+    // A closed pipe means that the process is about to be killed.
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
-/// The revision that is there, by the one file that every work writes.
-pub(crate) fn revision_of(root: &Path, what: &str) -> u64 {
+/// Returns the present revision, by the one file that every kind of work writes.
+pub(crate) fn revision_of(root: &Path, context: &str) -> u64 {
     let path = root.join("d/metadata.json");
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{what}: metadata.json: {error}"));
-    let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{what}: {text}: {error}"));
-    json["revision"].as_u64().unwrap_or_else(|| panic!("{what}: {text}"))
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{context}: metadata.json: {error}"));
+    let json: serde_json::Value =
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{context}: {text}: {error}"));
+    json["revision"].as_u64().unwrap_or_else(|| panic!("{context}: {text}"))
 }

@@ -1,9 +1,9 @@
-//! A program that is killed while it persists: whatever the moment, the next one that opens the root
-//! finds exactly the old or exactly the new files, and what was acknowledged.
+//! A program that is killed while it persists: at any moment, the next one that opens the root finds exactly the old or
+//! exactly the new files, and every acknowledged change.
 //!
-//! This test starts itself as the program, kills it with SIGKILL at a random moment, and looks.
-//! `ONIONSKIN_KILLS` is how often, in all; `ONIONSKIN_SEED` repeats a choice of moments, as far as
-//! the scheduler lets it.
+//! This test starts itself as the program, kills it with SIGKILL at a random moment, and checks the root.
+//! `ONIONSKIN_KILLS` is the total number of kills; `ONIONSKIN_SEED` repeats a choice of moments, as far as the
+//! scheduler permits.
 
 #![cfg(unix)]
 
@@ -24,18 +24,18 @@ use onionskin_host::{Onionskin, OpenOptions};
 
 const KILLS_DEFAULT: u64 = 1000;
 
-/// One in so many killed programs is followed by the next one at once, which recovers and may be
-/// killed while it does.
+/// One in this many killed programs is followed by the next program at once, without a check; the next one recovers,
+/// and may be killed during the recovery.
 const UNSEEN: u64 = 3;
 
-/// A kill comes after one of the first lines that the program says: ready, opened, begins,
-/// acknowledged, begins...
+/// A kill follows one of the first lines that the program prints: ready, opened, begins, acknowledged, begins...
 const LINES: u64 = 5;
 
-/// ... and at most so long after that: about as long as a change takes.
+/// ... and at most this long after it, which is about the duration of a change.
 const MOMENT_MICROSECONDS_MAX: u64 = 1500;
 
-/// Old or new, whole; what was acknowledged; what is not part of the change; and nothing left over.
+/// Asserts that files are old or new as a whole, acknowledged changes are kept, other entries are untouched, and
+/// nothing is left over.
 fn survives(work: Work) {
     let kills = number("ONIONSKIN_KILLS").unwrap_or(KILLS_DEFAULT).div_ceil(Work::ALL.len() as u64);
     let seed = number("ONIONSKIN_SEED").unwrap_or_else(|| {
@@ -51,57 +51,57 @@ fn survives(work: Work) {
     let mut known = Known::default();
     let mut tally = Tally::default();
     for kill in 1..=kills {
-        let what = format!("{work:?}, ONIONSKIN_SEED={seed}, kill {kill}");
+        let context = format!("{work:?}, ONIONSKIN_SEED={seed}, kill {kill}");
         let moment =
             Moment { lines: random.below(LINES), then: Duration::from_micros(random.below(MOMENT_MICROSECONDS_MAX)) };
-        let told = one_kill(work, &root, moment, &what);
-        match told.last() {
+        let events = one_kill(work, &root, moment, &context);
+        match events.last() {
             None => tally.opening += 1,
-            Some(Said::Begins(_)) => tally.during += 1,
-            Some(Said::Opened(_) | Said::Acknowledged(_)) => tally.between += 1,
+            Some(Event::Begins(_)) => tally.during += 1,
+            Some(Event::Opened(_) | Event::Acknowledged(_)) => tally.between += 1,
         }
-        for said in told {
-            known.hear(said, &mut tally, &what);
+        for event in events {
+            known.observe(event, &mut tally, &context);
         }
         if kill < kills && random.below(UNSEEN) == 0 {
             continue;
         }
         let session = onionskin.session(&root);
-        let store = session.open(&OpenOptions::default()).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let store = session.open(&OpenOptions::default()).unwrap_or_else(|error| panic!("{context}: {error}"));
         let found = store.recovered().expect("findings");
-        store.close().unwrap_or_else(|error| panic!("{what}: {error}"));
+        store.close().unwrap_or_else(|error| panic!("{context}: {error}"));
         tally.recovered += u64::from(!found.is_empty());
         let now = ground::read(&root);
-        let revision = revision_of(&root, &what);
-        known.hear(Said::Opened(revision), &mut tally, &what);
-        work.check(&root, revision, &what);
-        assert_eq!(work.unmanaged(&root), unmanaged, "{what}: what is not part of the change");
-        assert_eq!(work.left_over(&now), ground::NONE, "{what}: nothing is left over");
-        let store = session.open(&OpenOptions::default()).unwrap_or_else(|error| panic!("{what}: {error}"));
-        assert_eq!(store.recovered().expect("findings"), [], "{what}: opening twice equals opening once");
-        store.close().unwrap_or_else(|error| panic!("{what}: {error}"));
-        assert_eq!(ground::read(&root), now, "{what}: opening twice equals opening once");
+        let revision = revision_of(&root, &context);
+        known.observe(Event::Opened(revision), &mut tally, &context);
+        work.check(&root, revision, &context);
+        assert_eq!(work.unmanaged(&root), unmanaged, "{context}: entries outside the change");
+        assert_eq!(work.left_over(&now), ground::NONE, "{context}: nothing is left over");
+        let store = session.open(&OpenOptions::default()).unwrap_or_else(|error| panic!("{context}: {error}"));
+        assert_eq!(store.recovered().expect("findings"), [], "{context}: opening twice equals opening once");
+        store.close().unwrap_or_else(|error| panic!("{context}: {error}"));
+        assert_eq!(ground::read(&root), now, "{context}: opening twice equals opening once");
     }
     ground::say(&format!("{work:?}: {kills} kills {tally}"));
     assert!(tally.during >= kills / 4, "{work:?}: only {} kills came during a change", tally.during);
 }
 
-/// When a program is killed: so many lines after it said that it is ready, and this much later.
+/// The moment of a kill: after this many lines since the program was ready, and this much later.
 struct Moment {
     lines: u64,
     then: Duration,
 }
 
-/// A line of the program.
+/// A line that the program prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Said {
+enum Event {
     Opened(u64),
     Begins(u64),
     Acknowledged(u64),
 }
 
-impl Said {
-    fn parse(line: &str, what: &str) -> Self {
+impl Event {
+    fn parse(line: &str, context: &str) -> Self {
         let read = || {
             let (word, revision) = line.split_once(' ')?;
             let revision = revision.parse().ok()?;
@@ -112,12 +112,12 @@ impl Said {
                 _ => None,
             }
         };
-        read().unwrap_or_else(|| panic!("{what}: the program says: {line}"))
+        read().unwrap_or_else(|| panic!("{context}: unexpected line of the program: {line}"))
     }
 }
 
-/// What must be there, going by what was said: this revision, which was acknowledged or seen, or the
-/// next one, if that was begun.
+/// The revision that must be present according to the lines: the last one acknowledged or found, or the next one if
+/// that was begun.
 #[derive(Default)]
 struct Known {
     revision: u64,
@@ -125,23 +125,23 @@ struct Known {
 }
 
 impl Known {
-    fn hear(&mut self, said: Said, tally: &mut Tally, what: &str) {
+    fn observe(&mut self, event: Event, tally: &mut Tally, context: &str) {
         let next = self.revision + 1;
-        match said {
-            Said::Opened(found) => {
+        match event {
+            Event::Opened(found) => {
                 let expected = self.revision..=self.revision + u64::from(self.begun);
-                assert!(expected.contains(&found), "{what}: {found} is there and not {expected:?}");
+                assert!(expected.contains(&found), "{context}: {found} is there and not {expected:?}");
                 if self.begun {
                     *(if found == next { &mut tally.new } else { &mut tally.old }) += 1;
                 }
                 *self = Self { revision: found, begun: false };
             }
-            Said::Begins(revision) => {
-                assert_eq!(revision, next, "{what}: one after the other");
+            Event::Begins(revision) => {
+                assert_eq!(revision, next, "{context}: one after the other");
                 self.begun = true;
             }
-            Said::Acknowledged(revision) => {
-                assert!(self.begun && revision == next, "{what}: {revision} is acknowledged");
+            Event::Acknowledged(revision) => {
+                assert!(self.begun && revision == next, "{context}: {revision} is acknowledged");
                 *self = Self { revision, begun: false };
                 tally.acknowledged += 1;
             }
@@ -149,20 +149,20 @@ impl Known {
     }
 }
 
-/// What the kills hit, and what came of it.
+/// The moments that the kills hit, and their outcomes.
 #[derive(Default)]
 struct Tally {
-    /// While the root was opened, and recovered where there was something to recover.
+    /// Kills while the root was opened, and recovered if that was due.
     opening: u64,
-    /// While a change was made...
+    /// Kills during a change...
     during: u64,
-    /// ... which then had not happened, ...
+    /// ... after which the old revision was present, ...
     old: u64,
-    /// ... or had.
+    /// ... or the new one.
     new: u64,
-    /// Between two changes.
+    /// Kills between two changes.
     between: u64,
-    /// The next to look had something to recover.
+    /// Opens after a kill that had something to recover.
     recovered: u64,
     /// Changes that were acknowledged before the kills.
     acknowledged: u64,
@@ -178,22 +178,26 @@ impl fmt::Display for Tally {
     }
 }
 
-/// Starts the program, kills it, and returns what it said of its changes.
-fn one_kill(work: Work, root: &Path, moment: Moment, what: &str) -> Vec<Said> {
+/// Starts the program, kills it, and returns the lines that it printed about its changes.
+fn one_kill(work: Work, root: &Path, moment: Moment, context: &str) -> Vec<Event> {
     let mut program = Program::start(work, root);
     let mut next = || program.lines.next().map(|line| line.expect("it is text"));
     let first = next();
-    assert!(first.as_deref().is_some_and(|line| line.ends_with(READY)), "{what}: the program starts: {first:?}");
+    assert!(first.as_deref().is_some_and(|line| line.ends_with(READY)), "{context}: the program starts: {first:?}");
     let mut lines: Vec<String> = (0..moment.lines).map_while(|_| next()).collect();
     thread::sleep(moment.then);
     program.child.kill().expect("it can be killed");
     lines.extend(std::iter::from_fn(next));
     let status = program.child.wait().expect("it has ended");
-    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9), "{what}: it ran until it was killed");
-    lines.iter().map(|line| Said::parse(line, what)).collect()
+    assert_eq!(
+        std::os::unix::process::ExitStatusExt::signal(&status),
+        Some(9),
+        "{context}: it ran until it was killed"
+    );
+    lines.iter().map(|line| Event::parse(line, context)).collect()
 }
 
-/// This test, as the program that is killed.
+/// This test binary, running as the program that is killed.
 struct Program {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -211,7 +215,7 @@ impl Program {
             .spawn()
             .expect("this program can be started");
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        // What the test harness says comes first.
+        // The first lines are the output of the test harness.
         for line in lines.by_ref() {
             if line.expect("it is text").starts_with("running 1 test") {
                 break;
@@ -223,13 +227,13 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // After a failed test; it has ended in all other cases.
+        // Needed after a failed test only; otherwise the child has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Nothing when it is run as a test.
+/// Has no effect when it runs as a test.
 #[test]
 fn the_program_that_is_killed() {
     if let (Some(root), Ok(work)) = (env::var_os(killed::ROOT), env::var(killed::WORK)) {

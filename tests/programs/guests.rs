@@ -1,11 +1,12 @@
-//! Building guests.
+//! Builds guests.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TARGET: &str = "wasm32-wasip2";
 
-/// What this build has of its own: flags for another target, and the stand-ins for the compiler.
+/// Settings of the outer build that must not reach the inner one: flags for another target, and wrappers of the
+/// compiler.
 const OUTER_ONLY: [&str; 6] = [
     "CARGO_BUILD_RUSTFLAGS",
     "CARGO_BUILD_TARGET",
@@ -15,7 +16,7 @@ const OUTER_ONLY: [&str; 6] = [
     "RUSTFLAGS",
 ];
 
-/// Builds a package of `tests/guests`, and says where its program is.
+/// Builds a package of `tests/guests`, and returns the path of its program.
 pub(crate) fn build(package: &str, program: &str, settings: &[(&str, &str)]) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests").join(package).join("Cargo.toml");

@@ -1,4 +1,4 @@
-//! SQLite for WASI, and the ledger that it keeps.
+//! SQLite for WASI, and the ledger that the program keeps in it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,10 +9,10 @@ use tempfile::TempDir;
 
 use crate::guests::build;
 
-/// Where Debian's `wasi-libc` has its headers.
+/// The directory of the headers of Debian's `wasi-libc`.
 const HEADERS: &str = "/usr/include/wasm32-wasi";
 
-/// The program; nothing where the tools to build it are missing.
+/// Returns the path of the program, or `None` where the tools to build it are missing.
 pub(crate) fn program() -> Option<&'static PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
@@ -31,7 +31,8 @@ pub(crate) fn program() -> Option<&'static PathBuf> {
     built.as_ref()
 }
 
-/// A ledger that is at rest, on pages of 512 bytes with a page for each account: a transfer changes three pages.
+/// Creates a ledger at rest on pages of 512 bytes with one page for each account, so that a transfer changes three
+/// pages.
 pub(crate) fn on_small_pages() -> TempDir {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let ledger = Connection::open(directory.path().join("ledger.db")).expect("a new database");

@@ -1,15 +1,15 @@
-//! `onionskin crash --component`: other people's programs, crashed at every call.
+//! `onionskin crash --component`: unmodified programs, crashed at every call.
 //!
 //! | promise | module |
 //! |---|---|
-//! | the classic fault is found, and shown with what it leaves; without it nothing is | [`save`] |
-//! | SQLite keeps what its settings promise, and not what they give up | [`sqlite`] |
-//! | on a workspace they keep what they promise, and a rename damages nothing | [`layered`] |
-//! | five transfers of SQLite survive every loss of power, and so does what is rolled back after one | [`power`] |
-//! | what cannot be tried is refused in words | [`refused`] |
+//! | the classic missing sync is found and shown with its crash state; with both syncs nothing is found | [`save`] |
+//! | SQLite keeps the promises of each setting, and gives up only those that its documentation names | [`sqlite`] |
+//! | on a workspace programs keep their promises, and a rename without a sync damages nothing | [`layered`] |
+//! | five transfers of SQLite survive every loss of power, and so do the rollbacks afterwards | [`power`] |
+//! | arguments that cannot work are refused with an explanation | [`refused`] |
 //!
-//! The programs are in `tests/guests` and are built here, for WASI. SQLite wants a C compiler for it:
-//! where there is none its tests are left out, and say so, but fail where `CI` is set.
+//! The programs are in `tests/guests` and are built here, for WASI. SQLite needs a C compiler for WASI: where it is
+//! missing its tests are skipped with a message, and fail where `CI` is set.
 
 mod guests;
 mod layered;

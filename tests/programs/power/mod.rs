@@ -1,18 +1,17 @@
-//! SQLite on a layered directory, and the power goes: at each call, into each state that it can leave, of
-//! the transfers and of what SQLite rolls back afterwards.
+//! SQLite on a layered directory with a power loss at each call, into each crash state, of the transfers and of the
+//! rollbacks afterwards.
 //!
-//! The program runs once, as it is, and its calls are recorded. A state that a crash leaves is opened by the
-//! core of the workspace, compiled for this machine, and the database in it by SQLite, compiled likewise: of
-//! hundred thousands of states only hundreds differ in what a program sees. On one of each of those the
-//! program itself is started too; it must say the same, and what it rolls back is recorded and crashed in
-//! its turn.
+//! The unmodified program runs once, and its calls are recorded. A crash state is opened by the core of the workspace,
+//! compiled for this machine, and its database by SQLite, compiled likewise: of hundreds of thousands of states only
+//! hundreds differ in the files that a program sees. The program itself is started on one of each of those; it must
+//! report the same, and its rollback is recorded and crashed in turn.
 //!
-//! A run without settings is bounded for continuous integration: two transfers, fewer samples. With
-//! `ONIONSKIN_CRASH=full` there are five, and the bounds of the explorer.
+//! Without settings a run is bounded for continuous integration: two transfers, fewer samples. With
+//! `ONIONSKIN_CRASH=full` there are five transfers, and only the bounds of the explorer apply.
 
-mod books;
 #[path = "../../guests/sqlite/src/ledger.rs"]
 mod ledger;
+mod oracle;
 mod subject;
 mod trial;
 
@@ -29,22 +28,22 @@ fn is_full() -> bool {
     std::env::var("ONIONSKIN_CRASH").is_ok_and(|value| value == "full")
 }
 
-/// How far to go.
+/// Returns the bounds of the exploration.
 fn plan() -> Plan {
     let bounds =
         Bounds { exhaustive_ops: 6, exhaustive_subsets: 1 << 6, triples_ops: 0, samples: 32, ..Bounds::default() };
     if is_full() { Plan::default() } else { Plan { bounds, ..Plan::default() } }
 }
 
-/// The program, and what it finds; nothing where it cannot be built.
+/// Returns the program and its initial files, or `None` where it cannot be built.
 fn scene() -> Option<(Program, Tree)> {
     let program = Program::load(ledgers::program()?, true).expect("a command");
     let before = ledgers::on_small_pages();
-    Some((program, crash::files(before.path()).expect("what was just written")))
+    Some((program, crash::files(before.path()).expect("the files were just written")))
 }
 
-/// Tries transfers under models, says what came of it, and fails where a promise is broken; `forgets` is how
-/// many transfers may be undone of which the program had told.
+/// Explores transfers under the models, prints the outcome, and fails where a promise is broken; `forgets` is the
+/// number of acknowledged transfers that may be undone.
 fn transfers(journal: &str, synchronous: &str, forgets: usize, models: &[Model]) -> Option<Vec<Outcome>> {
     let (program, files) = scene()?;
     let count = if is_full() { 5 } else { 2 };
@@ -57,47 +56,46 @@ fn transfers(journal: &str, synchronous: &str, forgets: usize, models: &[Model])
     Some(each.collect())
 }
 
-/// Nothing is found.
+/// Asserts that no violation is found.
 fn holds(journal: &str, synchronous: &str, forgets: usize) -> Option<Vec<Outcome>> {
     let models = if is_full() { &Model::PROVEN[..] } else { &[Model::Process, Model::Ordered] };
     let outcomes = transfers(journal, synchronous, forgets, models)?;
     for outcome in &outcomes {
         assert!(outcome.violations.is_empty(), "{}", outcome.violations.join("\n"));
-        assert!(outcome.rolled_back > 0, "no crash left anything to roll back");
+        assert!(outcome.rolled_back > 0, "no crash left a hot journal");
     }
     Some(outcomes)
 }
 
-/// A transfer is there whole or it is not, and it is there once it was told. It fails where the overlay does
-/// nothing when a directory is synced: that is what ends a transaction here.
+/// A transfer happens as a whole or not at all, and an acknowledged transfer stays. The test fails if the overlay
+/// ignores the sync of a directory, which ends a transaction here.
 #[test]
-fn with_a_journal_that_is_removed_all_is_kept() {
+fn all_is_kept_with_a_journal_that_is_removed() {
     holds("delete", "extra", 0);
 }
 
-/// The same, and here `full` is as good: what ends a transaction is synced. The calls are those of `extra`. It
-/// fails where the overlay leaves out the names when a file is synced: no directory is, after the first time.
+/// The same, and here `full` suffices, since the end of a transaction is synced. The calls are those of `extra`. The
+/// test fails if the sync of a file in the overlay omits the names: no directory is synced after the first time.
 #[test]
-fn with_a_journal_that_is_cut_off_all_is_kept() {
+fn all_is_kept_with_a_journal_that_is_truncated() {
     holds("truncate", "full", 0);
 }
 
 /// As before.
 #[test]
-fn with_a_journal_that_stays_all_is_kept() {
+fn all_is_kept_with_a_journal_that_stays() {
     holds("persist", "full", 0);
 }
 
-/// `full` does not sync the directory when the journal was removed: the last transfer may be undone, one
-/// that was told, but no other, and none by halves. It is the same on a plain directory.
+/// `full` does not sync the directory after the journal was removed: the last acknowledged transfer may be undone, but
+/// no other one, and none in part. A plain directory behaves the same.
 #[test]
 fn full_may_forget_the_last_transfer() {
     let Some(outcomes) = holds("delete", "full", 1) else { return };
-    assert!(outcomes.iter().any(|outcome| outcome.forgotten > 0), "it forgets nothing");
+    assert!(outcomes.iter().any(|outcome| outcome.forgotten > 0), "no transfer was undone");
 }
 
-/// A journal in memory goes with the process: here a kill is enough, and it shows that what is broken is
-/// found.
+/// A journal in memory is lost with the process: a kill is enough here, and the test shows that the damage is found.
 #[test]
 fn a_journal_in_memory_promises_nothing() {
     let Some(outcomes) = transfers("memory", "extra", 0, &[Model::Process]) else { return };
@@ -105,9 +103,9 @@ fn a_journal_in_memory_promises_nothing() {
     assert!(violations.iter().any(|text| text.contains("money was lost or made")), "{violations:?}");
 }
 
-/// It bites: each sync of the layer and of SQLite is left out, one at a time, and all but one are missed. That
-/// one makes the name of the first journal durable. Without it the journal is empty after a loss of power, and
-/// so it may be, until the copy of the database that is written has its name; the sync of that does both.
+/// Leaves out each sync of the overlay and of SQLite, one at a time; the oracle detects all of them but one. That one
+/// makes the name of the first journal durable. Without it the journal is empty after a power loss, which is harmless
+/// until the copy of the database that is written has its name; the sync of that copy does both.
 #[test]
 fn every_sync_is_missed() {
     let Some((program, files)) = scene() else { return };

@@ -1,5 +1,5 @@
-//! A program on a layered directory as a subject of the explorer, whose recovery is looked at by the core
-//! of the workspace and not by the program: a thousand times as many states can be looked at.
+//! A program on a layered directory as a subject of the explorer. The core of the workspace checks the recovery instead
+//! of the program, which makes a thousand times as many crash states feasible.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -14,43 +14,43 @@ use onionskin_host::simulated::{How, PRINTED, Program};
 use onionskin_sim::explore::{Class, Failure, Subject};
 use onionskin_sim::{SimFs, Tree};
 
-use super::books::{Books, Files, LOCKS};
+use super::oracle::{Files, LOCKS, Oracle};
 
 const UPPER: &str = "files/upper";
 const LOWER: &str = "files/lower";
 const DATABASE: &str = "ledger.db";
 const JOURNAL: &str = "ledger.db-journal";
-/// More than the files here have.
+/// An upper bound of the length of the files here, in bytes.
 const LENGTH_MAX: usize = 1 << 20;
 
-/// A start of the program.
+/// A run of the program.
 pub(super) struct Ledger<'l> {
     pub(super) program: &'l Program,
-    /// What is there before.
+    /// The initial tree.
     pub(super) scene: Tree,
     pub(super) start: Start,
-    /// How many transfers of which it was told may be undone.
+    /// The number of acknowledged transfers that may be undone.
     pub(super) forgets: usize,
-    pub(super) books: &'l Books,
+    pub(super) oracle: &'l Oracle,
     pub(super) seen: &'l Seen,
 }
 
-/// With what the program is started.
+/// The arguments of a run.
 pub(super) enum Start {
-    /// Transfers: the arguments.
+    /// Transfers with these arguments.
     Transfers(Vec<String>),
-    /// The check, which may roll something back. It has to say of these files what the books say.
+    /// The check, which may roll a transaction back. It must report of these files what the oracle reports.
     Check(Files),
 }
 
-/// Of the states that were found, one for each that programs can tell apart.
+/// One of each set of crash states that programs cannot distinguish.
 #[derive(Default)]
 pub(super) struct Seen(Mutex<Found>);
 
 #[derive(Default)]
 struct Found {
     taken: BTreeSet<Files>,
-    /// Of states that programs cannot tell apart the least: which thread came first does not matter.
+    /// The least of the states that programs cannot distinguish, so that the order of threads does not matter.
     new: BTreeMap<Files, Tree>,
 }
 
@@ -65,7 +65,7 @@ impl Seen {
         }
     }
 
-    /// Those that are new since the last time.
+    /// Returns the states that were added since the last call.
     pub(super) fn take(&self) -> BTreeMap<Files, Tree> {
         let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let new = std::mem::take(&mut found.new);
@@ -85,7 +85,7 @@ fn open(fs: &SimFs) -> Result<Workspace<SimFs>, Failure> {
         ("/#upper".to_owned(), Rc::new(part(UPPER).map_err(failed)?)),
         ("/#lower".to_owned(), Rc::new(part(LOWER).map_err(failed)?.read_only())),
     ];
-    let how = Options {
+    let options = Options {
         upper: "/#upper".to_owned(),
         lowers: vec!["/#lower".to_owned()],
         owner: Ownership::Host,
@@ -94,14 +94,14 @@ fn open(fs: &SimFs) -> Result<Workspace<SimFs>, Failure> {
         trace: false,
     };
     let preopens = Preopens { entries };
-    let opened = match Workspace::open(fs.clone(), &preopens, &how) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Workspace::create(fs.clone(), &preopens, &how),
+    let opened = match Workspace::open(fs.clone(), &preopens, &options) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Workspace::create(fs.clone(), &preopens, &options),
         answer => answer,
     };
     opened.map_err(|error| Failure::new(Class::Other, error))
 }
 
-/// The files of the database in a workspace.
+/// Reads the files of the database from a workspace.
 fn read(workspace: &mut Workspace<SimFs>, printed: String) -> Result<Files, Failure> {
     let failed = |error| Failure::new(Class::Other, error);
     let names = workspace.list(".", None, 16).map_err(failed)?;
@@ -111,7 +111,7 @@ fn read(workspace: &mut Workspace<SimFs>, printed: String) -> Result<Files, Fail
         match entry.name.as_str() {
             DATABASE => files.database = bytes,
             JOURNAL => files.journal = Some(bytes),
-            other => return Err(Failure::new(Class::Other, format!("{other} is no file of the database"))),
+            other => return Err(Failure::new(Class::Other, format!("{other} is not a file of the database"))),
         }
     }
     Ok(files)
@@ -122,21 +122,21 @@ fn printed(image: &Tree) -> String {
 }
 
 impl Ledger<'_> {
-    /// A scene in which the workspace has been made.
+    /// Creates the initial tree with its workspace.
     pub(super) fn scene(program: &Program, files: &Tree) -> Tree {
         let fs = SimFs::holding(&program.scene(files));
         fs.own(UPPER);
-        open(&fs).expect("a workspace is made");
+        open(&fs).expect("a workspace can be created");
         fs.tree()
     }
 
-    /// What was printed, and that without what may be forgotten.
+    /// Checks the files against all that was printed, and against that without the transfers that may be undone.
     fn is_kept(&self, files: &Files) -> Result<(), String> {
         let mut wrong = String::new();
         for forgotten in 0..=self.forgets {
             let lines: Vec<&str> = files.printed.lines().collect();
             let printed = lines[..lines.len().saturating_sub(forgotten)].iter().map(|line| format!("{line}\n"));
-            match self.books.check(&Files { printed: printed.collect(), ..files.clone() }) {
+            match self.oracle.check(&Files { printed: printed.collect(), ..files.clone() }) {
                 Ok(_) => return Ok(()),
                 Err(text) => wrong = text,
             }
@@ -162,7 +162,7 @@ impl Subject for Ledger<'_> {
         let check = ["check".to_owned(), LOCKS.to_owned()];
         let (arguments, expected) = match &self.start {
             Start::Transfers(arguments) => (&arguments[..], None),
-            Start::Check(files) => (&check[..], Some(self.books.check(files))),
+            Start::Check(files) => (&check[..], Some(self.oracle.check(files))),
         };
         let ended = self.program.start(fs, arguments).map_err(|error| Failure::new(Class::Other, error))?;
         let is_expected = match (&ended.how, expected) {
@@ -178,7 +178,7 @@ impl Subject for Ledger<'_> {
         fs.own(UPPER);
         let image = fs.tree();
         if image.below(LOWER) != self.scene.below(LOWER) {
-            return Err(Failure::new(Class::Other, "an original is not what it was"));
+            return Err(Failure::new(Class::Other, "an original has changed"));
         }
         let files = read(&mut open(fs)?, printed(&image))?;
         self.is_kept(&files).map_err(|text| Failure::new(Class::Other, text))?;
@@ -186,7 +186,7 @@ impl Subject for Ledger<'_> {
         Ok(())
     }
 
-    /// The books judge what is there, and nobody else.
+    /// Leftovers are part of the database, which the oracle checks.
     fn is_leftover(&self, _: &str) -> bool {
         true
     }

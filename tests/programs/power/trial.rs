@@ -1,4 +1,4 @@
-//! The trial: every crash of the transfers, then every crash of the checks that roll something back.
+//! The trial: every crash of the transfers, then every crash of the checks that roll a transaction back.
 
 use std::fmt;
 
@@ -6,39 +6,39 @@ use onionskin_host::simulated::Program;
 use onionskin_sim::explore::{Dropped, Plan, Report, Subject as _, Totals, explore};
 use onionskin_sim::{Call, Model, SimFs, Tree};
 
-use super::books::{Books, LOCKS};
+use super::oracle::{LOCKS, Oracle};
 use super::subject::{Ledger, Seen, Start};
 
-/// More images than there are in any of these trials.
+/// An upper bound of the number of images in these trials.
 const IMAGES_MAX: usize = 1 << 22;
 
-/// What is promised, and for how many transfers.
+/// The promise, and the number of transfers.
 pub(super) struct Trial<'t> {
     pub(super) program: &'t Program,
-    /// What is there before.
+    /// The initial files.
     pub(super) files: &'t Tree,
     pub(super) synchronous: &'t str,
     pub(super) journal: &'t str,
     pub(super) count: u32,
-    /// How many transfers of which it was told may be undone.
+    /// The number of acknowledged transfers that may be undone.
     pub(super) forgets: usize,
 }
 
-/// What came of it under one model.
+/// The outcome under one model.
 #[derive(Default)]
 pub(super) struct Outcome {
     pub(super) totals: Totals,
-    /// Crash points of the transfers.
+    /// The number of crash points of the transfers.
     pub(super) points: u64,
-    /// Those at which every state was tried.
+    /// The number of crash points at which every state was explored.
     pub(super) exhaustive: u64,
-    /// The first violations, in words.
+    /// The first violations.
     pub(super) violations: Vec<String>,
-    /// States that programs can tell apart.
+    /// The number of states that programs can distinguish.
     pub(super) states: u64,
-    /// Of these, those that the program changed when it looked at them.
+    /// The number of those that the program changed when it checked them.
     pub(super) rolled_back: u64,
-    /// Of these, those in which a transfer was undone of which it had told.
+    /// The number of those in which an acknowledged transfer was undone.
     pub(super) forgotten: u64,
 }
 
@@ -63,25 +63,25 @@ impl Outcome {
         for model in &report.models {
             self.violations.extend(model.violations.iter().map(|found| format!("{}: {found:#?}", report.subject)));
             if !model.complete {
-                self.violations.push(format!("{}: it has no end", report.subject));
+                self.violations.push(format!("{}: it does not end", report.subject));
             }
         }
     }
 }
 
 impl Trial<'_> {
-    /// Tries it under one model, as far as the plan goes.
+    /// Explores the trial under one model, within the bounds of the plan.
     pub(super) fn run(&self, model: Model, plan: &Plan) -> Outcome {
         let plan = Plan { models: vec![model], images_max: IMAGES_MAX, ..plan.clone() };
-        let (books, seen) = (Books::default(), Seen::default());
-        let mut ledger = self.ledger(&books, &seen);
+        let (oracle, seen) = (Oracle::default(), Seen::default());
+        let mut ledger = self.ledger(&oracle, &seen);
         let mut outcome = Outcome::default();
         let report = explore(&ledger, &plan);
         outcome.add(&report);
         let points = report.models.iter().flat_map(|model| &model.points);
         (outcome.points, outcome.exhaustive) =
             points.fold((0, 0), |(all, exhaustive), point| (all + 1, exhaustive + u64::from(point.exhaustive)));
-        // What a program rolls back may be crashed as well, and so may what rolls that back.
+        // A rollback may itself be crashed, and so may the rollback after that.
         loop {
             let new = seen.take();
             if new.is_empty() {
@@ -89,11 +89,11 @@ impl Trial<'_> {
             }
             for (files, image) in new {
                 if !outcome.violations.is_empty() {
-                    // One is told by a few; more would only be the same again.
+                    // A few violations suffice for the message.
                     return outcome;
                 }
                 outcome.states += 1;
-                outcome.forgotten += u64::from(books.check(&files).is_err());
+                outcome.forgotten += u64::from(oracle.check(&files).is_err());
                 ledger.scene = image;
                 ledger.start = Start::Check(files);
                 let report = explore(&ledger, &plan);
@@ -103,14 +103,14 @@ impl Trial<'_> {
         }
     }
 
-    /// Leaves out each sync of the transfers, one at a time, and says of which call it was and what came of
-    /// it first, if anything did.
+    /// Leaves out each sync of the transfers, one at a time, and returns for each the call and the first violation, if
+    /// any.
     pub(super) fn without_each_sync(&self, plan: &Plan) -> Vec<(String, Option<String>)> {
-        let (books, seen) = (Books::default(), Seen::default());
-        let ledger = self.ledger(&books, &seen);
+        let (oracle, seen) = (Oracle::default(), Seen::default());
+        let ledger = self.ledger(&oracle, &seen);
         let fs = SimFs::new();
         ledger.setup(&fs);
-        ledger.run(&fs).expect("nothing is in its way");
+        ledger.run(&fs).expect("the transfers succeed without a fault");
         let calls = fs.calls();
         let syncs = calls.iter().filter(|call| call.verb.syncs());
         let without = |(number, call): (u32, &Call)| {
@@ -121,7 +121,7 @@ impl Trial<'_> {
         (0..).zip(syncs).map(without).collect()
     }
 
-    fn ledger<'l>(&'l self, books: &'l Books, seen: &'l Seen) -> Ledger<'l> {
+    fn ledger<'l>(&'l self, oracle: &'l Oracle, seen: &'l Seen) -> Ledger<'l> {
         let count = self.count.to_string();
         let transfers = ["transfer", self.synchronous, LOCKS, self.journal, &count].map(str::to_owned);
         Ledger {
@@ -129,7 +129,7 @@ impl Trial<'_> {
             scene: Ledger::scene(self.program, self.files),
             start: Start::Transfers(transfers.into()),
             forgets: self.forgets,
-            books,
+            oracle,
             seen,
         }
     }

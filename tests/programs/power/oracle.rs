@@ -1,5 +1,5 @@
-//! What a ledger comes to, by SQLite as it is compiled for this machine. Of many states that a crash
-//! leaves few differ in the files of the database, so each of these is opened once.
+//! The oracle for a ledger: its balance according to SQLite, compiled for this machine. Few crash states differ in the
+//! files of the database, so each distinct set of files is opened only once.
 
 use std::collections::HashMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::ledger;
 
-/// For one process alone.
+/// The file system layer of SQLite that takes no locks: only one process opens a database.
 pub(super) const LOCKS: &str = "unix-none";
 
 /// The files of a database, as a program sees them.
@@ -16,20 +16,20 @@ pub(super) struct Files {
     pub(super) database: Vec<u8>,
     /// The journal, if there is one.
     pub(super) journal: Option<Vec<u8>>,
-    /// What had been printed.
+    /// The text that the program had printed.
     pub(super) printed: String,
 }
 
 type Answer = Result<i64, String>;
 
-/// What is known of files.
+/// The memorized answers.
 #[derive(Default)]
-pub(super) struct Books {
+pub(super) struct Oracle {
     known: Mutex<HashMap<Files, Answer>>,
 }
 
-impl Books {
-    /// How many transfers are done, or what is wrong.
+impl Oracle {
+    /// Returns the number of completed transfers, or the error that was found.
     pub(super) fn check(&self, files: &Files) -> Answer {
         if let Some(answer) = self.known().get(files) {
             return answer.clone();
