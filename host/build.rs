@@ -1,7 +1,7 @@
-//! Builds the component, once as it ships and once with workspaces, so that the library can embed both
-//! and nothing compiled is committed.
+//! Builds the component and the overlay, so that the library can embed both and nothing compiled is
+//! committed.
 //!
-//! `ONIONSKIN_COMPONENT=path` and `ONIONSKIN_WORKSPACES=path` take one that is built already.
+//! `ONIONSKIN_COMPONENT=path` and `ONIONSKIN_OVERLAY=path` take one that is built already.
 
 use std::env;
 use std::ffi::OsString;
@@ -12,9 +12,8 @@ use std::process::{Command, ExitCode};
 const TARGET: &str = "wasm32-wasip2";
 
 /// What is embedded: its name, the variable that names one built already, and the flags to build it with.
-const EMBEDDED: [(&str, &str, &[&str]); 3] = [
+const EMBEDDED: [(&str, &str, &[&str]); 2] = [
     ("onionskin.wasm", "ONIONSKIN_COMPONENT", &[]),
-    ("workspaces.wasm", "ONIONSKIN_WORKSPACES", &["--features", "workspace"]),
     ("overlay.wasm", "ONIONSKIN_OVERLAY", &["--features", "overlay"]),
 ];
 

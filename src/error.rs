@@ -62,8 +62,6 @@ impl Limit {
             Self::TransactionBytes => "bytes of a transaction",
             Self::Depth => "directories deep",
             Self::LogBytes => "bytes for the paths of one transaction",
-            // Nothing else knows these.
-            Self::QuotaBytes | Self::QuotaEntries | Self::MapBytes if !crate::limits::WORKSPACES => "",
             Self::QuotaBytes => "bytes in this workspace",
             Self::QuotaEntries => "entries in this workspace",
             Self::MapBytes => "bytes for the map of a workspace",

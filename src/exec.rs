@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::error::{Error, ErrorKind, Side};
 use crate::fs::{Cause, Fs, Kind, Stat};
-use crate::limits::{COPY_BYTES, DIRECTORIES_OPEN_MAX, FILES_OPEN_MAX, WORKSPACES};
+use crate::limits::{COPY_BYTES, DIRECTORIES_OPEN_MAX, FILES_OPEN_MAX};
 use crate::path::RelPath;
 use crate::plan::{Act, At, Plan, RootId, Step};
 
@@ -345,9 +345,8 @@ impl<F: Fs> Exec<F> {
         match act {
             Act::Write { path, bytes } => return self.append(path, &core::mem::take(bytes)),
             Act::Copy { from, offset, length, to } => return self.copy(from, *offset, *length, to),
-            // Only a workspace has such plans.
-            Act::Edit { path, offset, bytes } if WORKSPACES => return self.edit(path, *offset, bytes),
-            Act::SetSize { path, size } if WORKSPACES => return self.set_size(path, *size),
+            Act::Edit { path, offset, bytes } => return self.edit(path, *offset, bytes),
+            Act::SetSize { path, size } => return self.set_size(path, *size),
             Act::SyncFile(path) => return self.sync_file(path),
             Act::SyncDir(path) => return self.sync_dir(path),
             Act::Share { from, to } => return self.share(from, to),
@@ -359,7 +358,7 @@ impl<F: Fs> Exec<F> {
             Act::Link { from, .. } => self.close(from),
             Act::RemoveFile(path) => self.close(path),
             Act::RemoveDir(path) => self.forget_below(path),
-            Act::MakeDir(_) | Act::Create(_) | Act::Symlink { .. } | Act::Edit { .. } | Act::SetSize { .. } => {}
+            Act::MakeDir(_) | Act::Create(_) | Act::Symlink { .. } => {}
         }
         let (act, path) = (&*act, act.path());
         let source = match act {
@@ -408,7 +407,7 @@ impl<F: Fs> Exec<F> {
             .iter_mut()
             .find(|open| open.path == *path)
             .ok_or_else(|| failed("write", path, Cause::NoEntry))?;
-        let mut offset = at.filter(|_| WORKSPACES).unwrap_or(open.length);
+        let mut offset = at.unwrap_or(open.length);
         let mut rest = bytes;
         while !rest.is_empty() {
             let taken = self.fs.write(&open.file, offset, rest).map_err(|cause| failed("write", path, cause))?;
@@ -416,7 +415,7 @@ impl<F: Fs> Exec<F> {
                 return Err(failed("write", path, Cause::Io));
             }
             offset += taken as u64;
-            if !WORKSPACES || offset > open.length {
+            if offset > open.length {
                 open.length = offset;
             }
             rest = &rest[taken..];
@@ -483,7 +482,7 @@ impl<F: Fs> Exec<F> {
     }
 
     fn sync_file(&mut self, path: &RelPath) -> Result<()> {
-        if WORKSPACES && let Some(open) = self.open.iter().find(|open| open.stays && open.path == *path) {
+        if let Some(open) = self.open.iter().find(|open| open.stays && open.path == *path) {
             return self.fs.sync_data(&open.file).map_err(|cause| failed("sync file", path, cause));
         }
         let file = match self.take_open(path) {
@@ -511,7 +510,7 @@ impl<F: Fs> Exec<F> {
     /// Links; where the filesystem has no hard links, copies. Both give the name the content, but a
     /// copy has a mode of its own, so any other failure stays one.
     fn share(&mut self, from: &At, to: &RelPath) -> Result<()> {
-        let linked = if WORKSPACES && from.root != RootId::STORE {
+        let linked = if from.root != RootId::STORE {
             let (source, old) = self.parent(from.root, &from.path)?;
             let (target, new) = self.parent(RootId::STORE, to)?;
             self.fs.link((&source, old), (&target, new)).map_err(|cause| failed("link", to, cause))

@@ -31,7 +31,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::control;
 use crate::fs::{Kind, Stat};
-use crate::limits::{ENTRIES_MAX, WORKSPACES};
+use crate::limits::ENTRIES_MAX;
 use crate::path::RelPath;
 
 const MAGIC: [u8; 8] = *b"ONIONSKN";
@@ -326,7 +326,7 @@ impl<'a> Reader<'a> {
             2 => Change::Delete { old: self.old() },
             3 => Change::MakeDir,
             4 => Change::Switch,
-            6 if WORKSPACES => Change::RemoveDir,
+            6 => Change::RemoveDir,
             5 => Change::Pointer { directory: self.number(8), generation: self.number(8) },
             _ => {
                 self.refuse("an unknown kind of record");

@@ -28,7 +28,6 @@ mod resolve;
 pub mod store;
 pub mod text;
 pub mod tree;
-#[cfg(any(not(target_family = "wasm"), feature = "workspace"))]
 pub mod workspace;
 
 #[cfg(target_family = "wasm")]

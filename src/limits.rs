@@ -1,8 +1,5 @@
 //! Every limit of the component, by name. [`crate::error::Error`] says which one was passed.
 
-/// Whether this build knows workspaces. One that does not refuses a log with the records that only
-/// their commits write, and keeps everything.
-pub const WORKSPACES: bool = cfg!(any(not(target_family = "wasm"), feature = "workspace"));
 /// Bytes of a path; the `PATH_MAX` of Linux less its final NUL.
 pub const PATH_BYTES_MAX: usize = 4095;
 /// Bytes of one component; what ext4, XFS, btrfs, APFS and NTFS take.

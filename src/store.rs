@@ -182,7 +182,6 @@ impl<F: Fs> Store<F> {
     }
 
     /// The open root alone, of a store that nothing shares yet.
-    #[cfg(any(not(target_family = "wasm"), feature = "workspace"))]
     pub(crate) fn into_state(self) -> State<F> {
         Rc::into_inner(self.state).expect("nothing was handed out").into_inner()
     }
@@ -249,7 +248,6 @@ pub(crate) fn parse(path: &str) -> Result<RelPath, Error> {
 
 impl<F: Fs> State<F> {
     /// What opening found; it is told once.
-    #[cfg(any(not(target_family = "wasm"), feature = "workspace"))]
     pub(crate) fn take_findings(&mut self) -> Vec<Finding> {
         core::mem::take(&mut self.findings)
     }

@@ -6,7 +6,7 @@
 
 wasmtime::component::bindgen!({
     path: "../wit",
-    world: "workspaces",
+    world: "onionskin",
     with: {
         "wasi:io/error": wasmtime_wasi::p2::bindings::io::error,
         "wasi:io/poll": wasmtime_wasi::p2::bindings::sync::io::poll,
@@ -21,20 +21,19 @@ pub use exports::onionskin::fs::{capabilities, store, types, workspace};
 
 use wasmtime::component::{Instance, InstancePre};
 
-/// The exports of a component that was found to have them, ready to be started. Workspaces may be
-/// missing: the component as it ships has none.
+/// The exports of a component that was found to have them, ready to be started.
 pub(crate) struct Linked<T: 'static> {
     instance: InstancePre<T>,
     capabilities: capabilities::GuestIndices,
     store: store::GuestIndices,
-    workspace: Option<workspace::GuestIndices>,
+    workspace: workspace::GuestIndices,
 }
 
 /// The exports of one instance.
 pub(crate) struct Guest {
     capabilities: capabilities::Guest,
     store: store::Guest,
-    workspace: Option<workspace::Guest>,
+    workspace: workspace::Guest,
 }
 
 impl<T: 'static> Linked<T> {
@@ -42,23 +41,18 @@ impl<T: 'static> Linked<T> {
         Ok(Self {
             capabilities: capabilities::GuestIndices::new(&instance)?,
             store: store::GuestIndices::new(&instance)?,
-            workspace: workspace::GuestIndices::new(&instance).ok(),
+            workspace: workspace::GuestIndices::new(&instance)?,
             instance,
         })
     }
 
     pub(crate) fn instantiate(&self, engine: &mut wasmtime::Store<T>) -> wasmtime::Result<Guest> {
         let instance: Instance = self.instance.instantiate(&mut *engine)?;
-        let workspace = self.workspace.as_ref().map(|indices| indices.load(&mut *engine, &instance));
         Ok(Guest {
             capabilities: self.capabilities.load(&mut *engine, &instance)?,
             store: self.store.load(&mut *engine, &instance)?,
-            workspace: workspace.transpose()?,
+            workspace: self.workspace.load(&mut *engine, &instance)?,
         })
-    }
-
-    pub(crate) fn has_workspaces(&self) -> bool {
-        self.workspace.is_some()
     }
 }
 
@@ -71,8 +65,7 @@ impl Guest {
         &self.store
     }
 
-    /// Asked for only where [`Linked::has_workspaces`].
-    pub(crate) fn onionskin_fs_workspace(&self) -> wasmtime::Result<&workspace::Guest> {
-        self.workspace.as_ref().ok_or_else(|| wasmtime::Error::msg("the component has no workspaces"))
+    pub(crate) fn onionskin_fs_workspace(&self) -> &workspace::Guest {
+        &self.workspace
     }
 }

@@ -21,9 +21,6 @@ use crate::{Error, Session, WorkspaceSession};
 /// The component as it was built with this library.
 pub const COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/onionskin.wasm"));
 
-/// The same with workspaces; see [`Builder::workspaces`].
-pub const COMPONENT_WITH_WORKSPACES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/workspaces.wasm"));
-
 /// The build that stands in for `wasi:filesystem`; see [`crate::run`].
 pub const OVERLAY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/overlay.wasm"));
 
@@ -111,15 +108,10 @@ impl Onionskin {
         Session::simulated(self.clone(), fs, root.into())
     }
 
-    /// Names the upper directory of a workspace. Nothing is opened yet; for a component without
-    /// workspaces ([`Builder::workspaces`]) opening fails with [`Error::Component`].
+    /// Names the upper directory of a workspace. Nothing is opened yet.
     #[must_use]
     pub fn workspace(&self, upper: impl Into<PathBuf>) -> WorkspaceSession {
         WorkspaceSession::new(self.clone(), upper.into())
-    }
-
-    pub(crate) fn has_workspaces(&self) -> bool {
-        self.loaded.plain.has_workspaces()
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -147,14 +139,6 @@ impl Onionskin {
 }
 
 impl<'a> Builder<'a> {
-    /// Takes the embedded component that has workspaces, too: half as large again, and compiled for
-    /// itself at its first use.
-    #[must_use]
-    pub fn workspaces(mut self) -> Self {
-        self.source = Source::Component(COMPONENT_WITH_WORKSPACES);
-        self
-    }
-
     /// Takes another build of the component than the embedded one.
     #[must_use]
     pub fn component(mut self, wasm: &'a [u8]) -> Self {

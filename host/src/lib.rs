@@ -68,7 +68,7 @@ pub use bindings::types::{
     Receipt, SymlinkPolicy, Verdict,
 };
 pub use bindings::workspace::{Change, ChangeKind, ChangePage, Entry, Kept, Layer, OnConflict, Quota, Select, Stat};
-pub use component::{Builder, COMPONENT, COMPONENT_WITH_WORKSPACES, MEMORY_BYTES_DEFAULT, OVERLAY, Onionskin};
+pub use component::{Builder, COMPONENT, MEMORY_BYTES_DEFAULT, OVERLAY, Onionskin};
 pub use error::{Error, Grant, Trap};
 pub use faults::{Fault, Faults, HostCall, Outcome};
 pub use session::Session;

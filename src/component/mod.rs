@@ -9,35 +9,26 @@ mod heap;
 #[cfg(feature = "overlay")]
 mod overlay;
 mod wasi_fs;
-#[cfg(all(feature = "workspace", not(feature = "overlay")))]
+#[cfg(not(feature = "overlay"))]
 mod workspace;
 
 /// Generated from `wit/`.
 #[cfg(not(feature = "overlay"))]
 #[allow(unsafe_code, missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used)]
 mod bindings {
-    macro_rules! generate {
-        ($world:literal) => {
-            wit_bindgen::generate!({
-                path: "wit",
-                world: $world,
-                generate_all,
-                with: {
-                    "wasi:filesystem/types@0.2.12": wasi::filesystem::types,
-                    "wasi:filesystem/preopens@0.2.12": wasi::filesystem::preopens,
-                    "wasi:io/error@0.2.12": wasi::io::error,
-                    "wasi:io/poll@0.2.12": wasi::io::poll,
-                    "wasi:io/streams@0.2.12": wasi::io::streams,
-                    "wasi:clocks/wall-clock@0.2.12": wasi::clocks::wall_clock,
-                },
-            });
-        };
-    }
-
-    #[cfg(not(feature = "workspace"))]
-    generate!("onionskin");
-    #[cfg(feature = "workspace")]
-    generate!("workspaces");
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "onionskin",
+        generate_all,
+        with: {
+            "wasi:filesystem/types@0.2.12": wasi::filesystem::types,
+            "wasi:filesystem/preopens@0.2.12": wasi::filesystem::preopens,
+            "wasi:io/error@0.2.12": wasi::io::error,
+            "wasi:io/poll@0.2.12": wasi::io::poll,
+            "wasi:io/streams@0.2.12": wasi::io::streams,
+            "wasi:clocks/wall-clock@0.2.12": wasi::clocks::wall_clock,
+        },
+    });
 
     use super::exports::Component;
     export!(Component);

@@ -112,24 +112,21 @@ impl Fs for WasiFs {
         at.symlink_at(target, name).map_err(cause)
     }
 
-    #[cfg(feature = "workspace")]
     fn open_to_write(&self, at: &Descriptor, name: &str) -> Result<Descriptor, Cause> {
         let flags = DescriptorFlags::READ | DescriptorFlags::WRITE;
         at.open_at(PathFlags::empty(), name, OpenFlags::empty(), flags).map_err(cause)
     }
 
-    #[cfg(feature = "workspace")]
     fn set_size(&self, file: &Descriptor, size: u64) -> Result<(), Cause> {
         file.set_size(size).map_err(cause)
     }
 
-    // Not with workspaces: Node's hosts have no such call.
+    // In the overlay alone: Node's hosts have no such call.
     #[cfg(feature = "overlay")]
     fn sync_data(&self, file: &Descriptor) -> Result<(), Cause> {
         file.sync_data().map_err(cause)
     }
 
-    #[cfg(feature = "workspace")]
     fn identity(&self, dir: &Descriptor) -> Result<u128, Cause> {
         dir.metadata_hash().map(number).map_err(cause)
     }
@@ -153,7 +150,6 @@ impl Fs for WasiFs {
     }
 }
 
-#[cfg(feature = "workspace")]
 fn number(hash: wasi::filesystem::types::MetadataHashValue) -> u128 {
     u128::from(hash.upper) << 64 | u128::from(hash.lower)
 }

@@ -7,7 +7,6 @@ use crate::control;
 use crate::error::Error;
 use crate::fs::Kind;
 use crate::journal::{Change, Journal, Op};
-use crate::limits::WORKSPACES;
 use crate::path::RelPath;
 use crate::recover::plan::Round;
 use crate::recover::survey::{Decision, Fact, Staged, Target};
@@ -32,10 +31,8 @@ pub fn apply(journal: &Journal, decision: &Decision, scope: Scope, round: &mut R
     for (op, fact) in pairs() {
         delete(op, fact, journal, round)?;
     }
-    if WORKSPACES {
-        for (op, fact) in pairs().rev() {
-            remove_dir(op, fact, round);
-        }
+    for (op, fact) in pairs().rev() {
+        remove_dir(op, fact, round);
     }
     for (op, fact) in pairs() {
         make_dir(op, fact, journal, round)?;
@@ -189,7 +186,7 @@ fn put(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Round)
     if *spare {
         round.plan.remove_file(&second, "left by an attempt that died");
     }
-    if scope == Scope::All && (!WORKSPACES || *staged == Staged::Good) {
+    if scope == Scope::All && *staged == Staged::Good {
         round.plan.sync_file(&source, "its owner is dead and may not have synced it");
     }
     round.plan.share(&source, &second, "the staged content stays until the log is gone");
@@ -198,7 +195,7 @@ fn put(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Round)
 }
 
 fn also_removed(journal: &Journal, op: &Op) -> bool {
-    WORKSPACES && journal.ops.iter().any(|other| other.path == op.path && other.change == Change::RemoveDir)
+    journal.ops.iter().any(|other| other.path == op.path && other.change == Change::RemoveDir)
 }
 
 fn late(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Round) {

@@ -7,7 +7,7 @@ use crate::error::{Error, Limit};
 use crate::exec::Exec;
 use crate::fs::{Fs, Kind};
 use crate::journal::{Change, Damage, Digest, Journal, LINK_LENGTH, OldEntry, Op};
-use crate::limits::{LOG_BYTES_MAX, WORKSPACES};
+use crate::limits::LOG_BYTES_MAX;
 use crate::lock;
 use crate::path::RelPath;
 use crate::paths::PathSet;
@@ -191,7 +191,7 @@ pub(super) fn read_log<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Vec<
 /// The paths that a decision removes, where it removes directories.
 fn removed(journal: &Journal) -> PathSet {
     let mut removed = PathSet::new();
-    if WORKSPACES && journal.ops.iter().any(|op| op.change == Change::RemoveDir) {
+    if journal.ops.iter().any(|op| op.change == Change::RemoveDir) {
         for op in &journal.ops {
             if matches!(op.change, Change::Delete { .. } | Change::RemoveDir) {
                 removed.add(&op.path);
@@ -215,7 +215,6 @@ fn fact<F: Fs>(exec: &mut Exec<F>, scope: Scope, journal: &Journal, removed: &Pa
             }
             Fact::MakeDir(target)
         }
-        Change::RemoveDir if !WORKSPACES => Fact::Pointer,
         Change::RemoveDir => {
             let mut empties = is_directory(exec, &op.path)?;
             if empties {
@@ -248,7 +247,7 @@ fn put<F: Fs>(
     let digest_asked = digest.filter(|_| scope == Scope::All);
     let staged = match exec.stat_deep(&source)? {
         None => Staged::Missing,
-        Some(stat) if WORKSPACES && length == LINK_LENGTH && stat.kind == Kind::Symlink => Staged::Link,
+        Some(stat) if length == LINK_LENGTH && stat.kind == Kind::Symlink => Staged::Link,
         Some(stat) if stat.kind != Kind::File || stat.size != length => Staged::Wrong,
         Some(_) => match digest_asked {
             Some(digest) if file_digest(exec, &source)? != digest => Staged::Wrong,
@@ -307,7 +306,7 @@ fn untouched<F: Fs>(exec: &mut Exec<F>, journal: &Journal) -> Result<bool, Error
         let as_before = match &op.change {
             Change::Put { old, .. } | Change::Delete { old } => now.map(OldEntry::from) == *old,
             Change::MakeDir => now.is_none(),
-            Change::RemoveDir => WORKSPACES && now.is_some_and(|stat| stat.kind == Kind::Directory),
+            Change::RemoveDir => now.is_some_and(|stat| stat.kind == Kind::Directory),
             Change::Switch => {
                 exec.kind(&control::sibling_new(&op.path, journal.transaction))?.is_some()
                     && exec.kind(&control::sibling_old(&op.path, journal.transaction))?.is_none()

@@ -9,7 +9,7 @@
 use std::fs;
 use std::path::Path;
 
-use onionskin_host::COMPONENT_WITH_WORKSPACES;
+use onionskin_host::COMPONENT;
 use onionskin_host::run::plug;
 
 use crate::guests::program;
@@ -51,7 +51,7 @@ fn python() {
 fn speaks(language: &'static str) {
     let Some(guest) = program(language) else { return };
     let guest = fs::read(&guest).unwrap_or_else(|error| panic!("{}: {error}", guest.display()));
-    let composed = plug(guest, COMPONENT_WITH_WORKSPACES).expect("it imports what we export");
+    let composed = plug(guest, COMPONENT).expect("it imports what we export");
     let world = tempfile::tempdir().expect("a temporary directory");
     let at = |path: &str| world.path().join(path);
     for directory in ["root", "upper", "lower"] {

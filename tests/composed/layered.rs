@@ -30,7 +30,7 @@ fn a_program_is_the_same_on_layered_directories() {
     assert_eq!((layered.code, layered.out, layered.err), (plain.code, plain.out, plain.err));
     world.assert_lowers_stay();
 
-    let onionskin = Onionskin::builder().workspaces().build().expect("what is built in loads");
+    let onionskin = Onionskin::load().expect("what is built in loads");
     let lowers = ["top", "base"].map(|name| world.at(name));
     let mut workspace = onionskin.workspace(world.at("upper")).lowers(lowers).open().expect("it opens");
     let changes = workspace.changes(&Select::default()).expect("it tells");

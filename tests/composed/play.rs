@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::OnceLock;
 
-use onionskin_host::COMPONENT_WITH_WORKSPACES;
+use onionskin_host::COMPONENT;
 use onionskin_host::run::plug;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -19,7 +19,7 @@ pub(crate) fn host() -> &'static Host {
     let (host, _) = HOST.get_or_init(|| {
         let program = program("play").expect("it takes what the tests take");
         let program = fs::read(&program).unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        let composed = plug(program, COMPONENT_WITH_WORKSPACES).expect("it imports what we export");
+        let composed = plug(program, COMPONENT).expect("it imports what we export");
         let scratch = ground::scratch();
         (Host::new(&composed, scratch.path()), scratch)
     });

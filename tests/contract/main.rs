@@ -144,7 +144,7 @@ fn a_change_without_a_version_is_found() {
     for changelog in [released, unreleased] {
         assert_eq!(differences(&changed, changelog), ["interface types has changed: `visible,` is now `data,`"]);
     }
-    let world = "@since(version = 0.1.0)\nworld workspaces";
+    let world = "@since(version = 0.1.0)\nworld onionskin";
     let added = with("world.wit", world, &format!("/// New.\n@since(version = 0.1.0)\nworld more {{\n}}\n{world}"));
     assert_eq!(differences(&added, released), ["world more is new"]);
     assert_eq!(differences(&added, unreleased), [""; 0]);

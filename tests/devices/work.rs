@@ -26,7 +26,7 @@ pub(crate) trait Work: Sync {
 
 pub(crate) fn onionskin() -> &'static Onionskin {
     static LOADED: OnceLock<Onionskin> = OnceLock::new();
-    LOADED.get_or_init(|| Onionskin::builder().workspaces().build().expect("the component that is built in loads"))
+    LOADED.get_or_init(|| Onionskin::load().expect("the component that is built in loads"))
 }
 
 fn write(place: &Path, content: impl AsRef<[u8]>) {

@@ -1,5 +1,4 @@
-//! The components of a release in the host: named, stripped and described as they are, they do what those
-//! do that are built in.
+//! The components of a release: named, stripped and described, they behave as those that are built in.
 
 use std::fs;
 
@@ -11,32 +10,26 @@ use crate::plain::Host;
 use crate::{ground, package, read};
 
 #[test]
-fn the_host_takes_the_components() {
-    let Some(package) = package("the components in the host") else { return };
-    for name in ["onionskin.wasm", "onionskin-workspaces.wasm"] {
-        let onionskin = Onionskin::builder().component(&read(&package.join(name))).no_cache().build();
-        let onionskin = onionskin.unwrap_or_else(|error| panic!("{name}: {error}"));
-        let scratch = ground::scratch();
-        let at = |path: &str| scratch.path().join(path);
-        for directory in ["root", "upper"] {
-            fs::create_dir(at(directory)).expect("a new directory");
-        }
-        let store = onionskin.session(at("root")).open(&OpenOptions::default()).expect("it opens");
-        store.replace("a", b"a", &WriteOptions::default()).expect("it is written");
-        store.close().expect("it closes");
-        assert_eq!(read(&at("root/a")), b"a", "{name}");
-        let made = onionskin.workspace(at("upper")).lower(at("root")).create();
-        if name == "onionskin.wasm" {
-            assert!(made.is_err(), "{name} has no workspaces");
-            continue;
-        }
-        let mut workspace = made.expect("it is made");
-        workspace.append("a", b"b").expect("it is written");
-        assert_eq!(read(&at("root/a")), b"a", "the lower is as it was");
-        workspace.commit(&at("root"), &Commit::default()).expect("it is committed");
-        workspace.close().expect("it closes");
-        assert_eq!(read(&at("root/a")), b"ab", "{name}");
+fn the_host_takes_the_component() {
+    let Some(package) = package("the component in the host") else { return };
+    let component = read(&package.join("onionskin.wasm"));
+    let onionskin = Onionskin::builder().component(&component).no_cache().build();
+    let onionskin = onionskin.unwrap_or_else(|error| panic!("{error}"));
+    let scratch = ground::scratch();
+    let at = |path: &str| scratch.path().join(path);
+    for directory in ["root", "upper"] {
+        fs::create_dir(at(directory)).expect("a new directory");
     }
+    let store = onionskin.session(at("root")).open(&OpenOptions::default()).expect("it opens");
+    store.replace("a", b"a", &WriteOptions::default()).expect("it is written");
+    store.close().expect("it closes");
+    assert_eq!(read(&at("root/a")), b"a");
+    let mut workspace = onionskin.workspace(at("upper")).lower(at("root")).create().expect("it is made");
+    workspace.append("a", b"b").expect("it is written");
+    assert_eq!(read(&at("root/a")), b"a", "the lower is as it was");
+    workspace.commit(&at("root"), &Commit::default()).expect("it is committed");
+    workspace.close().expect("it closes");
+    assert_eq!(read(&at("root/a")), b"ab");
 }
 
 /// The overlay is no component for the host: it goes under a program, in any host of WASI.

@@ -31,7 +31,7 @@ fn built_component() -> Vec<u8> {
 /// A release of components.
 fn made() -> TempDir {
     let built = tempfile::tempdir().expect("a temporary directory");
-    let components = ["onionskin.wasm", "onionskin-workspaces.wasm"].map(|name| {
+    let components = ["onionskin.wasm", "onionskin-overlay.wasm"].map(|name| {
         let path = built.path().join(name);
         fs::write(&path, built_component()).expect("it can be written");
         path
@@ -86,7 +86,7 @@ fn the_checksums_are_those_of_the_files() {
 fn a_component_says_what_it_is() {
     let release = made();
     let files = files(release.path());
-    for (name, more) in [("onionskin.wasm", ""), ("onionskin-workspaces.wasm", ", with workspaces")] {
+    for (name, more) in [("onionskin.wasm", ""), ("onionskin-overlay.wasm", ", as a filesystem for unmodified programs")] {
         let Payload::Component { metadata, children, .. } = metadata(&files[name]) else { panic!("no component") };
         let Metadata { licenses, source, homepage, revision, version, description, .. } = &metadata;
         assert_eq!(metadata.name.as_deref(), Some("onionskin"));

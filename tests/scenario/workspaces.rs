@@ -24,7 +24,7 @@ fn scenes(part: &str) -> Vec<Value> {
 
 fn onionskin() -> &'static Onionskin {
     static LOADED: OnceLock<Onionskin> = OnceLock::new();
-    LOADED.get_or_init(|| Onionskin::builder().workspaces().build().expect("the component that is built in loads"))
+    LOADED.get_or_init(|| Onionskin::load().expect("the component that is built in loads"))
 }
 
 #[test]

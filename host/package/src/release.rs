@@ -16,9 +16,8 @@ use crate::sections::{About, describe, strip};
 pub const CHECKSUMS: &str = "SHA256SUMS";
 
 /// What a component does, by the name of its file.
-const COMPONENTS: [(&str, &str); 3] = [
+const COMPONENTS: [(&str, &str); 2] = [
     ("onionskin.wasm", ""),
-    ("onionskin-workspaces.wasm", ", with workspaces"),
     ("onionskin-overlay.wasm", ", as a filesystem for unmodified programs"),
 ];
 

@@ -152,7 +152,7 @@ fn prepare(all: &[Layers]) -> Result<Vec<RootLock>, Error> {
     let load = || match onionskin.get() {
         Some(loaded) => Ok(loaded),
         None => {
-            let loaded = Onionskin::builder().workspaces().build()?;
+            let loaded = Onionskin::load()?;
             Ok::<_, Error>(onionskin.get_or_init(|| loaded))
         }
     };

@@ -70,7 +70,7 @@ impl Opened {
         run: impl FnOnce(&GuestWorkspace<'_>, &mut Store<State>, ResourceAny) -> Answer<T>,
     ) -> Result<T, Error> {
         let resource = self.resource;
-        self.live.call(|guest, engine| run(&guest.onionskin_fs_workspace()?.workspace(), engine, resource))
+        self.live.call(|guest, engine| run(&guest.onionskin_fs_workspace().workspace(), engine, resource))
     }
 
     fn close(mut self) -> Result<(), Error> {
@@ -86,7 +86,7 @@ impl Workspace {
         let resource = opened.resource;
         let recovered = opened
             .live
-            .infallible(|guest, engine| guest.onionskin_fs_workspace()?.workspace().call_recovered(engine, resource))?;
+            .infallible(|guest, engine| guest.onionskin_fs_workspace().workspace().call_recovered(engine, resource))?;
         // Where a commit was finished the lower is granted for writing, which ends here.
         let opened = if recovered.is_empty() { Some(opened) } else { None };
         Ok(Self { session, opened, recovered, lock })

@@ -72,7 +72,7 @@ impl WorkspaceSession {
         let mut live = self.start(Vec::new(), Access::Read, None)?;
         let how = self.options(&self.upper)?;
         let resource =
-            live.call(|guest, engine| guest.onionskin_fs_workspace()?.workspace().call_create(engine, &how))?;
+            live.call(|guest, engine| guest.onionskin_fs_workspace().workspace().call_create(engine, &how))?;
         Workspace::new(self.clone(), lock, Opened { live, resource })
     }
 
@@ -102,7 +102,7 @@ impl WorkspaceSession {
         let grants = Grants::of(&self.upper, upper, Vec::new()).root_for(Access::Read);
         let lowers = self
             .live(grants, None)?
-            .call(|guest, engine| guest.onionskin_fs_workspace()?.call_describe(engine, &name))
+            .call(|guest, engine| guest.onionskin_fs_workspace().call_describe(engine, &name))
             .map_err(|error| match error {
                 Error::Guest { root, error } if error.kind == ErrorKind::NotFound => {
                     let message = "there is no workspace in it; create one first".to_owned();
@@ -132,7 +132,7 @@ impl WorkspaceSession {
         let mut live = self.start(others, topmost, lock)?;
         let how = self.options(&self.upper)?;
         let resource =
-            live.call(|guest, engine| guest.onionskin_fs_workspace()?.workspace().call_open(engine, &how))?;
+            live.call(|guest, engine| guest.onionskin_fs_workspace().workspace().call_open(engine, &how))?;
         Ok(Opened { live, resource })
     }
 
@@ -145,11 +145,7 @@ impl WorkspaceSession {
     }
 
     fn live(&self, grants: Grants, lock: Option<RootLock>) -> Result<Live, Error> {
-        if self.onionskin.has_workspaces() {
-            return Live::start(&self.onionskin, grants, lock, self.faults.as_ref());
-        }
-        let source = wasmtime::Error::msg("it was loaded without; see `Builder::workspaces`");
-        Err(Error::Component { action: "find workspaces in", source })
+        Live::start(&self.onionskin, grants, lock, self.faults.as_ref())
     }
 
     /// How to open the workspace, or a fork of it, in an upper directory.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use onionskin_host::COMPONENT_WITH_WORKSPACES;
+use onionskin_host::COMPONENT;
 use onionskin_host::run::plug;
 
 use crate::layers::built;
@@ -122,7 +122,7 @@ impl Composed {
             Some(wasmtime) => PathBuf::from(wasmtime),
             None => there("target/wasmtime-cli/bin/wasmtime", "`.ci/run wasmtime-cli` builds it")?,
         };
-        let composed = plug(fs::read(built("play")?)?, COMPONENT_WITH_WORKSPACES)?;
+        let composed = plug(fs::read(built("play")?)?, COMPONENT)?;
         let directory = kept("composed")?;
         let (program, compiled) = (directory.join("play.wasm"), directory.join("play.cwasm"));
         fs::write(&program, composed)?;

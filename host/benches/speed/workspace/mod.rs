@@ -37,7 +37,7 @@ impl Ground {
     /// Empty directories of this name.
     pub(crate) fn make(bench: &Bench, place: &Place, name: &str) -> Result<Self> {
         let builder = Onionskin::builder().cache_directory(bench.places.cache()).memory_bytes(MEMORY_BYTES);
-        let onionskin = builder.workspaces().build()?;
+        let onionskin = builder.build()?;
         let (upper, lower) = (place.directory(&format!("{name}-upper"))?, place.directory(&format!("{name}-lower"))?);
         Ok(Self { onionskin, upper, lower })
     }

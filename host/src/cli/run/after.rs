@@ -54,7 +54,7 @@ pub(super) fn settle(
     let all = uppers.layers();
     let mut open = Vec::new();
     if !all.is_empty() {
-        let onionskin = Onionskin::builder().workspaces().build()?;
+        let onionskin = Onionskin::load()?;
         for layers in all {
             // It was opened before the program; what it did is in it, whatever comes of the end.
             let session = onionskin.workspace(&layers.upper).lowers(&layers.lowers);

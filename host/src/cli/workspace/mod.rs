@@ -130,7 +130,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<(), Stop> 
 
 /// An upper directory, and the crash that was asked for.
 fn session(context: &Context, upper: &Path) -> Result<WorkspaceSession, Error> {
-    let session = Onionskin::builder().workspaces().build()?.workspace(upper);
+    let session = Onionskin::load()?.workspace(upper);
     Ok(match &context.faults {
         Some(faults) => session.faults(faults),
         None => session,
