@@ -12,10 +12,8 @@ use std::process::{Command, ExitCode};
 const TARGET: &str = "wasm32-wasip2";
 
 /// What is embedded: its name, the variable that names one built already, and the flags to build it with.
-const EMBEDDED: [(&str, &str, &[&str]); 2] = [
-    ("onionskin.wasm", "ONIONSKIN_COMPONENT", &[]),
-    ("overlay.wasm", "ONIONSKIN_OVERLAY", &["--features", "overlay"]),
-];
+const EMBEDDED: [(&str, &str, &[&str]); 2] =
+    [("onionskin.wasm", "ONIONSKIN_COMPONENT", &[]), ("overlay.wasm", "ONIONSKIN_OVERLAY", &["--features", "overlay"])];
 
 /// What the outer build sets for itself and an inner cargo must not see: flags for another target,
 /// and the wrappers with which clippy and caches stand in for the compiler.

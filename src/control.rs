@@ -23,7 +23,7 @@ use crate::exec::Exec;
 use crate::fs::{Fs, Kind};
 use crate::path::{RESERVED_PREFIX, RelPath, is_reserved};
 use crate::plan::RootId;
-use crate::text::{as_number, cut_last, decimal, joined};
+use crate::text::as_number;
 
 /// The file that holds a decision whose content was synced.
 pub const LOG: &str = "log";
@@ -56,7 +56,7 @@ pub fn entry(name: &str) -> RelPath {
 
 /// A name of ours with a number in it.
 fn numbered(above: &RelPath, prefix: &str, number: u64, suffix: &str) -> RelPath {
-    above.child(&joined(&[prefix, &decimal(number), suffix]))
+    above.child(&format!("{prefix}{number}{suffix}"))
 }
 
 /// The file that begins an epoch.
@@ -111,18 +111,14 @@ pub fn generation(directory_number: u64, number: u64) -> RelPath {
 
 /// The text of the link at `path` that leads to a generation.
 pub fn pointer_text(path: &RelPath, directory_number: u64, generation_number: u64) -> String {
-    let mut text = String::new();
-    for _ in path.parent().components() {
-        text.push_str("../");
-    }
-    text.push_str(generation(directory_number, generation_number).as_str());
-    text
+    let up = "../".repeat(path.parent().depth());
+    format!("{up}{}", generation(directory_number, generation_number))
 }
 
 /// The directory and generation that the text of a link at `path` names, if it is one of ours.
 pub fn parse_pointer(path: &RelPath, text: &str) -> Option<(u64, u64)> {
-    let (rest, generation) = cut_last(text, b'/')?;
-    let (_, directory_number) = cut_last(rest, b'/')?;
+    let (rest, generation) = text.rsplit_once('/')?;
+    let (_, directory_number) = rest.rsplit_once('/')?;
     let (directory_number, generation) = (as_number(directory_number)?, as_number(generation)?);
     (pointer_text(path, directory_number, generation) == text).then_some((directory_number, generation))
 }
@@ -160,7 +156,7 @@ enum Entry {
 }
 
 fn classify(name: &str, kind: Kind) -> Option<Entry> {
-    let numbered = cut_last(name, b'-').and_then(|(word, text)| Some((word, as_number(text)?)));
+    let numbered = name.rsplit_once('-').and_then(|(word, text)| Some((word, as_number(text)?)));
     let (entry, wanted) = match (numbered, name) {
         (Some(("tx", number)), _) => (Entry::Transaction(number), Kind::Directory),
         (Some(("quarantine", number)), _) => (Entry::Quarantine(number), Kind::Directory),

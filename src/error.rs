@@ -9,7 +9,7 @@ use core::fmt;
 
 use crate::fs::{Cause, Kind};
 use crate::path::{PathRule, RESERVED_PREFIX, RelPath};
-use crate::text::{decimal, hex, joined};
+use crate::text::hex;
 
 /// A fingerprint: what an entry looked like.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,8 +27,8 @@ pub struct Fingerprint {
 impl Fingerprint {
     /// The fingerprint in words.
     fn words(&self) -> String {
-        let digest = self.digest.map(|digest| joined(&[", sha256:", &hex(&digest)])).unwrap_or_default();
-        joined(&[self.kind.text(), " of ", &decimal(self.size), " bytes", &digest])
+        let digest = self.digest.map(|digest| format!(", sha256:{}", hex(&digest))).unwrap_or_default();
+        format!("{} of {} bytes{digest}", self.kind.text(), self.size)
     }
 }
 
@@ -129,20 +129,16 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// This error about a path.
-    #[cold]
     pub fn at(self, path: &RelPath) -> Error {
         self.of(path.shown())
     }
 
     /// This error about a guest path, or about what else is named.
-    #[cold]
     pub fn of(self, subject: &str) -> Error {
         self.because(subject, "")
     }
 
     /// This error about a subject, and what else there is to say.
-    #[cold]
-    #[inline(never)]
     pub fn because(self, subject: &str, detail: &str) -> Error {
         let (subject, detail) = (subject.to_string(), detail.to_string());
         Error(Box::new(Parts { kind: self, cause: None, side: Side::Before, subject, detail }))
@@ -221,8 +217,6 @@ pub enum Side {
 
 impl Error {
     /// A failed call of the filesystem, while nothing has changed.
-    #[cold]
-    #[inline(never)]
     pub fn failed(action: &str, path: &str, cause: Cause) -> Self {
         let kind = match cause {
             Cause::IllegalName => ErrorKind::IllegalName,
@@ -246,9 +240,8 @@ impl Error {
     }
 
     /// A limit was passed.
-    #[cold]
     pub fn limit(path: &str, limit: Limit, maximum: u64) -> Self {
-        ErrorKind::LimitExceeded.because(path, &joined(&[&decimal(maximum), " ", limit.unit()]))
+        ErrorKind::LimitExceeded.because(path, &format!("{maximum} {}", limit.unit()))
     }
 
     /// A path is not as a precondition asks.
@@ -258,12 +251,7 @@ impl Error {
 
     /// Paths changed while they were read; the first is the subject.
     pub fn conflicts(paths: &[String]) -> Self {
-        let mut all = String::new();
-        for path in paths {
-            all.push_str(if all.is_empty() { "" } else { ", " });
-            all.push_str(path);
-        }
-        ErrorKind::Conflicts.because(paths.first().map_or("", String::as_str), &all)
+        ErrorKind::Conflicts.because(paths.first().map_or("", String::as_str), &paths.join(", "))
     }
 
     /// The disk contradicts itself: what is wrong, and the way out.

@@ -74,14 +74,6 @@ pub struct Op {
     pub change: Change,
 }
 
-impl Op {
-    /// Appends a change to a list of them.
-    #[inline(never)]
-    pub fn note(ops: &mut Vec<Self>, path: &RelPath, change: Change) {
-        ops.push(Self { path: path.clone(), change });
-    }
-}
-
 /// What becomes of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -145,7 +137,6 @@ pub fn digest(bytes: &[u8]) -> Digest {
 
 impl Journal {
     /// Whether it makes this directory.
-    #[inline(never)]
     pub fn makes(&self, directory: &RelPath) -> bool {
         self.ops.iter().any(|op| op.path == *directory && matches!(op.change, Change::MakeDir))
     }
@@ -252,7 +243,6 @@ impl<'a> Reader<'a> {
         self.rest = &[];
     }
 
-    #[inline(never)]
     pub(crate) fn bytes(&mut self, length: usize) -> &'a [u8] {
         let Some((taken, rest)) = self.rest.split_at_checked(length) else {
             self.refuse("it is cut off");
@@ -263,7 +253,6 @@ impl<'a> Reader<'a> {
     }
 
     /// A number of so many bytes.
-    #[inline(never)]
     pub(crate) fn number(&mut self, length: usize) -> u64 {
         self.bytes(length).iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
     }

@@ -7,6 +7,7 @@
 
 #![cfg_attr(target_family = "wasm", no_std)]
 
+#[macro_use]
 extern crate alloc;
 
 pub mod control;
@@ -19,7 +20,6 @@ pub mod lock;
 #[cfg(any(not(target_family = "wasm"), feature = "overlay"))]
 pub mod overlay;
 pub mod path;
-pub mod paths;
 pub mod persist;
 pub mod plan;
 pub mod probe;

@@ -18,7 +18,7 @@ use crate::limits::TOKEN_BYTES_MAX;
 use crate::path::RelPath;
 use crate::plan::{At, Plan};
 use crate::recover::survey::file_digest;
-use crate::text::{hex, joined};
+use crate::text::hex;
 
 /// Who keeps a second owner out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub fn acquire<F: Fs>(exec: &mut Exec<F>, control: &Control, how: &Ownership) ->
         Ownership::Host => return Ok(Claim { token: None, epoch: control.epoch }),
         Ownership::LockFile(token) => checked(token)?,
     };
-    let draft = control::entry(&joined(&["lock-", &hex(&digest(token.as_bytes())[..8])]));
+    let draft = control::entry(&format!("lock-{}", hex(&digest(token.as_bytes())[..8])));
     let lock = control::entry(control::LOCK);
     let mut plan = Plan::new();
     if !control.exists {

@@ -1,13 +1,10 @@
 //! Paths below a root, parsed once at the boundary: what exists as a [`RelPath`] needs no check.
 
-use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cmp::Ordering;
 use core::fmt;
 
 use crate::limits::{DEPTH_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX};
-use crate::text::{cut, cut_last, has, joined};
 
 /// What every name of ours begins with. Callers' names must not, in any case: some filesystems
 /// fold it.
@@ -58,9 +55,9 @@ impl PathRule {
 
 /// A path below a root: never absolute, never with `.` or `..`, within all limits. The empty path
 /// is the root itself and cannot be parsed, only made with [`RelPath::ROOT`]. A clone shares the
-/// text. One pointer wide, because paths are handed about everywhere.
-#[derive(Eq, Default)]
-pub struct RelPath(Option<Rc<Box<str>>>);
+/// text. Paths are ordered as their texts are.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct RelPath(Option<Rc<str>>);
 
 impl RelPath {
     /// The root itself.
@@ -99,19 +96,16 @@ impl RelPath {
     }
 
     /// The path of a text that was checked.
-    #[inline(never)]
     fn of(text: &str) -> Self {
-        Self((!text.is_empty()).then(|| Rc::new(text.into())))
+        Self((!text.is_empty()).then(|| text.into()))
     }
 
     /// The path as text, components joined by `/`; empty for the root.
-    #[inline(never)]
     pub fn as_str(&self) -> &str {
         self.0.as_ref().map_or("", |text| text)
     }
 
     /// The path as it is shown to people: `.` for the root.
-    #[inline(never)]
     pub fn shown(&self) -> &str {
         self.0.as_ref().map_or(".", |text| text)
     }
@@ -134,7 +128,7 @@ impl RelPath {
     /// The directory this is in, and its name there; nothing for the root.
     pub fn split(&self) -> Option<(Self, &str)> {
         let text: &str = self.0.as_ref()?;
-        Some(match cut_last(text, b'/') {
+        Some(match text.rsplit_once('/') {
             Some((parent, name)) => (Self::of(parent), name),
             None => (Self::ROOT, text),
         })
@@ -143,7 +137,7 @@ impl RelPath {
     /// The first component, and the path from there on; nothing for the root.
     pub fn split_first(&self) -> Option<(&str, Self)> {
         let text: &str = self.0.as_ref()?;
-        Some(match cut(text, b'/') {
+        Some(match text.split_once('/') {
             Some((name, below)) => (name, Self::of(below)),
             None => (text, Self::ROOT),
         })
@@ -157,13 +151,12 @@ impl RelPath {
     /// The last component; empty for the root.
     pub fn name(&self) -> &str {
         let text = self.as_str();
-        cut_last(text, b'/').map_or(text, |(_, name)| name)
+        text.rsplit_once('/').map_or(text, |(_, name)| name)
     }
 
     /// This path and one more component, which the caller knows to be one: a name read from a
     /// directory, or one of ours. It may have a backslash, which callers' paths may not.
     #[must_use]
-    #[inline(never)]
     pub fn child(&self, name: &str) -> Self {
         debug_assert!(!matches!(name, "" | "." | "..") && !name.contains('/'), "a child is one component");
         self.followed_by(name)
@@ -171,7 +164,6 @@ impl RelPath {
 
     /// This path followed by another.
     #[must_use]
-    #[inline(never)]
     pub fn join(&self, below: &Self) -> Self {
         if below.is_root() { self.clone() } else { self.followed_by(below.as_str()) }
     }
@@ -180,7 +172,7 @@ impl RelPath {
     pub(crate) fn followed_by(&self, text: &str) -> Self {
         match self.as_str() {
             "" => Self::of(text),
-            above => Self::of(&joined(&[above, "/", text])),
+            above => Self::of(&format!("{above}/{text}")),
         }
     }
 
@@ -197,35 +189,6 @@ impl RelPath {
     pub fn is_within(&self, above: &Self) -> bool {
         above.is_root()
             || self.as_str().strip_prefix(above.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    }
-}
-
-// By hand, so that each is one function: paths are cloned and compared everywhere.
-
-impl Clone for RelPath {
-    #[inline(never)]
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl PartialEq for RelPath {
-    #[inline(never)]
-    fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
-    }
-}
-
-impl Ord for RelPath {
-    #[inline(never)]
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.as_str().cmp(other.as_str())
-    }
-}
-
-impl PartialOrd for RelPath {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
     }
 }
 
@@ -255,9 +218,9 @@ pub fn check_name(name: &str) -> Result<(), PathRule> {
         "" => Err(PathRule::EmptyComponent),
         "." | ".." => Err(PathRule::Dots),
         _ if name.len() > NAME_BYTES_MAX => Err(PathRule::NameLength),
-        _ if has(name, 0) => Err(PathRule::Nul),
-        _ if has(name, b'\\') => Err(PathRule::Backslash),
-        _ if has(name, b'/') => Err(PathRule::EmptyComponent),
+        _ if name.contains('\0') => Err(PathRule::Nul),
+        _ if name.contains('\\') => Err(PathRule::Backslash),
+        _ if name.contains('/') => Err(PathRule::EmptyComponent),
         _ => Ok(()),
     }
 }

@@ -5,7 +5,6 @@
 //! could restore old or new is removed before the publish is durable; recovery never removes the
 //! last copy, and syncs a directory before it acts on what it read there.
 
-use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -177,29 +176,27 @@ pub struct Step {
 
 /// Steps in the order they run, of which one at most decides.
 #[derive(Clone, Default, PartialEq, Eq)]
-#[expect(clippy::box_collection, reason = "one pointer is handed about in less code than three words")]
-pub struct Plan(Option<Box<Vec<Step>>>);
+pub struct Plan {
+    steps: Vec<Step>,
+}
 
 impl Plan {
     /// No steps.
     pub const fn new() -> Self {
-        Self(None)
+        Self { steps: Vec::new() }
     }
 
     /// Appends a step.
-    #[inline(never)]
     fn push(&mut self, act: Act, why: &'static str) {
-        self.0.get_or_insert_default().push(Step { act, why, commits: false });
+        self.steps.push(Step { act, why, commits: false });
     }
 
     /// Appends [`Act::MakeDir`].
-    #[inline(never)]
     pub fn make_dir(&mut self, path: &RelPath, why: &'static str) {
         self.push(Act::MakeDir(path.clone()), why);
     }
 
     /// Appends [`Act::Create`].
-    #[inline(never)]
     pub fn create(&mut self, path: &RelPath, why: &'static str) {
         self.push(Act::Create(path.clone()), why);
     }
@@ -215,31 +212,26 @@ impl Plan {
     }
 
     /// Appends [`Act::SyncFile`].
-    #[inline(never)]
     pub fn sync_file(&mut self, path: &RelPath, why: &'static str) {
         self.push(Act::SyncFile(path.clone()), why);
     }
 
     /// Appends [`Act::SyncDir`].
-    #[inline(never)]
     pub fn sync_dir(&mut self, path: &RelPath, why: &'static str) {
         self.push(Act::SyncDir(path.clone()), why);
     }
 
     /// Appends [`Act::Rename`].
-    #[inline(never)]
     pub fn rename(&mut self, from: &RelPath, to: &RelPath, why: &'static str) {
         self.push(Act::Rename { from: from.clone(), to: to.clone() }, why);
     }
 
     /// Appends [`Act::Link`].
-    #[inline(never)]
     pub fn link(&mut self, from: &RelPath, to: &RelPath, why: &'static str) {
         self.push(Act::Link { from: from.clone(), to: to.clone() }, why);
     }
 
     /// Appends [`Act::Share`], within the store.
-    #[inline(never)]
     pub fn share(&mut self, from: &RelPath, to: &RelPath, why: &'static str) {
         self.share_from(&At::store(from.clone()), to, why);
     }
@@ -265,13 +257,11 @@ impl Plan {
     }
 
     /// Appends [`Act::RemoveFile`].
-    #[inline(never)]
     pub fn remove_file(&mut self, path: &RelPath, why: &'static str) {
         self.push(Act::RemoveFile(path.clone()), why);
     }
 
     /// Appends [`Act::RemoveDir`].
-    #[inline(never)]
     pub fn remove_dir(&mut self, path: &RelPath, why: &'static str) {
         self.push(Act::RemoveDir(path.clone()), why);
     }
@@ -287,7 +277,6 @@ impl Plan {
     }
 
     /// Appends the sync of the directory that a path is in.
-    #[inline(never)]
     pub fn sync_parent(&mut self, path: &RelPath, why: &'static str) {
         self.push(Act::SyncDir(path.parent()), why);
     }
@@ -296,44 +285,42 @@ impl Plan {
     /// will.
     pub fn decides(&mut self) {
         debug_assert_eq!(self.commit(), None, "a plan decides once");
-        if let Some(last) = self.0.as_mut().and_then(|steps| steps.last_mut()) {
+        if let Some(last) = self.steps.last_mut() {
             last.commits = true;
         }
     }
 
     /// Appends the steps of another plan; at most one of the two decides.
-    pub fn append(&mut self, other: Self) {
+    pub fn append(&mut self, mut other: Self) {
         debug_assert!(self.commit().is_none() || other.commit().is_none(), "a plan decides once");
-        self.0.get_or_insert_default().append(&mut other.into_steps());
+        self.steps.append(&mut other.steps);
     }
 
     /// The steps, in order.
     pub fn steps(&self) -> &[Step] {
-        self.0.as_deref().map_or(&[], |steps| steps)
+        &self.steps
     }
 
     /// The index of the step that decides.
     pub fn commit(&self) -> Option<usize> {
-        self.steps().iter().position(|step| step.commits)
+        self.steps.iter().position(|step| step.commits)
     }
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.steps().is_empty()
+        self.steps.is_empty()
     }
 
     /// The same plan without its syncs, for the durability `visible`.
     #[must_use]
     pub fn without_syncs(mut self) -> Self {
-        if let Some(steps) = &mut self.0 {
-            steps.retain(|step| !step.act.is_sync());
-        }
+        self.steps.retain(|step| !step.act.is_sync());
         self
     }
 
     /// Takes the plan apart for the executor.
     pub fn into_steps(self) -> Vec<Step> {
-        self.0.map_or_else(Vec::new, |steps| *steps)
+        self.steps
     }
 }
 
@@ -373,7 +360,7 @@ impl fmt::Debug for Step {
 
 impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, step) in self.steps().iter().enumerate() {
+        for (index, step) in self.steps.iter().enumerate() {
             let mark = if step.commits { '*' } else { ' ' };
             writeln!(f, "{index:3}{mark} {step:?}")?;
         }

@@ -1,15 +1,15 @@
 //! Looking up a path without ever passing through a link unawares.
 
+use alloc::collections::BTreeSet;
+
 use crate::control;
 use crate::error::{Error, ErrorKind};
 use crate::exec::Result as ExecResult;
 use crate::fs::{Cause, Fs, Kind, Stat};
 use crate::limits::LINKS_MAX;
 use crate::path::{RelPath, check_name};
-use crate::paths::PathSet;
 use crate::plan::{At, RootId};
 use crate::store::{State, Symlinks};
-use crate::text::cut_last;
 
 /// Where a path really is, and what stands there.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub(crate) enum Missing<'a> {
     /// Fail with [`ErrorKind::NotFound`].
     Refuse,
     /// Note them: they will be made. `gone` are files in the way that will be removed.
-    Note { made: &'a mut PathSet, gone: &'a PathSet },
+    Note { made: &'a mut BTreeSet<RelPath>, gone: &'a BTreeSet<RelPath> },
 }
 
 impl<F: Fs> State<F> {
@@ -176,7 +176,7 @@ impl<F: Fs> State<F> {
                 Some(Kind::Directory) => reached = here,
                 Some(Kind::Symlink) if is_gone(missing, &here) => {
                     if let Missing::Note { made, .. } = missing {
-                        made.add(&here);
+                        made.insert(here.clone());
                     }
                     reached = here;
                 }
@@ -201,13 +201,13 @@ impl<F: Fs> State<F> {
                 None => match missing {
                     Missing::Refuse => return Err(ErrorKind::NotFound.at(&here)),
                     Missing::Note { made, .. } => {
-                        made.add(&here);
+                        made.insert(here.clone());
                         reached = here;
                     }
                 },
                 Some(Kind::File | Kind::Other) => match missing {
-                    Missing::Note { made, gone } if gone.has(&here) => {
-                        made.add(&here);
+                    Missing::Note { made, gone } if gone.contains(&here) => {
+                        made.insert(here.clone());
                         reached = here;
                     }
                     Missing::Refuse | Missing::Note { .. } => return Err(ErrorKind::NotDirectory.at(&here)),
@@ -255,11 +255,11 @@ fn is_unreadable(error: &Error) -> bool {
 }
 
 fn is_noted(missing: &Missing<'_>, path: &RelPath) -> bool {
-    matches!(missing, Missing::Note { made, .. } if made.has(path))
+    matches!(missing, Missing::Note { made, .. } if made.contains(path))
 }
 
 fn is_gone(missing: &Missing<'_>, path: &RelPath) -> bool {
-    matches!(missing, Missing::Note { gone, .. } if gone.has(path))
+    matches!(missing, Missing::Note { gone, .. } if gone.contains(path))
 }
 
 /// Of the write that a link was made into a directory for, nothing was decided, whatever became of
@@ -273,7 +273,7 @@ fn as_not_committed(error: Error) -> Error {
 
 /// An error about a path beside where a path led is about the one beside the path that was given.
 pub(crate) fn about_given(error: Error, led: &RelPath, given: &RelPath) -> Error {
-    match cut_last(error.subject(), b'/') {
+    match error.subject().rsplit_once('/') {
         Some((parent, name)) if led.parent().as_str() == parent => {
             let beside = given.parent().child(name);
             error.about(beside.as_str())

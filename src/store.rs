@@ -13,7 +13,6 @@ use crate::lock::{self, Claim, Ownership};
 use crate::path::{RelPath, match_preopen};
 use crate::plan::{Act, At, Plan, RootId};
 use crate::recover::{self, Finding, Scope, Verdict, survey};
-use crate::text::joined;
 
 /// How far a change must have gone before the call returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -218,8 +217,8 @@ pub fn inspect<F: Fs>(fs: F, preopens: &Preopens<F>, at: &str) -> Result<Vec<Fin
     let snapshot = survey::survey(&mut exec, Scope::All)?;
     let mut findings = Vec::new();
     if let Some(token) = lock::holder(&mut exec, &snapshot.control)? {
-        let detail = joined(&["held by \"", &token, "\""]);
-        Finding::note(&mut findings, &control::entry(control::LOCK), Verdict::InUse, &detail);
+        let detail = format!("held by \"{token}\"");
+        findings.push(Finding::new(&control::entry(control::LOCK), Verdict::InUse, detail));
     }
     findings.extend(recover::foresee(&mut exec, snapshot)?);
     Ok(findings)

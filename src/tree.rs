@@ -1,6 +1,6 @@
 //! Directory trees as flat lists, and the plans that carry or remove them.
 
-use alloc::collections::BinaryHeap;
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -9,7 +9,6 @@ use crate::exec::Exec;
 use crate::fs::{Fs, Kind, Stat};
 use crate::limits::{DEPTH_MAX, ENTRIES_MAX};
 use crate::path::RelPath;
-use crate::paths::PathSet;
 use crate::plan::{At, Plan};
 
 /// One entry of a tree.
@@ -49,8 +48,8 @@ pub fn read<F: Fs>(exec: &mut Exec<F>, top: &At) -> Result<Tree, Error> {
             return Err(over(Limit::Entries, ENTRIES_MAX, &place));
         }
     }
-    // A heap sorts in a fraction of the code of `slice::sort`.
-    Ok(BinaryHeap::from(tree).into_sorted_vec())
+    tree.sort_unstable();
+    Ok(tree)
 }
 
 /// An entry of a tree and what it looked like.
@@ -124,9 +123,9 @@ pub fn carry(plan: &mut Plan, tree: &Tree, from: &RelPath, to: &RelPath) {
 }
 
 /// Appends the syncs of directories, those below before those above.
-pub fn sync_upwards(plan: &mut Plan, directories: &PathSet, why: &'static str) {
+pub fn sync_upwards(plan: &mut Plan, directories: &BTreeSet<RelPath>, why: &'static str) {
     // In the order of their paths a directory comes before what is below it.
-    for (path, ()) in directories.iter().rev() {
+    for path in directories.iter().rev() {
         plan.sync_dir(path, why);
     }
 }

@@ -208,8 +208,6 @@ const fn cause_out(value: Cause) -> types::Cause {
     }
 }
 
-/// Never inlined: every export ends with it.
-#[inline(never)]
 pub(super) fn error_out(value: Error) -> types::Error {
     let kind = kind_out_of(value.kind());
     let failed = matches!(

@@ -5,7 +5,6 @@
 mod convert;
 #[cfg(not(feature = "overlay"))]
 mod exports;
-mod heap;
 #[cfg(feature = "overlay")]
 mod overlay;
 mod wasi_fs;
@@ -35,7 +34,7 @@ mod bindings {
 }
 
 #[global_allocator]
-static ALLOCATOR: heap::Heap = heap::Heap::new();
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 // The compiler asks for memcpy, memcmp and their kin by name; wasi-libc has them.
 #[allow(unsafe_code)]

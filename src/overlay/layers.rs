@@ -10,7 +10,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::limits::LOWERS_MAX;
-use crate::text::{as_number, decimal, joined};
+use crate::text::as_number;
 
 /// A directory that is layered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,15 +70,15 @@ pub fn layers(names: &[&str]) -> Result<Vec<Layered>, String> {
             _ => None,
         }));
         numbers.sort_unstable();
-        let say = |what: &str| Err(joined(&["the directory ", base, " cannot be layered: ", what]));
+        let say = |what: &str| Err(format!("the directory {base} cannot be layered: {what}"));
         if base.is_empty() {
             return say("it has no name before the `#`");
         }
         if uppers == 0 {
-            return say(&joined(&["grant a directory for what is written as ", base, "#upper, too"]));
+            return say(&format!("grant a directory for what is written as {base}#upper, too"));
         }
         if numbers.is_empty() {
-            return say(&joined(&["grant the directory that is shown as ", base, "#lower, too"]));
+            return say(&format!("grant the directory that is shown as {base}#lower, too"));
         }
         if uppers > 1 || parts().any(|part| part == Part::Plain(base)) {
             return say("it is granted twice");
@@ -87,12 +87,12 @@ pub fn layers(names: &[&str]) -> Result<Vec<Layered>, String> {
             return say("its lowers are #lower, #lower.2, #lower.3 and so on, up to 64, each of them once");
         }
         let lower = |number: &u64| match number {
-            1 => joined(&[base, "#lower"]),
-            number => joined(&[base, "#lower.", &decimal(*number)]),
+            1 => format!("{base}#lower"),
+            number => format!("{base}#lower.{number}"),
         };
         found.push(Layered {
             name: base.to_owned(),
-            upper: joined(&[base, "#upper"]),
+            upper: format!("{base}#upper"),
             lowers: numbers.iter().map(lower).collect(),
         });
     }

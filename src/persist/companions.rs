@@ -12,7 +12,6 @@ use crate::limits::NAME_BYTES_MAX;
 use crate::path::RelPath;
 use crate::plan::{At, RootId};
 use crate::store::State;
-use crate::text::joined;
 
 /// How a database begins (sqlite.org, "Database File Format", section 1.3).
 pub const DATABASE_MAGIC: &[u8] = b"SQLite format 3\0";
@@ -26,7 +25,7 @@ pub(crate) const SUFFIXES: [&str; 3] = ["-wal", "-journal", "-shm"];
 
 /// The path of a companion, where a name that long can exist.
 pub(crate) fn beside(path: &RelPath, suffix: &str) -> Option<RelPath> {
-    let name = joined(&[path.name(), suffix]);
+    let name = format!("{}{suffix}", path.name());
     (name.len() <= NAME_BYTES_MAX && !path.is_root()).then(|| path.parent().child(&name))
 }
 

@@ -1,6 +1,6 @@
 //! Where the changes of a transaction really go, and their commit in place.
 
-use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::control;
@@ -8,7 +8,6 @@ use crate::error::{Error, ErrorKind};
 use crate::fs::{Fs, Kind};
 use crate::journal::{Change, Op};
 use crate::path::RelPath;
-use crate::paths::PathSet;
 use crate::persist::companions;
 use crate::persist::transaction::{Changes, DirectoryOptions, Entry, Pending};
 use crate::plan::RootId;
@@ -24,7 +23,7 @@ pub(crate) struct Resolved {
     /// Its changes.
     pub(crate) changes: Changes,
     /// Directories that do not exist yet, parents included.
-    pub(crate) made: PathSet,
+    pub(crate) made: BTreeSet<RelPath>,
 }
 
 impl<F: Fs> State<F> {
@@ -37,13 +36,13 @@ impl<F: Fs> State<F> {
         policy: Symlinks,
     ) -> Result<Resolved, Error> {
         let pointer = self.pointer_of(directory, policy)?;
-        let mut made = PathSet::new();
-        let none = PathSet::new();
+        let mut made = BTreeSet::new();
+        let none = BTreeSet::new();
         let place = self.walk(RootId::STORE, directory, policy, &mut Missing::Note { made: &mut made, gone: &none })?;
-        let mut gone = PathSet::new();
+        let mut gone = BTreeSet::new();
         for (path, entry) in &pending {
             if matches!(entry.pending, Pending::Delete) {
-                gone.add(&place.join(path));
+                gone.insert(place.join(path));
             }
         }
         let mut changes = Changes::new();
@@ -62,12 +61,12 @@ impl<F: Fs> State<F> {
                     (real, old)
                 }
             };
-            if changes.set(real.clone(), Box::new(Entry { pending, old })).is_some() {
+            if changes.insert(real.clone(), Entry { pending, old }).is_some() {
                 return Err(Error::invalid_argument(real.shown(), "two paths of the transaction lead there"));
             }
         }
-        let is_put = |path: &&RelPath| changes.get(path).is_some_and(|entry| matches!(entry.pending, Pending::Put(_)));
-        if let Some(file) = made.paths().find(is_put) {
+        let is_put = |path: &&RelPath| changes.get(*path).is_some_and(|entry| matches!(entry.pending, Pending::Put(_)));
+        if let Some(file) = made.iter().find(is_put) {
             return Err(ErrorKind::NotDirectory.at(file));
         }
         self.refuse_stale_journals(&changes)?;
@@ -82,7 +81,7 @@ impl<F: Fs> State<F> {
             }
             for companion in companions::all_beside(path) {
                 let here = self.exec.kind(&companion)?;
-                if here.is_some() && !changes.has(&companion) {
+                if here.is_some() && !changes.contains_key(&companion) {
                     return Err(ErrorKind::HotJournal.at(&companion));
                 }
             }
@@ -98,8 +97,8 @@ impl<F: Fs> State<F> {
         how: DirectoryOptions,
     ) -> Result<(), Error> {
         let mut ops = Vec::new();
-        for path in resolved.made.paths() {
-            Op::note(&mut ops, path, Change::MakeDir);
+        for path in resolved.made.iter() {
+            ops.push(Op { path: path.clone(), change: Change::MakeDir });
         }
         for (path, entry) in &resolved.changes {
             let old = entry.old;
@@ -109,7 +108,7 @@ impl<F: Fs> State<F> {
                 }
                 Pending::Delete => Change::Delete { old },
             };
-            Op::note(&mut ops, path, change);
+            ops.push(Op { path: path.clone(), change });
         }
         let journal = self.journal(number, ops, !how.synced());
         self.decide(&journal)
@@ -122,7 +121,7 @@ impl<F: Fs> State<F> {
             return Err(Error::invalid_argument(".", "the root itself can only be changed in place"));
         }
         if let Some(path) =
-            resolved.changes.paths().find(|path| !path.is_within(directory) || !control::may_change(path))
+            resolved.changes.keys().find(|path| !path.is_within(directory) || !control::may_change(path))
         {
             return Err(ErrorKind::SymlinkEscapes.at(path));
         }

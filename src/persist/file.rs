@@ -16,7 +16,6 @@ use crate::persist::companions;
 use crate::plan::{At, Plan};
 use crate::resolve::{Found, Missing, about_given};
 use crate::store::{Durability, Precondition, Receipt, State, Store, WriteOptions, parse};
-use crate::text::{decimal, joined};
 
 /// Appends the steps that stage the content of one file.
 pub fn stage(plan: &mut Plan, staged: &RelPath, bytes: Vec<u8>, durability: Durability) {
@@ -334,8 +333,8 @@ pub(crate) fn check_chunk(path: &str, length: usize) -> Result<(), Error> {
 
 const _: () = assert!(COPY_BYTES <= CHUNK_BYTES_MAX, "a piece of a copy fits into a chunk");
 
-/// Where a text is not JSON. In words of our own: those of the library take the formatter with them.
+/// Says where a text is not JSON.
 fn wrong_json(error: &serde_json::Error) -> String {
-    let what = if error.is_eof() { "it ends too early, in line " } else { "it is not well-formed in line " };
-    joined(&[what, &decimal(error.line() as u64), ", column ", &decimal(error.column() as u64)])
+    let what = if error.is_eof() { "it ends too early, in" } else { "it is not well-formed in" };
+    format!("{what} line {}, column {}", error.line(), error.column())
 }

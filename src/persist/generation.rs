@@ -4,6 +4,8 @@
 //! the control directory, and one rename of a link switches; the first time, a real directory makes
 //! room for the link as with `swap`.
 
+use alloc::collections::BTreeSet;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::control;
@@ -12,7 +14,6 @@ use crate::fs::{Fs, Kind};
 use crate::journal::{Change, Journal, Op};
 use crate::limits::ENTRIES_MAX;
 use crate::path::RelPath;
-use crate::paths::PathSet;
 use crate::persist::decide;
 use crate::persist::directory::Resolved;
 use crate::persist::transaction::{DirectoryOptions, Pending};
@@ -81,13 +82,7 @@ impl<F: Fs> State<F> {
     }
 
     /// The switch itself when a link, or nothing, makes room for a link.
-    fn switch_link(
-        &mut self,
-        number: u64,
-        path: &RelPath,
-        text: alloc::string::String,
-        how: DirectoryOptions,
-    ) -> Result<(), Error> {
+    fn switch_link(&mut self, number: u64, path: &RelPath, text: String, how: DirectoryOptions) -> Result<(), Error> {
         let owner = self.check_owner();
         self.or_abandon(number, owner)?;
         let link = control::transaction(number).child(control::LINK);
@@ -119,7 +114,7 @@ impl<F: Fs> State<F> {
     /// decided: an empty directory more is all that a crash can leave of them.
     fn make_parents(&mut self, number: u64, resolved: &Resolved, how: DirectoryOptions) -> Result<(), Error> {
         let mut plan = Plan::new();
-        for path in resolved.made.paths().filter(|path| !path.is_within(&resolved.directory)) {
+        for path in resolved.made.iter().filter(|path| !path.is_within(&resolved.directory)) {
             plan.make_dir(path, "a parent of the directory");
             plan.sync_parent(path, "or the directory could be lost with its parent");
         }
@@ -196,7 +191,7 @@ impl<F: Fs> State<F> {
     fn check_links_stay(&mut self, from: &RelPath, seen: &[Seen], resolved: &Resolved) -> Result<(), Error> {
         for entry in seen.iter().filter(|entry| entry.stat.kind == Kind::Symlink) {
             let at = At::store(from.join(&entry.path));
-            if resolved.changes.has(&resolved.directory.join(&entry.path)) {
+            if resolved.changes.contains_key(&resolved.directory.join(&entry.path)) {
                 continue;
             }
             match self.link_target(&at) {
@@ -287,7 +282,7 @@ fn switch_ops(path: &RelPath, resolved: &Resolved, pointer: Option<Change>) -> V
     ops.extend(pointer.map(|change| Op { path: path.clone(), change }));
     for (deleted, change) in &resolved.changes {
         if matches!(change.pending, Pending::Delete) {
-            Op::note(&mut ops, deleted, Change::Delete { old: change.old });
+            ops.push(Op { path: deleted.clone(), change: Change::Delete { old: change.old } });
         }
     }
     ops
@@ -305,25 +300,25 @@ fn build(
     let place = &resolved.directory;
     let below = |path: &RelPath| path.below(place).unwrap_or_default();
     let mut kept = Tree::new();
-    for entry in old.iter().filter(|entry| !resolved.changes.has(&place.join(&entry.path))) {
+    for entry in old.iter().filter(|entry| !resolved.changes.contains_key(&place.join(&entry.path))) {
         kept.push(Node { path: entry.path.clone(), kind: entry.stat.kind });
     }
     if kept.len() + resolved.changes.len() > ENTRIES_MAX {
         return Err(Error::limit(place.shown(), Limit::Entries, ENTRIES_MAX as u64));
     }
-    let mut directories = PathSet::new();
-    directories.add(base);
+    let mut directories = BTreeSet::new();
+    directories.insert(base.clone());
     plan.make_dir(base, "the new tree grows where nobody looks");
     if let Some(from) = from {
         tree::carry(plan, &kept, from, base);
     }
     for node in kept.iter().filter(|node| node.kind == Kind::Directory) {
-        directories.add(&base.join(&node.path));
+        directories.insert(base.join(&node.path));
     }
-    for path in resolved.made.paths().filter(|path| path.is_within(place) && *path != place) {
+    for path in resolved.made.iter().filter(|path| path.is_within(place) && *path != place) {
         let target = base.join(&below(path));
         plan.make_dir(&target, "a new directory");
-        directories.add(&target);
+        directories.insert(target.clone());
     }
     for (path, change) in &resolved.changes {
         if let Pending::Put(staged) = &change.pending {

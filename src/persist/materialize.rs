@@ -1,5 +1,6 @@
 //! Materializing: what a path shared by link becomes its own.
 
+use alloc::collections::BTreeSet;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -8,7 +9,6 @@ use crate::error::{Error, ErrorKind};
 use crate::fs::{Fs, Kind, Stat};
 use crate::journal::{Change, Op};
 use crate::path::RelPath;
-use crate::paths::PathSet;
 use crate::persist::companions::{self, Travels};
 use crate::persist::decide;
 use crate::persist::file::{self, check_chunk};
@@ -195,11 +195,11 @@ impl<F: Fs> State<F> {
         for (staged, (path, length)) in (0..).zip(copies) {
             let old = self.exec.stat(&path)?.map(Into::into);
             bytes += length;
-            Op::note(&mut ops, &path, Change::Put { staged, length, digest: None, old });
+            ops.push(Op { path, change: Change::Put { staged, length, digest: None, old } });
         }
         for path in removed {
             let old = self.exec.stat(&path)?.map(Into::into);
-            Op::note(&mut ops, &path, Change::Delete { old });
+            ops.push(Op { path, change: Change::Delete { old } });
         }
         let applied = ops.len() as u64;
         let journal = self.journal(number, ops, false);
@@ -273,15 +273,15 @@ fn copy(plan: &mut Plan, from: &At, to: &RelPath) {
 }
 
 fn copy_tree(plan: &mut Plan, tree: &[Seen], from: &At, to: &RelPath) {
-    let mut directories = PathSet::new();
-    directories.add(to);
+    let mut directories = BTreeSet::new();
+    directories.insert(to.clone());
     plan.make_dir(to, "the directory that will take the place of the link");
     for entry in tree {
         let target = to.join(&entry.path);
         if let Some(text) = &entry.link {
             plan.symlink(text, &target, "a link that stays inside the copy");
         } else if entry.stat.kind == Kind::Directory {
-            directories.add(&target);
+            directories.insert(target.clone());
             plan.make_dir(&target, "a directory that the link showed");
         } else {
             let source = At { root: from.root, path: from.path.join(&entry.path) };

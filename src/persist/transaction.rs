@@ -1,6 +1,6 @@
 //! A transaction: changes to one directory, staged as they come, decided together.
 
-use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
@@ -13,7 +13,6 @@ use crate::fs::{Fs, Kind};
 use crate::journal::{Digest, Old};
 use crate::limits::{ENTRIES_MAX, TRANSACTION_BYTES_MAX};
 use crate::path::RelPath;
-use crate::paths::PathMap;
 use crate::persist::companions;
 use crate::persist::file::{self, check_chunk};
 use crate::plan::{Plan, RootId};
@@ -65,14 +64,14 @@ pub(crate) struct Entry {
     pub(crate) old: Old,
 }
 
-impl From<Pending> for Box<Entry> {
+impl From<Pending> for Entry {
     fn from(pending: Pending) -> Self {
-        Self::new(Entry { pending, old: None })
+        Self { pending, old: None }
     }
 }
 
 /// Changes by their paths.
-pub(crate) type Changes = PathMap<Box<Entry>>;
+pub(crate) type Changes = BTreeMap<RelPath, Entry>;
 
 /// A staged content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,7 +202,7 @@ impl<F: Fs> Transaction<F> {
             }
             (Some(Pending::Put(_)) | None, Some(Kind::File | Kind::Symlink | Kind::Other)) => {
                 self.check_entries(&path)?;
-                self.pending.set(path, Pending::Delete.into());
+                self.pending.insert(path, Pending::Delete.into());
             }
         }
         Ok(())
@@ -230,11 +229,11 @@ impl<F: Fs> Transaction<F> {
         };
         if old != new {
             if on_disk.is_some() {
-                self.pending.set(old, Pending::Delete.into());
+                self.pending.insert(old, Pending::Delete.into());
             } else {
                 self.pending.remove(&old);
             }
-            self.pending.set(new, Pending::Put(staged).into());
+            self.pending.insert(new, Pending::Put(staged).into());
         }
         Ok(())
     }
@@ -296,7 +295,7 @@ impl<F: Fs> Transaction<F> {
 
     /// Refuses one path more than a transaction may have.
     fn check_entries(&self, path: &RelPath) -> Result<(), Error> {
-        if self.pending.len() < ENTRIES_MAX || self.pending.has(path) {
+        if self.pending.len() < ENTRIES_MAX || self.pending.contains_key(path) {
             return Ok(());
         }
         Err(Error::limit(self.full(path).shown(), Limit::Entries, ENTRIES_MAX as u64))
@@ -340,7 +339,7 @@ impl<F: Fs> Transaction<F> {
         self.begun = true;
         self.growing = Some(Growing { path: path.clone(), index, length: 0, hasher, database });
         let staged = Staged { index, length: 0, digest: None, database };
-        self.pending.set(path.clone(), Pending::Put(staged).into());
+        self.pending.insert(path.clone(), Pending::Put(staged).into());
         Ok(())
     }
 
@@ -401,7 +400,7 @@ impl<F: Fs> Transaction<F> {
         }
         let digest = growing.hasher.map(|hasher| hasher.finalize().into());
         let staged = Staged { index: growing.index, length: growing.length, digest, database: growing.database };
-        self.pending.set(growing.path, Pending::Put(staged).into());
+        self.pending.insert(growing.path, Pending::Put(staged).into());
         Ok(())
     }
 

@@ -11,7 +11,6 @@ use crate::path::RelPath;
 use crate::recover::plan::Round;
 use crate::recover::survey::{Decision, Fact, Staged, Target};
 use crate::recover::{Finding, Scope, Verdict};
-use crate::text::{decimal, joined};
 use crate::tree;
 
 /// Goes on with a valid decision. Switches come first, in a round of their own: what they leave to do
@@ -51,9 +50,9 @@ pub fn apply(journal: &Journal, decision: &Decision, scope: Scope, round: &mut R
 
 /// What a decision comes to when it is complete.
 pub fn note_completed(findings: &mut Vec<Finding>, journal: &Journal) {
-    let (number, paths) = (decimal(journal.transaction), decimal(count(journal) as u64));
-    let detail = joined(&["transaction ", &number, " was decided and is complete now: ", &paths, " paths"]);
-    Finding::note(findings, &common_directory(journal), Verdict::RolledForward, &detail);
+    let (number, paths) = (journal.transaction, count(journal));
+    let detail = format!("transaction {number} was decided and is complete now: {paths} paths");
+    findings.push(Finding::new(&common_directory(journal), Verdict::RolledForward, detail));
 }
 
 /// Whether the staged content of a put is lost before it was published.
@@ -100,17 +99,14 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, round: &mut Round) -> Result<
         (false, false, true) => {
             plan.rename(&old_path, path, "the last copy goes back to its place");
             let detail = "its new content is gone; the former one was put back";
-            Finding::note(&mut round.findings, path, Verdict::RolledBack, detail);
+            round.findings.push(Finding::new(path, Verdict::RolledBack, detail));
         }
         (false, false, false) | (true, true, true) => {
-            let what = [
-                "it and its siblings ",
-                new_path.as_str(),
-                " and ",
-                old_path.as_str(),
-                " contradict the log; put the wanted one in its place and move the others and the log away",
-            ];
-            return Err(Error::corrupt(path, &joined(&what)));
+            let what = format!(
+                "it and its siblings {new_path} and {old_path} contradict the log; put the wanted one in its place and \
+                 move the others and the log away"
+            );
+            return Err(Error::corrupt(path, &what));
         }
     }
     plan.sync_parent(path, "or the old one could go while the new one has no name");
@@ -127,7 +123,7 @@ fn delete(op: &Op, fact: &Fact, journal: &Journal, round: &mut Round) -> Result<
         None => {}
     }
     if *parent {
-        round.touched.add(&op.path.parent());
+        round.touched.insert(op.path.parent());
     }
     Ok(())
 }
@@ -140,7 +136,7 @@ fn remove_dir(op: &Op, fact: &Fact, round: &mut Round) {
         round.touched.remove(&op.path);
     }
     if *parent {
-        round.touched.add(&op.path.parent());
+        round.touched.insert(op.path.parent());
     }
 }
 
@@ -155,8 +151,8 @@ fn make_dir(op: &Op, fact: &Fact, journal: &Journal, round: &mut Round) -> Resul
         }
         Some(Kind::File | Kind::Symlink | Kind::Other) => return Err(in_the_way(&op.path, "something else")),
     }
-    round.touched.add(&op.path.parent());
-    round.touched.add(&op.path);
+    round.touched.insert(op.path.parent());
+    round.touched.insert(op.path.clone());
     Ok(())
 }
 
@@ -168,7 +164,7 @@ fn put(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Round)
     let (Fact::Put { staged, spare, target }, Change::Put { staged: index, .. }) = (fact, &op.change) else {
         return Ok(());
     };
-    round.touched.add(&op.path.parent());
+    round.touched.insert(op.path.parent());
     match (target, staged) {
         (Target::New, _) => return Ok(()),
         (Target::Directory, _) if !also_removed(journal, op) => return Err(in_the_way(&op.path, "a directory")),
@@ -176,8 +172,7 @@ fn put(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Round)
         (Target::Directory | Target::Replaceable, Staged::Missing | Staged::Wrong) => {
             let source = control::staged(journal.transaction, *index);
             let state = if *staged == Staged::Missing { "missing" } else { "not what was decided on" };
-            let rest = "; restore that file, or move the log away";
-            let what = joined(&["its decided content in ", source.as_str(), " is ", state, rest]);
+            let what = format!("its decided content in {source} is {state}; restore that file, or move the log away");
             return Err(Error::corrupt(&op.path, &what));
         }
     }
@@ -202,15 +197,15 @@ fn late(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Round
     let Fact::Switch { late, common, spare, into, old, .. } = fact else { return };
     if scope == Scope::All {
         // Its owner is dead and may have died between the renames and their sync.
-        round.touched.add(&op.path.parent());
+        round.touched.insert(op.path.parent());
     }
     if *old != Some(Kind::Directory) {
         return;
     }
     if scope == Scope::All {
-        round.touched.add(into);
+        round.touched.insert(into.clone());
         for path in common {
-            round.touched.add(&into.join(path));
+            round.touched.insert(into.join(path));
         }
     }
     let from = control::sibling_old(&op.path, journal.transaction);
@@ -220,10 +215,10 @@ fn late(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Round
     }
     for node in late {
         let target = into.join(&node.path);
-        round.touched.add(&target.parent());
+        round.touched.insert(target.parent());
         if node.kind == Kind::Directory {
             round.plan.make_dir(&target, "a directory that came late");
-            round.touched.add(&target);
+            round.touched.insert(target.clone());
         } else {
             round.plan.share(&from.join(&node.path), &second, "an entry that came late, whole");
             round.plan.rename(&second, &target, "it takes its name");
@@ -232,6 +227,5 @@ fn late(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Round
 }
 
 fn in_the_way(path: &RelPath, what: &str) -> Error {
-    let rest = " stands where a decided change goes; move it away and open again";
-    Error::corrupt(path, &joined(&[what, rest]))
+    Error::corrupt(path, &format!("{what} stands where a decided change goes; move it away and open again"))
 }

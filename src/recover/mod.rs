@@ -62,10 +62,9 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// What was found at a path.
-    #[inline(never)]
-    pub(crate) fn note(findings: &mut Vec<Self>, path: &RelPath, verdict: Verdict, detail: &str) {
-        findings.push(Self { path: String::from(path.shown()), verdict, detail: String::from(detail) });
+    /// Returns the finding at a path.
+    pub(crate) fn new(path: &RelPath, verdict: Verdict, detail: impl Into<String>) -> Self {
+        Self { path: String::from(path.shown()), verdict, detail: detail.into() }
     }
 }
 

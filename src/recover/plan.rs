@@ -1,17 +1,16 @@
 //! One round of recovery, decided from facts alone.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::control;
 use crate::error::Error;
 use crate::journal::{Damage, Journal};
 use crate::path::RelPath;
-use crate::paths::PathSet;
 use crate::plan::Plan;
 use crate::recover::apply;
 use crate::recover::survey::{Decision, Snapshot};
 use crate::recover::{Finding, Scope, Verdict, sweep};
-use crate::text::joined;
 use crate::tree;
 
 /// What one round does.
@@ -22,7 +21,7 @@ pub struct Round {
     /// What it deals with.
     pub findings: Vec<Finding>,
     /// The directories whose names it changes.
-    pub(super) touched: PathSet,
+    pub(super) touched: BTreeSet<RelPath>,
 }
 
 /// Decides the next round.
@@ -69,9 +68,10 @@ fn damaged(round: &mut Round, snapshot: &Snapshot, decision: &Decision, damage: 
         set_aside(round, snapshot, decision, None, "it is damaged, and none of it had been applied");
         return Ok(());
     }
-    let rest =
-        ", and some of what it decided may have been applied; compare its paths with a backup, then move it away";
-    Err(Error::corrupt(&control::entry(decision.name), &joined(&[reason, rest])))
+    let what = format!(
+        "{reason}, and some of what it decided may have been applied; compare its paths with a backup, then move it away"
+    );
+    Err(Error::corrupt(&control::entry(decision.name), &what))
 }
 
 /// Moves a log, and the staging it belongs to, where nothing reads them.
@@ -91,8 +91,8 @@ fn set_aside(round: &mut Round, snapshot: &Snapshot, decision: &Decision, journa
     round.plan.rename(&from, &to, "nothing is decided any more");
     round.plan.sync_dir(&place, "or the log could be lost to people");
     round.plan.sync_control("or the log could come back");
-    let detail = joined(&["set aside in ", place.as_str(), ": ", why]);
-    Finding::note(&mut round.findings, &from, Verdict::Quarantined, &detail);
+    let detail = format!("set aside in {place}: {why}");
+    round.findings.push(Finding::new(&from, Verdict::Quarantined, detail));
 }
 
 /// Removes what transactions without a decision, files on their way and probes left.
@@ -109,20 +109,20 @@ fn sweep_all(snapshot: &Snapshot) -> Round {
         if snapshot.scope == Scope::All || name == control::LOG_TEMPORARY {
             let path = control::entry(name);
             let what = "content that never got its name";
-            Finding::note(&mut round.findings, &path, Verdict::Swept, what);
+            round.findings.push(Finding::new(&path, Verdict::Swept, what));
             round.plan.remove_file(&path, what);
         }
     }
     if snapshot.scope == Scope::All {
         if let Some(tree) = &snapshot.probe {
             let path = control::entry(control::PROBE);
-            Finding::note(&mut round.findings, &path, Verdict::Swept, "the scratch of a probe");
+            round.findings.push(Finding::new(&path, Verdict::Swept, "the scratch of a probe"));
             tree::remove(&mut round.plan, tree, &path);
         }
         if !round.plan.is_empty() {
             let mut first = Plan::new();
             first.sync_control("act on durable facts: a log that was removed stays removed");
-            first.append(core::mem::replace(&mut round.plan, Plan::new()));
+            first.append(core::mem::take(&mut round.plan));
             round.plan = first;
         }
     }

@@ -1,5 +1,6 @@
 //! The facts that recovery decides on. Nothing here changes anything.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::control::{self, Control};
@@ -10,7 +11,6 @@ use crate::journal::{Change, Damage, Digest, Journal, LINK_LENGTH, OldEntry, Op}
 use crate::limits::LOG_BYTES_MAX;
 use crate::lock;
 use crate::path::RelPath;
-use crate::paths::PathSet;
 use crate::plan::{At, RootId};
 use crate::recover::Scope;
 use crate::recover::sweep::{self, Remains};
@@ -189,19 +189,25 @@ pub(super) fn read_log<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Vec<
 }
 
 /// The paths that a decision removes, where it removes directories.
-fn removed(journal: &Journal) -> PathSet {
-    let mut removed = PathSet::new();
+fn removed(journal: &Journal) -> BTreeSet<RelPath> {
+    let mut removed = BTreeSet::new();
     if journal.ops.iter().any(|op| op.change == Change::RemoveDir) {
         for op in &journal.ops {
             if matches!(op.change, Change::Delete { .. } | Change::RemoveDir) {
-                removed.add(&op.path);
+                removed.insert(op.path.clone());
             }
         }
     }
     removed
 }
 
-fn fact<F: Fs>(exec: &mut Exec<F>, scope: Scope, journal: &Journal, removed: &PathSet, op: &Op) -> Result<Fact, Error> {
+fn fact<F: Fs>(
+    exec: &mut Exec<F>,
+    scope: Scope,
+    journal: &Journal,
+    removed: &BTreeSet<RelPath>,
+    op: &Op,
+) -> Result<Fact, Error> {
     Ok(match &op.change {
         Change::Put { staged, length, digest, .. } => put(exec, scope, journal, &op.path, (*staged, *length, *digest))?,
         Change::Delete { .. } if is_switched(journal, &op.path) => Fact::Delete { target: None, parent: false },
@@ -219,7 +225,7 @@ fn fact<F: Fs>(exec: &mut Exec<F>, scope: Scope, journal: &Journal, removed: &Pa
             let mut empties = is_directory(exec, &op.path)?;
             if empties {
                 for (name, _) in exec.list(RootId::STORE, &op.path)? {
-                    empties &= removed.has(&op.path.child(&name));
+                    empties &= removed.contains(&op.path.child(&name));
                 }
             }
             Fact::RemoveDir { empties, parent: is_directory(exec, &op.path.parent())? }

@@ -14,7 +14,7 @@ use crate::plan::{At, Plan, RootId};
 use crate::recover::plan::Round;
 use crate::recover::survey::{names, read_log};
 use crate::recover::{Finding, Scope, Verdict};
-use crate::text::{as_number, decimal, joined};
+use crate::text::as_number;
 use crate::tree::{self, Tree};
 
 /// What is left of one transaction.
@@ -134,7 +134,7 @@ fn generations<F: Fs>(exec: &mut Exec<F>, path: RelPath, directory: u64, generat
         let number = as_number(name).ok_or_else(|| control::not_ours(&store.child(name)))?;
         let needless = if published { number < kept_from } else { number == generation };
         if needless {
-            let place = store.child(&decimal(number));
+            let place = store.child(&name);
             let tree = tree::read(exec, &At::store(place.clone()))?;
             useless.push((place, tree));
         }
@@ -183,9 +183,8 @@ pub fn sweep(remains: &Remains, scope: Scope, round: &mut Round) {
         plan.remove(&place.child(name), *kind, "staging that nothing needs");
     }
     plan.remove_dir(&place, "staging that nothing needs");
-    let number = decimal(remains.number);
-    let detail = joined(&["the staging of transaction ", &number, ", which was complete or never decided"]);
-    Finding::note(&mut round.findings, &place, Verdict::Swept, &detail);
+    let detail = format!("the staging of transaction {}, which was complete or never decided", remains.number);
+    round.findings.push(Finding::new(&place, Verdict::Swept, detail));
 }
 
 /// A sibling that is there, with all it holds.
@@ -204,7 +203,7 @@ fn sweep_siblings(
         // Cannot happen while barriers hold; whatever led here, the last copy goes back to its place.
         plan.rename(&old_path, path, "the last copy goes back to its place");
         let detail = "it was missing and its former content was put back";
-        Finding::note(findings, path, Verdict::RolledBack, detail);
+        findings.push(Finding::new(path, Verdict::RolledBack, detail));
     } else if let Some((kind, tree)) = old {
         remove(plan, *kind, tree, &old_path);
     }

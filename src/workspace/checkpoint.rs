@@ -11,7 +11,6 @@ use crate::limits::LABEL_BYTES_MAX;
 use crate::path::RelPath;
 use crate::plan::{At, Plan, RootId};
 use crate::store::{Preopens, State, Store};
-use crate::text::{decimal, joined};
 
 /// A state to come back to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +76,7 @@ impl<F: Fs + Clone> Workspace<F> {
         if !lost.is_empty() {
             return Err(Error::conflicts(&lost));
         }
-        let before = self.checkpoint(&joined(&["before the restore of ", &decimal(checkpoint)]))?;
+        let before = self.checkpoint(&format!("before the restore of {checkpoint}"))?;
         let header = Header { files: self.files.next, ..self.header.clone() };
         self.replace_map(&map, header)?;
         self.map = map;

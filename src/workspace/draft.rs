@@ -2,6 +2,7 @@
 //!
 //! No record names a draft, so a crash leaves none: the next open removes it.
 
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::{Workspace, layout};
@@ -10,7 +11,6 @@ use crate::fs::Fs;
 use crate::persist::file::check_chunk;
 use crate::plan::Plan;
 use crate::store::parse;
-use crate::text::decimal;
 
 impl<F: Fs> Workspace<F> {
     /// Adds bytes to a draft; returns its number. Without one, begins one.
@@ -86,6 +86,6 @@ impl<F: Fs> Workspace<F> {
 
     fn draft_at(&self, number: u64) -> Result<usize, Error> {
         let found = self.files.drafts.iter().position(|(known, _)| *known == number);
-        found.ok_or_else(|| ErrorKind::NotFound.because(&decimal(number), "there is no such draft"))
+        found.ok_or_else(|| ErrorKind::NotFound.because(&number.to_string(), "there is no such draft"))
     }
 }

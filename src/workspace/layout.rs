@@ -11,6 +11,7 @@
 //!
 //! Anything else is not ours: an error, never a deletion.
 
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use crate::control;
@@ -19,7 +20,7 @@ use crate::exec::Exec;
 use crate::fs::{Fs, Kind};
 use crate::path::RelPath;
 use crate::plan::{Plan, RootId};
-use crate::text::{as_number, decimal, joined};
+use crate::text::as_number;
 
 /// The directory of a workspace.
 pub(super) fn directory() -> RelPath {
@@ -53,12 +54,12 @@ pub(super) fn files() -> RelPath {
 
 /// The content of one file.
 pub(super) fn file(number: u64) -> RelPath {
-    files().child(&decimal(number))
+    files().child(&number.to_string())
 }
 
 /// A map at rest.
 pub(super) fn checkpoint(number: u64) -> RelPath {
-    directory().child(&joined(&["checkpoint-", &decimal(number)]))
+    directory().child(&format!("checkpoint-{number}"))
 }
 
 /// What is in the directory of a workspace.

@@ -312,7 +312,7 @@ impl<F: Fs> Workspace<F> {
     }
 
     fn find(&mut self, verdict: Verdict, detail: &str) {
-        Finding::note(&mut self.findings, &layout::map(), verdict, detail);
+        self.findings.push(Finding::new(&layout::map(), verdict, detail));
     }
 
     /// What opening found.

@@ -86,7 +86,9 @@ fn the_checksums_are_those_of_the_files() {
 fn a_component_says_what_it_is() {
     let release = made();
     let files = files(release.path());
-    for (name, more) in [("onionskin.wasm", ""), ("onionskin-overlay.wasm", ", as a filesystem for unmodified programs")] {
+    for (name, more) in
+        [("onionskin.wasm", ""), ("onionskin-overlay.wasm", ", as a filesystem for unmodified programs")]
+    {
         let Payload::Component { metadata, children, .. } = metadata(&files[name]) else { panic!("no component") };
         let Metadata { licenses, source, homepage, revision, version, description, .. } = &metadata;
         assert_eq!(metadata.name.as_deref(), Some("onionskin"));
@@ -131,7 +133,7 @@ fn the_bill_lists_what_is_compiled_in() {
         assert!(name == "rust-std" || hash.is_some_and(|hash| hash.len() == 64), "{one}");
         names.push(name);
     }
-    for name in ["rlsf", "rust-std", "serde_json", "sha2", "thiserror", "wasi", "wit-bindgen"] {
+    for name in ["dlmalloc", "rust-std", "serde_json", "sha2", "thiserror", "wasi", "wit-bindgen"] {
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
     for name in ["proptest", "syn", "thiserror-impl", "wasmtime", "onionskin"] {

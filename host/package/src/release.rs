@@ -16,10 +16,8 @@ use crate::sections::{About, describe, strip};
 pub const CHECKSUMS: &str = "SHA256SUMS";
 
 /// What a component does, by the name of its file.
-const COMPONENTS: [(&str, &str); 2] = [
-    ("onionskin.wasm", ""),
-    ("onionskin-overlay.wasm", ", as a filesystem for unmodified programs"),
-];
+const COMPONENTS: [(&str, &str); 2] =
+    [("onionskin.wasm", ""), ("onionskin-overlay.wasm", ", as a filesystem for unmodified programs")];
 
 /// Makes the release of a workspace: `components`, as they were built, under names of which each stands
 /// for what it does. A file that is there already is replaced; others stay. Two runs give the same bytes.

@@ -131,8 +131,7 @@ impl WorkspaceSession {
     ) -> Result<Opened, Error> {
         let mut live = self.start(others, topmost, lock)?;
         let how = self.options(&self.upper)?;
-        let resource =
-            live.call(|guest, engine| guest.onionskin_fs_workspace().workspace().call_open(engine, &how))?;
+        let resource = live.call(|guest, engine| guest.onionskin_fs_workspace().workspace().call_open(engine, &how))?;
         Ok(Opened { live, resource })
     }
 

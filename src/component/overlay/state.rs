@@ -13,7 +13,6 @@ use crate::error::{Error, ErrorKind};
 use crate::lock::Ownership;
 use crate::overlay::Overlay;
 use crate::overlay::layers::{Layered, is_part, layers};
-use crate::text::joined;
 use crate::workspace::{Options, Quota, Workspace};
 
 /// One overlay, and whoever has something open in it.
@@ -50,8 +49,7 @@ fn open_all() -> Result<Vec<(String, Shared)>, String> {
     for layered in layers(&names)? {
         let name = layered.name.clone();
         let overlay = open(&preopens, layered);
-        let overlay = overlay
-            .map_err(|error| joined(&["the directory ", &name, " cannot be layered: ", &alloc::format!("{error}")]))?;
+        let overlay = overlay.map_err(|error| format!("the directory {name} cannot be layered: {error}"))?;
         overlays.push((name, Rc::new(RefCell::new(overlay))));
     }
     Ok(overlays)
@@ -72,7 +70,7 @@ fn open(preopens: &crate::store::Preopens<WasiFs>, layered: Layered) -> Result<O
 /// Ends the program before it has begun: without the directory that it was promised it could only do
 /// something else.
 fn refuse(message: &str) -> ! {
-    let line = joined(&["onionskin: ", message, "\n"]);
+    let line = format!("onionskin: {message}\n");
     let stderr = wasi::cli::stderr::get_stderr();
     for piece in line.as_bytes().chunks(4096) {
         let _nobody_else_to_tell = stderr.blocking_write_and_flush(piece);
