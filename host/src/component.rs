@@ -1,22 +1,19 @@
 //! Loading the component: compiled once for each user, then taken from a cache.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use onionskin_sim::SimFs;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
-use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView as _};
-use wasmtime_wasi::p2::bindings::{filesystem::preopens, sync::filesystem::types};
 
+use crate::Error;
 use crate::bindings::Linked;
 use crate::cache::{Cache, SUFFIX};
-use crate::faults;
-use crate::live::State;
-use crate::simulated;
-use crate::{Error, Session, WorkspaceSession};
+use crate::linkage::{Linkage, LinkageKey};
+use crate::state::{Bounds, State};
 
 /// The component as it was built with this library.
 pub const COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/onionskin.wasm"));
@@ -40,27 +37,8 @@ struct Loaded {
     engine: Engine,
     component: Component,
     bounds: Bounds,
-    plain: Linked<State>,
-    watched: OnceLock<Linked<State>>,
-    simulated: OnceLock<Linked<State>>,
-}
-
-/// What the imports of the component are linked to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Linkage {
-    /// The filesystem of the host.
-    Plain,
-    /// The same, with every call wrapped.
-    Watched,
-    /// A simulated filesystem.
-    Simulated,
-}
-
-/// What one instance may use.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    pub(crate) memory_bytes: usize,
-    pub(crate) fuel: Option<u64>,
+    /// One for each linkage that was asked for.
+    linked: Mutex<HashMap<LinkageKey, Arc<Linked<State>>>>,
 }
 
 /// How to load the component; see [`Onionskin::builder`].
@@ -92,28 +70,6 @@ impl Onionskin {
         }
     }
 
-    /// Names the directory that is to be worked on. Nothing is opened yet.
-    #[must_use]
-    pub fn session(&self, root: impl Into<PathBuf>) -> Session {
-        Session::new(self.clone(), root.into())
-    }
-
-    /// Names a directory of a simulated filesystem as the root. The component runs there as it does
-    /// on a disk, and cannot tell.
-    ///
-    /// Paths of the session are those of the filesystem, relative to its root. Nobody else is there
-    /// to be kept out, so no lock is taken; and absolute links are not resolved.
-    #[must_use]
-    pub fn simulated(&self, fs: &SimFs, root: impl Into<PathBuf>) -> Session {
-        Session::simulated(self.clone(), fs, root.into())
-    }
-
-    /// Names the upper directory of a workspace. Nothing is opened yet.
-    #[must_use]
-    pub fn workspace(&self, upper: impl Into<PathBuf>) -> WorkspaceSession {
-        WorkspaceSession::new(self.clone(), upper.into())
-    }
-
     pub(crate) fn engine(&self) -> &Engine {
         &self.loaded.engine
     }
@@ -122,19 +78,17 @@ impl Onionskin {
         self.loaded.bounds
     }
 
-    /// The component linked to a filesystem; done once for each kind, when it is first asked for.
-    pub(crate) fn linked(&self, linkage: Linkage) -> Result<&Linked<State>, Error> {
-        let loaded = &*self.loaded;
-        let place = match linkage {
-            Linkage::Plain => return Ok(&loaded.plain),
-            Linkage::Watched => &loaded.watched,
-            Linkage::Simulated => &loaded.simulated,
-        };
-        if let Some(linked) = place.get() {
-            return Ok(linked);
+    /// Returns the component linked to a filesystem; it is linked when that is asked for first.
+    pub(crate) fn linked(&self, linkage: Linkage<'_>) -> Result<Arc<Linked<State>>, Error> {
+        // Each entry is put in whole, so a panic leaves nothing half done.
+        let mut all = self.loaded.linked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(linked) = all.get(&linkage.key()) {
+            return Ok(linked.clone());
         }
-        let linked = link(&loaded.engine, &loaded.component, linkage)?;
-        Ok(place.get_or_init(|| linked))
+        let linked = linkage.link(&self.loaded.engine, &self.loaded.component).map_err(failed("link"))?;
+        let linked = Arc::new(linked);
+        all.insert(linkage.key(), linked.clone());
+        Ok(linked)
     }
 }
 
@@ -206,10 +160,10 @@ impl<'a> Builder<'a> {
                 .map_err(failed("compile"))?,
             Source::Precompiled(code) => deserialize(&engine, code).map_err(failed("load"))?,
         };
-        let plain = link(&engine, &component, Linkage::Plain)?;
-        let bounds = self.bounds;
-        let (watched, simulated) = (OnceLock::new(), OnceLock::new());
-        Ok(Onionskin { loaded: Arc::new(Loaded { engine, component, bounds, plain, watched, simulated }) })
+        let plain = Linkage::Plain.link(&engine, &component).map_err(failed("link"))?;
+        let linked = Mutex::new(HashMap::from([(LinkageKey::Plain, Arc::new(plain))]));
+        let loaded = Loaded { engine, component, bounds: self.bounds, linked };
+        Ok(Onionskin { loaded: Arc::new(loaded) })
     }
 
     fn engine(&self) -> Result<Engine, Error> {
@@ -255,24 +209,6 @@ fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // there; or the caller of the unsafe `Builder::precompiled` vouches for them. The engine
     // itself refuses code of another version or configuration.
     unsafe { Component::deserialize(engine, code) }
-}
-
-/// Links a filesystem and nothing else: a component that asks for more does not start.
-fn link(engine: &Engine, component: &Component, linkage: Linkage) -> Result<Linked<State>, Error> {
-    let run = || {
-        let mut linker = Linker::<State>::new(engine);
-        if linkage == Linkage::Simulated {
-            simulated::add_to_linker(&mut linker, State::simulated)?;
-            return Linked::new(linker.instantiate_pre(component)?);
-        }
-        types::add_to_linker::<_, WasiFilesystem>(&mut linker, State::filesystem)?;
-        preopens::add_to_linker::<_, WasiFilesystem>(&mut linker, State::filesystem)?;
-        if linkage == Linkage::Watched {
-            faults::shadow(&mut linker)?;
-        }
-        Linked::new(linker.instantiate_pre(component)?)
-    };
-    run().map_err(failed("link"))
 }
 
 fn failed(action: &'static str) -> impl Fn(wasmtime::Error) -> Error {

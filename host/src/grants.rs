@@ -1,15 +1,13 @@
 //! Which directories of the host the component sees, and under which names.
 
+use std::any::Any;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
-
-use onionskin::fs::Cause;
-use onionskin_sim::SimFs;
-use send_wrapper::SendWrapper;
+use std::sync::Arc;
 
 use crate::Error;
 use crate::error::Grant;
-use crate::simulated::Ground;
+use crate::filesystem::{Directory, Filesystem};
 
 /// The name of the root in the component.
 pub(crate) const ROOT: &str = "/root";
@@ -45,13 +43,13 @@ impl Granted {
 }
 
 /// The granted directories: one root, and others.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Grants {
     named: PathBuf,
     root: Granted,
     others: Vec<Granted>,
-    /// The filesystem that the paths are of, if it is not that of the host.
-    simulated: Option<SendWrapper<SimFs>>,
+    /// The filesystem that the paths are of, if it is not that of the operating system.
+    filesystem: Option<Arc<dyn Filesystem>>,
 }
 
 impl Grants {
@@ -73,7 +71,7 @@ impl Grants {
 
     /// A root that messages call `named`, and other directories.
     pub(crate) fn of(named: &Path, root: Granted, others: Vec<Granted>) -> Self {
-        Self { named: named.to_owned(), root, others, simulated: None }
+        Self { named: named.to_owned(), root, others, filesystem: None }
     }
 
     /// The same with another access to the root.
@@ -82,27 +80,23 @@ impl Grants {
         self
     }
 
-    /// Directories of a simulated filesystem.
-    pub(crate) fn in_simulated(fs: &SendWrapper<SimFs>, root: &Path, lowers: &[PathBuf]) -> Self {
-        Self { simulated: Some(fs.clone()), ..Self::numbered(root, root.to_owned(), lowers.to_vec()) }
+    /// Directories of another filesystem than that of the operating system.
+    pub(crate) fn on(filesystem: &Arc<dyn Filesystem>, root: &Path, lowers: &[PathBuf]) -> Self {
+        Self { filesystem: Some(filesystem.clone()), ..Self::numbered(root, root.to_owned(), lowers.to_vec()) }
     }
 
-    /// The simulated filesystem, if the directories are there.
-    pub(crate) fn simulated(&self) -> Option<&SimFs> {
-        self.simulated.as_deref()
+    /// The filesystem of the directories, if it is not that of the operating system.
+    pub(crate) fn filesystem(&self) -> Option<&dyn Filesystem> {
+        self.filesystem.as_deref()
     }
 
-    /// The directories in their simulated filesystem.
-    pub(crate) fn ground(&self) -> Result<Ground, Error> {
-        let fs = self.simulated().expect("asked only where there is one");
-        let mut ground = Ground::new(fs);
-        for Granted { host: path, guest, access, .. } in self.iter() {
-            let below = format!("{}/", utf8(path).map_err(Error::Grant)?);
-            let found = fs.walk(&fs.root(), &below, false);
-            let (dir, _) = found.map_err(|cause| Error::io("open the directory", path, simulated_error(cause)))?;
-            ground = ground.grant(if *access == Access::Write { dir } else { dir.read_only() }, guest.clone());
-        }
-        Ok(ground)
+    /// Opens the directories on another filesystem.
+    pub(crate) fn open_on(&self, filesystem: &dyn Filesystem) -> Result<Box<dyn Any + Send>, Error> {
+        let directory = |it| {
+            let Granted { host, guest, access, .. } = it;
+            Directory::new(host, guest, *access == Access::Write)
+        };
+        filesystem.open(&self.iter().map(directory).collect::<Vec<_>>())
     }
 
     /// The root, which is known to be a directory.
@@ -168,15 +162,6 @@ impl Grants {
 pub(crate) fn utf8(path: &Path) -> Result<String, Grant> {
     let components: Option<Vec<&str>> = path.components().map(|component| component.as_os_str().to_str()).collect();
     components.map(|components| components.join("/")).ok_or_else(|| Grant::NotUtf8 { path: path.to_owned() })
-}
-
-fn simulated_error(cause: Cause) -> io::Error {
-    let kind = match cause {
-        Cause::NoEntry => io::ErrorKind::NotFound,
-        Cause::NotDirectory => io::ErrorKind::NotADirectory,
-        _ => io::ErrorKind::Other,
-    };
-    io::Error::new(kind, cause.to_string())
 }
 
 fn directory(action: &'static str, path: &Path) -> Result<PathBuf, Error> {

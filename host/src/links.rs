@@ -17,7 +17,7 @@ const GENERATIONS: &str = ".onionskin/directories/";
 /// The first link on the way to a path, if there is one. The component names the link that it
 /// could not read, which may be one that this link leads to; it is this one that stands in the way.
 pub(crate) fn first(grants: &Grants, path: &str) -> Option<String> {
-    if grants.simulated().is_some() {
+    if grants.filesystem().is_some() {
         return None;
     }
     let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
@@ -40,9 +40,9 @@ impl Link {
     /// Reads the link at a path relative to the root, and every link that it leads to.
     pub(crate) fn read(grants: &Grants, link: &str) -> Result<Self, Error> {
         let path = grants.named_root().join(link);
-        if grants.simulated().is_some() {
+        if grants.filesystem().is_some() {
             let unsupported = io::Error::from(io::ErrorKind::Unsupported);
-            return Err(Error::io("read the link of the simulated filesystem", path, unsupported));
+            return Err(Error::io("read the link", path, unsupported));
         }
         let place = grants.root().join(link);
         let text = fs::read_link(&place).map_err(|error| Error::io("read the link", &path, error))?;

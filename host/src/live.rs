@@ -1,77 +1,19 @@
 //! One running instance of the component, and what it was given.
 
-use std::fmt;
 use std::path::Path;
 
-use wasmtime::ResourceLimiter;
-use wasmtime::component::{ResourceAny, ResourceTable};
-use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemCtxView, WasiFilesystemView};
+use wasmtime::component::ResourceAny;
+use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemView as _};
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 use crate::bindings::{Guest, types::Error as GuestError};
-use crate::component::{Bounds, Linkage};
 use crate::error::Trap;
-use crate::faults::{Injected, Watch, Watched};
+use crate::faults::{Injected, Watch};
 use crate::grants::{Access, Grants};
+use crate::linkage::Linkage;
 use crate::lock::RootLock;
-use crate::simulated::{self, Ground};
+use crate::state::{Bounds, MemoryExceeded, State};
 use crate::{Error, Faults, Onionskin};
-
-/// What the host keeps for one instance.
-pub(crate) struct State {
-    filesystem: WasiFilesystemCtx,
-    simulated: Option<Ground>,
-    table: ResourceTable,
-    memory: MemoryLimit,
-    watch: Option<Watch>,
-}
-
-impl WasiFilesystemView for State {
-    fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
-        WasiFilesystemCtxView { ctx: &mut self.filesystem, table: &mut self.table }
-    }
-}
-
-impl Watched for State {
-    fn watch(&mut self) -> Option<&mut Watch> {
-        self.watch.as_mut()
-    }
-}
-
-impl State {
-    /// The filesystem of an instance that is linked to a simulated one.
-    pub(crate) fn simulated(&mut self) -> simulated::View<'_> {
-        let ground = self.simulated.as_mut().expect("only instances with such ground are linked so");
-        ground.view(&mut self.table)
-    }
-}
-
-/// The bytes of memory that an instance may use. To want more ends it: the component could only
-/// abort, and then nobody would know why.
-#[derive(Debug)]
-struct MemoryLimit(usize);
-
-impl ResourceLimiter for MemoryLimit {
-    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if desired > self.0 { Err(MemoryExceeded.into()) } else { Ok(true) }
-    }
-
-    fn table_growing(&mut self, _current: usize, _desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(true)
-    }
-}
-
-/// Ends the call that wanted more memory.
-#[derive(Debug)]
-struct MemoryExceeded;
-
-impl fmt::Display for MemoryExceeded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the limit of memory was reached")
-    }
-}
-
-impl std::error::Error for MemoryExceeded {}
 
 /// An instance, its grants, and the lock on its root.
 pub(crate) struct Live {
@@ -91,24 +33,16 @@ impl Live {
         faults: Option<&Faults>,
     ) -> Result<Self, Error> {
         let bounds = onionskin.bounds();
-        let (filesystem, simulated) = match grants.simulated() {
-            Some(_) => (WasiFilesystemCtx::default(), Some(grants.ground()?)),
-            None => (filesystem(&grants)?, None),
-        };
-        let linkage = match (&simulated, faults) {
-            (Some(_), _) => Linkage::Simulated,
-            (None, Some(_)) => Linkage::Watched,
-            (None, None) => Linkage::Plain,
-        };
-        let state = State {
-            filesystem,
-            simulated,
-            table: ResourceTable::new(),
-            memory: MemoryLimit(bounds.memory_bytes),
-            watch: faults.map(|faults| Watch::new(faults.clone())),
+        let (linkage, state) = match (grants.filesystem(), faults) {
+            (Some(other), _) => (Linkage::Other(other), State::on_other(grants.open_on(other)?, bounds)),
+            (None, None) => (Linkage::Plain, State::on_disk(filesystem(&grants)?, bounds, None)),
+            (None, Some(faults)) => {
+                let watch = Watch::new(faults.clone());
+                (Linkage::Watched, State::on_disk(filesystem(&grants)?, bounds, Some(watch)))
+            }
         };
         let mut engine = wasmtime::Store::new(onionskin.engine(), state);
-        engine.limiter(|state| &mut state.memory);
+        engine.limiter(State::limiter);
         let started =
             refuel(&mut engine, bounds).and_then(|()| Ok(onionskin.linked(linkage)?.instantiate(&mut engine)));
         let guest = started?.map_err(|source| Error::Component { action: "start", source })?;

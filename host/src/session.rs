@@ -1,13 +1,12 @@
 //! A root and what goes with it, before it is opened.
 
 use std::path::PathBuf;
-
-use onionskin_sim::SimFs;
-use send_wrapper::SendWrapper;
+use std::sync::Arc;
 
 use crate::bindings::capabilities::{Abilities, Limits};
 use crate::bindings::store::OpenOptions;
 use crate::bindings::types::{Finding, Ownership, Verdict};
+use crate::filesystem::Filesystem;
 use crate::grants::{Access, Grants, ROOT};
 use crate::live::Live;
 use crate::lock::RootLock;
@@ -23,16 +22,25 @@ pub struct Session {
     root: PathBuf,
     lowers: Vec<PathBuf>,
     faults: Option<Faults>,
-    simulated: Option<SendWrapper<SimFs>>,
+    filesystem: Option<Arc<dyn Filesystem>>,
+}
+
+impl Onionskin {
+    /// Names the directory that is to be worked on. Nothing is opened yet.
+    #[must_use]
+    pub fn session(&self, root: impl Into<PathBuf>) -> Session {
+        let onionskin = self.clone();
+        Session { onionskin, root: root.into(), lowers: Vec::new(), faults: None, filesystem: None }
+    }
 }
 
 impl Session {
-    pub(crate) fn new(onionskin: Onionskin, root: PathBuf) -> Self {
-        Self { onionskin, root, lowers: Vec::new(), faults: None, simulated: None }
-    }
-
-    pub(crate) fn simulated(onionskin: Onionskin, fs: &SimFs, root: PathBuf) -> Self {
-        Self { simulated: Some(SendWrapper::new(fs.clone())), ..Self::new(onionskin, root) }
+    /// Runs the component on another filesystem than that of the operating system. The root and the
+    /// lowers are directories of it.
+    #[must_use]
+    pub fn filesystem(mut self, filesystem: impl Filesystem) -> Self {
+        self.filesystem = Some(Arc::new(filesystem));
+        self
     }
 
     /// Grants a directory for reading: absolute links of the root may lead there.
@@ -50,8 +58,7 @@ impl Session {
     }
 
     /// Watches the calls of the component on the filesystem, and makes them fail as asked. Without
-    /// it they are not even wrapped. A simulated filesystem has faults of its own: there this does
-    /// nothing.
+    /// it they are not even wrapped. Without effect on a filesystem of [`Session::filesystem`].
     #[must_use]
     pub fn faults(mut self, faults: &Faults) -> Self {
         self.faults = Some(faults.clone());
@@ -111,8 +118,8 @@ impl Session {
     }
 
     fn grants(&self) -> Result<Grants, Error> {
-        match &self.simulated {
-            Some(fs) => Ok(Grants::in_simulated(fs, &self.root, &self.lowers)),
+        match &self.filesystem {
+            Some(filesystem) => Ok(Grants::on(filesystem, &self.root, &self.lowers)),
             None => Grants::new(&self.root, &self.lowers),
         }
     }
@@ -124,7 +131,7 @@ impl Session {
 
 /// The lock on the root; none where nobody else is.
 fn lock(grants: &Grants) -> Result<Option<RootLock>, Error> {
-    if grants.simulated().is_some() { Ok(None) } else { RootLock::take(grants.named_root(), grants.root()).map(Some) }
+    if grants.filesystem().is_some() { Ok(None) } else { RootLock::take(grants.named_root(), grants.root()).map(Some) }
 }
 
 fn in_use() -> Finding {

@@ -7,6 +7,7 @@ use onionskin_host::{
     Content, DirectoryOptions, Error, Faults, HostCall, Onionskin, OpenOptions, Outcome, Publish, Session, Source,
     Store, WriteOptions,
 };
+use onionskin_lab::simulated::Disk;
 use onionskin_sim::{Call, Node, SimFs, Tree, tree};
 
 fn scene() -> Tree {
@@ -123,12 +124,12 @@ fn it_makes_the_same_calls_on_both() {
     live(&on_disk.faults(&faults)).expect("all of it is done");
 
     let fs = SimFs::holding(&scene());
-    live(&onionskin.simulated(&fs, "ws").lower("lower")).expect("all of it is done");
+    live(&onionskin.session("ws").filesystem(Disk::new(&fs)).lower("lower")).expect("all of it is done");
 
     let real: Vec<String> = faults.calls().iter().map(of_host).collect();
     let simulated: Vec<String> = fs.calls().iter().map(of_simulated).collect();
     assert_eq!(printed(&real), printed(&simulated), "real on the left");
-    let files = onionskin_host::crash::files(directory.path()).expect("it can be read");
+    let files = onionskin_lab::crash::files(directory.path()).expect("it can be read");
     let content = |tree: &Tree| {
         let lines = tree.iter().map(|(path, node)| match node {
             Node::File { bytes, .. } => format!("{:?} {bytes:?}", String::from_utf8_lossy(path)),

@@ -1,8 +1,8 @@
 //! One directory, granted by two hosts.
 
 use onionskin_host::ErrorCode;
-use onionskin_host::crash::files;
-use onionskin_host::simulated::Ground;
+use onionskin_lab::crash::files;
+use onionskin_lab::simulated::Ground;
 use onionskin_sim::{Node, SimFs, Tree};
 use std::path::Path;
 use tempfile::TempDir;

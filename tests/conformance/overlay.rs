@@ -1,7 +1,7 @@
 //! The overlay as a host: the calls of the trait, made on the exports of the component.
 
 use onionskin_host::OVERLAY;
-use onionskin_host::crash::files;
+use onionskin_lab::crash::files;
 use onionskin_sim::{Node, Tree};
 use std::sync::OnceLock;
 use tempfile::TempDir;

@@ -7,6 +7,7 @@ use onionskin_host::{
     Content, DirectoryOptions, Durability, Error, ErrorKind, Onionskin, OpenOptions, Precondition, Publish, Session,
     Source, Store, SymlinkPolicy, WriteOptions,
 };
+use onionskin_lab::simulated::Disk;
 use onionskin_sim::explore::{Class, Failure, Subject};
 use onionskin_sim::operations::{self, Operation};
 use onionskin_sim::{Recording, SimFs, Switches, Tree};
@@ -28,7 +29,7 @@ fn onionskin() -> &'static Onionskin {
 
 /// The grants of every scene.
 pub(crate) fn session(fs: &SimFs) -> Session {
-    onionskin().simulated(fs, "ws").lower("lower")
+    onionskin().session("ws").filesystem(Disk::new(fs)).lower("lower")
 }
 
 /// What the component is tried with: each call of the contract that changes something, and each way

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use onionskin_host::stories::conversations::{self, Blow, SCENES, Scene};
-use onionskin_host::stories::originals::{self, Places};
-use onionskin_host::stories::{Teller, ground_truth, tree};
+use onionskin_cli::stories::conversations::{self, Blow, SCENES, Scene};
+use onionskin_cli::stories::originals::{self, Places};
+use onionskin_cli::stories::{Teller, ground_truth, tree};
 use onionskin_host::{Content, Fault, Faults, OpenOptions, Source, Store};
 
 use crate::ground;
@@ -48,7 +48,7 @@ fn ground_truth_of_generated_data() {
 /// Returns the cache of a real application, if it is available.
 fn real_cache() -> Option<PathBuf> {
     let data = std::env::var_os("ONIONSKIN_DEMO_DATA").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/flashapp-demo"),
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/flashapp-demo"),
         PathBuf::from,
     );
     let cache = data.join("cache");

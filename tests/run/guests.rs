@@ -18,7 +18,7 @@ pub(crate) fn program(name: &'static str) -> Option<PathBuf> {
 }
 
 fn build(name: &str) -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository is there");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository is there");
     let output = Command::new("bash").arg(root.join("tests/guests").join(name).join("build")).output();
     let output = output.expect("bash runs");
     let said = String::from_utf8_lossy(&output.stderr);

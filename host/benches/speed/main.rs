@@ -116,7 +116,7 @@ fn run(arguments: &Arguments) -> Result<()> {
 
 /// Where the repository is.
 fn repository() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 fn measure(arguments: &Arguments) -> Result<Report> {

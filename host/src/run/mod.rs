@@ -6,7 +6,7 @@
 //! which say what they are for: `/data#upper` for writing, and `/data#lower`, `/data#lower.2`, ... for
 //! reading, the topmost first. All others pass through.
 
-pub(crate) mod compose;
+mod compose;
 mod machine;
 mod program;
 mod wait;

@@ -16,8 +16,9 @@ use crate::bindings::workspace::{
     Change, ChangePage, CommitOptions, Entry, GuestWorkspace, Kept, OnConflict, Quota, Select, Stat,
 };
 use crate::grants::Access;
-use crate::live::{Live, State};
+use crate::live::Live;
 use crate::lock::RootLock;
+use crate::state::State;
 use session::granted;
 
 /// Bytes that large files are read and written in: enough that calls cost nothing, little enough

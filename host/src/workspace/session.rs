@@ -24,11 +24,18 @@ pub struct WorkspaceSession {
     faults: Option<Faults>,
 }
 
-impl WorkspaceSession {
-    pub(crate) fn new(onionskin: Onionskin, upper: PathBuf) -> Self {
-        Self { onionskin, upper, lowers: Vec::new(), quota: Quota::default(), moved: false, faults: None }
+impl Onionskin {
+    /// Names the upper directory of a workspace. Nothing is opened yet; for a component without
+    /// workspaces ([`Builder::workspaces`](crate::Builder::workspaces)) opening fails with
+    /// [`Error::Component`].
+    #[must_use]
+    pub fn workspace(&self, upper: impl Into<PathBuf>) -> WorkspaceSession {
+        let (onionskin, upper) = (self.clone(), upper.into());
+        WorkspaceSession { onionskin, upper, lowers: Vec::new(), quota: Quota::default(), moved: false, faults: None }
     }
+}
 
+impl WorkspaceSession {
     /// Adds a lower, below those that were added before. It is granted for reading alone.
     #[must_use]
     pub fn lower(mut self, directory: impl Into<PathBuf>) -> Self {

@@ -15,8 +15,8 @@ mod oracle;
 mod subject;
 mod trial;
 
-use onionskin_host::crash;
-use onionskin_host::simulated::Program;
+use onionskin_lab::crash;
+use onionskin_lab::simulated::Program;
 use onionskin_sim::explore::Plan;
 use onionskin_sim::{Bounds, Model, Tree};
 

@@ -10,7 +10,7 @@ use onionskin::fs::Fs as _;
 use onionskin::lock::Ownership;
 use onionskin::store::Preopens;
 use onionskin::workspace::{Options, Quota, Workspace};
-use onionskin_host::simulated::{How, PRINTED, Program};
+use onionskin_lab::simulated::{How, PRINTED, Program};
 use onionskin_sim::explore::{Class, Failure, Subject};
 use onionskin_sim::{SimFs, Tree};
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use onionskin_host::simulated::Program;
+use onionskin_lab::simulated::Program;
 use onionskin_sim::explore::{Dropped, Plan, Report, Subject as _, Totals, explore};
 use onionskin_sim::{Call, Model, SimFs, Tree};
 

@@ -13,7 +13,7 @@ use crate::{Result, repository};
 
 /// What is installed for Node.
 const WRITE_FILE_ATOMIC: &str = "write-file-atomic@8.0.0";
-const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
+const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/peers");
 
 /// A way to replace a file.
 #[derive(Clone, Copy, Debug)]
@@ -133,7 +133,7 @@ impl Composed {
 
 /// A package of `host/benches` that is no member of the workspace, built; its program has its name.
 pub(crate) fn package(name: &str) -> Result<PathBuf> {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches").join(name).join("Cargo.toml");
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../benches").join(name).join("Cargo.toml");
     let target = kept(name)?;
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--release", "--locked", "--manifest-path"]).arg(manifest);

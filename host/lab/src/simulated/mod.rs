@@ -9,6 +9,7 @@
 //! Not simulated: modes, owners, and times of access, which are those of the last change.
 
 mod codes;
+mod disk;
 mod open;
 mod paths;
 mod program;
@@ -22,6 +23,7 @@ use wasmtime_wasi::p2::bindings::filesystem::preopens;
 use wasmtime_wasi::p2::bindings::sync::filesystem::types as wasi;
 
 pub use codes::Died;
+pub use disk::Disk;
 pub use program::{Ended, FILES, How, PRINTED, Program};
 
 /// A simulated filesystem, and what of it a guest is granted.

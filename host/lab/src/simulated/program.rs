@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use onionskin::fs::{Cause, Fs as _};
+use onionskin_host::run::plug;
+use onionskin_host::{Error, OVERLAY};
 use onionskin_sim::{File, Found, OpenHow, SimFs, Tree};
 use send_wrapper::SendWrapper;
 use wasmtime::component::{Component, Linker, Resource, ResourceTable};
@@ -21,8 +23,6 @@ use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::streams::Printer;
 use super::{Died, Ground, View};
-use crate::run::compose::plug;
-use crate::{Error, OVERLAY};
 
 /// Where a program finds its files, in the simulated filesystem; it calls the place `/`.
 pub const FILES: &str = "files";
@@ -111,7 +111,11 @@ impl Program {
     /// # Errors
     /// Where the file cannot be read, is a module and no component, or asks for more than WASI 0.2.
     pub fn load(path: &Path, is_layered: bool) -> Result<Self, Error> {
-        let wasm = std::fs::read(path).map_err(|error| Error::io("read the program", path, error))?;
+        let wasm = std::fs::read(path).map_err(|error| Error::Io {
+            action: "read the program",
+            path: path.to_owned(),
+            source: error,
+        })?;
         let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         if wasm.starts_with(MODULE) {
             return Err(Error::Module { path: path.to_owned() });
@@ -215,7 +219,7 @@ impl Program {
 
 /// What a filesystem lacks that was not made by [`Program::scene`].
 fn missing(path: &'static str) -> impl Fn(Cause) -> Error {
-    move |_| Error::io("find", path, std::io::ErrorKind::NotFound.into())
+    move |_| Error::Io { action: "find", path: path.into(), source: std::io::ErrorKind::NotFound.into() }
 }
 
 /// The directory of the files, the file of what is printed, and what that holds.

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::arguments::What;
 use super::uppers::Uppers;
-use crate::cli::render::count;
-use crate::cli::workspace::show;
-use crate::cli::{Context, Format, Stop};
+use crate::render::count;
+use crate::workspace::show;
+use crate::{Context, Format, Stop};
 
 /// Changes that are listed for people; of more it is said where they are listed.
 const LISTED_MAX: usize = 20;

@@ -2,12 +2,12 @@
 
 use std::io;
 
-use onionskin_host::stories::{self, Promise, Teller, Trouble};
 use onionskin_host::{Error, Onionskin};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::render::{self, Answer};
+use super::stories::{self, Promise, Teller, Trouble};
 use super::{Context, Format, Stop};
 
 pub(super) const HELP: &str = "\

@@ -14,9 +14,9 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use teller::{Promise, Teller};
+use onionskin_host::{Error, Onionskin};
 
-use crate::{Error, Onionskin};
+pub use teller::{Promise, Teller};
 
 /// Tells both stories in an empty directory. What was promised and what came of it is then in the
 /// teller; an error means that a story could not go on.

@@ -1,9 +1,7 @@
 //! The `onionskin` program.
 
-mod cli;
-
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::main()
+    onionskin_cli::main()
 }

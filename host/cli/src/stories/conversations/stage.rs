@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use onionskin_host::{
+    DirectoryOptions, Error, ErrorKind, Fault, Faults, Onionskin, OpenOptions, Publish, Receipt, Session, Store, Trap,
+};
+
 use super::{ACKNOWLEDGED, Blow, LEFT_OVER, MONITOR, OLD_OR_NEW, OPEN_TWICE, Scene, TRUE_ERRORS, UNMANAGED};
 use crate::stories::tree::{self, Entry, Tree, difference};
 use crate::stories::{Teller, Trouble, listed};
-use crate::{
-    DirectoryOptions, Error, ErrorKind, Fault, Faults, Onionskin, OpenOptions, Publish, Receipt, Session, Store, Trap,
-};
 
 const DIRECTORY: &str = "conversation";
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use onionskin_host::Quota;
 use onionskin_host::run::{Limits, MEMORY_BYTES_DEFAULT, Mount, World};
 
-use crate::cli::Stop;
+use crate::Stop;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,7 +29,7 @@ The exit code is that of the program, which for a module for preview 1 is 0 or 1
 /// Runs a WASI program on directories that stay as they are; its changes go elsewhere
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(in crate::cli) struct Run {
+pub(crate) struct Run {
     /// A directory that stays as it is, and its name in the program; several of one name lie one over
     /// the other, the topmost first
     #[arg(long, value_name = "HOST::GUEST", value_parser = place)]

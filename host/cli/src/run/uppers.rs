@@ -8,7 +8,7 @@ use onionskin_host::run::Layers;
 use tempfile::TempDir;
 
 use super::arguments::Run;
-use crate::cli::apart::inside;
+use crate::apart::inside;
 
 /// The upper directories of one run.
 pub(super) struct Uppers {

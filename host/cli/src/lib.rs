@@ -1,4 +1,4 @@
-//! The command line: what can be asked, and how the answer and the errors leave.
+//! The `onionskin` program as a library, so that tests can call what `demo` runs.
 
 mod apart;
 mod crash;
@@ -9,6 +9,7 @@ mod input;
 mod look;
 mod render;
 mod run;
+pub mod stories;
 mod workspace;
 
 use std::io::{self, Write as _};
@@ -127,7 +128,8 @@ impl From<io::Error> for Stop {
     }
 }
 
-pub(crate) fn main() -> ExitCode {
+/// Parses the arguments of the process, runs the command, and returns the exit code.
+pub fn main() -> ExitCode {
     let Arguments { command, global } = Arguments::parse();
     let context = Context::new(global);
     context.exit(run(command, &context))

@@ -6,9 +6,10 @@ mod stage;
 use std::fs;
 use std::path::Path;
 
+use onionskin_host::{ErrorCode, Fault, Faults, Onionskin, Publish};
+
 use super::tree::{self, difference};
 use super::{Teller, Trouble, listed};
-use crate::{ErrorCode, Fault, Faults, Onionskin, Publish};
 use stage::{Side, Stage, expected, persist, unmanaged_of};
 
 /// After a crash the directory holds the old managed files or the new ones, and no mixture.

@@ -19,7 +19,7 @@ pub(super) fn kind(kind: NodeKind) -> &'static str {
 }
 
 /// What became of a path, in a word.
-pub(in crate::cli) fn word(change: &ChangeKind) -> &'static str {
+pub(crate) fn word(change: &ChangeKind) -> &'static str {
     match change {
         ChangeKind::Deleted => "deleted",
         ChangeKind::Added => "added",
@@ -30,7 +30,7 @@ pub(in crate::cli) fn word(change: &ChangeKind) -> &'static str {
 }
 
 /// A number of bytes in the unit that suits it.
-pub(in crate::cli) fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     const STEP: u64 = 1024;
     if bytes < STEP {
@@ -44,7 +44,7 @@ pub(in crate::cli) fn size(bytes: u64) -> String {
 }
 
 /// One change on each line: its kind, its path, and what there is to add. Sizes are for people.
-pub(in crate::cli) fn changes(changes: &[Change], is_for_people: bool) -> String {
+pub(crate) fn changes(changes: &[Change], is_for_people: bool) -> String {
     let row = |change: &Change| {
         let size = if is_for_people && change.kind == NodeKind::File && change.what != ChangeKind::Deleted {
             size(change.size)
@@ -62,7 +62,7 @@ pub(in crate::cli) fn changes(changes: &[Change], is_for_people: bool) -> String
 }
 
 /// The same for programs.
-pub(in crate::cli) fn changes_json(changes: &[Change]) -> Value {
+pub(crate) fn changes_json(changes: &[Change]) -> Value {
     let one = |change: &Change| {
         let mut value = json!({
             "kind": word(&change.what),

@@ -4,12 +4,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use onionskin_host::{Content, Error, Fault, Faults, Grant, Onionskin, OpenOptions, Source, Store, WriteOptions};
 use rusqlite::Connection;
 
 use super::originals::{Database, Places, set_up};
 use super::tree::{self, Tree, difference};
 use super::{Teller, Trouble, listed};
-use crate::{Content, Error, Fault, Faults, Grant, Onionskin, OpenOptions, Source, Store, WriteOptions};
 
 /// Nothing below the cache changes: no content, no mode, no name.
 pub const ORIGINALS: &str = "Originals are never changed";

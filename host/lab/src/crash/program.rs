@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use onionskin_host::Error;
 use onionskin_sim::explore::{Class, Failure, Subject};
 use onionskin_sim::{SimFs, Tree};
 
-use crate::Error;
 use crate::simulated::{Ended, How, Program};
 
 /// A program whose run is crashed, and that says itself, of every state a crash leaves, whether it
@@ -61,7 +61,7 @@ pub fn files(directory: &Path) -> Result<Tree, Error> {
     let mut files = Tree::new();
     let mut waiting = vec![(directory.to_owned(), Vec::new())];
     while let Some((directory, prefix)) = waiting.pop() {
-        let failed = |error| Error::io("read the files for the program", &directory, error);
+        let failed = |source| Error::Io { action: "read the files for the program", path: directory.clone(), source };
         for entry in fs::read_dir(&directory).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let (kind, place) = (entry.file_type().map_err(failed)?, entry.path());

@@ -1,0 +1,93 @@
+//! The state that the host keeps for one instance of the component.
+
+use std::any::Any;
+use std::fmt;
+
+use wasmtime::ResourceLimiter;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemCtxView, WasiFilesystemView};
+
+use crate::faults::{Watch, Watched};
+
+/// The limits of one instance.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) memory_bytes: usize,
+    pub(crate) fuel: Option<u64>,
+}
+
+/// The state that the host keeps for one instance of the component.
+pub struct State {
+    disk: WasiFilesystemCtx,
+    /// What a [`Filesystem`](crate::filesystem::Filesystem) opened, where the instance runs on one.
+    other: Option<Box<dyn Any + Send>>,
+    table: ResourceTable,
+    memory: MemoryLimit,
+    watch: Option<Watch>,
+}
+
+impl State {
+    /// The state of an instance on the filesystem of the operating system.
+    pub(crate) fn on_disk(disk: WasiFilesystemCtx, bounds: Bounds, watch: Option<Watch>) -> Self {
+        let memory = MemoryLimit(bounds.memory_bytes);
+        Self { disk, other: None, table: ResourceTable::new(), memory, watch }
+    }
+
+    /// The state of an instance on another filesystem.
+    pub(crate) fn on_other(other: Box<dyn Any + Send>, bounds: Bounds) -> Self {
+        Self { other: Some(other), ..Self::on_disk(WasiFilesystemCtx::default(), bounds, None) }
+    }
+
+    /// Returns what [`Filesystem::open`](crate::filesystem::Filesystem::open) returned for this
+    /// instance, and the table of its resources.
+    ///
+    /// # Panics
+    /// Where that is no `T`: a linked function belongs to another filesystem.
+    pub fn filesystem<T: 'static>(&mut self) -> (&mut T, &mut ResourceTable) {
+        let other = self.other.as_mut().and_then(|other| other.downcast_mut());
+        (other.expect("an instance is linked to the filesystem that it was opened on"), &mut self.table)
+    }
+
+    pub(crate) fn limiter(&mut self) -> &mut dyn ResourceLimiter {
+        &mut self.memory
+    }
+}
+
+impl WasiFilesystemView for State {
+    fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
+        WasiFilesystemCtxView { ctx: &mut self.disk, table: &mut self.table }
+    }
+}
+
+impl Watched for State {
+    fn watch(&mut self) -> Option<&mut Watch> {
+        self.watch.as_mut()
+    }
+}
+
+/// The bytes of memory that an instance may use. A request for more ends the instance: the component
+/// could only abort, and the reason would be lost.
+#[derive(Debug)]
+struct MemoryLimit(usize);
+
+impl ResourceLimiter for MemoryLimit {
+    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if desired > self.0 { Err(MemoryExceeded.into()) } else { Ok(true) }
+    }
+
+    fn table_growing(&mut self, _current: usize, _desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(true)
+    }
+}
+
+/// Ends the call that wanted more memory.
+#[derive(Debug)]
+pub(crate) struct MemoryExceeded;
+
+impl fmt::Display for MemoryExceeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the limit of memory was reached")
+    }
+}
+
+impl std::error::Error for MemoryExceeded {}
