@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmtime::component::Component;
@@ -116,8 +116,8 @@ impl<'a> Builder<'a> {
     /// Keeps compiled code in this directory, instead of the one of the user. A directory that
     /// others may write is not used: its content is run.
     #[must_use]
-    pub fn cache_directory(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.cache = Cache::at(directory.into());
+    pub fn cache_directory(mut self, directory: impl AsRef<Path>) -> Self {
+        self.cache = Cache::at(directory.as_ref().to_owned());
         self
     }
 

@@ -9,7 +9,7 @@ use crate::Error;
 pub use crate::state::State;
 
 /// A filesystem that the component runs on in place of that of the operating system; see
-/// [`Session::filesystem`](crate::Session::filesystem).
+/// [`StoreBuilder::filesystem`](crate::StoreBuilder::filesystem).
 ///
 /// Paths of roots and lowers are paths of this filesystem. No lock of the operating system is taken
 /// on its roots, and absolute links in it are not resolved.

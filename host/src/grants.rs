@@ -42,6 +42,12 @@ impl Granted {
     }
 }
 
+impl Granted {
+    fn on_other(&self) -> Directory<'_> {
+        Directory::new(&self.host, &self.guest, self.access == Access::Write)
+    }
+}
+
 /// The granted directories: one root, and others.
 #[derive(Clone)]
 pub(crate) struct Grants {
@@ -92,11 +98,7 @@ impl Grants {
 
     /// Opens the directories on another filesystem.
     pub(crate) fn open_on(&self, filesystem: &dyn Filesystem) -> Result<Box<dyn Any + Send>, Error> {
-        let directory = |it| {
-            let Granted { host, guest, access, .. } = it;
-            Directory::new(host, guest, *access == Access::Write)
-        };
-        filesystem.open(&self.iter().map(directory).collect::<Vec<_>>())
+        filesystem.open(&self.iter().map(Granted::on_other).collect::<Vec<_>>())
     }
 
     /// The root, which is known to be a directory.
@@ -150,6 +152,16 @@ impl Grants {
             .ok_or_else(|| Grant::Outside { path: canonical.to_owned() })?;
         let rest = utf8(rest)?;
         Ok(if rest.is_empty() { name.clone() } else { format!("{name}/{rest}") })
+    }
+
+    /// Returns the name in the component of a path on the host. Links are followed, but on a filesystem
+    /// other than that of the operating system.
+    pub(crate) fn guest_path_of(&self, path: &Path) -> Result<String, Error> {
+        if self.filesystem.is_some() {
+            return self.guest_path(path).map_err(Error::Grant);
+        }
+        let canonical = fs::canonicalize(path).map_err(|error| Error::io("find the source", path, error))?;
+        self.guest_path(&canonical).map_err(Error::Grant)
     }
 
     /// The path relative to the root of a canonical host path, if it is inside.

@@ -2,8 +2,9 @@
 //! never change.
 //!
 //! [`Onionskin::load`] takes the component that is built into this library, compiled for this
-//! machine at its first use and cached. A [`Session`] names a root directory and what else is
-//! granted; opening it gives a [`Store`], with the calls of the contract in `wit/`.
+//! machine at its first use and cached. [`Onionskin::store`] names a root directory and what else is
+//! granted; opening it gives a [`Store`], with the calls of the contract in `wit/`. A [`Workspace`] of
+//! [`Onionskin::workspace`] is a writable directory over others that do not change.
 //!
 //! ```
 //! use onionskin_host::{Onionskin, OpenOptions, WriteOptions};
@@ -14,7 +15,7 @@
 //! # std::fs::create_dir(&root)?;
 //! # std::fs::create_dir(&cache)?;
 //! let onionskin = Onionskin::load()?;
-//! let store = onionskin.session(&root).lower(&cache).open(&OpenOptions::default())?;
+//! let store = onionskin.store(&root).lower(&cache).open(&OpenOptions::default())?;
 //! store.replace_json("today.json", "{\"done\": true}", &WriteOptions::default())?;
 //! store.close()?;
 //! # assert_eq!(std::fs::read(root.join("today.json"))?, b"{\"done\": true}");
@@ -29,6 +30,11 @@
 //!   they lead to a directory that was granted.
 //! - Limits of memory and fuel ([`Builder`]), and errors that say what to do ([`Error`]).
 //! - [`Faults`]: every call on the filesystem counted, and the N-th stopped or failed.
+//!
+//! # Threads and runtimes
+//!
+//! Calls block. They may be made from any thread, also from one of an asynchronous runtime of tokio,
+//! which they then keep busy until they return; `tokio::task::spawn_blocking` avoids that.
 //!
 //! # What it does not
 //!
@@ -47,31 +53,31 @@ mod error;
 mod faults;
 pub mod filesystem;
 mod grants;
+mod instance;
 mod linkage;
 mod links;
-mod live;
 mod lock;
+#[cfg_attr(not(feature = "run"), expect(dead_code, reason = "programs alone have a quota of the host"))]
 mod meter;
 mod options;
+#[cfg(feature = "run")]
 pub mod run;
-mod session;
+mod runtime;
 mod state;
 mod store;
 mod workspace;
 
 pub use bindings::capabilities::{Abilities, Limits, Tier};
-pub use bindings::store::{
-    Action, Content, DirectoryOptions, Evidence, Identical, OpenOptions, Publish, Source, Step, Tracing, WriteOptions,
-};
+pub use bindings::store::{Action, Content, Evidence, Identical, Publish, Step};
 pub use bindings::types::{
     Cause, Durability, Error as GuestError, ErrorKind, Finding, Fingerprint, NodeKind, Ownership, Precondition,
     Receipt, SymlinkPolicy, Verdict,
 };
 pub use bindings::workspace::{Change, ChangeKind, ChangePage, Entry, Kept, Layer, OnConflict, Quota, Select, Stat};
 pub use component::{Builder, COMPONENT, MEMORY_BYTES_DEFAULT, OVERLAY, Onionskin};
-pub use error::{Error, Grant, Trap};
+pub use error::{Error, Grant, Kind, Trap};
 pub use faults::{Fault, Faults, HostCall, Outcome};
-pub use session::Session;
-pub use store::{Store, Transaction, Writer};
+pub use options::{CommitOptions, DirectoryOptions, OpenOptions, WriteOptions};
+pub use store::{Source, Store, StoreBuilder, Transaction, Writer};
 pub use wasmtime_wasi::p2::bindings::sync::filesystem::types::ErrorCode;
-pub use workspace::{Commit, Workspace, WorkspaceSession};
+pub use workspace::{Workspace, WorkspaceBuilder};

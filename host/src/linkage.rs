@@ -1,6 +1,6 @@
 //! The imports of the component, linked to a filesystem.
 
-use std::any::{Any as _, TypeId};
+use std::any::TypeId;
 
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};

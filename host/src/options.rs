@@ -1,32 +1,138 @@
-//! The usual choices, for options that are not named.
+//! Options of calls, with their usual values.
 
-use crate::bindings::store::{DirectoryOptions, Identical, OpenOptions, Publish, Tracing, WriteOptions};
+use crate::bindings::store as wire;
 use crate::bindings::types::{Durability, Ownership, Precondition, SymlinkPolicy};
-use crate::bindings::workspace::{Quota, Select};
+use crate::bindings::workspace::{CommitOptions as WireCommit, OnConflict, Quota, Select};
+use wire::{Identical, Publish, Tracing};
 
-/// The lock of the host, and no trace.
-impl Default for OpenOptions {
-    fn default() -> Self {
-        Self { owner: Ownership::Host, trace: Tracing::Off }
+/// Options to open a root with; see [`StoreBuilder::open`](crate::StoreBuilder::open).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OpenOptions {
+    /// The owner of the root; [`Ownership::Host`] unless set.
+    pub owner: Ownership,
+    /// Whether steps are kept for [`Store::steps`](crate::Store::steps); not unless set.
+    pub trace: bool,
+}
+
+/// Options of a change to one file; see [`Store::replace`](crate::Store::replace).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct WriteOptions {
+    /// The promise that holds when the call returns; [`Durability::Full`] unless set.
+    pub durability: Durability,
+    /// The treatment of symbolic links; [`SymlinkPolicy::Replace`] unless set.
+    pub symlinks: SymlinkPolicy,
+    /// The condition under which the file is written; none unless set.
+    pub when: Precondition,
+    /// The treatment of content that is there already; [`Identical::Rewrite`] unless set.
+    pub if_identical: Identical,
+}
+
+/// Options of a transaction on a directory; see [`Store::begin`](crate::Store::begin).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DirectoryOptions {
+    /// The way that the changes are published; [`Publish::InPlace`] unless set.
+    pub publish: Publish,
+    /// The promise that holds when the commit returns; [`Durability::Full`] unless set.
+    pub durability: Durability,
+    /// The treatment of symbolic links; [`SymlinkPolicy::Replace`] unless set.
+    pub symlinks: SymlinkPolicy,
+}
+
+/// Options of [`Workspace::commit`](crate::Workspace::commit).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CommitOptions {
+    /// The changes to commit, with those that they depend on; all unless set.
+    pub paths: Select,
+    /// The promise that holds when the commit returns; [`Durability::Full`] unless set.
+    pub durability: Durability,
+    /// The treatment of paths that have changed in the lowers since they were first touched;
+    /// [`OnConflict::Fail`] unless set.
+    pub conflicts: OnConflict,
+}
+
+/// Defines a method that sets the field of its name.
+macro_rules! setters {
+    ($($field:ident: $type:ty),+ $(,)?) => {$(
+        #[doc = concat!("Sets `", stringify!($field), "`.")]
+        #[must_use]
+        pub fn $field(mut self, $field: $type) -> Self {
+            self.$field = $field;
+            self
+        }
+    )+};
+}
+
+impl OpenOptions {
+    setters! { owner: Ownership, trace: bool }
+
+    pub(crate) fn wire(&self) -> wire::OpenOptions {
+        let trace = if self.trace { Tracing::On } else { Tracing::Off };
+        wire::OpenOptions { owner: self.owner.clone(), trace }
     }
 }
 
-/// Durable, a link is replaced, nothing is asked, and identical content is written again.
+impl WriteOptions {
+    setters! {
+        durability: Durability,
+        symlinks: SymlinkPolicy,
+        when: Precondition,
+        if_identical: Identical,
+    }
+
+    pub(crate) fn wire(&self) -> wire::WriteOptions {
+        let Self { durability, symlinks, ref when, if_identical } = *self;
+        wire::WriteOptions { durability, symlinks, when: when.clone(), same: if_identical }
+    }
+}
+
+impl DirectoryOptions {
+    setters! { publish: Publish, durability: Durability, symlinks: SymlinkPolicy }
+
+    pub(crate) fn wire(self) -> wire::DirectoryOptions {
+        let Self { publish, durability, symlinks } = self;
+        wire::DirectoryOptions { publish, durability, symlinks }
+    }
+}
+
+impl CommitOptions {
+    setters! { paths: Select, durability: Durability, conflicts: OnConflict }
+
+    pub(crate) fn wire(&self, into: &str) -> WireCommit {
+        let Self { ref paths, durability, conflicts } = *self;
+        WireCommit { into: into.to_owned(), paths: paths.clone(), durability, conflicts }
+    }
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self { owner: Ownership::Host, trace: false }
+    }
+}
+
 impl Default for WriteOptions {
     fn default() -> Self {
         Self {
             durability: Durability::Full,
             symlinks: SymlinkPolicy::Replace,
             when: Precondition::None,
-            same: Identical::Rewrite,
+            if_identical: Identical::Rewrite,
         }
     }
 }
 
-/// Durable, in place, and a link is replaced.
 impl Default for DirectoryOptions {
     fn default() -> Self {
         Self { publish: Publish::InPlace, durability: Durability::Full, symlinks: SymlinkPolicy::Replace }
+    }
+}
+
+impl Default for CommitOptions {
+    fn default() -> Self {
+        Self { paths: Select::default(), durability: Durability::Full, conflicts: OnConflict::Fail }
     }
 }
 

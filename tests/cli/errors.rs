@@ -63,6 +63,19 @@ fn an_error_names_path_and_way_out() {
     }
 }
 
+/// The option that helps is named, with the directory that it needs.
+#[test]
+fn an_error_names_the_option_that_helps() {
+    let world = World::new(&[("root/file", "old"), ("lower/original", "x")]);
+    world.link("lower/original", "root/link");
+    let lower = std::fs::canonicalize(world.at("lower")).expect("it is there");
+    let far = world.run_with(&["materialize", "root", "link"], "");
+    assert!(far.err.trim_end().ends_with(&format!("--lower {}", lower.display())), "{}", far.err);
+    let refused = world.run_with(&["replace", "root", "link", "--symlinks", "refuse"], "new");
+    assert!(refused.err.trim_end().ends_with("--symlinks replace."), "{}", refused.err);
+    assert_eq!((far.code, refused.code), (1, 1));
+}
+
 /// With `--format json` the error is one object with kind and path.
 #[test]
 fn an_error_is_an_object_for_programs() {

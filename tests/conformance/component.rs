@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use onionskin_host::{
-    Content, DirectoryOptions, Error, Faults, HostCall, Onionskin, OpenOptions, Outcome, Publish, Session, Source,
-    Store, WriteOptions,
+    Content, DirectoryOptions, Error, Faults, HostCall, Onionskin, OpenOptions, Outcome, Publish, Source, Store,
+    StoreBuilder, WriteOptions,
 };
 use onionskin_lab::simulated::Disk;
 use onionskin_sim::{Call, Node, SimFs, Tree, tree};
@@ -25,26 +25,26 @@ fn scene() -> Tree {
 }
 
 /// A life of a store: every call that changes something, and every way to publish.
-fn live(session: &Session) -> Result<(), Error> {
+fn live(session: &StoreBuilder, lower: &Path) -> Result<(), Error> {
     let store = session.open(&OpenOptions::default())?;
     let how = WriteOptions::default();
     store.replace("file", b"new", &how)?;
     store.replace("link", b"no link any more", &how)?;
     store.replace("linked/inner", b"made independent", &how)?;
     let mut writer = store.writer("written", &how)?;
-    writer.write(b"truth is ")?;
-    writer.write_from("/lower/0/original", 0, 6)?;
+    writer.append(b"truth is ")?;
+    writer.append_from(lower.join("original"), 0, 6)?;
     writer.commit()?;
     store.materialize("other", &Source::LinkTarget, &Content::Keep)?;
     for publish in [Publish::InPlace, Publish::Swap, Publish::Pointer, Publish::Pointer] {
-        let mut transaction = store.begin("conv", DirectoryOptions { publish, ..DirectoryOptions::default() })?;
+        let mut transaction = store.begin("conv", &DirectoryOptions::default().publish(publish))?;
         transaction.put("one", format!("{publish:?}").as_bytes())?;
         transaction.put("three", b"3")?;
         transaction.rename("three", "two")?;
         transaction.put_file("copy", "/lower/0/original")?;
         transaction.commit()?;
     }
-    let mut given_up = store.begin("conv", DirectoryOptions::default())?;
+    let mut given_up = store.begin("conv", &DirectoryOptions::default())?;
     given_up.put("never", b"seen")?;
     drop(given_up);
     Store::close(store)?;
@@ -120,11 +120,12 @@ fn it_makes_the_same_calls_on_both() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     plant(&scene(), directory.path());
     let faults = Faults::default();
-    let on_disk = onionskin.session(directory.path().join("ws")).lower(directory.path().join("lower"));
-    live(&on_disk.faults(&faults)).expect("all of it is done");
+    let on_disk = onionskin.store(directory.path().join("ws")).lower(directory.path().join("lower"));
+    live(&on_disk.faults(&faults), &directory.path().join("lower")).expect("all of it is done");
 
     let fs = SimFs::holding(&scene());
-    live(&onionskin.session("ws").filesystem(Disk::new(&fs)).lower("lower")).expect("all of it is done");
+    live(&onionskin.store("ws").filesystem(Disk::new(&fs)).lower("lower"), Path::new("lower"))
+        .expect("all of it is done");
 
     let real: Vec<String> = faults.calls().iter().map(of_host).collect();
     let simulated: Vec<String> = fs.calls().iter().map(of_simulated).collect();

@@ -19,7 +19,7 @@ use crate::host::{Fd, plant};
 
 mod bindings {
     wasmtime::component::bindgen!({
-        path: "../wit",
+        path: "../../wit",
         world: "overlay",
         with: {
             "wasi:io/error": wasmtime_wasi::p2::bindings::io::error,

@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use onionskin_host::{
-    Content, DirectoryOptions, Durability, Error, ErrorKind, Onionskin, OpenOptions, Precondition, Publish, Session,
-    Source, Store, SymlinkPolicy, WriteOptions,
+    Content, DirectoryOptions, Durability, Error, ErrorKind, Onionskin, OpenOptions, Precondition, Publish, Source,
+    Store, StoreBuilder, SymlinkPolicy, WriteOptions,
 };
 use onionskin_lab::simulated::Disk;
 use onionskin_sim::explore::{Class, Failure, Subject};
@@ -28,8 +28,8 @@ fn onionskin() -> &'static Onionskin {
 }
 
 /// The grants of every scene.
-pub(crate) fn session(fs: &SimFs) -> Session {
-    onionskin().session("ws").filesystem(Disk::new(fs)).lower("lower")
+pub(crate) fn session(fs: &SimFs) -> StoreBuilder {
+    onionskin().store("ws").filesystem(Disk::new(fs)).lower("lower")
 }
 
 /// What the component is tried with: each call of the contract that changes something, and each way
@@ -52,29 +52,21 @@ const CHOICE: &[Choice] = &[
     ("replace-new", |store| replace(store, "real/deep/new", &WriteOptions::default())),
     ("replace-json", |store| store.replace_json("file", "{\"a\": [1, 2]}", &WriteOptions::default()).map(drop)),
     ("replace-hard-link", |store| replace(store, "shared", &WriteOptions::default())),
-    ("replace-follow", |store| {
-        replace(store, "link", &WriteOptions { symlinks: SymlinkPolicy::FollowWithin, ..WriteOptions::default() })
-    }),
+    ("replace-follow", |store| replace(store, "link", &WriteOptions::default().symlinks(SymlinkPolicy::FollowWithin))),
     ("replace-through-link", |store| replace(store, "linked/inner", &WriteOptions::default())),
-    ("replace-absent", |store| {
-        replace(store, "fresh", &WriteOptions { when: Precondition::Absent, ..WriteOptions::default() })
-    }),
-    ("replace-absent-no-links", |store| {
-        replace(store, "fresh", &WriteOptions { when: Precondition::Absent, ..WriteOptions::default() })
-    }),
-    ("replace-data", |store| {
-        replace(store, "file", &WriteOptions { durability: Durability::Data, ..WriteOptions::default() })
-    }),
+    ("replace-absent", |store| replace(store, "fresh", &WriteOptions::default().when(Precondition::Absent))),
+    ("replace-absent-no-links", |store| replace(store, "fresh", &WriteOptions::default().when(Precondition::Absent))),
+    ("replace-data", |store| replace(store, "file", &WriteOptions::default().durability(Durability::Data))),
     ("writer", |store| {
         let mut writer = store.writer("file", &WriteOptions::default())?;
-        writer.write(b"one ")?;
-        writer.write_from("/lower/0/original", 7, 5)?;
+        writer.append(b"one ")?;
+        writer.append_from("lower/original", 7, 5)?;
         writer.commit().map(drop)
     }),
-    ("writer-dropped", |store| store.writer("file", &WriteOptions::default())?.write(b"never seen")),
-    ("materialize", |store| materialize(store, "absolute", Some("/lower/0/original"))),
+    ("writer-dropped", |store| store.writer("file", &WriteOptions::default())?.append(b"never seen")),
+    ("materialize", |store| materialize(store, "absolute", Some("lower/original"))),
     ("materialize-hard-link", |store| materialize(store, "other-name", None)),
-    ("materialize-database", |store| materialize(store, "index.db", Some("/lower/0/index.db"))),
+    ("materialize-database", |store| materialize(store, "index.db", Some("lower/index.db"))),
     ("materialize-directory", |store| materialize(store, "linked", None)),
     ("refused-unreadable", |store| match materialize(store, "absolute", None) {
         Err(Error::Guest { error, .. }) if error.kind == ErrorKind::LinkUnreadable => Ok(()),
@@ -85,8 +77,8 @@ const CHOICE: &[Choice] = &[
     ("in-place-new", |store| persist(store, "a/conv", Publish::InPlace)),
     ("in-place-reshape", |store| reshape(store, Publish::InPlace)),
     ("in-place-copy", |store| {
-        let mut transaction = store.begin("real", durable(Publish::InPlace))?;
-        transaction.put_file("copied", "/lower/0/original")?;
+        let mut transaction = store.begin("real", &durable(Publish::InPlace))?;
+        transaction.put_file("copied", "lower/original")?;
         transaction.append("copied", b", and more")?;
         transaction.rename("inner", "deep/leaf")?;
         transaction.commit().map(drop)
@@ -96,7 +88,7 @@ const CHOICE: &[Choice] = &[
     ("pointer-first", |store| persist(store, "conv", Publish::Pointer)),
     ("pointer", |store| persist(store, "conv", Publish::Pointer)),
     ("dropped-swap", |store| {
-        let mut transaction = store.begin("conv", durable(Publish::Swap))?;
+        let mut transaction = store.begin("conv", &durable(Publish::Swap))?;
         changes(&mut transaction)
     }),
 ];
@@ -106,12 +98,12 @@ fn replace(store: &Store, path: &str, how: &WriteOptions) -> Done {
 }
 
 fn materialize(store: &Store, path: &str, origin: Option<&str>) -> Done {
-    let origin = origin.map_or(Source::LinkTarget, |path| Source::Path(path.to_owned()));
+    let origin = origin.map_or(Source::LinkTarget, |path| Source::Path(path.into()));
     store.materialize(path, &origin, &Content::Keep).map(drop)
 }
 
 fn durable(publish: Publish) -> DirectoryOptions {
-    DirectoryOptions { publish, ..DirectoryOptions::default() }
+    DirectoryOptions::default().publish(publish)
 }
 
 fn changes(transaction: &mut onionskin_host::Transaction) -> Done {
@@ -121,13 +113,13 @@ fn changes(transaction: &mut onionskin_host::Transaction) -> Done {
 }
 
 fn persist(store: &Store, path: &str, publish: Publish) -> Done {
-    let mut transaction = store.begin(path, durable(publish))?;
+    let mut transaction = store.begin(path, &durable(publish))?;
     changes(&mut transaction)?;
     transaction.commit().map(drop)
 }
 
 fn reshape(store: &Store, publish: Publish) -> Done {
-    let mut transaction = store.begin("conv", durable(publish))?;
+    let mut transaction = store.begin("conv", &durable(publish))?;
     transaction.remove("thing")?;
     transaction.put("thing/inside", b"now a directory")?;
     transaction.remove("goes")?;

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use onionskin_host::{
-    Commit, Content, DirectoryOptions, Durability, Error, Onionskin, OpenOptions, Publish, Source, Store, Workspace,
-    WriteOptions,
+    CommitOptions, Content, DirectoryOptions, Durability, Error, Onionskin, OpenOptions, Publish, Source, Store,
+    Workspace, WriteOptions,
 };
 
 /// Files by path, with their content; links are not followed.
@@ -66,7 +66,7 @@ pub(crate) struct Changes {
 
 impl Changes {
     fn open(at: &Path) -> Result<Store> {
-        onionskin().session(at.join("root")).lower(at.join("lower")).open(&OpenOptions::default())
+        onionskin().store(at.join("root")).lower(at.join("lower")).open(&OpenOptions::default())
     }
 
     fn seen(at: &Path) -> Tree {
@@ -77,8 +77,8 @@ impl Changes {
     }
 
     fn transaction(&self, store: &Store, directory: &str, publish: Publish, number: u8) -> Result<()> {
-        let options = DirectoryOptions { publish, durability: self.durability, ..DirectoryOptions::default() };
-        let mut change = store.begin(directory, options)?;
+        let options = DirectoryOptions::default().publish(publish).durability(self.durability);
+        let mut change = store.begin(directory, &options)?;
         change.put("a", &content(number, 5_000))?;
         change.put("deep/b", &content(number, 100))?;
         change.remove("gone")?;
@@ -106,12 +106,12 @@ impl Work for Changes {
             done();
             seen.push(Self::seen(at));
         };
-        let options = WriteOptions { durability: self.durability, ..WriteOptions::default() };
+        let options = WriteOptions::default().durability(self.durability);
         store.replace("file", &content(2, 9_000), &options)?;
         done();
         let mut writer = store.writer("new", &options)?;
         for number in 0..4 {
-            writer.write(&content(number, 60_000))?;
+            writer.append(&content(number, 60_000))?;
         }
         writer.commit()?;
         done();
@@ -121,8 +121,7 @@ impl Work for Changes {
             self.transaction(&store, directory, publish, 3)?;
             done();
         }
-        let original = store.guest_path(&at.join("lower/original"))?;
-        store.materialize("link", &Source::Path(original), &Content::Keep)?;
+        store.materialize("link", &Source::Path(at.join("lower/original")), &Content::Keep)?;
         done();
         store.replace("file", &content(4, 100), &options)?;
         done();
@@ -197,12 +196,12 @@ impl Work for Layers {
         workspace.rename("d/old", "d/newer")?;
         workspace.sync()?;
         done(&mut workspace)?;
-        workspace.commit(&at.join("lower"), &Commit::default())?;
+        workspace.commit(&at.join("lower"), &CommitOptions::default())?;
         done(&mut workspace)?;
         workspace.append("new", &content(5, 4_000))?;
         workspace.sync()?;
         done(&mut workspace)?;
-        workspace.commit(&at.join("lower"), &Commit::default())?;
+        workspace.commit(&at.join("lower"), &CommitOptions::default())?;
         done(&mut workspace)?;
         workspace.close()?;
         Ok(seen)

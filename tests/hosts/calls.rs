@@ -1,10 +1,10 @@
 //! Every typed call keeps the promise of the contract, and its receipt reports the achieved durability.
 
-use std::fs;
+use std::{fs, io};
 
 use onionskin_host::{
     Action, Content, DirectoryOptions, Durability, ErrorKind, Evidence, Fault, Fingerprint, Identical, NodeKind,
-    Onionskin, OpenOptions, Outcome, Precondition, Publish, Receipt, Source, Step, Tier, Tracing, WriteOptions,
+    Onionskin, OpenOptions, Outcome, Precondition, Publish, Receipt, Source, Step, Tier, WriteOptions,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -15,7 +15,7 @@ fn receipt(transaction: u64, achieved: Durability, applied: u64, bytes: u64) -> 
 }
 
 fn traced() -> OpenOptions {
-    OpenOptions { trace: Tracing::On, ..OpenOptions::default() }
+    OpenOptions::default().trace(true)
 }
 
 /// `replace` at each durability, `replace-json`, and identical content that is kept: receipts number the changes from
@@ -25,7 +25,7 @@ fn a_file_is_replaced() {
     let scene = Scene::new(&[("root/file", "old")]);
     let store = scene.open();
     for (at, durability) in [(1, Durability::Visible), (2, Durability::Data), (3, Durability::Full)] {
-        let options = WriteOptions { durability, ..WriteOptions::default() };
+        let options = WriteOptions::default().durability(durability);
         let content = format!("new {at}");
         let done = store.replace("file", content.as_bytes(), &options).expect("a file can be replaced");
         assert_eq!(done, receipt(at, durability, 1, 5));
@@ -34,7 +34,7 @@ fn a_file_is_replaced() {
     let done = store.replace_json("new.json", "[1, 2]", &WriteOptions::default()).expect("it is JSON");
     assert_eq!(done, receipt(4, Durability::Full, 1, 6));
     assert_eq!(scene.text("root/new.json"), "[1, 2]");
-    let keep = WriteOptions { same: Identical::Keep, ..WriteOptions::default() };
+    let keep = WriteOptions::default().if_identical(Identical::Keep);
     let done = store.replace("new.json", b"[1, 2]", &keep).expect("it is left alone");
     assert_eq!(done, receipt(5, Durability::Full, 0, 0));
     let done = store.replace("new.json", b"[1, 3]", &keep).expect("it is replaced");
@@ -69,19 +69,19 @@ fn a_fingerprint_is_evidence_and_precondition() {
 
     for expected in [seen.clone(), Fingerprint { modified: None, ..seen.clone() }, Fingerprint { digest: None, ..seen }]
     {
-        let options = WriteOptions { when: Precondition::Unchanged(expected), ..WriteOptions::default() };
+        let options = WriteOptions::default().when(Precondition::Unchanged(expected));
         store.replace("other", b"unlike", &WriteOptions::default()).expect("nothing is asked");
         let error = refused("unchanged", store.replace("other", b"x", &options));
         assert_eq!((error.kind, error.subject.as_str()), (ErrorKind::PreconditionFailed, "other"));
         assert_eq!(scene.text("root/other"), "unlike");
     }
     let seen = store.fingerprint("file", Evidence::Digest).expect("it is there");
-    let options = WriteOptions { when: Precondition::Unchanged(seen), ..WriteOptions::default() };
+    let options = WriteOptions::default().when(Precondition::Unchanged(seen));
     store.replace("file", b"changed", &options).expect("it is as it was");
     assert_eq!(scene.text("root/file"), "changed");
-    let absent = WriteOptions { when: Precondition::Absent, ..WriteOptions::default() };
+    let absent = WriteOptions::default().when(Precondition::Absent);
     store.replace("fresh", b"1", &absent).expect("the name is free");
-    let single = WriteOptions { when: Precondition::SingleLink, ..WriteOptions::default() };
+    let single = WriteOptions::default().when(Precondition::SingleLink);
     store.replace("fresh", b"2", &single).expect("it has one name");
     assert_eq!(scene.text("root/fresh"), "2");
     store.close().expect("the store closes");
@@ -93,23 +93,23 @@ fn a_fingerprint_is_evidence_and_precondition() {
 fn a_writer_streams() {
     let scene = Scene::new(&[("root/file", "old"), ("lower/original", "0123456789")]);
     let store = scene.open();
-    let original = store.guest_path(&scene.at("lower/original")).expect("it is granted");
-    assert_eq!(original, "/lower/0/original");
+    let original = scene.at("lower/original");
     let mut writer = store.writer("file", &WriteOptions::default()).expect("a file can be replaced");
-    writer.write(b"head ").expect("it grows");
-    assert_eq!(writer.write_from(&original, 3, 4).expect("it grows"), 4);
-    assert_eq!(writer.write_from(&original, 8, 100).expect("it grows"), 2);
-    assert_eq!(writer.write_from(&original, 100, 1).expect("nothing is there"), 0);
-    writer.write(b"").expect("nothing is written");
+    writer.append(b"head ").expect("it grows");
+    assert_eq!(writer.append_from(&original, 3, 4).expect("it grows"), 4);
+    assert_eq!(writer.append_from(&original, 8, 100).expect("it grows"), 2);
+    assert_eq!(writer.append_from(&original, 100, 1).expect("nothing is there"), 0);
+    writer.append(b"").expect("nothing is written");
+    io::copy(&mut &b" and more"[..], &mut writer).expect("it grows");
     assert_eq!(scene.text("root/file"), "old", "nothing is seen before the commit");
     let done = writer.commit().expect("it is published");
-    assert_eq!(done, receipt(1, Durability::Full, 1, 11));
-    assert_eq!(scene.text("root/file"), "head 345689");
+    assert_eq!(done, receipt(1, Durability::Full, 1, 20));
+    assert_eq!(scene.text("root/file"), "head 345689 and more");
 
     let mut dropped = store.writer("file", &WriteOptions::default()).expect("a file can be replaced");
-    dropped.write(b"never").expect("it grows");
+    dropped.append(b"never").expect("it grows");
     drop(dropped);
-    assert_eq!(scene.text("root/file"), "head 345689");
+    assert_eq!(scene.text("root/file"), "head 345689 and more");
     store.close().expect("the store closes");
     scene.done();
 }
@@ -123,11 +123,10 @@ fn a_transaction_changes_many_paths() {
         let scene = Scene::new(&files);
         ground_file(&scene, "lower/original", "of the original");
         let store = scene.open();
-        let original = store.guest_path(&scene.at("lower/original")).expect("it is granted");
-        let mut change = store.begin("d", publish(mode)).expect("a directory");
+        let mut change = store.begin("d", &publish(mode)).expect("a directory");
         change.put("put", b"ne").expect("staged");
         change.append("put", b"w").expect("staged");
-        change.put_file("new/copy", &original).expect("staged");
+        change.put_file("new/copy", scene.at("lower/original")).expect("staged");
         change.remove("gone").expect("staged");
         change.rename("from", "to").expect("staged");
         change.put("twice", b"first").expect("staged");
@@ -142,12 +141,12 @@ fn a_transaction_changes_many_paths() {
             assert!(!scene.at(format!("root/d/{gone}")).exists(), "{mode:?}: {gone}");
         }
         let before = scene.tree();
-        let mut dropped = store.begin("d", publish(mode)).expect("a directory");
+        let mut dropped = store.begin("d", &publish(mode)).expect("a directory");
         dropped.put("put", b"never").expect("staged");
         dropped.remove("to").expect("staged");
         drop(dropped);
         assert_eq!(scene.tree(), before, "{mode:?}: a dropped transaction leaves nothing");
-        let empty = store.begin("d", publish(mode)).expect("a directory").commit().expect("there is nothing to do");
+        let empty = store.begin("d", &publish(mode)).expect("a directory").commit().expect("there is nothing to do");
         assert_eq!((empty.transaction, empty.applied, empty.bytes), (2, 0, 0), "{mode:?}");
         store.close().expect("the store closes");
         match mode {
@@ -172,13 +171,13 @@ fn ground_file(scene: &Scene, name: &str, content: &str) {
 fn a_transaction_creates_its_directory() {
     let scene = Scene::new(&[("root/file", "old")]);
     let store = scene.open();
-    let mut change = store.begin(".", DirectoryOptions::default()).expect("the root");
+    let mut change = store.begin(".", &DirectoryOptions::default()).expect("the root");
     change.put("file", b"new").expect("staged");
     change.put("a/b/deep", b"deep").expect("staged");
     change.commit().expect("it is published");
     for (at, mode) in [Publish::InPlace, Publish::Swap].into_iter().enumerate() {
         let name = format!("parents-{at}/made");
-        let mut change = store.begin(&name, publish(mode)).expect("a new directory");
+        let mut change = store.begin(&name, &publish(mode)).expect("a new directory");
         change.put("file", b"made").expect("staged");
         change.commit().expect("it is published");
         assert_eq!(scene.text(&format!("root/{name}/file")), "made", "{mode:?}");
@@ -231,7 +230,7 @@ fn a_link_is_materialized() {
     let new = Content::Replace(b"new".to_vec());
     let done = store.materialize("replaced", &Source::LinkTarget, &new).expect("nothing is copied");
     assert_eq!(done, receipt(5, Durability::Full, 1, 3));
-    let source = Source::Path(store.guest_path(&scene.at("lower/b")).expect("it is granted"));
+    let source = Source::Path(scene.at("lower/b"));
     let done = store.materialize("named", &source, &Content::Keep).expect("the source is named");
     assert_eq!(done, receipt(6, Durability::Full, 1, 4));
     for (name, content) in [("kept", "of a"), ("replaced", "new"), ("relative", "there"), ("named", "of b")] {
@@ -265,14 +264,14 @@ fn inspect_predicts_the_findings_of_the_next_open() {
     for call in 1..=40 {
         let scene = Scene::with(Fault::TrapBefore(call), &[("root/d/a", "old"), ("root/d/b", "old")]);
         let store = scene.open();
-        let staged = store.begin("d", publish(Publish::InPlace)).and_then(|mut change| {
+        let staged = store.begin("d", &publish(Publish::InPlace)).and_then(|mut change| {
             change.put("a", b"new")?;
             change.put("b", b"new")?;
             change.commit()
         });
         drop(store);
         let before = scene.tree();
-        let session = onionskin().session(scene.root());
+        let session = onionskin().store(scene.root());
         let foreseen = session.inspect().expect("the root can be looked at");
         assert_eq!(scene.tree(), before, "call {call}: inspection changes nothing");
         let store = session.open(&OpenOptions::default()).expect("the root opens");
@@ -348,7 +347,7 @@ fn the_component_can_be_compiled_ahead() {
     let ahead = unsafe { Onionskin::builder().precompiled(&code) }.build();
     for loaded in [ahead, cached(), cached()] {
         let loaded = loaded.expect("it loads");
-        let store = loaded.session(directory.path()).open(&OpenOptions::default()).expect("the root opens");
+        let store = loaded.store(directory.path()).open(&OpenOptions::default()).expect("the root opens");
         store.replace("file", b"content", &WriteOptions::default()).expect("a new file");
         store.close().expect("the store closes");
     }

@@ -146,7 +146,7 @@ fn a_database_and_its_journal_are_not_separated() {
         assert_eq!((error.kind, error.subject.as_str()), (ErrorKind::HotJournal, subject), "{}", error.message);
     }
     let mut writer = store.writer("other.db", &WriteOptions::default()).expect("its content is not known yet");
-    writer.write(&database).expect("it grows");
+    writer.append(&database).expect("it grows");
     assert_eq!(refused("writer", writer.commit()).kind, ErrorKind::HotJournal);
     store.close().expect("the store closes");
     assert_eq!(scene.tree(), before);

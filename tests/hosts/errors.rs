@@ -19,11 +19,11 @@ use crate::scene::{PUBLISH, Scene, error_of, onionskin, publish, refused};
 const DATABASE: &[u8] = b"SQLite format 3\0 and so on";
 
 fn links(symlinks: SymlinkPolicy) -> WriteOptions {
-    WriteOptions { symlinks, ..WriteOptions::default() }
+    WriteOptions::default().symlinks(symlinks)
 }
 
 fn when(when: Precondition) -> WriteOptions {
-    WriteOptions { when, ..WriteOptions::default() }
+    WriteOptions::default().when(when)
 }
 
 /// A scene with one obstacle of every kind.
@@ -58,11 +58,15 @@ const REFUSED: &[(Act, ErrorKind, &str)] = &[
     (|it| put(it, "odd", Publish::Pointer), ErrorKind::IllegalName, "odd"),
     (|it| put(it, "file", Publish::InPlace), ErrorKind::NotDirectory, "file"),
     (|it| put(it, "absolute", Publish::InPlace), ErrorKind::LinkUnreadable, "absolute"),
-    (|it| it.begin(".", publish(Publish::Swap)).map(drop), ErrorKind::InvalidArgument, "."),
-    (|it| it.begin("dir", DirectoryOptions::default())?.append("inner", b"x"), ErrorKind::InvalidArgument, "dir/inner"),
-    (|it| it.begin("dir", DirectoryOptions::default())?.remove("none"), ErrorKind::NotFound, "dir/none"),
-    (|it| it.begin(".", DirectoryOptions::default())?.remove("dir"), ErrorKind::IsDirectory, "dir"),
-    (|it| it.begin(".", DirectoryOptions::default())?.rename("dir", "x"), ErrorKind::IsDirectory, "dir"),
+    (|it| it.begin(".", &publish(Publish::Swap)).map(drop), ErrorKind::InvalidArgument, "."),
+    (
+        |it| it.begin("dir", &DirectoryOptions::default())?.append("inner", b"x"),
+        ErrorKind::InvalidArgument,
+        "dir/inner",
+    ),
+    (|it| it.begin("dir", &DirectoryOptions::default())?.remove("none"), ErrorKind::NotFound, "dir/none"),
+    (|it| it.begin(".", &DirectoryOptions::default())?.remove("dir"), ErrorKind::IsDirectory, "dir"),
+    (|it| it.begin(".", &DirectoryOptions::default())?.rename("dir", "x"), ErrorKind::IsDirectory, "dir"),
     (|it| it.fingerprint("none", Evidence::Metadata).map(drop), ErrorKind::NotFound, "none"),
     (|it| it.fingerprint("absolute/inner", Evidence::Metadata).map(drop), ErrorKind::SymlinkRefused, "absolute"),
     (|it| it.replace("none/x", b"x", &WriteOptions::default()).map(drop), ErrorKind::NotFound, "none"),
@@ -86,7 +90,7 @@ const REFUSED: &[(Act, ErrorKind, &str)] = &[
 ];
 
 fn put(store: &Store, directory: &str, mode: Publish) -> Result<(), Error> {
-    let mut change = store.begin(directory, publish(mode))?;
+    let mut change = store.begin(directory, &publish(mode))?;
     change.put("new", b"x")?;
     change.commit().map(drop)
 }
@@ -134,7 +138,7 @@ fn a_message_names_the_limit_and_the_position() {
     let long = refused("long", store.replace("file", &too_long(), &WriteOptions::default()));
     assert!(long.message.contains(&LIST_BYTES_MAX.to_string()), "{}", long.message);
     let mut writer = store.writer("file", &WriteOptions::default()).expect("a new file");
-    assert_eq!(refused("long", writer.write(&too_long())).kind, ErrorKind::LimitExceeded);
+    assert_eq!(refused("long", writer.append(&too_long())).kind, ErrorKind::LimitExceeded);
     drop(writer);
     let json = refused("json", store.replace_json("file", "{\n\"a\" 1}", &WriteOptions::default()));
     assert!(json.message.contains("line 2"), "{}", json.message);
@@ -192,8 +196,8 @@ fn changes() -> Vec<(String, Change)> {
             "writer".into(),
             Box::new(|it| {
                 let mut writer = it.writer("d/a", &WriteOptions::default())?;
-                writer.write(b"n")?;
-                writer.write(b"ew")?;
+                writer.append(b"n")?;
+                writer.append(b"ew")?;
                 writer.commit().map(drop)
             }),
         ),
@@ -206,7 +210,7 @@ fn changes() -> Vec<(String, Change)> {
         all.push((
             format!("{mode:?}"),
             Box::new(move |it| {
-                let mut change = it.begin("d", publish(mode))?;
+                let mut change = it.begin("d", &publish(mode))?;
                 change.put("a", b"new")?;
                 change.commit().map(drop)
             }),
@@ -285,14 +289,14 @@ fn a_crash_is_reported_and_ends_the_instance() {
     let scene = Scene::with(Fault::TrapBefore(3), &[("root/file", "old")]);
     let store = scene.open();
     let crash = error_of("crash", store.replace("file", b"new", &WriteOptions::default()));
-    assert_eq!((crash.kind(), crash.path()), ("injected-crash", scene.root()));
+    assert_eq!((crash.kind().as_str(), crash.path()), ("injected-crash", scene.root()));
     let Error::Trap { trap: Trap::Injected { call: 3, what: context }, .. } = &crash else { panic!("{crash:?}") };
     assert!(context.starts_with("write .onionskin/"), "{context}");
     let after = error_of("after", store.fingerprint("file", Evidence::Metadata));
     assert!(matches!(after, Error::Trap { trap: Trap::Stopped, .. }), "{after:?}");
-    assert_eq!(after.kind(), "stopped");
+    assert_eq!(after.kind().as_str(), "stopped");
     drop(store);
-    let locked = onionskin().session(scene.root()).open(&OpenOptions::default()).expect("the lock went with it");
+    let locked = onionskin().store(scene.root()).open(&OpenOptions::default()).expect("the lock went with it");
     assert_eq!(locked.recovered().expect("findings").len(), 1);
     locked.close().expect("the store closes");
     assert_eq!(scene.text("root/file"), "old");

@@ -13,8 +13,8 @@ const INTENT: &str = ".onionskin/tx-1/intent";
 const BITS_STEP: usize = 29;
 
 fn swap(root: &Path, faults: &Faults, mode: Publish, content: &str) -> Result<(), onionskin_host::Error> {
-    let store = onionskin().session(root).faults(faults).open(&OpenOptions::default())?;
-    let mut change = store.begin("d", publish(mode))?;
+    let store = onionskin().store(root).faults(faults).open(&OpenOptions::default())?;
+    let mut change = store.begin("d", &publish(mode))?;
     change.put("file", content.as_bytes())?;
     change.commit()?;
     store.close()
@@ -58,7 +58,7 @@ fn a_damaged_intent_loses_nothing() {
             let root = directory.path().join("root");
             ground::copy(template.path(), &root);
             fs::write(root.join(INTENT), bytes).expect("it can be written");
-            let opened = onionskin().session(&root).open(&OpenOptions::default()).and_then(Store::close);
+            let opened = onionskin().store(&root).open(&OpenOptions::default()).and_then(Store::close);
             let now = ["file", "sub/kept"].map(|name| fs::read_to_string(root.join("d").join(name)).ok());
             assert_eq!(now, [Some("old".to_owned()), Some("kept".to_owned())], "{context}: {opened:?}");
             opened.unwrap_or_else(|error| panic!("{context}: {error}"));

@@ -41,9 +41,9 @@ impl Decided {
                 ground::write(&root.join(file), content);
             }
             ground::write(&directory.path().join("outside1"), "outside");
-            let session = onionskin().session(&root).faults(&Faults::counting(Fault::TrapBefore(call)));
+            let session = onionskin().store(&root).faults(&Faults::counting(Fault::TrapBefore(call)));
             let store = session.open(&OpenOptions::default()).expect("the root opens");
-            let mut change = store.begin("d", options).expect("a directory");
+            let mut change = store.begin("d", &options).expect("a directory");
             let _crash = MANAGED
                 .iter()
                 .try_for_each(|file| change.put(file.trim_start_matches("d/"), b"new"))
@@ -122,7 +122,7 @@ impl Case {
     }
 
     fn open(&self) -> Result<Store, onionskin_host::Error> {
-        onionskin().session(self.root()).open(&OpenOptions::default())
+        onionskin().store(self.root()).open(&OpenOptions::default())
     }
 
     /// Opens the root, which must either quarantine the log or stop with everything kept; in both cases nothing of the
@@ -130,7 +130,7 @@ impl Case {
     fn open_with_bad_log(&self, context: &str) -> Opened {
         let before = self.tree();
         let faults = Faults::counting(Fault::None);
-        let session = onionskin().session(self.root()).faults(&faults);
+        let session = onionskin().store(self.root()).faults(&faults);
         let foreseen = session.inspect();
         assert_eq!(self.tree(), before, "{context}: inspection changes nothing");
         let expected = match session.open(&OpenOptions::default()) {
@@ -239,7 +239,7 @@ fn a_flipped_bit_half_way_stops_with_everything_kept() {
 /// A log that was never synced may have any content after a power loss: it is quarantined.
 #[test]
 fn a_flipped_bit_in_an_unsynced_log_quarantines_it() {
-    let options = DirectoryOptions { durability: Durability::Visible, ..DirectoryOptions::default() };
+    let options = DirectoryOptions::default().durability(Durability::Visible);
     let decided = Decided::new(options, all_old);
     for (bit, log) in decided.flipped() {
         assert_eq!(decided.with(&log).open_with_bad_log(&format!("bit {bit}")), Opened::Quarantined, "bit {bit}");

@@ -15,6 +15,7 @@
 //! | a full disk, a read-only one or a mount point in the way is an error, and nothing is lost | [`mounts`] |
 //! | a root has one owner | [`owners`] |
 //! | the component stays within its memory and fuel | [`bounds`] |
+//! | calls may be made from any thread, inside an asynchronous runtime or not | [`runtime`] |
 
 #![cfg(unix)]
 
@@ -32,5 +33,6 @@ mod mounts;
 mod nodes;
 mod owners;
 mod paths;
+mod runtime;
 mod shared;
 mod stories;

@@ -6,7 +6,7 @@ use crate::ground;
 use crate::scene::{Scene, error_of, onionskin, publish, refused, run};
 
 fn owner(token: &str) -> OpenOptions {
-    OpenOptions { owner: Ownership::LockFile(token.to_owned()), ..OpenOptions::default() }
+    OpenOptions::default().owner(Ownership::LockFile(token.to_owned()))
 }
 
 fn write(store: &Store, content: &str) -> Result<(), Error> {
@@ -18,11 +18,11 @@ fn write(store: &Store, content: &str) -> Result<(), Error> {
 fn a_second_session_is_refused() {
     let scene = Scene::new(&[("root/file", "old")]);
     let first = scene.open();
-    let second = onionskin().session(scene.root());
+    let second = onionskin().store(scene.root());
     for result in [second.open(&OpenOptions::default()).map(drop), second.probe().map(drop)] {
         let error = error_of("second", result);
         assert!(matches!(&error, Error::Locked { root } if *root == scene.root()), "{error:?}");
-        assert_eq!(error.kind(), "locked");
+        assert_eq!(error.kind().as_str(), "locked");
     }
     let found = second.inspect().expect("an inspection changes nothing");
     assert_eq!(found.first().map(|finding| finding.verdict), Some(Verdict::InUse));
@@ -41,7 +41,7 @@ fn another_name_of_the_root_is_refused() {
     let scene = Scene::new(&[]);
     scene.absolute("root", "alias");
     let first = scene.open();
-    let second = onionskin().session(scene.at("alias"));
+    let second = onionskin().store(scene.at("alias"));
     assert!(matches!(error_of("alias", second.open(&OpenOptions::default())), Error::Locked { .. }));
     first.close().expect("the store closes");
     second.open(&OpenOptions::default()).and_then(Store::close).expect("the root is free");
@@ -52,14 +52,14 @@ fn another_name_of_the_root_is_refused() {
 #[test]
 fn work_in_progress_keeps_the_root() {
     let scene = Scene::new(&[("root/file", "old")]);
-    let second = onionskin().session(scene.root());
+    let second = onionskin().store(scene.root());
     let is_free = || second.open(&OpenOptions::default()).and_then(Store::close).is_ok();
     let store = scene.open();
     let mut writer = store.writer("file", &WriteOptions::default()).expect("a file can be replaced");
-    let mut change = store.begin("d", publish(Publish::Swap)).expect("a directory");
+    let mut change = store.begin("d", &publish(Publish::Swap)).expect("a directory");
     store.close().expect("the store closes");
     assert!(!is_free(), "a writer is open");
-    writer.write(b"new").expect("it grows");
+    writer.append(b"new").expect("it grows");
     writer.commit().expect("it is published");
     assert!(!is_free(), "a transaction is open");
     change.put("x", b"new").expect("staged");
@@ -82,7 +82,7 @@ fn a_program_that_starts_others_can_open_again() {
                 assert!(run(&mut std::process::Command::new("true")), "it runs");
             }
         });
-        let session = onionskin().session(scene.root());
+        let session = onionskin().store(scene.root());
         let opened = (0..300).try_for_each(|_| session.open(&OpenOptions::default()).and_then(Store::close));
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
         opened.expect("the root is free");
@@ -121,7 +121,7 @@ fn a_lock_file_holds_the_root() {
     let scene = Scene::new(&[("root/file", "old")]);
     let first = scene.session().open(&owner("alpha")).expect("the root opens");
     assert_eq!(scene.text("root/.onionskin/lock"), "alpha");
-    let second = onionskin().session(scene.root());
+    let second = onionskin().store(scene.root());
     for options in [owner("beta"), owner("alpha"), OpenOptions::default()] {
         let error = refused(&options, second.open(&options));
         assert_eq!((error.kind, error.subject.as_str()), (ErrorKind::Locked, "alpha"), "{}", error.message);
@@ -129,7 +129,7 @@ fn a_lock_file_holds_the_root() {
     let found = second.inspect().expect("an inspection changes nothing");
     assert_eq!(found.first().map(|finding| finding.verdict), Some(Verdict::InUse));
     write(&first, "new").expect("the first goes on");
-    let mut change = first.begin("d", publish(Publish::InPlace)).expect("a directory");
+    let mut change = first.begin("d", &publish(Publish::InPlace)).expect("a directory");
     change.put("x", b"new").expect("staged");
     change.commit().expect("it is published");
     first.close().expect("the store closes");
@@ -160,11 +160,11 @@ fn a_token_is_checked() {
 fn a_lock_is_broken_with_its_own_token_only() {
     let scene = Scene::new(&[("root/file", "old")]);
     let zombie = scene.session().open(&owner("zombie")).expect("the root opens");
-    let mut change = zombie.begin("d", publish(Publish::InPlace)).expect("a directory");
+    let mut change = zombie.begin("d", &publish(Publish::InPlace)).expect("a directory");
     change.put("x", b"of the zombie").expect("staged");
     let mut writer = zombie.writer("file", &WriteOptions::default()).expect("a file can be replaced");
-    writer.write(b"of the zombie").expect("it grows");
-    let session = onionskin().session(scene.root());
+    writer.append(b"of the zombie").expect("it grows");
+    let session = onionskin().store(scene.root());
     let wrong = refused("wrong token", session.break_lock("someone"));
     assert_eq!((wrong.kind, wrong.subject.as_str()), (ErrorKind::Locked, "zombie"));
     session.break_lock("zombie").expect("the token is right");
@@ -196,7 +196,7 @@ fn the_lock_of_a_crashed_owner_is_broken() {
         let context = format!("call {call}");
         let scene = Scene::with(Fault::TrapBefore(call), &[("root/d/a", "old"), ("root/d/b", "old")]);
         let result = scene.session().open(&owner("dead")).and_then(|store| {
-            let mut change = store.begin("d", publish(Publish::InPlace))?;
+            let mut change = store.begin("d", &publish(Publish::InPlace))?;
             change.put("a", b"new")?;
             change.put("b", b"new")?;
             change.commit()?;
@@ -205,7 +205,7 @@ fn the_lock_of_a_crashed_owner_is_broken() {
         if let Err(error) = &result {
             assert!(matches!(error, Error::Trap { trap: Trap::Injected { .. }, .. }), "{context}: {error}");
         }
-        let session = onionskin().session(scene.root());
+        let session = onionskin().store(scene.root());
         match session.open(&owner("heir")) {
             Ok(store) => store.close().expect("the store closes"),
             Err(error) => {

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use onionskin_host::{
-    DirectoryOptions, Error, Fault, Faults, GuestError, Onionskin, OpenOptions, Publish, Session, Store,
+    DirectoryOptions, Error, Fault, Faults, GuestError, Onionskin, OpenOptions, Publish, Store, StoreBuilder,
 };
 use tempfile::TempDir;
 
@@ -92,9 +92,9 @@ impl Scene {
 
     /// Opens a session on the root with `lower` granted and every call recorded. From here on the originals must not
     /// change.
-    pub(crate) fn session(&self) -> Session {
+    pub(crate) fn session(&self) -> StoreBuilder {
         self.originals.get_or_init(|| ground::read(&self.at("lower")));
-        onionskin().session(self.root()).lower(self.at("lower")).faults(&self.faults)
+        onionskin().store(self.root()).lower(self.at("lower")).faults(&self.faults)
     }
 
     pub(crate) fn faults(&self) -> &Faults {
@@ -107,7 +107,7 @@ impl Scene {
 
     /// Opens and closes the root, as a program after the crash would.
     pub(crate) fn recover(&self) {
-        let store = onionskin().session(self.root()).open(&OpenOptions::default()).expect("the root opens again");
+        let store = onionskin().store(self.root()).open(&OpenOptions::default()).expect("the root opens again");
         store.close().expect("the store closes");
     }
 
@@ -164,7 +164,7 @@ pub(crate) fn error_of<T>(context: impl Debug, result: Result<T, Error>) -> Erro
 
 /// Options of a transaction in this publish mode.
 pub(crate) fn publish(publish: Publish) -> DirectoryOptions {
-    DirectoryOptions { publish, ..DirectoryOptions::default() }
+    DirectoryOptions::default().publish(publish)
 }
 
 /// While the guard is held no test starts a program. A program that is being started has, for a moment, all open files

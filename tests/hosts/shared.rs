@@ -25,7 +25,7 @@ const WRITES: [Write; 6] = [
     (
         "keep identical",
         |it| {
-            let options = WriteOptions { same: Identical::Keep, ..WriteOptions::default() };
+            let options = WriteOptions::default().if_identical(Identical::Keep);
             let done = it.replace("d/file", b"original", &options).expect("done");
             assert_eq!(done.applied, 1, "a shared file is not independent, whatever its content");
         },
@@ -34,7 +34,7 @@ const WRITES: [Write; 6] = [
     (
         "visible",
         |it| {
-            let options = WriteOptions { durability: Durability::Visible, ..WriteOptions::default() };
+            let options = WriteOptions::default().durability(Durability::Visible);
             it.replace("d/file", b"new", &options).expect("done");
         },
         "new",
@@ -43,7 +43,7 @@ const WRITES: [Write; 6] = [
         "writer",
         |it| {
             let mut writer = it.writer("d/file", &WriteOptions::default()).expect("a file can be replaced");
-            writer.write(b"new").expect("it grows");
+            writer.append(b"new").expect("it grows");
             writer.commit().expect("done");
         },
         "new",
@@ -91,12 +91,12 @@ fn a_transaction_writes_no_hard_link() {
             scene.hard_link(&format!("lower/{name}"), &format!("root/d/{name}"));
         }
         let store = scene.open();
-        let mut change = store.begin("d", publish(mode)).expect("a directory");
+        let mut change = store.begin("d", &publish(mode)).expect("a directory");
         change.put("put", b"ne").expect("staged");
         change.append("put", b"w").expect("staged");
         change.rename("moved", "there").expect("staged");
         change.commit().expect("it is published");
-        let mut change = store.begin("d", publish(mode)).expect("a directory");
+        let mut change = store.begin("d", &publish(mode)).expect("a directory");
         change.put("there", b"new too").expect("staged");
         change.commit().expect("it is published");
         store.close().expect("the store closes");
@@ -158,7 +158,7 @@ fn carried_files_keep_their_modes() {
             fs::set_permissions(path, fs::Permissions::from_mode(bits)).expect("a mode can be set");
         }
         let store = scene.open();
-        let mut change = store.begin("d", publish(mode)).expect("a directory");
+        let mut change = store.begin("d", &publish(mode)).expect("a directory");
         change.put("file", b"new").expect("staged");
         change.commit().expect("it is published");
         store.close().expect("the store closes");

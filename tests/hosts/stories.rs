@@ -91,7 +91,7 @@ fn a_real_cache_with_a_crash_at_every_call() {
             let directory = ground::scratch();
             let workspace = directory.path().join("workspace");
             Places::over(&cache, &workspace).expect("the workspace can be made");
-            let session = || onionskin().session(&workspace).lower(&cache);
+            let session = || onionskin().store(&workspace).lower(&cache);
             let faults = Faults::counting(Fault::TrapBefore(call));
             let store = session().faults(&faults).open(&OpenOptions::default()).expect("the root opens");
             let result = store.materialize(top, &Source::LinkTarget, &Content::Keep);

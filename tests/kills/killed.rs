@@ -70,7 +70,7 @@ impl Work {
     pub(crate) fn persist_for_ever(self, root: &Path) {
         let onionskin = Onionskin::load().expect("the component that is built in loads");
         say(READY);
-        let store = onionskin.session(root).open(&OpenOptions::default()).expect("the root opens");
+        let store = onionskin.store(root).open(&OpenOptions::default()).expect("the root opens");
         let mut revision = revision_of(root, "the program");
         say(&format!("{OPENED} {revision}"));
         loop {
@@ -91,7 +91,7 @@ impl Work {
             Self::Swap => Publish::Swap,
             Self::Pointer => Publish::Pointer,
         };
-        let mut change = store.begin("d", DirectoryOptions { publish, ..DirectoryOptions::default() })?;
+        let mut change = store.begin("d", &DirectoryOptions::default().publish(publish))?;
         for (name, content) in self.files(revision) {
             if !name.starts_with("outline-") {
                 change.put(&name, content.as_bytes())?;

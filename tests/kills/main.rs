@@ -66,7 +66,7 @@ fn survives(work: Work) {
         if kill < kills && random.below(UNSEEN) == 0 {
             continue;
         }
-        let session = onionskin.session(&root);
+        let session = onionskin.store(&root);
         let store = session.open(&OpenOptions::default()).unwrap_or_else(|error| panic!("{context}: {error}"));
         let found = store.recovered().expect("findings");
         store.close().unwrap_or_else(|error| panic!("{context}: {error}"));

@@ -3,7 +3,7 @@
 use std::fs;
 
 use onionskin_host::run::plug;
-use onionskin_host::{Commit, Onionskin, OpenOptions, WriteOptions};
+use onionskin_host::{CommitOptions, Onionskin, OpenOptions, WriteOptions};
 
 use crate::guests::program;
 use crate::plain::Host;
@@ -20,14 +20,14 @@ fn the_host_takes_the_component() {
     for directory in ["root", "upper"] {
         fs::create_dir(at(directory)).expect("a new directory");
     }
-    let store = onionskin.session(at("root")).open(&OpenOptions::default()).expect("it opens");
+    let store = onionskin.store(at("root")).open(&OpenOptions::default()).expect("it opens");
     store.replace("a", b"a", &WriteOptions::default()).expect("it is written");
     store.close().expect("it closes");
     assert_eq!(read(&at("root/a")), b"a");
     let mut workspace = onionskin.workspace(at("upper")).lower(at("root")).create().expect("it is made");
     workspace.append("a", b"b").expect("it is written");
     assert_eq!(read(&at("root/a")), b"a", "the lower is as it was");
-    workspace.commit(&at("root"), &Commit::default()).expect("it is committed");
+    workspace.commit(&at("root"), &CommitOptions::default()).expect("it is committed");
     workspace.close().expect("it closes");
     assert_eq!(read(&at("root/a")), b"ab");
 }

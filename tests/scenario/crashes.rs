@@ -24,7 +24,7 @@ fn crash_everywhere(scene: &Value) {
     for call in 1..=CALLS_MAX {
         let world = World::new(&scene["before"]);
         let code = run(&world, &["--crash-at", &call.to_string()], scene);
-        let store = onionskin().session(world.at("root")).open(&OpenOptions::default()).expect("it opens");
+        let store = onionskin().store(world.at("root")).open(&OpenOptions::default()).expect("it opens");
         let found = store.recovered().expect("it tells");
         store.close().expect("it closes");
         let now = world.look();

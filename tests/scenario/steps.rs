@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use onionskin_host::{
     Content, DirectoryOptions, Durability, Error, Evidence, Finding, Fingerprint, Grant, Identical, OpenOptions,
-    Ownership, Precondition, Publish, Receipt, Session, Source, Store, SymlinkPolicy, WriteOptions,
+    Ownership, Precondition, Publish, Receipt, Source, Store, StoreBuilder, SymlinkPolicy, WriteOptions,
 };
 use serde_json::{Value, json};
 
@@ -49,13 +49,13 @@ impl<'a> Runner<'a> {
         runner
     }
 
-    fn session(&self) -> Session {
-        onionskin().session(self.world.at("root")).lower(self.world.at("lower"))
+    fn session(&self) -> StoreBuilder {
+        onionskin().store(self.world.at("root")).lower(self.world.at("lower"))
     }
 
     fn open(&self, how: &Value) -> Result<Store, Error> {
         let owner = how["token"].as_str().map_or(Ownership::Host, |token| Ownership::LockFile(token.to_owned()));
-        self.session().open(&OpenOptions { owner, ..OpenOptions::default() })
+        self.session().open(&OpenOptions::default().owner(owner))
     }
 
     fn store(&self) -> &Store {
@@ -102,30 +102,23 @@ impl<'a> Runner<'a> {
             let seen = self.store().fingerprint(text(step, "path"), Evidence::Digest)?;
             self.seen.insert(text(step, "path").to_owned(), seen);
         }
-        Ok(WriteOptions {
-            durability: durability(&how["durability"]),
-            symlinks: match how["symlinks"].as_str() {
-                Some("refuse") => SymlinkPolicy::Refuse,
-                Some("follow-within") => SymlinkPolicy::FollowWithin,
-                _ => usual.symlinks,
-            },
-            when: match how["when"].as_str() {
-                Some("absent") => Precondition::Absent,
-                Some("single-link") => Precondition::SingleLink,
-                Some("as-seen" | "as-first-seen") => Precondition::Unchanged(self.seen[text(step, "path")].clone()),
-                _ => usual.when,
-            },
-            same: if how["same"] == "keep" { Identical::Keep } else { usual.same },
-        })
-    }
-
-    fn guest(&self, path: &str) -> Result<String, Error> {
-        self.store().guest_path(&self.world.at(path))
+        let options = usual.durability(durability(&how["durability"])).symlinks(match how["symlinks"].as_str() {
+            Some("refuse") => SymlinkPolicy::Refuse,
+            Some("follow-within") => SymlinkPolicy::FollowWithin,
+            _ => SymlinkPolicy::Replace,
+        });
+        let options = options.when(match how["when"].as_str() {
+            Some("absent") => Precondition::Absent,
+            Some("single-link") => Precondition::SingleLink,
+            Some("as-seen" | "as-first-seen") => Precondition::Unchanged(self.seen[text(step, "path")].clone()),
+            _ => Precondition::None,
+        });
+        Ok(options.if_identical(if how["same"] == "keep" { Identical::Keep } else { Identical::Rewrite }))
     }
 
     fn materialize(&self, step: &Value) -> Result<Value, Error> {
         let origin = match step["source"].as_str() {
-            Some(source) => Source::Path(self.guest(source)?),
+            Some(source) => Source::Path(self.world.at(source)),
             None => Source::LinkTarget,
         };
         let holds = step.get("content").map_or(Content::Keep, |content| Content::Replace(data(content)));
@@ -137,32 +130,29 @@ impl<'a> Runner<'a> {
         let mut writer = self.store().writer(text(step, "path"), &how)?;
         for chunk in step["chunks"].as_array().expect("a writer has chunks") {
             if let Some(text) = chunk.as_str() {
-                writer.write(text.as_bytes())?;
+                writer.append(text.as_bytes())?;
             } else {
                 let number = |key: &str| chunk[key].as_u64().expect("it is a number");
-                writer.write_from(&self.guest(text(chunk, "from"))?, number("offset"), number("length"))?;
+                writer.append_from(self.world.at(text(chunk, "from")), number("offset"), number("length"))?;
             }
         }
         if step["drop"] == true { Ok(Value::Null) } else { writer.commit().map(receipt) }
     }
 
     fn transaction(&self, step: &Value) -> Result<Value, Error> {
-        let how = DirectoryOptions {
-            publish: match step["how"]["publish"].as_str() {
-                Some("swap") => Publish::Swap,
-                Some("pointer") => Publish::Pointer,
-                _ => Publish::InPlace,
-            },
-            durability: durability(&step["how"]["durability"]),
-            ..DirectoryOptions::default()
-        };
-        let mut transaction = self.store().begin(text(step, "directory"), how)?;
+        let options = DirectoryOptions::default().publish(match step["how"]["publish"].as_str() {
+            Some("swap") => Publish::Swap,
+            Some("pointer") => Publish::Pointer,
+            _ => Publish::InPlace,
+        });
+        let options = options.durability(durability(&step["how"]["durability"]));
+        let mut transaction = self.store().begin(text(step, "directory"), &options)?;
         for change in step["changes"].as_array().expect("a transaction has changes") {
             let word = |at: usize| change[at].as_str().unwrap_or_else(|| panic!("{change}"));
             match word(0) {
                 "put" => transaction.put(word(1), &data(&change[2]))?,
                 "append" => transaction.append(word(1), &data(&change[2]))?,
-                "put-file" => transaction.put_file(word(1), &self.guest(word(2))?)?,
+                "put-file" => transaction.put_file(word(1), self.world.at(word(2)))?,
                 "remove" => transaction.remove(word(1))?,
                 "rename" => transaction.rename(word(1), word(2))?,
                 other => panic!("there is no change {other}"),

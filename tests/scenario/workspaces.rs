@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use onionskin_host::{
-    Change, ChangeKind, Commit, Durability, Entry, Error, NodeKind, OnConflict, Onionskin, Quota, Select, Workspace,
-    WorkspaceSession,
+    Change, ChangeKind, CommitOptions, Durability, Entry, Error, NodeKind, OnConflict, Onionskin, Quota, Select,
+    Workspace, WorkspaceBuilder,
 };
 use serde_json::{Map, Value, json};
 
@@ -85,7 +85,7 @@ fn stop_everywhere(scene: &Value) {
     panic!("{}: no end after {CALLS_MAX} calls", text(scene, "name"));
 }
 
-fn session(world: &World, lowers: &[String]) -> WorkspaceSession {
+fn session(world: &World, lowers: &[String]) -> WorkspaceBuilder {
     onionskin().workspace(world.at("upper")).lowers(lowers.iter().map(|lower| world.at(lower)))
 }
 
@@ -189,7 +189,10 @@ impl<'a> Runner<'a> {
                     Some("theirs") => OnConflict::Theirs,
                     _ => OnConflict::Fail,
                 };
-                let how = Commit { paths: select(step), durability: durability(&step["durability"]), conflicts };
+                let how = CommitOptions::default()
+                    .paths(select(step))
+                    .durability(durability(&step["durability"]))
+                    .conflicts(conflicts);
                 workspace.commit(&self.world.at(&self.lowers[0]), &how).map(receipt)
             }
             call => panic!("there is no call {call}"),

@@ -28,7 +28,7 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) {
 fn run(bench: &Bench, place: &Place, pairs: usize) -> Result<Pairs> {
     let root = place.directory("directory-ours")?;
     fs::create_dir(root.join(DIRECTORY))?;
-    let store = bench.onionskin.session(&root).open(&Opening::default())?;
+    let store = bench.onionskin.store(&root).open(&Opening::default())?;
     let native = Native::new(place.directory("directory-peer")?)?;
     let pairs = Pairs::run(pairs, || each(1, || persist(&store)), || each(1, || native.persist()))?;
     store.close()?;
@@ -40,7 +40,7 @@ fn names() -> impl Iterator<Item = String> {
 }
 
 fn persist(store: &Store) -> Result<()> {
-    let mut transaction = store.begin(DIRECTORY, DirectoryOptions::default())?;
+    let mut transaction = store.begin(DIRECTORY, &DirectoryOptions::default())?;
     for name in names() {
         transaction.put(&name, &CONTENT)?;
     }

@@ -71,7 +71,7 @@ impl Workspace {
     }
 
     fn open(&self, onionskin: &Onionskin) -> Result<Store> {
-        Ok(onionskin.session(&self.root).lower(&self.lower).open(&Opening::default())?)
+        Ok(onionskin.store(&self.root).lower(&self.lower).open(&Opening::default())?)
     }
 
     #[cfg(unix)]
@@ -135,11 +135,10 @@ fn materialize(workspace: &Workspace, store: &Store) -> Result<Duration> {
 }
 
 fn copy(workspace: &Workspace, store: &Store) -> Result<Duration> {
-    let origin = store.guest_path(&workspace.original)?;
-    let how = WriteOptions { durability: Durability::Visible, ..WriteOptions::default() };
+    let how = WriteOptions::default().durability(Durability::Visible);
     let start = Instant::now();
     let mut writer = store.writer(LINK, &how)?;
-    writer.write_from(&origin, 0, LENGTH)?;
+    writer.append_from(&workspace.original, 0, LENGTH)?;
     writer.commit()?;
     Ok(start.elapsed())
 }

@@ -29,8 +29,8 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) {
 /// Pairs of `batch` changes each.
 fn run(bench: &Bench, place: &Place, durability: Durability, pairs: usize, batch: u32) -> Result<Pairs> {
     let root = place.directory("persist-ours")?;
-    let store = bench.onionskin.session(&root).open(&Opening::default())?;
-    let how = WriteOptions { durability, ..WriteOptions::default() };
+    let store = bench.onionskin.store(&root).open(&Opening::default())?;
+    let how = WriteOptions::default().durability(durability);
     let native = Native::new(place.directory("persist-peer")?, durability == Durability::Full)?;
     let ours = || persist(&store, &how, batch);
     let pairs = Pairs::run(pairs, ours, || each(batch, || native.persist()))?;

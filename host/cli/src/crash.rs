@@ -139,13 +139,13 @@ pub(super) fn run(context: &Context, arguments: &Crash) -> Result<(), Stop> {
 }
 
 impl Crash {
-    fn try_guest(&self, path: &Path, trial: &Trial) -> Result<Tried, Error> {
+    fn try_guest(&self, path: &Path, trial: &Trial) -> Result<Tried, onionskin_lab::Error> {
         let program = Program::load(path, self.layered)?;
         let words = |words: &Option<Words>| words.as_ref().map(|Words(words)| words.clone()).unwrap_or_default();
         let files = self.dir.as_deref().map(crash::files).transpose()?.unwrap_or_default();
         let guest = Guest { program: &program, run: words(&self.run), check: words(&self.check), files };
         if let Some(text) = guest.rehearse()? {
-            return Err(Error::Rehearsal { path: path.to_owned(), text });
+            return Err(onionskin_lab::Error::Rehearsal { path: path.to_owned(), text });
         }
         let progress = Arc::new(Progress::default());
         let bar = bar(1, &progress);

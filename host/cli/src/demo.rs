@@ -55,11 +55,11 @@ fn scratch() -> Result<TempDir, Error> {
 fn stop(trouble: Trouble) -> Stop {
     match trouble {
         Trouble::Output(error) => Stop::Output(error),
-        Trouble::Host(error) => Stop::Failed(error),
-        Trouble::Files(path, source) => Stop::Failed(Error::Io { action: "use a file of the story", path, source }),
+        Trouble::Host(error) => error.into(),
+        Trouble::Files(path, source) => Error::Io { action: "use a file of the story", path, source }.into(),
         Trouble::Sqlite(path, error) => {
             let source = io::Error::other(error);
-            Stop::Failed(Error::Io { action: "use a database of the story", path, source })
+            Error::Io { action: "use a database of the story", path, source }.into()
         }
     }
 }

@@ -63,8 +63,8 @@ pub(super) fn put(context: &Context, arguments: &PutDir) -> Result<Answer, Error
         Mode::Swap => Publish::Swap,
         Mode::Pointer => Publish::Pointer,
     };
-    let how = DirectoryOptions { publish, ..DirectoryOptions::default() };
-    let receipt = commit(&store, arguments, how, &tree)?;
+    let options = DirectoryOptions::default().publish(publish);
+    let receipt = commit(&store, arguments, &options, &tree)?;
     let mut answer = finish(context, store, &arguments.dir, &receipt)?;
     answer.skipped(&tree.skipped);
     Ok(answer)
@@ -72,10 +72,10 @@ pub(super) fn put(context: &Context, arguments: &PutDir) -> Result<Answer, Error
 
 /// Stages and commits; again, where the commit met an absolute link, once that is a file of its
 /// own.
-fn commit(store: &Store, arguments: &PutDir, how: DirectoryOptions, tree: &Tree) -> Result<Receipt, Error> {
+fn commit(store: &Store, arguments: &PutDir, options: &DirectoryOptions, tree: &Tree) -> Result<Receipt, Error> {
     let mut links = 0;
     loop {
-        let mut transaction = store.begin(&arguments.dir, how)?;
+        let mut transaction = store.begin(&arguments.dir, &options)?;
         let bar = progress(Some(tree.bytes));
         stage(store, &mut transaction, arguments, tree, &bar)?;
         bar.finish_and_clear();

@@ -154,43 +154,42 @@ fn hex(text: &str) -> Option<Vec<u8>> {
 pub(super) fn replace(context: &Context, arguments: &Replace) -> Result<Answer, Error> {
     let input = Input::open(arguments.from.as_deref())?;
     let store = context.session(&arguments.root, &arguments.lower)?.open(&context.open_options())?;
-    let how = WriteOptions {
-        durability: match arguments.durability {
+    let options = WriteOptions::default()
+        .durability(match arguments.durability {
             Durable::Visible => Durability::Visible,
             Durable::Data => Durability::Data,
             Durable::Full => Durability::Full,
-        },
-        symlinks: match arguments.symlinks {
+        })
+        .symlinks(match arguments.symlinks {
             Symlinks::Refuse => SymlinkPolicy::Refuse,
             Symlinks::Replace => SymlinkPolicy::Replace,
             Symlinks::FollowWithin => SymlinkPolicy::FollowWithin,
-        },
-        when: match &arguments.when {
+        })
+        .when(match &arguments.when {
             Some(when) => when.precondition(&store, &arguments.path)?,
             None => Precondition::None,
-        },
-        same: if arguments.keep_identical { Identical::Keep } else { Identical::Rewrite },
-    };
+        })
+        .if_identical(if arguments.keep_identical { Identical::Keep } else { Identical::Rewrite });
     let receipt = if arguments.json {
-        write_json(&store, arguments, input, &how)?
+        write_json(&store, arguments, input, &options)?
     } else {
-        write(&store, &arguments.path, input, &how)?
+        write(&store, &arguments.path, input, &options)?
     };
     finish(context, store, &arguments.path, &receipt)
 }
 
 /// Small content goes in one call; larger content is streamed, so that no more than a chunk of it
 /// is in memory.
-fn write(store: &Store, path: &str, mut input: Input, how: &WriteOptions) -> Result<Receipt, Error> {
+fn write(store: &Store, path: &str, mut input: Input, options: &WriteOptions) -> Result<Receipt, Error> {
     let chunk_bytes = store.limits()?.chunk_bytes.min(CHUNK_BYTES);
     let mut chunk = input.chunk(chunk_bytes)?;
     if (chunk.len() as u64) < chunk_bytes {
-        return store.replace(path, &chunk, how);
+        return store.replace(path, &chunk, options);
     }
     let bar = progress(input.length);
-    let mut writer = store.writer(path, how)?;
+    let mut writer = store.writer(path, options)?;
     while !chunk.is_empty() {
-        writer.write(&chunk)?;
+        writer.append(&chunk)?;
         bar.inc(chunk.len() as u64);
         chunk = input.chunk(chunk_bytes)?;
     }
@@ -200,10 +199,10 @@ fn write(store: &Store, path: &str, mut input: Input, how: &WriteOptions) -> Res
 
 /// JSON is parsed as a whole, so it must fit in one call; a byte more than that is enough for the
 /// component to refuse it.
-fn write_json(store: &Store, arguments: &Replace, mut input: Input, how: &WriteOptions) -> Result<Receipt, Error> {
+fn write_json(store: &Store, arguments: &Replace, mut input: Input, options: &WriteOptions) -> Result<Receipt, Error> {
     let content = input.chunk(store.limits()?.chunk_bytes + 1)?;
     match String::from_utf8(content) {
-        Ok(json) => store.replace_json(&arguments.path, &json, how),
+        Ok(json) => store.replace_json(&arguments.path, &json, options),
         Err(error) => Err(Error::Guest {
             root: arguments.root.clone(),
             error: GuestError {

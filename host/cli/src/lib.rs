@@ -1,5 +1,6 @@
 //! The `onionskin` program as a library, so that tests can call what `demo` runs.
 
+mod advice;
 mod apart;
 mod crash;
 mod demo;
@@ -17,8 +18,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
-use onionskin_host::{Error, Fault, Faults, Onionskin, OpenOptions, Session, Tracing, Trap};
+use onionskin_host::{Error, Fault, Faults, Onionskin, OpenOptions, StoreBuilder};
 
+use self::advice::Failure;
 use self::render::Answer;
 
 /// Exit code of a failure.
@@ -104,7 +106,7 @@ enum Command {
 
 /// Why there is no answer.
 enum Stop {
-    Failed(Error),
+    Failed(Failure),
     /// A promise was seen broken, and it was said which.
     Broken,
     /// The answer could not be written.
@@ -118,7 +120,13 @@ enum Stop {
 
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
-        Self::Failed(error)
+        Self::Failed(error.into())
+    }
+}
+
+impl From<onionskin_lab::Error> for Stop {
+    fn from(error: onionskin_lab::Error) -> Self {
+        Self::Failed(error.into())
     }
 }
 
@@ -167,8 +175,8 @@ impl Context {
     }
 
     /// A root with its grants, and the crash that was asked for.
-    fn session(&self, root: &PathBuf, lowers: &[PathBuf]) -> Result<Session, Error> {
-        let session = Onionskin::load()?.session(root).lowers(lowers);
+    fn session(&self, root: &PathBuf, lowers: &[PathBuf]) -> Result<StoreBuilder, Error> {
+        let session = Onionskin::load()?.store(root).lowers(lowers);
         Ok(match &self.faults {
             Some(faults) => session.faults(faults),
             None => session,
@@ -181,14 +189,13 @@ impl Context {
         root: &PathBuf,
         lowers: &[PathBuf],
         on_write: impl FnMut(u64) + Send + 'static,
-    ) -> Result<Session, Error> {
+    ) -> Result<StoreBuilder, Error> {
         let faults = self.faults.clone().unwrap_or_else(|| Faults::counting(Fault::None));
         Ok(self.session(root, lowers)?.faults(&faults.on_write(on_write)))
     }
 
     fn open_options(&self) -> OpenOptions {
-        let trace = if self.explain { Tracing::On } else { Tracing::Off };
-        OpenOptions { trace, ..OpenOptions::default() }
+        OpenOptions::default().trace(self.explain)
     }
 
     fn print(&self, answer: &Answer) -> Result<(), Stop> {
@@ -223,14 +230,13 @@ impl Context {
                 let _ = writeln!(io::stderr(), "error: cannot write the answer: {error}");
                 ExitCode::from(FAILED)
             }
-            Err(Stop::Failed(error)) => {
+            Err(Stop::Failed(failure)) => {
                 let text = match self.format {
-                    Format::Text => format!("error: {error}"),
-                    Format::Json => render::error(&error).to_string(),
+                    Format::Text => format!("error: {}", failure.message),
+                    Format::Json => render::failure(&failure).to_string(),
                 };
                 let _ = writeln!(io::stderr(), "{text}");
-                let crashed = matches!(error, Error::Trap { trap: Trap::Injected { .. }, .. });
-                ExitCode::from(if crashed || self.crashed() { CRASHED } else { FAILED })
+                ExitCode::from(if failure.is_crash || self.crashed() { CRASHED } else { FAILED })
             }
         }
     }

@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use onionskin_host::{Abilities, Action, Durability, Error, Finding, Receipt, Step, Tier, Verdict};
+use onionskin_host::{Abilities, Action, Durability, Finding, Receipt, Step, Tier, Verdict};
 use serde_json::{Value, json};
+
+use super::advice::Failure;
 
 /// What a command has to say.
 pub(super) struct Answer {
@@ -47,11 +49,11 @@ impl Answer {
     }
 }
 
-pub(super) fn error(error: &Error) -> Value {
+pub(super) fn failure(failure: &Failure) -> Value {
     json!({"error": {
-        "kind": error.kind(),
-        "path": error.path().to_string_lossy(),
-        "message": error.to_string(),
+        "kind": failure.kind,
+        "path": failure.path.to_string_lossy(),
+        "message": failure.message,
     }})
 }
 

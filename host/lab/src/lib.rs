@@ -2,4 +2,7 @@
 //! `wasi:filesystem`, and its explorer of crashes with a report that people can read.
 
 pub mod crash;
+mod error;
 pub mod simulated;
+
+pub use error::Error;

@@ -1,10 +1,11 @@
 //! Watching the calls of the component on the filesystem, and making them fail.
 //!
 //! The host functions are shadowed by ones that count, note, and stop or fail the N-th call that
-//! may change something. A session that is not given [`Faults`] runs on functions that are not
+//! may change something. An instance that is not given [`Faults`] runs on functions that are not
 //! wrapped at all.
 
 mod shadow;
+#[cfg(feature = "run")]
 mod streams;
 
 use std::collections::HashMap;
@@ -15,15 +16,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wasmtime_wasi::filesystem::WasiFilesystemView;
 
 pub(crate) use shadow::shadow;
+#[cfg(feature = "run")]
 pub(crate) use streams::shadow_streams;
 
 use crate::ErrorCode;
 use crate::grants::ROOT;
 use crate::meter::{Growth, Meter};
 
-/// What is done to the host calls of one or more sessions, and what was seen of them.
+/// What is done to the host calls of one or more stores and workspaces, and what was seen of them.
 ///
-/// A clone is another handle to the same counters: they run on over all sessions and instances
+/// A clone is another handle to the same counters: they run on over all instances
 /// that it is given to.
 #[derive(Clone, Default)]
 pub struct Faults {
@@ -164,6 +166,7 @@ impl Watch {
     }
 
     /// As [`Watch::new`], and what grows beyond a quota is refused.
+    #[cfg(feature = "run")]
     pub(crate) fn metered(faults: Faults, meter: Meter) -> Self {
         Self { meter: Some(Arc::new(Mutex::new(meter))), ..Self::new(faults) }
     }

@@ -18,7 +18,7 @@ use crate::cache::Cache;
 use crate::component::{OVERLAY, compiled};
 use crate::faults::Injected;
 use crate::lock::RootLock;
-use crate::{Error, Onionskin};
+use crate::{Error, Onionskin, runtime};
 
 /// Stack of a program, in bytes. An interpreter needs more than the usual.
 const STACK_BYTES: usize = 8 << 20;
@@ -83,6 +83,10 @@ impl Program {
     /// Where the program cannot be compiled, linked or started, a directory cannot be granted, or a
     /// workspace cannot be opened. What the program does, however bad, is no error.
     pub fn start(&self, world: &World) -> Result<Ended, Error> {
+        runtime::outside(|| self.start_here(world))
+    }
+
+    fn start_here(&self, world: &World) -> Result<Ended, Error> {
         world.check()?;
         let name = utf8(Path::new(self.path.file_name().unwrap_or_default()))?;
         let grants = world.grants()?;

@@ -85,7 +85,7 @@ impl World {
         for guest in self.mounts.iter().map(|it| &it.guest).chain(self.layers.iter().map(|it| &it.guest)) {
             let wrong = |text: &str| Err(Error::Layout { guest: guest.clone(), text: text.to_owned() });
             if guest.is_empty() {
-                return wrong("a directory needs a name in the program: HOST::GUEST");
+                return wrong("a directory needs a name in the program");
             }
             if guest.contains('#') {
                 return wrong("a name with # would be taken for a layer; choose another one");
@@ -95,10 +95,9 @@ impl World {
             }
         }
         match self.layers.iter().find(|it| it.lowers.is_empty()) {
-            Some(Layers { guest, .. }) => Err(Error::Layout {
-                guest: guest.clone(),
-                text: "it has no lower directory: --lower HOST::GUEST".into(),
-            }),
+            Some(Layers { guest, .. }) => {
+                Err(Error::Layout { guest: guest.clone(), text: "it has no lower directory".into() })
+            }
             None => Ok(()),
         }
     }

@@ -1,20 +1,23 @@
 //! An open root: the calls of the contract, with absolute links resolved on the way.
 
+mod builder;
 mod shared;
 mod transaction;
 mod writer;
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use builder::StoreBuilder;
 pub use transaction::Transaction;
 pub use writer::Writer;
 
 use crate::Error;
 use crate::bindings::capabilities::Limits;
-use crate::bindings::store::{Content, DirectoryOptions, Evidence, OpenOptions, Source, Step, WriteOptions};
+use crate::bindings::store::{Content, Evidence, Source as GuestSource, Step};
 use crate::bindings::types::{Finding, Fingerprint, Receipt};
-use crate::live::Live;
+use crate::instance::Instance;
+use crate::options::{DirectoryOptions, OpenOptions, WriteOptions};
 use shared::Shared;
 
 /// An open root.
@@ -25,15 +28,25 @@ use shared::Shared;
 ///
 /// A call that meets an absolute link, which the component cannot read, is made again with the
 /// place it leads to, if that is inside the root or a directory granted with
-/// [`Session::lower`](crate::Session::lower); otherwise it fails with [`Error::Grant`]. The commit
+/// [`StoreBuilder::lower`]; otherwise it fails with [`Error::Grant`]. The commit
 /// of a transaction consumes it, so it cannot be made again: see [`Store::materialize_link`].
 pub struct Store {
     shared: Arc<Shared>,
 }
 
+/// The content that a path gets of its own; see [`Store::materialize`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Source {
+    /// The file or directory that the link at the path leads to.
+    LinkTarget,
+    /// A file or directory on the host, at or below the root or a granted directory.
+    Path(PathBuf),
+}
+
 impl Store {
-    pub(crate) fn open(live: Live, how: &OpenOptions) -> Result<Self, Error> {
-        Ok(Self { shared: Arc::new(Shared::open(live, how)?) })
+    fn open(instance: Instance, options: &OpenOptions) -> Result<Self, Error> {
+        Ok(Self { shared: Arc::new(Shared::open(instance, options)?) })
     }
 
     /// Closes the store, which gives the root back; where a writer or a transaction is left, it is
@@ -49,69 +62,82 @@ impl Store {
     /// What opening found and did, in order. Empty when all was clean.
     pub fn recovered(&self) -> Result<Vec<Finding>, Error> {
         let store = self.shared.store();
-        self.shared.live().infallible(|guest, engine| guest.onionskin_fs_store().store().call_recovered(engine, store))
+        self.shared
+            .instance()
+            .infallible(|guest, engine| guest.onionskin_fs_store().store().call_recovered(engine, store))
     }
 
     /// The steps that have run since the last call, oldest first; none unless tracing is on.
     pub fn steps(&self) -> Result<Vec<Step>, Error> {
         let store = self.shared.store();
-        self.shared.live().infallible(|guest, engine| guest.onionskin_fs_store().store().call_steps(engine, store))
+        self.shared.instance().infallible(|guest, engine| guest.onionskin_fs_store().store().call_steps(engine, store))
     }
 
     /// The limits of the component.
     pub fn limits(&self) -> Result<Limits, Error> {
-        self.shared.live().infallible(|guest, engine| guest.onionskin_fs_capabilities().call_get_limits(engine))
+        self.shared.instance().infallible(|guest, engine| guest.onionskin_fs_capabilities().call_get_limits(engine))
     }
 
     /// What a path looks like now, without following a link at its end.
     pub fn fingerprint(&self, path: &str, depth: Evidence) -> Result<Fingerprint, Error> {
         let store = self.shared.store();
         self.shared
-            .live()
+            .instance()
             .call(|guest, engine| guest.onionskin_fs_store().store().call_fingerprint(engine, store, path, depth))
     }
 
     /// Gives a file new content. At most `limits.chunk_bytes`; larger content goes through
     /// [`Store::writer`].
-    pub fn replace(&self, path: &str, data: &[u8], how: &WriteOptions) -> Result<Receipt, Error> {
+    pub fn replace(&self, path: &str, data: &[u8], options: &WriteOptions) -> Result<Receipt, Error> {
         let store = self.shared.store();
-        self.shared.through_links(path, how.symlinks, |live, path| {
-            live.call(|guest, engine| guest.onionskin_fs_store().store().call_replace(engine, store, path, data, how))
-        })
-    }
-
-    /// As [`Store::replace`], for JSON: text that does not parse never touches the disk.
-    pub fn replace_json(&self, path: &str, json: &str, how: &WriteOptions) -> Result<Receipt, Error> {
-        let store = self.shared.store();
-        self.shared.through_links(path, how.symlinks, |live, path| {
-            live.call(|guest, engine| {
-                guest.onionskin_fs_store().store().call_replace_json(engine, store, path, json, how)
+        let options = options.wire();
+        self.shared.through_links(path, options.symlinks, |instance, path| {
+            instance.call(|guest, engine| {
+                guest.onionskin_fs_store().store().call_replace(engine, store, path, data, &options)
             })
         })
     }
 
-    /// As [`Store::replace`], for content of any size in bounded memory.
-    pub fn writer(&self, path: &str, how: &WriteOptions) -> Result<Writer, Error> {
+    /// As [`Store::replace`], for JSON: text that does not parse never touches the disk.
+    pub fn replace_json(&self, path: &str, json: &str, options: &WriteOptions) -> Result<Receipt, Error> {
         let store = self.shared.store();
-        let resource = self.shared.through_links(path, how.symlinks, |live, path| {
-            live.call(|guest, engine| guest.onionskin_fs_store().store().call_writer(engine, store, path, how))
+        let options = options.wire();
+        self.shared.through_links(path, options.symlinks, |instance, path| {
+            instance.call(|guest, engine| {
+                guest.onionskin_fs_store().store().call_replace_json(engine, store, path, json, &options)
+            })
+        })
+    }
+
+    /// As [`Store::replace`], for content of any size in bounded memory; [`Writer`] implements
+    /// [`io::Write`](std::io::Write).
+    pub fn writer(&self, path: &str, options: &WriteOptions) -> Result<Writer, Error> {
+        let store = self.shared.store();
+        let options = options.wire();
+        let resource = self.shared.through_links(path, options.symlinks, |instance, path| {
+            instance.call(|guest, engine| guest.onionskin_fs_store().store().call_writer(engine, store, path, &options))
         })?;
         Ok(Writer::new(self.shared.clone(), resource))
     }
 
     /// Makes a path independent of what it shares its content with; see the contract.
     ///
-    /// With [`Source::LinkTarget`] an absolute link is resolved on the host. To name a source by
-    /// its place on the host, use [`Store::guest_path`].
+    /// With [`Source::LinkTarget`] an absolute link is resolved on the host.
     pub fn materialize(&self, path: &str, origin: &Source, holds: &Content) -> Result<Receipt, Error> {
+        let origin = match origin {
+            Source::LinkTarget => GuestSource::LinkTarget,
+            Source::Path(path) => GuestSource::Path(self.shared.guest_path(path)?),
+        };
         self.shared.materialize(path, origin, holds)
     }
 
     /// Begins a transaction on a directory, which is created at commit if it does not exist.
-    pub fn begin(&self, directory: &str, how: DirectoryOptions) -> Result<Transaction, Error> {
+    pub fn begin(&self, directory: &str, options: &DirectoryOptions) -> Result<Transaction, Error> {
         let store = self.shared.store();
-        let resource = self.shared.through_links(directory, how.symlinks, |live, directory| {
-            live.call(|guest, engine| guest.onionskin_fs_store().store().call_begin(engine, store, directory, how))
+        let options = options.wire();
+        let resource = self.shared.through_links(directory, options.symlinks, |instance, directory| {
+            instance
+                .call(|guest, engine| guest.onionskin_fs_store().store().call_begin(engine, store, directory, options))
         })?;
         Ok(Transaction::new(self.shared.clone(), resource))
     }
@@ -123,12 +149,5 @@ impl Store {
     /// cannot: it consumes the transaction before it can be asked again.
     pub fn materialize_link(&self, link: &str) -> Result<Receipt, Error> {
         self.shared.materialize_link(link)
-    }
-
-    /// The name in the component of a path on the host, for [`Source::Path`],
-    /// [`Writer::write_from`] and [`Transaction::put_file`]. Links are followed.
-    pub fn guest_path(&self, host: &Path) -> Result<String, Error> {
-        let canonical = std::fs::canonicalize(host).map_err(|error| Error::io("find the source", host, error))?;
-        self.shared.live().grants().guest_path(&canonical).map_err(Error::Grant)
     }
 }

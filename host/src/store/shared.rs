@@ -1,42 +1,45 @@
 //! The instance behind a store, its writers and its transactions; and how their calls get past
 //! absolute links.
 
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use wasmtime::component::ResourceAny;
 
 use crate::Error;
-use crate::bindings::store::{Content, OpenOptions, Source};
+use crate::bindings::store::{Content, Source};
 use crate::bindings::types::{Error as GuestError, ErrorKind, Receipt, SymlinkPolicy};
 use crate::grants::ROOT;
+use crate::instance::Instance;
 use crate::links::{self, LINKS_MAX, Link};
-use crate::live::Live;
+use crate::options::OpenOptions;
 
 /// An instance with an open store in it. The root is given back when the last holder is gone.
 pub(super) struct Shared {
-    live: Mutex<Live>,
+    instance: Mutex<Instance>,
     store: ResourceAny,
     closed: bool,
 }
 
 impl Shared {
-    pub(super) fn open(mut live: Live, how: &OpenOptions) -> Result<Self, Error> {
-        let store = live.call(|guest, engine| guest.onionskin_fs_store().store().call_open(engine, ROOT, how))?;
-        Ok(Self { live: Mutex::new(live), store, closed: false })
+    pub(super) fn open(mut instance: Instance, options: &OpenOptions) -> Result<Self, Error> {
+        let options = options.wire();
+        let store =
+            instance.call(|guest, engine| guest.onionskin_fs_store().store().call_open(engine, ROOT, &options))?;
+        Ok(Self { instance: Mutex::new(instance), store, closed: false })
     }
 
-    pub(super) fn live(&self) -> MutexGuard<'_, Live> {
+    pub(super) fn instance(&self) -> MutexGuard<'_, Instance> {
         // A panic inside a call leaves the instance as a trap does: it refuses further calls or
         // answers them whole.
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+        self.instance.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn store(&self) -> ResourceAny {
         self.store
     }
 
-    pub(super) fn materialize(&self, path: &str, origin: &Source, holds: &Content) -> Result<Receipt, Error> {
-        let mut origin = origin.clone();
+    pub(super) fn materialize(&self, path: &str, mut origin: Source, holds: &Content) -> Result<Receipt, Error> {
         let mut met = Met::default();
         loop {
             let result = self.materialize_once(path, &origin, holds);
@@ -62,19 +65,19 @@ impl Shared {
         &self,
         path: &str,
         policy: SymlinkPolicy,
-        mut call: impl FnMut(&mut Live, &str) -> Result<T, Error>,
+        mut call: impl FnMut(&mut Instance, &str) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut path = path.to_owned();
         let mut met = Met::default();
         loop {
-            let result = call(&mut self.live(), &path);
+            let result = call(&mut self.instance(), &path);
             let Some(link) = self.new_link(&mut met, &result, &path) else { return result };
             match policy {
                 SymlinkPolicy::Refuse => return result,
                 SymlinkPolicy::Replace => drop(self.materialize_link(&link)?),
                 SymlinkPolicy::FollowWithin => {
-                    let live = self.live();
-                    path = Link::read(live.grants(), &link)?.follow(live.grants(), &link, &path)?;
+                    let instance = self.instance();
+                    path = Link::read(instance.grants(), &link)?.follow(instance.grants(), &link, &path)?;
                 }
             }
         }
@@ -86,7 +89,7 @@ impl Shared {
         let Err(Error::Guest { error: GuestError { kind: ErrorKind::LinkUnreadable, .. }, .. }) = result else {
             return None;
         };
-        let link = links::first(self.live().grants(), path)?;
+        let link = links::first(self.instance().grants(), path)?;
         if met.0.len() == LINKS_MAX || met.0.contains(&link) {
             return None;
         }
@@ -96,21 +99,26 @@ impl Shared {
 
     fn materialize_once(&self, path: &str, origin: &Source, holds: &Content) -> Result<Receipt, Error> {
         let store = self.store;
-        self.live().call(|guest, engine| {
+        self.instance().call(|guest, engine| {
             guest.onionskin_fs_store().store().call_materialize(engine, store, path, origin, holds)
         })
     }
 
     /// The guest path of what a link shows.
     fn source_of(&self, link: &str) -> Result<String, Error> {
-        let live = self.live();
-        Link::read(live.grants(), link)?.source(live.grants())
+        let instance = self.instance();
+        Link::read(instance.grants(), link)?.source(instance.grants())
+    }
+
+    /// Returns the name in the component of a path on the host, of which links are followed.
+    pub(super) fn guest_path(&self, host: &Path) -> Result<String, Error> {
+        self.instance().grants().guest_path_of(host)
     }
 
     /// Gives the root back.
     pub(super) fn close(mut self) -> Result<(), Error> {
         self.closed = true;
-        self.live().drop_resource(self.store)
+        self.instance().drop_resource(self.store)
     }
 }
 
@@ -118,7 +126,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         if !self.closed {
             // A stopped instance has nothing to give back, and recovery needs nothing from it.
-            let _ = self.live().drop_resource(self.store);
+            let _ = self.instance().drop_resource(self.store);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Changes to one directory that become visible together.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use wasmtime::component::ResourceAny;
@@ -21,21 +22,21 @@ impl Transaction {
         Self { shared, resource: Some(resource) }
     }
 
-    /// A file with this content. At most `limits.chunk_bytes`; more goes through
+    /// Puts a file with this content. At most `limits.chunk_bytes`; more goes through
     /// [`Transaction::append`]. The last word on a path counts.
     pub fn put(&mut self, path: &str, data: &[u8]) -> Result<(), Error> {
         let transaction = self.resource();
         self.shared
-            .live()
+            .instance()
             .call(|guest, engine| guest.onionskin_fs_store().transaction().call_put(engine, transaction, path, data))
     }
 
-    /// A file with the content of the file at a guest path; see
-    /// [`Store::guest_path`](crate::Store::guest_path).
-    pub fn put_file(&mut self, path: &str, origin: &str) -> Result<(), Error> {
+    /// Puts a file with the content of a file on the host, at or below the root or a granted directory.
+    pub fn put_file(&mut self, path: &str, origin: impl AsRef<Path>) -> Result<(), Error> {
         let transaction = self.resource();
-        self.shared.live().call(|guest, engine| {
-            guest.onionskin_fs_store().transaction().call_put_file(engine, transaction, path, origin)
+        let origin = self.shared.guest_path(origin.as_ref())?;
+        self.shared.instance().call(|guest, engine| {
+            guest.onionskin_fs_store().transaction().call_put_file(engine, transaction, path, &origin)
         })
     }
 
@@ -43,23 +44,23 @@ impl Transaction {
     pub fn append(&mut self, path: &str, data: &[u8]) -> Result<(), Error> {
         let transaction = self.resource();
         self.shared
-            .live()
+            .instance()
             .call(|guest, engine| guest.onionskin_fs_store().transaction().call_append(engine, transaction, path, data))
     }
 
-    /// The file or link goes away.
+    /// Removes a file or link.
     pub fn remove(&mut self, path: &str) -> Result<(), Error> {
         let transaction = self.resource();
         self.shared
-            .live()
+            .instance()
             .call(|guest, engine| guest.onionskin_fs_store().transaction().call_remove(engine, transaction, path))
     }
 
-    /// The file gets another name, and replaces a file of that name.
+    /// Renames a file, and replaces a file that has the new name.
     pub fn rename(&mut self, old: &str, new: &str) -> Result<(), Error> {
         let transaction = self.resource();
         self.shared
-            .live()
+            .instance()
             .call(|guest, engine| guest.onionskin_fs_store().transaction().call_rename(engine, transaction, old, new))
     }
 
@@ -69,7 +70,7 @@ impl Transaction {
         // The component owns it from here, also when the call fails.
         self.resource = None;
         self.shared
-            .live()
+            .instance()
             .call(|guest, engine| guest.onionskin_fs_store().transaction().call_commit(engine, transaction))
     }
 
@@ -82,7 +83,7 @@ impl Drop for Transaction {
     fn drop(&mut self) {
         if let Some(resource) = self.resource.take() {
             // Where this fails, the next open removes what was staged.
-            let _ = self.shared.live().drop_resource(resource);
+            let _ = self.shared.instance().drop_resource(resource);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! New content for one file, on its way.
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use wasmtime::component::ResourceAny;
@@ -8,7 +10,11 @@ use super::shared::Shared;
 use crate::Error;
 use crate::bindings::types::Receipt;
 
-/// New content for one file, on its way. Dropping it leaves nothing behind.
+/// Bytes that [`io::Write`] passes on at once; no more than `limits.chunk_bytes`.
+const WRITE_BYTES_MAX: usize = 1 << 20;
+
+/// New content for one file, on its way. Dropping it leaves nothing behind, and so does flushing it:
+/// only [`Writer::commit`] publishes the content.
 pub struct Writer {
     shared: Arc<Shared>,
     resource: Option<ResourceAny>,
@@ -19,19 +25,22 @@ impl Writer {
         Self { shared, resource: Some(resource) }
     }
 
-    /// Appends. At most `limits.chunk_bytes` at once. After an error the writer can only be
-    /// dropped.
-    pub fn write(&mut self, chunk: &[u8]) -> Result<(), Error> {
+    /// Appends at most `limits.chunk_bytes`; [`io::Write`] takes any number of bytes. After an error the
+    /// writer can only be dropped.
+    pub fn append(&mut self, chunk: &[u8]) -> Result<(), Error> {
         let writer = self.resource();
-        self.shared.live().call(|guest, engine| guest.onionskin_fs_store().writer().call_write(engine, writer, chunk))
+        self.shared
+            .instance()
+            .call(|guest, engine| guest.onionskin_fs_store().writer().call_write(engine, writer, chunk))
     }
 
-    /// Appends up to `length` bytes of another file, from `offset` in the file at a guest path;
-    /// see [`Store::guest_path`](crate::Store::guest_path). Returns how many were there.
-    pub fn write_from(&mut self, origin: &str, offset: u64, length: u64) -> Result<u64, Error> {
+    /// Appends up to `length` bytes of a file on the host, from `offset`. The file is at or below the
+    /// root or a granted directory. Returns the number of bytes, which is less at the end of the file.
+    pub fn append_from(&mut self, origin: impl AsRef<Path>, offset: u64, length: u64) -> Result<u64, Error> {
         let writer = self.resource();
-        self.shared.live().call(|guest, engine| {
-            guest.onionskin_fs_store().writer().call_write_from(engine, writer, origin, offset, length)
+        let origin = self.shared.guest_path(origin.as_ref())?;
+        self.shared.instance().call(|guest, engine| {
+            guest.onionskin_fs_store().writer().call_write_from(engine, writer, &origin, offset, length)
         })
     }
 
@@ -40,7 +49,7 @@ impl Writer {
         let writer = self.resource();
         // The component owns it from here, also when the call fails.
         self.resource = None;
-        self.shared.live().call(|guest, engine| guest.onionskin_fs_store().writer().call_commit(engine, writer))
+        self.shared.instance().call(|guest, engine| guest.onionskin_fs_store().writer().call_commit(engine, writer))
     }
 
     fn resource(&self) -> ResourceAny {
@@ -48,11 +57,24 @@ impl Writer {
     }
 }
 
+impl io::Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let chunk = &bytes[..bytes.len().min(WRITE_BYTES_MAX)];
+        self.append(chunk)?;
+        Ok(chunk.len())
+    }
+
+    /// Does nothing: the content is published by [`Writer::commit`] alone.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl Drop for Writer {
     fn drop(&mut self) {
         if let Some(resource) = self.resource.take() {
             // Where this fails, the next open removes what was staged.
-            let _ = self.shared.live().drop_resource(resource);
+            let _ = self.shared.instance().drop_resource(resource);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! An open workspace: the calls of the contract, and the grants that some of them need for a moment.
 
-mod session;
+mod builder;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -8,18 +8,17 @@ use std::path::{Path, PathBuf};
 use wasmtime::Store;
 use wasmtime::component::ResourceAny;
 
-pub use session::WorkspaceSession;
+pub use builder::WorkspaceBuilder;
 
 use crate::Error;
 use crate::bindings::types::{Durability, Error as GuestError, Finding, Receipt};
-use crate::bindings::workspace::{
-    Change, ChangePage, CommitOptions, Entry, GuestWorkspace, Kept, OnConflict, Quota, Select, Stat,
-};
+use crate::bindings::workspace::{Change, ChangePage, Entry, GuestWorkspace, Kept, Quota, Select, Stat};
 use crate::grants::Access;
-use crate::live::Live;
+use crate::instance::Instance;
 use crate::lock::RootLock;
+use crate::options::CommitOptions;
 use crate::state::State;
-use session::granted;
+use builder::granted;
 
 /// Bytes that large files are read and written in: enough that calls cost nothing, little enough
 /// that memory stays small.
@@ -34,7 +33,7 @@ const PAGE: u32 = 4096;
 /// Every change is atomic; [`Workspace::sync`] makes durable what was done. The lowers are granted
 /// for reading alone, but while [`Workspace::commit`] runs.
 pub struct Workspace {
-    session: WorkspaceSession,
+    builder: WorkspaceBuilder,
     /// Absent between a call with grants of its own and the next one.
     opened: Option<Opened>,
     recovered: Vec<Finding>,
@@ -43,39 +42,21 @@ pub struct Workspace {
 
 /// An instance with an open workspace in it.
 pub(crate) struct Opened {
-    pub(crate) live: Live,
+    pub(crate) instance: Instance,
     pub(crate) resource: ResourceAny,
 }
 
-/// What to commit, and how.
-#[derive(Clone, Debug)]
-pub struct Commit {
-    /// Which changes; what a chosen one cannot be without comes along.
-    pub paths: Select,
-    /// How far it must have gone when the call returns.
-    pub durability: Durability,
-    /// What to do about paths of the lowers that changed since they were first touched.
-    pub conflicts: OnConflict,
-}
-
-impl Default for Commit {
-    /// All changes, durable; conflicts are refused.
-    fn default() -> Self {
-        Self { paths: Select::default(), durability: Durability::Full, conflicts: OnConflict::Fail }
-    }
-}
-
 impl Opened {
-    fn call<T>(
+    fn call<T: Send>(
         &mut self,
-        run: impl FnOnce(&GuestWorkspace<'_>, &mut Store<State>, ResourceAny) -> Answer<T>,
+        run: impl FnOnce(&GuestWorkspace<'_>, &mut Store<State>, ResourceAny) -> Answer<T> + Send,
     ) -> Result<T, Error> {
         let resource = self.resource;
-        self.live.call(|guest, engine| run(&guest.onionskin_fs_workspace().workspace(), engine, resource))
+        self.instance.call(|guest, engine| run(&guest.onionskin_fs_workspace().workspace(), engine, resource))
     }
 
     fn close(mut self) -> Result<(), Error> {
-        self.live.drop_resource(self.resource)
+        self.instance.drop_resource(self.resource)
     }
 }
 
@@ -83,37 +64,37 @@ impl Opened {
 type Answer<T> = wasmtime::Result<Result<T, GuestError>>;
 
 impl Workspace {
-    fn new(session: WorkspaceSession, lock: RootLock, mut opened: Opened) -> Result<Self, Error> {
+    fn new(builder: WorkspaceBuilder, lock: RootLock, mut opened: Opened) -> Result<Self, Error> {
         let resource = opened.resource;
         let recovered = opened
-            .live
+            .instance
             .infallible(|guest, engine| guest.onionskin_fs_workspace().workspace().call_recovered(engine, resource))?;
         // Where a commit was finished the lower is granted for writing, which ends here.
         let opened = if recovered.is_empty() { Some(opened) } else { None };
-        Ok(Self { session, opened, recovered, lock })
+        Ok(Self { builder, opened, recovered, lock })
     }
 
-    fn call<T>(
+    fn call<T: Send>(
         &mut self,
-        run: impl FnOnce(&GuestWorkspace<'_>, &mut Store<State>, ResourceAny) -> Answer<T>,
+        run: impl FnOnce(&GuestWorkspace<'_>, &mut Store<State>, ResourceAny) -> Answer<T> + Send,
     ) -> Result<T, Error> {
         let opened = match self.opened.take() {
             Some(opened) => opened,
-            None => self.session.opened(Vec::new(), Access::Read, None)?,
+            None => self.builder.opened(Vec::new(), Access::Read, None)?,
         };
         self.opened.insert(opened).call(run)
     }
 
     /// As [`Workspace::call`], in an instance that has one more directory for writing, and its lock.
-    fn call_with<T>(
+    fn call_with<T: Send>(
         &mut self,
         directory: &Path,
-        run: impl FnOnce(&GuestWorkspace<'_>, &mut Store<State>, ResourceAny, &str) -> Answer<T>,
+        run: impl FnOnce(&GuestWorkspace<'_>, &mut Store<State>, ResourceAny, &str) -> Answer<T> + Send,
     ) -> Result<T, Error> {
         let target = granted(directory)?;
         let name = target.guest.clone();
         let lock = RootLock::take(directory, &target.host)?;
-        let is_topmost = match self.session.lowers.first() {
+        let is_topmost = match self.builder.lowers.first() {
             Some(lower) => granted(lower)?.host == target.host,
             None => false,
         };
@@ -121,9 +102,9 @@ impl Workspace {
             opened.close()?;
         }
         let mut opened = if is_topmost {
-            self.session.calling_topmost(directory).opened(Vec::new(), Access::Write, Some(lock))?
+            self.builder.calling_topmost(directory).opened(Vec::new(), Access::Write, Some(lock))?
         } else {
-            self.session.opened(vec![target], Access::Read, Some(lock))?
+            self.builder.opened(vec![target], Access::Read, Some(lock))?
         };
         let answer = opened.call(|workspace, engine, resource| run(workspace, engine, resource, &name))?;
         opened.close()?;
@@ -139,7 +120,7 @@ impl Workspace {
     /// The places of the lowers, the topmost first.
     #[must_use]
     pub fn lowers(&self) -> &[PathBuf] {
-        &self.session.lowers
+        &self.builder.lowers
     }
 
     /// What a path is; of a link, the link itself.
@@ -333,28 +314,23 @@ impl Workspace {
 
     /// Makes a second workspace from the present state, over the same lowers, in another upper
     /// directory, which must exist. Nothing of size is copied where hard links can be made.
-    pub fn fork(&mut self, upper: &Path) -> Result<Self, Error> {
-        let how = self.session.options(upper)?;
+    pub fn fork(&mut self, upper: impl AsRef<Path>) -> Result<Self, Error> {
+        let upper = upper.as_ref();
+        let options = self.builder.options(upper)?;
         self.call_with(upper, |workspace, engine, this, _| {
-            let forked = workspace.call_fork(&mut *engine, this, &how)?;
+            let forked = workspace.call_fork(&mut *engine, this, &options)?;
             forked
                 .map(|forked| forked.resource_drop(engine))
                 .map_or_else(|error| Ok(Err(error)), |dropped| dropped.map(Ok))
         })?;
-        self.session.in_upper(upper).open()
+        self.builder.in_upper(upper).open()
     }
 
     /// Writes changes to the topmost lower, all or nothing. It must be named, is granted for writing
     /// for the time of this call alone, and is locked meanwhile. The workspace goes on from there.
-    pub fn commit(&mut self, into: &Path, how: &Commit) -> Result<Receipt, Error> {
-        self.call_with(into, |workspace, engine, this, into| {
-            let how = CommitOptions {
-                into: into.to_owned(),
-                paths: how.paths.clone(),
-                durability: how.durability,
-                conflicts: how.conflicts,
-            };
-            let receipt = workspace.call_commit(&mut *engine, this, &how)?;
+    pub fn commit(&mut self, into: impl AsRef<Path>, options: &CommitOptions) -> Result<Receipt, Error> {
+        self.call_with(into.as_ref(), |workspace, engine, this, into| {
+            let receipt = workspace.call_commit(&mut *engine, this, &options.wire(into))?;
             if receipt.is_ok() {
                 // Content that is not needed any more goes now; where that fails, with the next open.
                 let _ = workspace.call_sync(engine, this)?;
@@ -364,8 +340,10 @@ impl Workspace {
     }
 
     /// Writes all that the workspace shows to an empty directory, all or nothing.
-    pub fn export(&mut self, to: &Path, durability: Durability) -> Result<Receipt, Error> {
-        self.call_with(to, |workspace, engine, this, to| workspace.call_export_to(engine, this, to, durability))
+    pub fn export(&mut self, to: impl AsRef<Path>, durability: Durability) -> Result<Receipt, Error> {
+        self.call_with(to.as_ref(), |workspace, engine, this, to| {
+            workspace.call_export_to(engine, this, to, durability)
+        })
     }
 
     /// Gives up all that was written, and the workspace with it. Possible on a full disk.

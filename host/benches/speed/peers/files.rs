@@ -29,8 +29,8 @@ pub(super) fn measure(bench: &Bench, report: &mut Report, programs: &Programs) {
         for &way in ways {
             report.times((format!("persist 4 KiB, {how}"), way.name()), place(bench, how), Target::None, |place| {
                 let (ours, theirs) = (place.directory("peers-ours")?, place.directory("peers-peer")?);
-                let store = bench.onionskin.session(&ours).open(&OpenOptions::default())?;
-                let options = WriteOptions { durability, ..WriteOptions::default() };
+                let store = bench.onionskin.store(&ours).open(&OpenOptions::default())?;
+                let options = WriteOptions::default().durability(durability);
                 let replace = || {
                     each(batch, || {
                         store.replace(NAME, &[b'x'; BYTES], &options)?;

@@ -68,11 +68,11 @@ fn name(number: usize) -> String {
 /// those is synced, and the directory once in the end.
 fn many(bench: &Bench, place: &Place, (count, durability): (usize, Durability), pairs: usize) -> Result<Pairs> {
     let (ours, peer) = (place.directory("growth-ours")?, place.directory("growth-peer")?);
-    let store = bench.onionskin.session(&ours).open(&OpenOptions::default())?;
-    let how = DirectoryOptions { durability, ..DirectoryOptions::default() };
+    let store = bench.onionskin.store(&ours).open(&OpenOptions::default())?;
+    let how = DirectoryOptions::default().durability(durability);
     let ours = || {
         each(1, || {
-            let mut change = store.begin(DIRECTORY, how)?;
+            let mut change = store.begin(DIRECTORY, &how)?;
             for number in 0..count {
                 change.put(&name(number), &SMALL)?;
             }
@@ -100,7 +100,7 @@ fn many(bench: &Bench, place: &Place, (count, durability): (usize, Durability), 
 
 fn large(bench: &Bench, (place, programs): (&Place, &Programs), bytes: u64, pairs: usize) -> Result<Pairs> {
     let (ours, peer) = (place.directory("growth-ours")?, place.directory("growth-peer")?);
-    let store = bench.onionskin.session(&ours).open(&OpenOptions::default())?;
+    let store = bench.onionskin.store(&ours).open(&OpenOptions::default())?;
     let bytes = usize::try_from(bytes)?;
     let chunk = vec![b'x'; CHUNK.min(bytes)];
     let count = bytes / chunk.len();
@@ -117,7 +117,7 @@ fn large(bench: &Bench, (place, programs): (&Place, &Programs), bytes: u64, pair
 fn written(store: &Store, chunk: &[u8], count: usize) -> Result<()> {
     let mut writer = store.writer("f", &WriteOptions::default())?;
     for _ in 0..count {
-        writer.write(chunk)?;
+        writer.append(chunk)?;
     }
     writer.commit()?;
     Ok(())
@@ -132,11 +132,11 @@ fn swap(bench: &Bench, place: &Place, count: usize, pairs: usize) -> Result<Pair
             create(&root.join(DIRECTORY).join(name(number)), &SMALL, false)?;
         }
     }
-    let store = bench.onionskin.session(&ours).open(&OpenOptions::default())?;
-    let how = DirectoryOptions { publish: Publish::Swap, ..DirectoryOptions::default() };
+    let store = bench.onionskin.store(&ours).open(&OpenOptions::default())?;
+    let how = DirectoryOptions::default().publish(Publish::Swap);
     let swapped = || {
         each(1, || {
-            let mut change = store.begin(DIRECTORY, how)?;
+            let mut change = store.begin(DIRECTORY, &how)?;
             change.put(&name(0), &SMALL)?;
             change.commit()?;
             Ok(())

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Instant;
 
-use onionskin_host::{Commit, Durability};
+use onionskin_host::{CommitOptions, Durability};
 
 use super::{Ground, fill, names};
 use crate::pairs::Pairs;
@@ -25,8 +25,8 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) {
     report.times((what, "cp -r"), Ok(bench.places.disk()), Target::Ratio(2.0), |place| added(bench, place));
 }
 
-fn visible() -> Commit {
-    Commit { durability: Durability::Visible, ..Commit::default() }
+fn visible() -> CommitOptions {
+    CommitOptions::default().durability(Durability::Visible)
 }
 
 fn changed(bench: &Bench, place: &Place) -> Result<Pairs> {

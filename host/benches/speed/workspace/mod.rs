@@ -8,7 +8,7 @@ mod overlay;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use onionskin_host::{Onionskin, Workspace, WorkspaceSession};
+use onionskin_host::{Onionskin, Workspace, WorkspaceBuilder};
 
 pub(crate) use content::{cp, large};
 
@@ -42,7 +42,7 @@ impl Ground {
         Ok(Self { onionskin, upper, lower })
     }
 
-    fn session(&self) -> WorkspaceSession {
+    fn session(&self) -> WorkspaceBuilder {
         self.onionskin.workspace(&self.upper).lower(&self.lower)
     }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 
 use onionskin_host::run::Layers;
-use onionskin_host::{Change, Commit, Error, Onionskin, Select, Workspace, WorkspaceSession};
+use onionskin_host::{Change, CommitOptions, Error, Onionskin, Select, Workspace, WorkspaceBuilder};
 use serde_json::{Value, json};
 
 use super::arguments::What;
@@ -99,7 +99,7 @@ pub(super) fn settle(
     Ok(())
 }
 
-fn changes(session: &WorkspaceSession) -> Result<Vec<Change>, Error> {
+fn changes(session: &WorkspaceBuilder) -> Result<Vec<Change>, Error> {
     let mut workspace = session.open()?;
     let changes = workspace.changes(&Select::default())?;
     // What a program leaves is durable when this command has ended, whether or not it asked for that.
@@ -108,10 +108,10 @@ fn changes(session: &WorkspaceSession) -> Result<Vec<Change>, Error> {
     Ok(changes)
 }
 
-fn commit(session: &WorkspaceSession, layers: &Layers) -> Result<(), Error> {
+fn commit(session: &WorkspaceBuilder, layers: &Layers) -> Result<(), Error> {
     let mut workspace: Workspace = session.open()?;
     let into = layers.lowers.first().expect("a layer without lowers is refused before the program starts");
-    workspace.commit(into, &Commit::default())?;
+    workspace.commit(into, &CommitOptions::default())?;
     workspace.close()
 }
 

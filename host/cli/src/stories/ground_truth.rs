@@ -44,7 +44,7 @@ pub fn tell_over(onionskin: &Onionskin, places: &Places, teller: &mut Teller<'_>
     refused_without_grant(onionskin, places, teller)?;
 
     let faults = Faults::new(Fault::None);
-    let session = onionskin.session(&places.workspace).lower(&places.cache).faults(&faults);
+    let session = onionskin.store(&places.workspace).lower(&places.cache).faults(&faults);
     let store = session.open(&OpenOptions::default())?;
     for database in &places.databases {
         index(&store, places, database, teller)?;
@@ -67,13 +67,13 @@ pub fn tell_over(onionskin: &Onionskin, places: &Places, teller: &mut Teller<'_>
 /// Without the grant, each link to the cache is refused.
 fn refused_without_grant(onionskin: &Onionskin, places: &Places, teller: &mut Teller<'_>) -> Result<(), Trouble> {
     teller.say("First without a grant for the cache: a link that leads there is refused.")?;
-    let store = onionskin.session(&places.workspace).open(&OpenOptions::default())?;
+    let store = onionskin.store(&places.workspace).open(&OpenOptions::default())?;
     for database in &places.databases {
         let path = &database.path;
         let result = store.materialize(path, &Source::LinkTarget, &Content::Keep);
         let seen = match &result {
-            Err(error @ Error::Grant(Grant::LinkLeadsOut { link, .. }))
-                if link.ends_with(path) && error.to_string().contains("--lower") =>
+            Err(Error::Grant(Grant::LinkLeadsOut { link, target }))
+                if link.ends_with(path) && target.ends_with(path) =>
             {
                 "refused, naming link and grant".to_owned()
             }
@@ -139,7 +139,7 @@ fn overwrite(store: &Store, places: &Places, teller: &mut Teller<'_>) -> Result<
             1 => {
                 let mut writer = store.writer(path, &how)?;
                 for chunk in NEW_CONTENT.chunks(7) {
-                    writer.write(chunk)?;
+                    writer.append(chunk)?;
                 }
                 writer.commit()?;
                 "streamed"

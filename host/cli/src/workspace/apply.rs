@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use onionskin_host::{Durability, Error, ErrorKind, GuestError, OnConflict, Select};
+use onionskin_host::{CommitOptions, Durability, Error, ErrorKind, GuestError, OnConflict, Select};
 use serde_json::json;
 
 use super::super::render::{self, Answer};
@@ -113,8 +113,8 @@ pub(super) fn commit(context: &Context, arguments: &Commit) -> Result<Answer, St
         (_, true) => OnConflict::Theirs,
         (false, false) => OnConflict::Fail,
     };
-    let how = onionskin_host::Commit { paths, durability: Durability::Full, conflicts };
-    let receipt = workspace.commit(&arguments.into, &how).map_err(|error| with_choice(error, &arguments.into))?;
+    let options = CommitOptions::default().paths(paths).conflicts(conflicts);
+    let receipt = workspace.commit(&arguments.into, &options).map_err(|error| with_choice(error, &arguments.into))?;
     let answer = render::receipt(&arguments.into.display().to_string(), &receipt, workspace.recovered());
     workspace.close()?;
     Ok(answer)

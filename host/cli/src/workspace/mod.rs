@@ -13,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use onionskin_host::{Error, Onionskin, Workspace, WorkspaceSession};
+use onionskin_host::{Error, Onionskin, Workspace, WorkspaceBuilder};
 use serde_json::{Value, json};
 
 use super::apart::inside;
@@ -129,7 +129,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<(), Stop> 
 }
 
 /// An upper directory, and the crash that was asked for.
-fn session(context: &Context, upper: &Path) -> Result<WorkspaceSession, Error> {
+fn session(context: &Context, upper: &Path) -> Result<WorkspaceBuilder, Error> {
     let session = Onionskin::load()?.workspace(upper);
     Ok(match &context.faults {
         Some(faults) => session.faults(faults),
@@ -147,7 +147,7 @@ fn open_with_progress(context: &Context, upper: &Upper) -> Result<Workspace, Err
     open_in(if wanted() { session.faults(&progress::faults(context)) } else { session }, upper)
 }
 
-fn open_in(session: WorkspaceSession, upper: &Upper) -> Result<Workspace, Error> {
+fn open_in(session: WorkspaceBuilder, upper: &Upper) -> Result<Workspace, Error> {
     if upper.moved.is_empty() { session.open() } else { session.lowers(&upper.moved).moved().open() }
 }
 

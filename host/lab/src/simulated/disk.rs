@@ -12,7 +12,7 @@ use wasmtime::component::Linker;
 
 use super::{Ground, View};
 
-/// A [`SimFs`] for [`Session::filesystem`](onionskin_host::Session::filesystem): the component runs
+/// A [`SimFs`] for [`StoreBuilder::filesystem`](onionskin_host::StoreBuilder::filesystem): the component runs
 /// there as it does on a disk, and cannot tell the difference.
 ///
 /// Paths are relative to the root of the simulated filesystem. It belongs to one thread: stores on it

@@ -110,7 +110,7 @@ impl Program {
     ///
     /// # Errors
     /// Where the file cannot be read, is a module and no component, or asks for more than WASI 0.2.
-    pub fn load(path: &Path, is_layered: bool) -> Result<Self, Error> {
+    pub fn load(path: &Path, is_layered: bool) -> Result<Self, crate::Error> {
         let wasm = std::fs::read(path).map_err(|error| Error::Io {
             action: "read the program",
             path: path.to_owned(),
@@ -118,7 +118,7 @@ impl Program {
         })?;
         let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         if wasm.starts_with(MODULE) {
-            return Err(Error::Module { path: path.to_owned() });
+            return Err(crate::Error::Module { path: path.to_owned() });
         }
         let load = || {
             let mut config = Config::new();
@@ -137,7 +137,7 @@ impl Program {
             let command = CommandPre::new(linker.instantiate_pre(&component)?)?;
             Ok(Self { engine, command, name, is_layered })
         };
-        load().map_err(|source| Error::Component { action: "load as a command of WASI", source })
+        load().map_err(|source| Error::Component { action: "load as a command of WASI", source }.into())
     }
 
     /// What it is called: the name of its file.

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use onionskin_host::{
-    DirectoryOptions, Error, ErrorKind, Fault, Faults, Onionskin, OpenOptions, Publish, Receipt, Session, Store, Trap,
+    DirectoryOptions, Error, ErrorKind, Fault, Faults, Onionskin, OpenOptions, Publish, Receipt, Store, StoreBuilder,
+    Trap,
 };
 
 use super::{ACKNOWLEDGED, Blow, LEFT_OVER, MONITOR, OLD_OR_NEW, OPEN_TWICE, Scene, TRUE_ERRORS, UNMANAGED};
@@ -62,8 +63,8 @@ impl Stage {
         Ok(stage)
     }
 
-    pub(super) fn session(&self, onionskin: &Onionskin) -> Session {
-        onionskin.session(&self.root)
+    pub(super) fn session(&self, onionskin: &Onionskin) -> StoreBuilder {
+        onionskin.store(&self.root)
     }
 
     /// What the directory holds now.
@@ -202,10 +203,10 @@ fn managed(revision: u32) -> Vec<(String, String)> {
 
 /// Opens the root and makes the change from the revision before to this one, in one transaction:
 /// files put, one in a new directory, one added, one renamed and one removed.
-pub(super) fn persist(session: &Session, publish: Publish, revision: u32) -> Result<Receipt, Error> {
+pub(super) fn persist(session: &StoreBuilder, publish: Publish, revision: u32) -> Result<Receipt, Error> {
     let store = session.open(&OpenOptions::default())?;
-    let how = DirectoryOptions { publish, ..DirectoryOptions::default() };
-    let mut transaction = store.begin(DIRECTORY, how)?;
+    let how = DirectoryOptions::default().publish(publish);
+    let mut transaction = store.begin(DIRECTORY, &how)?;
     let before = revision - 1;
     for (name, content) in managed(revision) {
         if !name.starts_with("outline-") {

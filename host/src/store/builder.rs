@@ -1,23 +1,23 @@
-//! A root and what goes with it, before it is opened.
+//! A root and its grants, before it is opened.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::bindings::capabilities::{Abilities, Limits};
-use crate::bindings::store::OpenOptions;
 use crate::bindings::types::{Finding, Ownership, Verdict};
 use crate::filesystem::Filesystem;
 use crate::grants::{Access, Grants, ROOT};
-use crate::live::Live;
+use crate::instance::Instance;
 use crate::lock::RootLock;
+use crate::options::OpenOptions;
 use crate::{Error, Faults, Onionskin, Store};
 
-/// A root directory, the directories granted with it, and what is asked of the host.
+/// A root directory and the directories granted with it; see [`Onionskin::store`].
 ///
-/// Nothing is held between calls: each starts an instance of its own, and [`Session::open`] hands
+/// Nothing is held between calls: each starts an instance of its own, and [`StoreBuilder::open`] hands
 /// its instance to the store.
 #[derive(Clone)]
-pub struct Session {
+pub struct StoreBuilder {
     onionskin: Onionskin,
     root: PathBuf,
     lowers: Vec<PathBuf>,
@@ -28,13 +28,13 @@ pub struct Session {
 impl Onionskin {
     /// Names the directory that is to be worked on. Nothing is opened yet.
     #[must_use]
-    pub fn session(&self, root: impl Into<PathBuf>) -> Session {
-        let onionskin = self.clone();
-        Session { onionskin, root: root.into(), lowers: Vec::new(), faults: None, filesystem: None }
+    pub fn store(&self, root: impl AsRef<Path>) -> StoreBuilder {
+        let (onionskin, root) = (self.clone(), root.as_ref().to_owned());
+        StoreBuilder { onionskin, root, lowers: Vec::new(), faults: None, filesystem: None }
     }
 }
 
-impl Session {
+impl StoreBuilder {
     /// Runs the component on another filesystem than that of the operating system. The root and the
     /// lowers are directories of it.
     #[must_use]
@@ -45,20 +45,20 @@ impl Session {
 
     /// Grants a directory for reading: absolute links of the root may lead there.
     #[must_use]
-    pub fn lower(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.lowers.push(directory.into());
+    pub fn lower(mut self, directory: impl AsRef<Path>) -> Self {
+        self.lowers.push(directory.as_ref().to_owned());
         self
     }
 
-    /// As [`Session::lower`], for several directories.
+    /// As [`StoreBuilder::lower`], for several directories.
     #[must_use]
-    pub fn lowers(mut self, directories: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
-        self.lowers.extend(directories.into_iter().map(Into::into));
+    pub fn lowers(mut self, directories: impl IntoIterator<Item = impl AsRef<Path>>) -> Self {
+        self.lowers.extend(directories.into_iter().map(|it| it.as_ref().to_owned()));
         self
     }
 
     /// Watches the calls of the component on the filesystem, and makes them fail as asked. Without
-    /// it they are not even wrapped. Without effect on a filesystem of [`Session::filesystem`].
+    /// it they are not even wrapped. Without effect on a filesystem of [`StoreBuilder::filesystem`].
     #[must_use]
     pub fn faults(mut self, faults: &Faults) -> Self {
         self.faults = Some(faults.clone());
@@ -70,13 +70,13 @@ impl Session {
     /// With [`Ownership::Host`] a lock of the operating system is taken on the root directory and
     /// held as long as the store, its writers and its transactions: a second owner gets
     /// [`Error::Locked`].
-    pub fn open(&self, how: &OpenOptions) -> Result<Store, Error> {
+    pub fn open(&self, options: &OpenOptions) -> Result<Store, Error> {
         let grants = self.grants()?;
-        let lock = match how.owner {
+        let lock = match options.owner {
             Ownership::Host => lock(&grants)?,
             Ownership::LockFile(_) => None,
         };
-        Store::open(self.start(grants, Access::Write, lock)?, how)
+        Store::open(self.start(grants, Access::Write, lock)?, options)
     }
 
     /// Tries what works at the root and answers with the strongest promise that can be kept there.
@@ -124,8 +124,8 @@ impl Session {
         }
     }
 
-    fn start(&self, grants: Grants, access: Access, lock: Option<RootLock>) -> Result<Live, Error> {
-        Live::start(&self.onionskin, grants.root_for(access), lock, self.faults.as_ref())
+    fn start(&self, grants: Grants, access: Access, lock: Option<RootLock>) -> Result<Instance, Error> {
+        Instance::start(&self.onionskin, grants.root_for(access), lock, self.faults.as_ref())
     }
 }
 

@@ -1,24 +1,26 @@
-//! What can go wrong, and what to do about it.
+//! The errors of this library.
 
-mod advice;
+mod kind;
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::bindings::types::Error as GuestError;
+use crate::bindings::types::{Cause, Error as GuestError, ErrorKind};
+pub use kind::Kind;
 
-/// Everything that a call can fail with.
+/// An error of a call.
 ///
-/// The text of each case is one sentence that says what happened and where, and one that says what
-/// to do. `GuestError` documents the state that is left behind.
+/// Its text has one sentence for what happened and where and, if there is a way out, one for that.
+/// The documentation of [`ErrorKind`] says which state each error of the component leaves behind.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Error {
     /// The component refused the call, or the filesystem refused the component.
     Guest {
         /// The root that the paths of the error are relative to.
         root: PathBuf,
-        /// What the component said.
+        /// The error of the component.
         error: GuestError,
     },
     /// The component was stopped in the middle of a call. This instance takes no further calls;
@@ -26,18 +28,18 @@ pub enum Error {
     Trap {
         /// The root that was open.
         root: PathBuf,
-        /// What stopped it.
+        /// The reason.
         trap: Trap,
     },
-    /// Something is needed that was not granted.
+    /// A path is needed that was not granted.
     Grant(Grant),
     /// An absolute link cannot be followed on the host: it dangles, or leads in a circle.
     Link {
         /// The link, on the host.
         link: PathBuf,
-        /// What it says.
+        /// Its text.
         target: PathBuf,
-        /// Why it cannot be followed.
+        /// The reason.
         source: io::Error,
     },
     /// Another owner holds the root.
@@ -47,54 +49,43 @@ pub enum Error {
     },
     /// A call of the operating system failed, outside of the component.
     Io {
-        /// What was being done, such as `open the root`.
+        /// The action that failed, such as `open the root`.
         action: &'static str,
-        /// The path it was done to.
+        /// The path of the action.
         path: PathBuf,
-        /// Why it failed.
+        /// The reason.
         source: io::Error,
-    },
-    /// A program is a module of WebAssembly, and no component.
-    Module {
-        /// Its file.
-        path: PathBuf,
     },
     /// A program could not be made ready to run, or started.
     Program {
-        /// What was being done, such as `compile`.
+        /// The action that failed, such as `compile`.
         action: &'static str,
-        /// Its file.
+        /// The file of the program.
         path: PathBuf,
-        /// Why it failed.
+        /// The reason.
         source: wasmtime::Error,
     },
-    /// Directories and their names for a program do not go together.
+    /// Directories and their names for a program contradict each other.
     Layout {
         /// The name, as the program sees it.
         guest: String,
-        /// What is wrong, and what to say instead.
-        text: String,
-    },
-    /// A program that was to be crashed fails without a crash.
-    Rehearsal {
-        /// Its file.
-        path: PathBuf,
-        /// How it failed, and what it printed.
+        /// The contradiction, and how to avoid it.
         text: String,
     },
     /// The component could not be loaded or started.
     Component {
-        /// What was being done, such as `compile`.
+        /// The action that failed, such as `compile`.
         action: &'static str,
-        /// Why it failed.
+        /// The reason.
         source: wasmtime::Error,
     },
 }
 
-/// What stopped the component in the middle of a call.
+/// The reason why the component was stopped in the middle of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Trap {
-    /// [`Faults`](crate::Faults) asked for it, just before this mutating host call.
+    /// [`Faults`](crate::Faults) stopped it just before this mutating host call.
     Injected {
         /// The number of the call, counted from 1.
         call: u64,
@@ -111,7 +102,7 @@ pub enum Trap {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// An earlier call had been stopped, so there was nobody to ask.
+    /// An earlier call had been stopped, so this one was not made.
     Stopped,
     /// A fault of the component.
     Fault {
@@ -120,29 +111,30 @@ pub enum Trap {
     },
 }
 
-/// What was needed and not granted.
+/// A path that is needed and was not granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Grant {
     /// An absolute link leads to a place below no granted directory.
     LinkLeadsOut {
         /// The link, on the host.
         link: PathBuf,
-        /// Where it leads, on the host.
+        /// The end of the link, on the host.
         target: PathBuf,
     },
     /// A link must be followed within the root, and leads out of it.
     LinkLeavesRoot {
         /// The link, on the host.
         link: PathBuf,
-        /// Where it leads, on the host.
+        /// The end of the link, on the host.
         target: PathBuf,
     },
-    /// A host path was named that is below no granted directory.
+    /// A host path that is below no granted directory.
     Outside {
         /// The path.
         path: PathBuf,
     },
-    /// A host path is not UTF-8, so the component cannot be told about it.
+    /// A host path that is not UTF-8, so WASI cannot express it.
     NotUtf8 {
         /// The path.
         path: PathBuf,
@@ -155,35 +147,8 @@ impl Error {
         Self::Io { action, path, source }
     }
 
-    /// The case as a word for programs: that of the contract for [`Error::Guest`], such as
-    /// `not-found`, and a word of its own for the others.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Guest { error, .. } => advice::kind(error.kind),
-            Self::Trap { trap: Trap::Injected { .. }, .. } => "injected-crash",
-            Self::Trap { trap: Trap::OutOfFuel { .. }, .. } => "out-of-fuel",
-            Self::Trap { trap: Trap::OutOfMemory { .. }, .. } => "out-of-memory",
-            Self::Trap { trap: Trap::Stopped, .. } => "stopped",
-            Self::Trap { trap: Trap::Fault { .. }, .. } => "trap",
-            Self::Grant(Grant::LinkLeadsOut { .. }) => "link-not-granted",
-            Self::Grant(Grant::LinkLeavesRoot { .. }) => "symlink-escapes",
-            Self::Grant(Grant::Outside { .. }) => "not-granted",
-            Self::Grant(Grant::NotUtf8 { .. }) => "illegal-name",
-            Self::Link { source, .. } if source.kind() == io::ErrorKind::NotFound => "not-found",
-            Self::Link { .. } => "link-unreadable",
-            Self::Locked { .. } => "locked",
-            Self::Io { .. } => "io",
-            Self::Module { .. } => "module",
-            Self::Program { .. } => "program",
-            Self::Layout { .. } => "layout",
-            Self::Rehearsal { .. } => "rehearsal",
-            Self::Component { .. } => "component",
-        }
-    }
-
-    /// The path it is about: as the component named it, relative to the root, or a host path. The
-    /// root where the case names none.
+    /// Returns the path that the error is about: one relative to the root where the component names it,
+    /// else a path of the host. The root where there is none.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         match self {
@@ -198,9 +163,7 @@ impl Error {
             )
             | Self::Link { link: path, .. }
             | Self::Io { path, .. }
-            | Self::Module { path }
-            | Self::Program { path, .. }
-            | Self::Rehearsal { path, .. } => path.clone(),
+            | Self::Program { path, .. } => path.clone(),
             Self::Layout { guest, .. } => PathBuf::from(guest),
             Self::Component { .. } => PathBuf::new(),
         }
@@ -227,14 +190,8 @@ impl fmt::Display for Error {
                 root.display()
             ),
             Self::Io { action, path, source } => {
-                write!(f, "{}: cannot {action}: {source}. {}", path.display(), advice::io(source.kind()))
+                write!(f, "{}: cannot {action}: {source}. {}", path.display(), io_way_out(source.kind()))
             }
-            Self::Module { path } => write!(
-                f,
-                "{}: this is a module of WebAssembly, and a component is wanted. Build it for wasm32-wasip2, or make a \
-                 component of it: wasm-tools component new MODULE --adapt wasi_snapshot_preview1.command.wasm.",
-                path.display()
-            ),
             Self::Program { action, path, source } => write!(
                 f,
                 "{}: cannot {action} the program: {}. It has to be a command of WASI: a component that exports \
@@ -243,9 +200,6 @@ impl fmt::Display for Error {
                 causes(source)
             ),
             Self::Layout { guest, text } => write!(f, "{guest}: {text}."),
-            Self::Rehearsal { path, text } => {
-                write!(f, "{}: {text}. No crash was tried: correct this first.", path.display())
-            }
             Self::Component { action, source } => write!(
                 f,
                 "cannot {action} the component: {}. Give one that was built from the same \
@@ -256,7 +210,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// An error of the engine and what it came from, in one line.
+/// An error of the engine and its causes, in one line.
 fn causes(error: &wasmtime::Error) -> String {
     format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -264,9 +218,46 @@ fn causes(error: &wasmtime::Error) -> String {
 /// The message of the component names the path, relative to the root.
 fn write_guest(f: &mut fmt::Formatter<'_>, root: &Path, error: &GuestError) -> fmt::Result {
     write!(f, "{}: {}.", root.display(), error.message.trim_end_matches('.'))?;
-    match advice::way_out(error) {
+    match guest_way_out(error) {
         Some(sentence) => write!(f, " {sentence}"),
         None => Ok(()),
+    }
+}
+
+/// The way out, where the message of the component does not name one.
+fn guest_way_out(error: &GuestError) -> Option<&'static str> {
+    match (error.kind, error.cause) {
+        (ErrorKind::InvalidPath, _) => Some("Give a path relative to the root, such as `notes/today.json`."),
+        (ErrorKind::NotFound, _) => Some("Check the name; missing directories above a file are not created."),
+        (ErrorKind::AlreadyExists, _) => Some("Choose another name, or allow it to be replaced."),
+        (ErrorKind::SymlinkRefused, _) => Some("Allow links to be replaced, or name another path."),
+        (ErrorKind::SymlinkEscapes | ErrorKind::LinkUnreadable, _) => {
+            Some("Grant the directory that the link leads to.")
+        }
+        (ErrorKind::SymlinkLoop, _) => Some("Remove one of the links."),
+        (ErrorKind::InvalidJson, _) => Some("Correct it, or write it without asking for JSON."),
+        (ErrorKind::Unsupported, _) => Some("Probe the root to learn what works there, and choose another way."),
+        (ErrorKind::InvalidArgument, _) => Some("Change one of the arguments; nothing was touched."),
+        // A host does not tell a read-only mount from a broken disk.
+        (ErrorKind::NotCommitted, Some(Cause::Access | Cause::NotPermitted | Cause::ReadOnly | Cause::Io)) => {
+            Some("Probe the root to learn what works there.")
+        }
+        (ErrorKind::NotCommitted, Some(Cause::InsufficientSpace | Cause::Quota)) => Some("Make room first."),
+        (ErrorKind::NeedsRecovery, _) => Some("Do not repeat the change."),
+        (ErrorKind::OutcomeUnknown, _) => Some("Look before repeating the change."),
+        _ => None,
+    }
+}
+
+/// The way out of a failure of the operating system.
+fn io_way_out(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::NotFound => "Check the path.",
+        io::ErrorKind::PermissionDenied => "Check who may read and write there.",
+        io::ErrorKind::NotADirectory => "Give a directory.",
+        io::ErrorKind::IsADirectory => "Give a file.",
+        io::ErrorKind::Unsupported => "This operating system cannot do it.",
+        _ => "Remove the cause and try again.",
     }
 }
 
@@ -305,23 +296,20 @@ fn write_grant(f: &mut fmt::Formatter<'_>, grant: &Grant) -> fmt::Result {
     match grant {
         Grant::LinkLeadsOut { link, target } => write!(
             f,
-            "{}: this link leads to {}, which is not granted. Grant the directory it is in for \
-             reading: --lower {}",
+            "{}: this link leads to {}, which is not granted. Grant the directory that it is in for reading, {}.",
             link.display(),
             target.display(),
             target.parent().unwrap_or(target).display()
         ),
         Grant::LinkLeavesRoot { link, target } => write!(
             f,
-            "{}: this link leads out of the root, to {}, and nothing is written there. Replace \
-             the link itself (--symlinks replace).",
+            "{}: this link leads out of the root, to {}, and nothing is written there. Replace the link itself.",
             link.display(),
             target.display()
         ),
         Grant::Outside { path } => write!(
             f,
-            "{}: this path is below no granted directory. Grant the directory it is in for \
-             reading: --lower {}",
+            "{}: this path is below no granted directory. Grant the directory that it is in for reading, {}.",
             path.display(),
             path.parent().unwrap_or(path).display()
         ),
@@ -340,12 +328,7 @@ impl std::error::Error for Error {
             Self::Io { source, .. } | Self::Link { source, .. } => Some(source),
             Self::Component { source, .. } | Self::Program { source, .. } => Some(source.as_ref()),
             Self::Guest { error, .. } => Some(error),
-            Self::Trap { .. }
-            | Self::Grant(_)
-            | Self::Locked { .. }
-            | Self::Module { .. }
-            | Self::Layout { .. }
-            | Self::Rehearsal { .. } => None,
+            Self::Trap { .. } | Self::Grant(_) | Self::Locked { .. } | Self::Layout { .. } => None,
         }
     }
 }

@@ -1,9 +1,9 @@
-//! One running instance of the component, and what it was given.
+//! One running instance of the component, and its grants.
 
 use std::path::Path;
 
 use wasmtime::component::ResourceAny;
-use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemView as _};
+use wasmtime_wasi::filesystem::WasiFilesystemCtx;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 use crate::bindings::{Guest, types::Error as GuestError};
@@ -12,11 +12,12 @@ use crate::faults::{Injected, Watch};
 use crate::grants::{Access, Grants};
 use crate::linkage::Linkage;
 use crate::lock::RootLock;
+use crate::runtime;
 use crate::state::{Bounds, MemoryExceeded, State};
 use crate::{Error, Faults, Onionskin};
 
 /// An instance, its grants, and the lock on its root.
-pub(crate) struct Live {
+pub(crate) struct Instance {
     engine: wasmtime::Store<State>,
     guest: Guest,
     bounds: Bounds,
@@ -25,7 +26,7 @@ pub(crate) struct Live {
     _lock: Option<RootLock>,
 }
 
-impl Live {
+impl Instance {
     pub(crate) fn start(
         onionskin: &Onionskin,
         grants: Grants,
@@ -58,9 +59,9 @@ impl Live {
     }
 
     /// Calls the component. A trap ends the instance: what is called after it is not even tried.
-    pub(crate) fn call<T>(
+    pub(crate) fn call<T: Send>(
         &mut self,
-        run: impl FnOnce(&Guest, &mut wasmtime::Store<State>) -> wasmtime::Result<Result<T, GuestError>>,
+        run: impl FnOnce(&Guest, &mut wasmtime::Store<State>) -> wasmtime::Result<Result<T, GuestError>> + Send,
     ) -> Result<T, Error> {
         self.infallible(run)?.map_err(|error| {
             let (subject, message) = (self.grants.told(&error.subject), self.grants.told(&error.message));
@@ -68,16 +69,21 @@ impl Live {
         })
     }
 
-    /// As [`Live::call`], for functions that have no error of their own.
-    pub(crate) fn infallible<T>(
+    /// As [`Instance::call`], for functions that have no error of their own.
+    pub(crate) fn infallible<T: Send>(
         &mut self,
-        run: impl FnOnce(&Guest, &mut wasmtime::Store<State>) -> wasmtime::Result<T>,
+        run: impl FnOnce(&Guest, &mut wasmtime::Store<State>) -> wasmtime::Result<T> + Send,
     ) -> Result<T, Error> {
         if self.stopped {
             return Err(Error::Trap { root: self.root().to_owned(), trap: Trap::Stopped });
         }
         refuel(&mut self.engine, self.bounds)?;
-        run(&self.guest, &mut self.engine).map_err(|error| {
+        let (guest, engine) = (&self.guest, &mut self.engine);
+        let answer = match self.grants.filesystem() {
+            Some(_) => run(guest, engine),
+            None => runtime::outside(|| run(guest, engine)),
+        };
+        answer.map_err(|error| {
             self.stopped = true;
             Error::Trap { root: self.root().to_owned(), trap: self.trap(&error) }
         })

@@ -1,21 +1,21 @@
-//! A workspace and what goes with it, before it is opened.
+//! A workspace and its directories, before it is opened.
 
 use std::path::{Path, PathBuf};
 
 use crate::bindings::types::{Error as GuestError, ErrorKind, Ownership};
 use crate::bindings::workspace::{Options, Quota, Relocation};
 use crate::grants::{Access, Granted, Grants};
-use crate::live::Live;
+use crate::instance::Instance;
 use crate::lock::RootLock;
 use crate::workspace::Opened;
 use crate::{Error, Faults, Onionskin, Workspace};
 
-/// An upper directory, its lowers, and what is asked of the host; see [`Onionskin::workspace`].
+/// An upper directory and its lowers; see [`Onionskin::workspace`].
 ///
 /// The component sees each directory under its place on the host. So the upper remembers where its
 /// lowers are, and they are named once, when it is made.
 #[derive(Clone)]
-pub struct WorkspaceSession {
+pub struct WorkspaceBuilder {
     onionskin: Onionskin,
     pub(super) upper: PathBuf,
     pub(super) lowers: Vec<PathBuf>,
@@ -25,28 +25,26 @@ pub struct WorkspaceSession {
 }
 
 impl Onionskin {
-    /// Names the upper directory of a workspace. Nothing is opened yet; for a component without
-    /// workspaces ([`Builder::workspaces`](crate::Builder::workspaces)) opening fails with
-    /// [`Error::Component`].
+    /// Names the upper directory of a workspace. Nothing is opened yet.
     #[must_use]
-    pub fn workspace(&self, upper: impl Into<PathBuf>) -> WorkspaceSession {
-        let (onionskin, upper) = (self.clone(), upper.into());
-        WorkspaceSession { onionskin, upper, lowers: Vec::new(), quota: Quota::default(), moved: false, faults: None }
+    pub fn workspace(&self, upper: impl AsRef<Path>) -> WorkspaceBuilder {
+        let (onionskin, upper) = (self.clone(), upper.as_ref().to_owned());
+        WorkspaceBuilder { onionskin, upper, lowers: Vec::new(), quota: Quota::default(), moved: false, faults: None }
     }
 }
 
-impl WorkspaceSession {
+impl WorkspaceBuilder {
     /// Adds a lower, below those that were added before. It is granted for reading alone.
     #[must_use]
-    pub fn lower(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.lowers.push(directory.into());
+    pub fn lower(mut self, directory: impl AsRef<Path>) -> Self {
+        self.lowers.push(directory.as_ref().to_owned());
         self
     }
 
-    /// As [`WorkspaceSession::lower`], for several directories, the topmost first.
+    /// As [`WorkspaceBuilder::lower`], for several directories, the topmost first.
     #[must_use]
-    pub fn lowers(mut self, directories: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
-        self.lowers.extend(directories.into_iter().map(Into::into));
+    pub fn lowers(mut self, directories: impl IntoIterator<Item = impl AsRef<Path>>) -> Self {
+        self.lowers.extend(directories.into_iter().map(|it| it.as_ref().to_owned()));
         self
     }
 
@@ -76,11 +74,11 @@ impl WorkspaceSession {
     /// Makes an empty workspace in the upper directory, over the lowers that were named.
     pub fn create(&self) -> Result<Workspace, Error> {
         let lock = self.lock()?;
-        let mut live = self.start(Vec::new(), Access::Read, None)?;
-        let how = self.options(&self.upper)?;
+        let mut instance = self.start(Vec::new(), Access::Read, None)?;
+        let options = self.options(&self.upper)?;
         let resource =
-            live.call(|guest, engine| guest.onionskin_fs_workspace().workspace().call_create(engine, &how))?;
-        Workspace::new(self.clone(), lock, Opened { live, resource })
+            instance.call(|guest, engine| guest.onionskin_fs_workspace().workspace().call_create(engine, &options))?;
+        Workspace::new(self.clone(), lock, Opened { instance, resource })
     }
 
     /// Opens the workspace in the upper directory, and finishes or removes what a crash left; see
@@ -91,15 +89,15 @@ impl WorkspaceSession {
     /// interrupted is finished; for that alone the topmost lower is granted for writing.
     pub fn open(&self) -> Result<Workspace, Error> {
         let lock = self.lock()?;
-        let mut session = self.clone();
-        if session.lowers.is_empty() {
-            session.lowers = self.remembered()?;
+        let mut builder = self.clone();
+        if builder.lowers.is_empty() {
+            builder.lowers = self.remembered()?;
         }
-        let opened = match session.opened(Vec::new(), Access::Read, None) {
-            Err(Error::Guest { error: GuestError { kind: ErrorKind::ReadOnly, .. }, .. }) => session.finished()?,
+        let opened = match builder.opened(Vec::new(), Access::Read, None) {
+            Err(Error::Guest { error: GuestError { kind: ErrorKind::ReadOnly, .. }, .. }) => builder.finished()?,
             opened => opened?,
         };
-        Workspace::new(session, lock, opened)
+        Workspace::new(builder, lock, opened)
     }
 
     /// The places of the lowers that the workspace remembers, the topmost first.
@@ -108,7 +106,7 @@ impl WorkspaceSession {
         let name = upper.guest.clone();
         let grants = Grants::of(&self.upper, upper, Vec::new()).root_for(Access::Read);
         let lowers = self
-            .live(grants, None)?
+            .instance(grants, None)?
             .call(|guest, engine| guest.onionskin_fs_workspace().call_describe(engine, &name))
             .map_err(|error| match error {
                 Error::Guest { root, error } if error.kind == ErrorKind::NotFound => {
@@ -136,22 +134,23 @@ impl WorkspaceSession {
         topmost: Access,
         lock: Option<RootLock>,
     ) -> Result<Opened, Error> {
-        let mut live = self.start(others, topmost, lock)?;
-        let how = self.options(&self.upper)?;
-        let resource = live.call(|guest, engine| guest.onionskin_fs_workspace().workspace().call_open(engine, &how))?;
-        Ok(Opened { live, resource })
+        let mut instance = self.start(others, topmost, lock)?;
+        let options = self.options(&self.upper)?;
+        let resource =
+            instance.call(|guest, engine| guest.onionskin_fs_workspace().workspace().call_open(engine, &options))?;
+        Ok(Opened { instance, resource })
     }
 
-    fn start(&self, mut others: Vec<Granted>, topmost: Access, lock: Option<RootLock>) -> Result<Live, Error> {
+    fn start(&self, mut others: Vec<Granted>, topmost: Access, lock: Option<RootLock>) -> Result<Instance, Error> {
         for (at, lower) in self.lowers.iter().enumerate() {
             let access = if at == 0 { topmost } else { Access::Read };
             others.push(Granted::by_place("open the lower directory of the workspace", lower, access)?);
         }
-        self.live(Grants::of(&self.upper, granted(&self.upper)?, others), lock)
+        self.instance(Grants::of(&self.upper, granted(&self.upper)?, others), lock)
     }
 
-    fn live(&self, grants: Grants, lock: Option<RootLock>) -> Result<Live, Error> {
-        Live::start(&self.onionskin, grants, lock, self.faults.as_ref())
+    fn instance(&self, grants: Grants, lock: Option<RootLock>) -> Result<Instance, Error> {
+        Instance::start(&self.onionskin, grants, lock, self.faults.as_ref())
     }
 
     /// How to open the workspace, or a fork of it, in an upper directory.
@@ -171,11 +170,11 @@ impl WorkspaceSession {
 
     /// The same with the topmost lower called as the caller does now.
     pub(super) fn calling_topmost(&self, directory: &Path) -> Self {
-        let mut session = self.clone();
-        if let Some(topmost) = session.lowers.first_mut() {
+        let mut builder = self.clone();
+        if let Some(topmost) = builder.lowers.first_mut() {
             directory.clone_into(topmost);
         }
-        session
+        builder
     }
 
     /// The same for another upper directory.
