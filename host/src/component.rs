@@ -1,6 +1,5 @@
 //! Loading the component: compiled once for each user, then taken from a cache.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
@@ -11,7 +10,7 @@ use wasmtime::{Config, Engine};
 
 use crate::Error;
 use crate::bindings::Linked;
-use crate::cache::{Cache, SUFFIX};
+use crate::cache::{Cache, Entry, SUFFIX};
 use crate::linkage::{Linkage, LinkageKey};
 use crate::state::{Bounds, State};
 
@@ -156,8 +155,10 @@ impl<'a> Builder<'a> {
     pub fn build(self) -> Result<Onionskin, Error> {
         let engine = self.engine()?;
         let component = match self.source {
-            Source::Component(wasm) => compiled(&engine, &self.cache, &blake3::hash(wasm), || Ok(Cow::Borrowed(wasm)))
-                .map_err(failed("compile"))?,
+            Source::Component(wasm) => {
+                let compile = || engine.precompile_component(wasm);
+                cached(&engine, &self.cache, &blake3::hash(wasm), compile).map_err(failed("compile"))?
+            }
             Source::Precompiled(code) => deserialize(&engine, code).map_err(failed("load"))?,
         };
         let plain = Linkage::Plain.link(&engine, &component).map_err(failed("link"))?;
@@ -173,25 +174,25 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// Machine code from the cache, if that has a usable entry for what has this digest; else `wasm` is
-/// asked for, compiled, and put there. A cache that cannot be used costs time and nothing else, so
-/// its failures are not errors.
-pub(crate) fn compiled<'w>(
+/// Loads machine code from the cache, if that has a usable entry for what has this digest; else what
+/// `compile` returns, which is put there. A cache that cannot be used costs time and nothing else, so its
+/// failures are not errors.
+pub(crate) fn cached(
     engine: &Engine,
     cache: &Cache,
     digest: &blake3::Hash,
-    wasm: impl FnOnce() -> wasmtime::Result<Cow<'w, [u8]>>,
+    compile: impl FnOnce() -> wasmtime::Result<Vec<u8>>,
 ) -> wasmtime::Result<Component> {
-    let Some(entry) = cache.entry(&name(engine, digest)) else {
-        return Component::new(engine, wasm()?);
-    };
-    if let Some(code) = entry.read()
+    let entry = cache.entry(&name(engine, digest));
+    if let Some(code) = entry.as_ref().and_then(Entry::read)
         && let Ok(component) = deserialize(engine, &code)
     {
         return Ok(component);
     }
-    let code = engine.precompile_component(&wasm()?)?;
-    entry.write(&code);
+    let code = compile()?;
+    if let Some(entry) = entry {
+        entry.write(&code);
+    }
     deserialize(engine, &code)
 }
 
@@ -204,9 +205,9 @@ fn name(engine: &Engine, digest: &blake3::Hash) -> String {
 
 #[allow(unsafe_code)]
 fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the bytes are what `precompile_component` of this library returned: either just now;
-    // or read whole from the cache, which checks their digest and that nobody else may write
-    // there; or the caller of the unsafe `Builder::precompiled` vouches for them. The engine
+    // SAFETY: the bytes are what `precompile_component` of this library returned: either just now, here or
+    // in a process of the same program; or read whole from the cache, which checks that this user has put
+    // them there; or the caller of the unsafe `Builder::precompiled` vouches for them. The engine
     // itself refuses code of another version or configuration.
     unsafe { Component::deserialize(engine, code) }
 }

@@ -3,7 +3,7 @@
 //!
 //! A directory `/data` is formed from the directories that are granted as `/data#upper` and
 //! `/data#lower`, and, below that, `/data#lower.2`, `/data#lower.3` and so on. All others are handed on
-//! as they are.
+//! as they are. With `/data#upper;entries=50` no more than 50 files, directories and links are made in it.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -21,12 +21,15 @@ pub struct Layered {
     pub upper: String,
     /// The names of its lowers, the topmost first.
     pub lowers: Vec<String>,
+    /// How many files, directories and links it may have of its own.
+    pub entries: Option<u64>,
 }
 
 /// What a granted name is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part<'n> {
-    Upper(&'n str),
+    /// With the most entries.
+    Upper(&'n str, Option<u64>),
     /// From 1, the topmost.
     Lower(&'n str, u64),
     Plain(&'n str),
@@ -35,12 +38,16 @@ enum Part<'n> {
 impl<'n> Part<'n> {
     fn of(name: &'n str) -> Self {
         match name.rsplit_once('#') {
-            Some((base, "upper")) => Self::Upper(base),
+            Some((base, "upper")) => Self::Upper(base, None),
             Some((base, "lower")) => Self::Lower(base, 1),
-            Some((base, part)) => match part.strip_prefix("lower.").and_then(as_number) {
-                Some(number) => Self::Lower(base, number),
-                None => Self::Plain(name),
-            },
+            Some((base, part)) => {
+                let number = |before| part.strip_prefix(before).and_then(as_number);
+                match (number("upper;entries="), number("lower.")) {
+                    (Some(entries), _) => Self::Upper(base, Some(entries)),
+                    (_, Some(number)) => Self::Lower(base, number),
+                    _ => Self::Plain(name),
+                }
+            }
             None => Self::Plain(name),
         }
     }
@@ -59,11 +66,15 @@ pub fn layers(names: &[&str]) -> Result<Vec<Layered>, String> {
     let parts = || names.iter().map(|name| Part::of(name));
     let mut found: Vec<Layered> = Vec::new();
     for part in parts() {
-        let (Part::Upper(base) | Part::Lower(base, _)) = part else { continue };
+        let (Part::Upper(base, _) | Part::Lower(base, _)) = part else { continue };
         if found.iter().any(|layered| layered.name == base) {
             continue;
         }
-        let uppers = parts().filter(|part| *part == Part::Upper(base)).count();
+        let mut uppers = names.iter().filter_map(|name| match Part::of(name) {
+            Part::Upper(of, entries) if of == base => Some((*name, entries)),
+            _ => None,
+        });
+        let (upper, more_uppers) = (uppers.next(), uppers.next());
         let mut numbers: Vec<u64> = Vec::new();
         numbers.extend(parts().filter_map(|part| match part {
             Part::Lower(of, number) if of == base => Some(number),
@@ -74,13 +85,13 @@ pub fn layers(names: &[&str]) -> Result<Vec<Layered>, String> {
         if base.is_empty() {
             return say("it has no name before the `#`");
         }
-        if uppers == 0 {
+        let Some((upper, entries)) = upper else {
             return say(&format!("grant a directory for what is written as {base}#upper, too"));
-        }
+        };
         if numbers.is_empty() {
             return say(&format!("grant the directory that is shown as {base}#lower, too"));
         }
-        if uppers > 1 || parts().any(|part| part == Part::Plain(base)) {
+        if more_uppers.is_some() || parts().any(|part| part == Part::Plain(base)) {
             return say("it is granted twice");
         }
         if numbers.len() > LOWERS_MAX || numbers.iter().zip(1..).any(|(number, wanted)| *number != wanted) {
@@ -92,8 +103,9 @@ pub fn layers(names: &[&str]) -> Result<Vec<Layered>, String> {
         };
         found.push(Layered {
             name: base.to_owned(),
-            upper: format!("{base}#upper"),
+            upper: upper.to_owned(),
             lowers: numbers.iter().map(lower).collect(),
+            entries,
         });
     }
     Ok(found)
@@ -114,9 +126,13 @@ mod tests {
             name: "/data".to_owned(),
             upper: "/data#upper".to_owned(),
             lowers: ["/data#lower".to_owned(), "/data#lower.2".to_owned()].into(),
+            entries: None,
         };
         assert_eq!(layers(&names), Ok([data].into()));
-        assert!(is_part("/data#lower.2") && !is_part("/a#b") && !is_part("/tmp"));
+        let limited = layers(&["/a#upper;entries=7", "/a#lower"]).expect("it is well formed");
+        assert_eq!((limited[0].upper.as_str(), limited[0].entries), ("/a#upper;entries=7", Some(7)));
+        assert!(is_part("/data#lower.2") && is_part("/a#upper;entries=7"));
+        assert!(!is_part("/a#b") && !is_part("/tmp"));
     }
 
     #[test]
@@ -124,6 +140,7 @@ mod tests {
         assert!(wrong(&["/data#lower"]).contains("as /data#upper, too"));
         assert!(wrong(&["/data#upper"]).contains("as /data#lower, too"));
         assert!(wrong(&["/data#upper", "/data#lower", "/data"]).contains("twice"));
+        assert!(wrong(&["/data#upper", "/data#lower", "/data#upper;entries=1"]).contains("twice"));
         assert!(wrong(&["/data#upper", "/data#lower", "/data#lower"]).contains("each of them once"));
         assert!(wrong(&["/data#upper", "/data#lower", "/data#lower.3"]).contains("each of them once"));
         assert!(wrong(&["#upper", "#lower"]).contains("no name"));

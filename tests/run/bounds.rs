@@ -1,11 +1,15 @@
 //! What a program may use, and what it sees.
 
 use std::fs;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::ground::{Ground, put};
 use crate::guests::program;
-use crate::trial::{Said, as_data, onionskin};
+use crate::trial::{Said, as_data, onionskin, written};
+
+/// Longer than a test may take on a busy machine, and shorter than what is stopped would.
+const SOON: Duration = Duration::from_secs(60);
 
 fn ground() -> Ground {
     Ground::new(|top, _| put(top, "here", "here"))
@@ -24,7 +28,7 @@ fn a_program_that_runs_too_long_is_stopped() {
         let Some(said) = greedy(&ground, &["--timeout", "300ms"], &[what]) else { return };
         assert_eq!(said.code, Some(1), "{}", said.err);
         assert!(said.err.contains("longer than its --timeout allows"), "{what}: {}", said.err);
-        assert!(start.elapsed() < Duration::from_secs(120), "{what}: {:?}", start.elapsed());
+        assert!(start.elapsed() < SOON, "{what}: {:?}", start.elapsed());
     }
     let Some(said) = greedy(&ground, &["--timeout", "10m"], &["look"]) else { return };
     assert_eq!(said.code, Some(0), "{}", said.err);
@@ -37,6 +41,179 @@ fn a_program_gets_no_more_memory_than_it_may() {
     assert_eq!(said.code, Some(1), "{}", said.err);
     assert_eq!(said.out, "OutOfMemory\n");
     assert!(said.err.contains("more memory than its --memory allows"), "{}", said.err);
+}
+
+/// Time: for one that the compiler is at for minutes. It is 50 KiB long.
+#[test]
+fn a_program_that_is_compiled_too_long_is_stopped() {
+    let ground = ground();
+    let place = ground.at("long.wasm");
+    fs::write(&place, slow_to_compile()).expect("a writable directory");
+    let start = Instant::now();
+    let said = ground.layered(&["--timeout", "1s"], &place, &[]);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.err.contains("to compile it takes longer than its --timeout allows"), "{}", said.err);
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    assert!(!ground.at("upper").exists(), "a workspace was made of it");
+}
+
+/// A module with many functions that have many variables each, and nothing in it.
+fn slow_to_compile() -> Vec<u8> {
+    const FUNCTIONS: usize = 4000;
+    let number = |mut number: usize| {
+        let mut bytes = Vec::new();
+        while number > 0x7f {
+            bytes.push((number & 0x7f) as u8 | 0x80);
+            number >>= 7;
+        }
+        bytes.push(number as u8);
+        bytes
+    };
+    let section = |id: u8, content: Vec<u8>| [vec![id], number(content.len()), content].concat();
+    // One group of 50,000 locals; a loop that jumps back to its beginning, so that each may have changed.
+    let body = [vec![1], number(50_000), vec![0x7e, 0x03, 0x40, 0x20, 0, 0x21, 1, 0x0c, 0, 0x0b, 0x0b]].concat();
+    let body = [number(body.len()), body].concat();
+    let exports = [vec![2, 6], b"memory".to_vec(), vec![2, 0, 6], b"_start".to_vec(), vec![0, 0]].concat();
+    [
+        b"\0asm\x01\0\0\0".to_vec(),
+        section(1, vec![1, 0x60, 0, 0]),
+        section(3, [number(FUNCTIONS), vec![0; FUNCTIONS]].concat()),
+        section(5, vec![1, 0, 1]),
+        section(7, exports),
+        section(10, [number(FUNCTIONS), body.repeat(FUNCTIONS)].concat()),
+    ]
+    .concat()
+}
+
+/// Time: for one that writes to standard output, where nobody reads.
+#[test]
+fn a_program_whose_output_is_not_read_is_stopped() {
+    let (ground, Some(program)) = (ground(), program("attack")) else { return };
+    let start = Instant::now();
+    let mut run = Command::new(env!("CARGO_BIN_EXE_onionskin"))
+        .args(["run", "--lower", &as_data(&ground.at("top")), "--timeout", "1s"])
+        .arg(program)
+        .arg("flood")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let unread = run.stdout.take().expect("it is piped");
+    let ended = run.wait_with_output().expect("it ends");
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert!(told.contains("longer than its --timeout allows"), "{told}");
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    drop(unread);
+}
+
+/// Memory: tables take it, too, and all instances have one budget.
+#[test]
+fn tables_and_all_instances_have_one_budget() {
+    let ground = ground();
+    let command = |table: u32, instances: &str| {
+        format!(
+            r#"(component
+                (core module $m (table {table} funcref) (func (export "run") (result i32) (i32.const 0)))
+                (core instance $first (instantiate $m)) {instances}
+                (func $run (result (result)) (canon lift (core func $first "run")))
+                (instance $command (export "run" (func $run)))
+                (export "wasi:cli/run@0.2.0" (instance $command)))"#
+        )
+    };
+    let more = "(core instance (instantiate $m))".repeat(4);
+    let one = 600_000;
+    for (what, text, is_refused) in [
+        ("a small table", command(one, ""), false),
+        ("a large one", command(5 * one, ""), true),
+        ("five instances with small ones", command(one, &more), true),
+        ("300 instances", command(1, &"(core instance (instantiate $m))".repeat(299)), true),
+    ] {
+        let said = ground.layered(&["--memory", "16M"], &written(&ground, "program.wasm", &text), &[]);
+        assert_eq!(said.code, Some(i32::from(is_refused)), "{what}: {}", said.err);
+        assert!(!is_refused || said.err.contains("memory") || said.err.contains("instance"), "{what}: {}", said.err);
+    }
+    let grows = r#"(module (memory (export "memory") 1) (table $t 1 funcref) (func (export "_start")
+        (if (i32.eq (table.grow $t (ref.null func) (i32.const 9000000)) (i32.const -1)) (then unreachable))))"#;
+    let said = ground.layered(&["--memory", "64M"], &written(&ground, "program.wasm", grows), &[]);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.err.contains("more memory than its --memory allows"), "{}", said.err);
+}
+
+/// The stack: what calls itself without an end ends by a trap, and the host lives.
+#[test]
+fn a_program_that_calls_itself_too_deep_ends_by_a_trap() {
+    let ground = ground();
+    let tiny = r#"(module (memory (export "memory") 1) (func $f (export "_start") (call $f)))"#;
+    let tiny = written(&ground, "tiny.wasm", tiny);
+    for said in [ground.plain(&tiny, &[]), ground.layered(&[], &tiny, &[])] {
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.err.contains("call stack exhausted"), "{}", said.err);
+    }
+    // One with variables in its memory is at the end of that before.
+    let Some(said) = program("attack").map(|program| ground.layered(&[], &program, &["deep"])) else { return };
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.err.contains("out of bounds memory access"), "{}", said.err);
+}
+
+/// Entries: directories, links and second names as well as files, where they are made.
+#[test]
+fn every_kind_of_entry_counts() {
+    let Some(program) = program("attack") else { return };
+    for what in ["directories", "links", "names-of-one"] {
+        let ground = ground();
+        let said = ground.layered(&["--max-entries", "50"], &program, &[what, "/data"]);
+        assert_eq!(said.code, Some(0), "{what}: {said:?}");
+        let (made, why) = said.out.trim().split_once(": ").expect("it says how many and why");
+        assert!(made.parse::<u32>().is_ok_and(|made| (10..=50).contains(&made)), "{what}: {said:?}");
+        assert_eq!(why, "QuotaExceeded", "{what}: {said:?}");
+        ground.assert_lowers_stay();
+    }
+}
+
+/// Descriptors: a program does not get the last ones, which the host needs.
+#[test]
+fn a_program_does_not_get_the_last_descriptors() {
+    let (ground, Some(program)) = (ground(), program("attack")) else { return };
+    for how in ["--lower", "--dir"] {
+        let said = Command::new("sh")
+            .args(["-c", "ulimit -n 256; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_onionskin"), "run", how])
+            .arg(as_data(&ground.at("top")))
+            .arg(&program)
+            .args(["descriptors", "/data/here"])
+            .output()
+            .expect("sh runs");
+        let (out, told) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+        assert_eq!(said.status.code(), Some(0), "{how}: {told}");
+        let (opened, why) = out.trim().split_once(": ").expect("it says how many and why");
+        assert!(opened.parse::<u32>().is_ok_and(|opened| (50..192).contains(&opened)), "{how}: {out}");
+        // The layer knows of an error what it has a word for.
+        assert!(["OutOfMemory", "Uncategorized"].contains(&why), "{how}: {out}");
+    }
+}
+
+/// A module that is cut off or changed anywhere is refused in words, or runs.
+#[test]
+fn a_damaged_module_does_not_end_the_host() {
+    let (ground, Some(program)) = (ground(), program("greedy")) else { return };
+    let whole = fs::read(program).expect("it was built");
+    let mut random = fastrand::Rng::with_seed(0x0517);
+    for number in 0..40 {
+        let mut damaged = whole.clone();
+        let at = random.usize(8..whole.len());
+        if number % 2 == 0 {
+            damaged.truncate(at);
+        } else {
+            damaged[at] ^= 1 << random.u8(0..8);
+        }
+        let place = ground.at("damaged.wasm");
+        fs::write(&place, damaged).expect("a writable directory");
+        let said = ground.layered(&["--timeout", "20s"], &place, &["look"]);
+        assert!(matches!(said.code, Some(0 | 1)), "{number}, at {at}: {said:?}");
+        assert!(!said.err.contains("panicked"), "{number}, at {at}: {said:?}");
+    }
+    ground.assert_lowers_stay();
 }
 
 /// Space: what is refused is refused before it is there, and what is given back can be had again.

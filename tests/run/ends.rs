@@ -2,13 +2,16 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 use crate::ground::{Ground, put, tree};
 use crate::guests::program;
-use crate::trial::{Said, as_data, onionskin};
+use crate::trial::{Said, as_data, onionskin, written};
 
 /// One lower, `top`.
 pub(crate) fn ground() -> Ground {
@@ -123,6 +126,158 @@ fn several_directories_have_an_upper_each() {
     ground.assert_lowers_stay();
 }
 
+/// What is after the program is the program's: none of it is taken for an option of the command.
+#[test]
+fn the_arguments_of_the_program_are_its_own() {
+    let ground = ground();
+    let Some(greedy) = program("greedy") else { return };
+    let (top, greedy) = (as_data(&ground.at("top")), greedy.to_str().expect("a plain name").to_owned());
+    let own = ["look", "--commit", "-h", "--format", "json", "--", "--upper", "x", "--help"];
+    let said = onionskin([&["run", "--lower", &top, &greedy][..], &own].concat());
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.out.starts_with(&format!("arguments {own:?}\n")), "{}", said.out);
+    let said = onionskin(["run", &greedy, "-h"]);
+    assert!(said.code == Some(1) && said.err.contains("usage: greedy"), "{said:?}");
+    let said = onionskin(["run", "--lower", &top, "--unheard-of", &greedy]);
+    assert_eq!(said.code, Some(2), "what is before it is the command's: {said:?}");
+    ground.assert_lowers_stay();
+}
+
+/// A variable is handed through by its name.
+#[test]
+fn variables_are_handed_through_by_name() {
+    let Some(greedy) = program("greedy") else { return };
+    let said = Command::new(env!("CARGO_BIN_EXE_onionskin"))
+        .args(["run", "--env", "HANDED", "--env", "MISSING", "--env", "SAID=x"])
+        .arg(&greedy)
+        .arg("look")
+        .env("HANDED", "through")
+        .env("NOT_HANDED", "through")
+        .env_remove("MISSING")
+        .output()
+        .expect("the program starts");
+    let out = String::from_utf8_lossy(&said.stdout);
+    assert!(out.contains(r#"environment [("HANDED", "through"), ("SAID", "x")]"#), "{out}");
+}
+
+/// A program that asks for no files runs as it is, and exit codes arrive whole.
+#[test]
+fn exit_codes_arrive_whole_and_a_program_without_files_runs() {
+    let ground = ground();
+    let module = |code: u32| {
+        let text = format!(
+            r#"(module
+                (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+                (memory (export "memory") 1)
+                (func (export "_start") (call $exit (i32.const {code}))))"#
+        );
+        written(&ground, "module.wasm", &text)
+    };
+    let component = |code: u32| {
+        let text = format!(
+            r#"(component
+                (import "wasi:cli/exit@0.2.12" (instance $exit
+                    (export "exit-with-code" (func (param "status-code" u8)))))
+                (core func $lowered (canon lower (func $exit "exit-with-code")))
+                (core module $m
+                    (import "exit" "with-code" (func $exit (param i32)))
+                    (func (export "run") (result i32) (call $exit (i32.const {code})) (i32.const 0)))
+                (core instance $i (instantiate $m
+                    (with "exit" (instance (export "with-code" (func $lowered))))))
+                (func $run (result (result)) (canon lift (core func $i "run")))
+                (instance $command (export "run" (func $run)))
+                (export "wasi:cli/run@0.2.0" (instance $command)))"#
+        );
+        written(&ground, "component.wasm", &text)
+    };
+    for code in [0, 1, 42, 255] {
+        for program in [module(code), component(code)] {
+            for said in [ground.layered(&[], &program, &[]), ground.plain(&program, &[])] {
+                assert_eq!(said.code, Some(code.cast_signed()), "{program:?}: {said:?}");
+            }
+        }
+    }
+    ground.assert_lowers_stay();
+}
+
+/// Nobody else looks into what a program writes, wherever it goes; and a temporary directory goes away with
+/// its run, also when that is killed: then by the next one. One that is to be kept stays.
+#[test]
+fn uppers_are_for_this_user_alone_and_a_temporary_one_does_not_outlive_its_run() {
+    let ground = ground();
+    let Some(greedy) = program("greedy") else { return };
+    let mode = |place: &Path| fs::metadata(place).expect("it is there").permissions().mode() & 0o777;
+    note(&ground, &["--upper", ground.at("upper").to_str().expect("a plain name")], "0").expect("it was built");
+    assert_eq!(mode(&ground.at("upper")), 0o700);
+
+    let temporary = ground.at("tmp");
+    fs::create_dir(&temporary).expect("a writable directory");
+    let uppers = || -> Vec<PathBuf> {
+        let entries = fs::read_dir(&temporary).expect("a readable directory");
+        entries.map(|entry| entry.expect("readable").path()).filter(|path| path.is_dir()).collect()
+    };
+    let run = |more: &[&str], arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_onionskin"));
+        command.args(["run", "--lower", &as_data(&ground.at("top"))]).args(more).arg(&greedy).args(arguments);
+        command.env("TMPDIR", &temporary).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let begun = |more: &[&str]| {
+        let before = uppers();
+        let running = run(more, &["sleep"]).spawn().expect("the program starts");
+        let is_made = |upper: &PathBuf| upper.join(".onionskin/workspace/map").exists() && !before.contains(upper);
+        while !uppers().iter().any(is_made) {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        running
+    };
+    let mut lives = begun(&[]);
+    let mut killed = begun(&[]);
+    killed.kill().expect("it runs");
+    killed.wait().expect("it ends");
+    assert_eq!(uppers().len(), 2);
+    assert!(uppers().iter().all(|upper| mode(upper) == 0o700));
+    assert!(run(&[], &["note", "/data", "0"]).status().expect("it starts").success());
+    assert_eq!(uppers().len(), 1, "that of the one that lives is left");
+    lives.kill().expect("it runs");
+    lives.wait().expect("it ends");
+    let mut wanted = begun(&["--keep"]);
+    wanted.kill().expect("it runs");
+    wanted.wait().expect("it ends");
+    assert!(run(&[], &["note", "/data", "0"]).status().expect("it starts").success());
+    assert_eq!(uppers().len(), 1, "what is to be kept is there");
+    assert_eq!(fs::read_dir(&temporary).expect("a readable directory").count(), 1, "and nothing else");
+    ground.assert_lowers_stay();
+}
+
+/// A temporary upper directory whose commit failed is kept, and it is said how to go on.
+#[test]
+fn a_commit_that_fails_loses_nothing() {
+    let ground = ground();
+    let Some(greedy) = program("greedy") else { return };
+    // Somebody else writes what the program has read and removed.
+    let mut run = Command::new(env!("CARGO_BIN_EXE_onionskin"))
+        .args(["run", "--commit", "--lower", &as_data(&ground.at("top"))])
+        .arg(&greedy)
+        .args(["note-and-wait", "/data"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut line = String::new();
+    BufReader::new(run.stdout.as_mut().expect("it is piped")).read_line(&mut line).expect("it says so");
+    fs::write(ground.at("top").join("other"), "of somebody else").expect("a writable directory");
+    drop(run.stdin.take());
+    let ended = run.wait_with_output().expect("it ends");
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    let (_, rest) = told.split_once("/data: not committed; kept in ").expect("the place is told");
+    let kept = Path::new(rest.split_once(':').expect("and what can be done").0);
+    assert_eq!(workspace("changes", kept, &[]).out, "deleted  other\nadded    note\n");
+    fs::remove_dir_all(kept).expect("it is ours");
+}
+
 /// What cannot be done is refused before anything is run, with the path and the way out.
 #[test]
 fn what_cannot_be_done_is_refused_in_words() {
@@ -149,7 +304,7 @@ fn what_cannot_be_done_is_refused_in_words() {
             "keep the upper directory apart",
         ),
         (&["--lower", &top, not.to_str().expect("plain")], 1, "It has to be a command of WASI"),
-        (&["--lower", &top, empty.to_str().expect("plain")], 1, "it asks for nothing of what it is composed with"),
+        (&["--lower", &top, empty.to_str().expect("plain")], 1, "no exported instance named `wasi:cli/run"),
         (&["--upper", "x", greedy], 2, "--lower"),
         (&["--lower", &top, "--commit", "--keep", greedy], 2, "cannot be used with"),
         (&["--lower", &top, "--timeout", "5", greedy], 2, "the unit is one of ms, s, m and h"),

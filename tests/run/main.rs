@@ -7,6 +7,7 @@
 //! | so do the tools of uutils, command by command | [`coreutils`] |
 //! | so do programs in Python and JavaScript | [`languages`] |
 //! | a module for WASI preview 1 runs as a component does | [`modules`] |
+//! | nothing that a program imports or names leads out of its layer | [`attacks`] |
 //! | what a program may use is bounded, and it sees what it is given and nothing else | [`bounds`] |
 //! | what becomes of the changes is said, and is as it was asked for | [`ends`] |
 //! | on a terminal they are shown and asked about, deletions first | [`review`] |
@@ -14,6 +15,7 @@
 //! The programs are in `tests/guests` and are built here; one that cannot be built on a machine is left
 //! out aloud, and under CI it is a failure.
 
+mod attacks;
 mod bounds;
 mod coreutils;
 mod database;

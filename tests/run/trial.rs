@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::ground::{Ground, tree};
@@ -24,6 +24,13 @@ pub(crate) fn onionskin<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>)
         .expect("the program starts");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Said { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+}
+
+/// A module or component that is written in the text format.
+pub(crate) fn written(ground: &Ground, name: &str, text: &str) -> PathBuf {
+    let place = ground.at(name);
+    fs::write(&place, wat::parse_str(text).expect("it is WebAssembly")).expect("a writable directory");
+    place
 }
 
 /// `HOST::/data`.

@@ -138,6 +138,9 @@ impl From<io::Error> for Stop {
 
 /// Parses the arguments of the process, runs the command, and returns the exit code.
 pub fn main() -> ExitCode {
+    if let Some(ended) = run::compile() {
+        return ended;
+    }
     let Arguments { command, global } = Arguments::parse();
     let context = Context::new(global);
     context.exit(run(command, &context))

@@ -4,6 +4,7 @@
 //! may change something. An instance that is not given [`Faults`] runs on functions that are not
 //! wrapped at all.
 
+mod open;
 mod shadow;
 #[cfg(feature = "run")]
 mod streams;
@@ -15,7 +16,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wasmtime_wasi::filesystem::WasiFilesystemView;
 
+#[cfg(feature = "run")]
+pub(crate) use open::shadow_open;
 pub(crate) use shadow::shadow;
+#[cfg(feature = "run")]
+pub(crate) use shadow::{PREOPENS, link_preopens};
 #[cfg(feature = "run")]
 pub(crate) use streams::shadow_streams;
 

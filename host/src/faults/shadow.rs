@@ -13,6 +13,7 @@ use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
     DescriptorFlags, Host as _, HostDescriptor as _, NewTimestamp, OpenFlags, PathFlags,
 };
 
+use super::open::{Open, open_at};
 use super::{HostCall, Outcome, Verdict, Watched};
 use crate::ErrorCode;
 use crate::meter::Growth;
@@ -35,16 +36,21 @@ struct Seen {
 /// The linker must have the functions themselves already.
 pub(crate) fn shadow<T: Watched>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
-    shadow_preopens(&mut linker.instance("wasi:filesystem/preopens@0.2.12")?)?;
-    let mut types = linker.instance("wasi:filesystem/types@0.2.12")?;
-    shadow_open(&mut types)?;
+    link_preopens(&mut linker.instance(PREOPENS)?)?;
+    let mut types = linker.instance(TYPES)?;
+    wrap_open(&mut types)?;
     shadow_reads(&mut types)?;
     shadow_file_changes(&mut types)?;
     shadow_name_changes(&mut types)
 }
 
-/// Notes the names of the granted directories, from which all other names follow.
-fn shadow_preopens<T: Watched>(interface: &mut LinkerInstance<'_, T>) -> wasmtime::Result<()> {
+/// The interfaces of the filesystem, as wasmtime links them.
+pub(crate) const PREOPENS: &str = "wasi:filesystem/preopens@0.2.12";
+pub(super) const TYPES: &str = "wasi:filesystem/types@0.2.12";
+
+/// Links the function that hands out the granted directories, and notes their names, from which all other
+/// names follow.
+pub(crate) fn link_preopens<T: Watched>(interface: &mut LinkerInstance<'_, T>) -> wasmtime::Result<()> {
     interface.func_wrap("get-directories", |mut store: StoreContextMut<'_, T>, (): ()| {
         let directories = store.data_mut().filesystem().get_directories()?;
         for (directory, name) in &directories {
@@ -54,9 +60,7 @@ fn shadow_preopens<T: Watched>(interface: &mut LinkerInstance<'_, T>) -> wasmtim
     })
 }
 
-type Open = (Fd, PathFlags, String, OpenFlags, DescriptorFlags);
-
-fn shadow_open<T: Watched>(interface: &mut LinkerInstance<'_, T>) -> wasmtime::Result<()> {
+fn wrap_open<T: Watched>(interface: &mut LinkerInstance<'_, T>) -> wasmtime::Result<()> {
     wrap(
         interface,
         "[method]descriptor.open-at",
@@ -79,7 +83,7 @@ fn shadow_open<T: Watched>(interface: &mut LinkerInstance<'_, T>) -> wasmtime::R
                 ..seen(full)
             }
         },
-        |view, (fd, follow, path, open, flags): Open| view.open_at(fd, follow, path, open, flags),
+        open_at,
         |state, seen, opened| {
             rename(state, opened.rep(), seen.path.clone());
             let file = file(state, opened);

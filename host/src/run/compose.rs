@@ -1,54 +1,159 @@
 //! Two components made one: a program, and what it is given for its imports.
 
-use wac_graph::types::Package;
-use wac_graph::{CompositionGraph, EncodeOptions, PlugError, plug as plug_in};
-use wasi_preview1_component_adapter_provider::{
-    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER as ADAPTER,
-};
+use std::collections::BTreeSet;
+
+use wac_graph::types::{ItemKind, Package, WorldId, are_semver_compatible};
+use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
 use wasmtime::error::Context as _;
-use wit_component::ComponentEncoder;
 
-/// How a module begins, and how a component does not: the magic, and the version with its layer.
-const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+use crate::component::OVERLAY;
 
-/// Whether the bytes are a module of WebAssembly, and no component.
-pub(super) fn is_module(wasm: &[u8]) -> bool {
-    wasm.starts_with(MODULE)
+/// How programs are composed. It is another one when that changes: code in a cache was composed before.
+pub(super) const VERSION: &str = "2";
+
+/// How the component imports its directories.
+const PREOPENS: &str = "wasi:filesystem/preopens";
+
+/// Returns the name under which the layer of a program imports its directories.
+///
+/// It has the digest of the program in it, which no program can contain: so none can import what its
+/// layer is given, whatever its imports are called.
+pub(super) fn directories_of(program: &[u8]) -> String {
+    format!("onionskin:layer/p{}", blake3::hash(program).to_hex())
 }
 
-/// Makes a component of a module that was built for WASI preview 1, with the adapter of wasmtime.
-pub(super) fn adapt(module: &[u8]) -> wasmtime::Result<Vec<u8>> {
-    let encode = || ComponentEncoder::default().module(module)?.adapter(PREVIEW1, ADAPTER)?.encode();
-    encode().map_err(told)
-}
-
-/// Gives a program the exports of a component for what it imports under these names, as `wac plug` does.
-/// Everything else that either asks for is asked of the host, once: interfaces that differ in their patch
-/// version alone become one, so that a stream which the component hands out is one for the program, too.
+/// Gives a program the exports of a component for what it imports under these names: each import that
+/// the component has, also where it is imported in several versions. Everything else that either asks
+/// for is asked of the host, once: interfaces that differ in their patch version alone become one, so
+/// that a stream which the component hands out is one for the program, too.
+///
+/// A package that the component exports is the component's: the program reaches nothing of it but
+/// through the component. So it is refused where it imports something of such a package that the
+/// component does not export, or that has another type.
 ///
 /// # Errors
-/// Where one of them is no component, or the program imports nothing that the other exports.
+/// Where one of them is no component, the program imports nothing that the other exports, or is refused.
 pub fn plug(program: Vec<u8>, component: &[u8]) -> wasmtime::Result<Vec<u8>> {
-    let mut graph = CompositionGraph::new();
-    let mut package = |name, wasm: Vec<u8>| {
-        let package = Package::from_bytes(name, None, wasm, graph.types_mut());
-        let package = package.map_err(told).with_context(|| format!("cannot read the {name}"))?;
-        Ok::<_, wasmtime::Error>(graph.register_package(package)?)
-    };
-    let program = package("program", program)?;
-    let component = package("component", component.to_vec())?;
-    match plug_in(&mut graph, vec![component], program) {
-        Err(PlugError::NoPlugHappened) => {
-            let text = "it asks for nothing of what it is composed with, such as wasi:filesystem: run it alone";
-            return Err(wasmtime::Error::msg(text));
-        }
-        plugged => plugged?,
+    let mut pair = Pair::read(program, component)?;
+    if !pair.connect()? {
+        let text = "it asks for nothing of what it is composed with, such as wasi:filesystem: run it alone";
+        return Err(wasmtime::Error::msg(text));
     }
-    // Both were valid, and whoever compiles the outcome validates it.
-    Ok(graph.encode(EncodeOptions { validate: false, ..EncodeOptions::default() })?)
+    pair.encode()
 }
 
-/// The whole story of an error: its causes are one text.
-fn told(error: impl std::fmt::Display) -> wasmtime::Error {
+/// Returns a program with the layer under it, which imports its directories as `directories` and not as
+/// everybody does; nothing for a program that asks for no files.
+///
+/// # Errors
+/// As [`plug`].
+pub(super) fn layered(program: &[u8], directories: &str) -> wasmtime::Result<Option<Vec<u8>>> {
+    let mut pair = Pair::read(program.to_vec(), OVERLAY)?;
+    if !pair.connect()? {
+        return Ok(None);
+    }
+    pair.rename_import(PREOPENS, directories)?;
+    pair.encode().map(Some)
+}
+
+/// A program and a component, in one graph.
+struct Pair {
+    graph: CompositionGraph,
+    program: (PackageId, NodeId),
+    component: (PackageId, NodeId),
+}
+
+impl Pair {
+    fn read(program: Vec<u8>, component: &[u8]) -> wasmtime::Result<Self> {
+        let mut graph = CompositionGraph::new();
+        let mut package = |name, wasm: Vec<u8>| {
+            let package = Package::from_bytes(name, None, wasm, graph.types_mut());
+            let package = package.map_err(as_text).with_context(|| format!("cannot read the {name}"))?;
+            let package = graph.register_package(package)?;
+            Ok::<_, wasmtime::Error>((package, graph.instantiate(package)))
+        };
+        let program = package("program", program)?;
+        let component = package("component", component.to_vec())?;
+        Ok(Self { graph, program, component })
+    }
+
+    fn world(&self, (package, _): (PackageId, NodeId)) -> WorldId {
+        self.graph[package].ty()
+    }
+
+    /// Connects every import of the program that is of a package of the component, and says whether there
+    /// was one.
+    fn connect(&mut self) -> wasmtime::Result<bool> {
+        let types = self.graph.types();
+        let exports: Vec<String> = types[self.world(self.component)].exports.keys().cloned().collect();
+        let imports: Vec<String> = types[self.world(self.program)].imports.keys().cloned().collect();
+        let packages: BTreeSet<&str> = exports.iter().filter_map(|name| package_of(name)).collect();
+        let mut is_connected = false;
+        for import in &imports {
+            let same = exports.iter().find(|export| *export == import);
+            let found = same.or_else(|| exports.iter().find(|export| are_semver_compatible(export, import)));
+            let Some(export) = found else {
+                if package_of(import).is_some_and(|package| packages.contains(package)) {
+                    return Err(refused(import, "it is not among them"));
+                }
+                continue;
+            };
+            let given = self.graph.alias_instance_export(self.component.1, export)?;
+            let connected = self.graph.set_instantiation_argument(self.program.1, import, given);
+            connected.map_err(|error| refused(import, &as_text(error).to_string()))?;
+            is_connected = true;
+        }
+        for export in types_exports(&self.graph, self.program.0) {
+            let given = self.graph.alias_instance_export(self.program.1, &export)?;
+            self.graph.export(given, &export)?;
+        }
+        Ok(is_connected)
+    }
+
+    /// Lets the component import an interface under another name, whatever the program imports.
+    fn rename_import(&mut self, interface: &str, name: &str) -> wasmtime::Result<()> {
+        let imports = &self.graph.types()[self.world(self.component)].imports;
+        let found = imports.iter().find(|(import, _)| interface_of(import) == interface);
+        let (import, kind) = found.expect("the component imports its directories");
+        let ItemKind::Instance(id) = *kind else { unreachable!("an interface is imported as an instance") };
+        let import = import.clone();
+        // An interface of its own: under the name that it has, it would be taken for the program's.
+        let mut own = self.graph.types()[id].clone();
+        own.id = Some(name.to_owned());
+        let own = self.graph.types_mut().add_interface(own);
+        let given = self.graph.import(name, ItemKind::Instance(own))?;
+        Ok(self.graph.set_instantiation_argument(self.component.1, &import, given)?)
+    }
+
+    fn encode(self) -> wasmtime::Result<Vec<u8>> {
+        // Both were valid, and whoever compiles the outcome validates it.
+        Ok(self.graph.encode(EncodeOptions { validate: false, ..EncodeOptions::default() })?)
+    }
+}
+
+fn types_exports(graph: &CompositionGraph, package: PackageId) -> Vec<String> {
+    graph.types()[graph[package].ty()].exports.keys().cloned().collect()
+}
+
+/// The package of an interface: `wasi:filesystem` of `wasi:filesystem/types@0.2.12`.
+fn package_of(name: &str) -> Option<&str> {
+    name.split_once('/').map(|(package, _)| package)
+}
+
+/// The interface without its version.
+fn interface_of(name: &str) -> &str {
+    name.split_once('@').map_or(name, |(interface, _)| interface)
+}
+
+fn refused(import: &str, why: &str) -> wasmtime::Error {
+    let text = format!(
+        "it imports {import}, and all of {} is to come from what it is composed with: {why}",
+        package_of(import).unwrap_or(import)
+    );
+    wasmtime::Error::msg(text)
+}
+
+/// An error with its causes as one text.
+fn as_text(error: impl std::fmt::Display) -> wasmtime::Error {
     wasmtime::Error::msg(format!("{error:#}"))
 }

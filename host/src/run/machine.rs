@@ -2,18 +2,27 @@
 
 use std::time::Instant;
 
-use wasmtime::ResourceLimiter;
-use wasmtime::component::{Linker, ResourceTable};
+use wasmtime::component::{Linker, Resource, ResourceTable};
+use wasmtime::{ResourceLimiter, StoreContextMut};
+use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::World;
+use super::world::is_upper;
 use crate::faults::{self, Watch, Watched};
 use crate::grants::{Access, Granted};
 use crate::meter::Meter;
 use crate::{Error, Fault, Faults};
 
-/// The most elements that a table of a program may have.
-const TABLE_ELEMENTS_MAX: usize = 1 << 20;
+/// The most instances of modules that a program may have, and the most memories and tables of each kind.
+const INSTANCES_MAX: usize = 256;
+const MEMORIES_MAX: usize = 1024;
+
+/// Bytes that one element of a table takes.
+const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
+
+/// The most things of the host that a program may hold: descriptors, streams, and what it waits for.
+const HELD_MAX: usize = 1 << 16;
 
 /// What one start is given.
 pub(super) struct Machine {
@@ -25,7 +34,8 @@ pub(super) struct Machine {
     pub(super) until: Option<Instant>,
 }
 
-/// The bytes of all memories together. More is denied, as by a machine that has no more.
+/// The bytes of all memories and tables of all instances together. More is denied, as by a machine that has
+/// no more.
 #[derive(Debug)]
 pub(super) struct Memory {
     used: usize,
@@ -34,19 +44,38 @@ pub(super) struct Memory {
     pub(super) was_denied: bool,
 }
 
+impl Memory {
+    fn grow(&mut self, bytes: usize) -> bool {
+        let used = self.used.saturating_add(bytes);
+        let fits = used <= self.most;
+        if fits {
+            self.used = used;
+        } else {
+            self.was_denied = true;
+        }
+        fits
+    }
+}
+
 impl ResourceLimiter for Memory {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let used = self.used.saturating_add(desired.saturating_sub(current));
-        if used > self.most {
-            self.was_denied = true;
-            return Ok(false);
-        }
-        self.used = used;
-        Ok(true)
+        Ok(self.grow(desired.saturating_sub(current)))
     }
 
-    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS_MAX)
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.grow(desired.saturating_sub(current).saturating_mul(TABLE_ELEMENT_BYTES)))
+    }
+
+    fn instances(&self) -> usize {
+        INSTANCES_MAX
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES_MAX
+    }
+
+    fn tables(&self) -> usize {
+        MEMORIES_MAX
     }
 }
 
@@ -68,7 +97,8 @@ impl World {
         self.faults.is_some() || self.limits.quota != Default::default()
     }
 
-    pub(super) fn machine(&self, name: &str, grants: &[Granted]) -> Result<Machine, Error> {
+    /// Makes what a start is given; it is to have ended then.
+    pub(super) fn machine(&self, name: &str, grants: &[Granted], until: Option<Instant>) -> Result<Machine, Error> {
         let mut wasi = WasiCtxBuilder::new();
         // Before the directories, which take it over: a host call costs a thirtieth with it.
         wasi.allow_blocking_current_thread(true).inherit_stdio().arg(name).args(&self.arguments);
@@ -81,12 +111,14 @@ impl World {
             let granted = wasi.preopened_dir(host, guest, perms);
             granted.map_err(|source| Error::Program { action: "grant a directory to", path: host.clone(), source })?;
         }
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HELD_MAX);
         Ok(Machine {
             wasi: wasi.build(),
-            table: ResourceTable::new(),
+            table,
             memory: Memory { used: 0, most: self.limits.memory_bytes, was_denied: false },
             watch: self.is_watched().then(|| self.watch(grants)).transpose()?,
-            until: self.limits.time.and_then(|time| Instant::now().checked_add(time)),
+            until,
         })
     }
 
@@ -95,7 +127,7 @@ impl World {
         if self.limits.quota == Default::default() {
             return Ok(Watch::new(faults));
         }
-        let uppers = grants.iter().filter(|it| it.guest.ends_with("#upper"));
+        let uppers = grants.iter().filter(|it| is_upper(&it.guest));
         let uppers = uppers.map(|it| (it.guest.clone(), it.host.clone())).collect();
         let meter = Meter::new(uppers, self.limits.quota);
         let failed = |error| {
@@ -106,15 +138,29 @@ impl World {
     }
 }
 
-/// All of WASI 0.2, with what this world watches or limits.
-pub(super) fn link(world: &World, linker: &mut Linker<Machine>) -> wasmtime::Result<()> {
+/// Links all of WASI 0.2, with what this world watches or limits.
+///
+/// Where there are layers, the directories are given to the layer alone, under the name by which it imports
+/// them; whatever a program imports itself, it is given none.
+pub(super) fn link(world: &World, directories: Option<&str>, linker: &mut Linker<Machine>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_sync(linker)?;
+    linker.allow_shadowing(true);
     if world.is_watched() {
         faults::shadow(linker)?;
         faults::shadow_streams(linker)?;
+    } else {
+        faults::shadow_open(linker)?;
+    }
+    if let Some(name) = directories {
+        faults::link_preopens(&mut linker.instance(name)?)?;
+        linker
+            .instance(faults::PREOPENS)?
+            .func_wrap("get-directories", |_: Store<'_>, (): ()| Ok((Vec::<(Resource<Descriptor>, String)>::new(),)))?;
     }
     if world.limits.time.is_some() {
         super::wait::shadow(linker)?;
     }
     Ok(())
 }
+
+type Store<'a> = StoreContextMut<'a, Machine>;

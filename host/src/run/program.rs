@@ -1,27 +1,33 @@
 //! A program: loaded, composed with the filesystem that it needs, compiled, and started.
 
-use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::Instant;
 
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, Engine, Store, Trap};
+use wasmtime::{Engine, Store, Trap};
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p2::bindings::sync::CommandPre;
 
+use super::compile::{Compiler, Settings, TooLate};
 use super::machine::{self, Machine};
 use super::wait::{Alarm, Late};
 use super::world::utf8;
 use super::{Layers, World, compose};
 use crate::cache::Cache;
-use crate::component::{OVERLAY, compiled};
+use crate::component::{OVERLAY, cached};
 use crate::faults::Injected;
 use crate::lock::RootLock;
-use crate::{Error, Onionskin, runtime};
+use crate::{Error, Onionskin};
 
 /// Stack of a program, in bytes. An interpreter needs more than the usual.
-const STACK_BYTES: usize = 8 << 20;
+pub(super) const STACK_BYTES: usize = 8 << 20;
+
+/// Stack of the host below that of the program, in bytes, on the thread of both.
+const HOST_STACK_BYTES: usize = 8 << 20;
 
 /// A command of WASI, as it was built: a component that exports `wasi:cli/run`, or a module for WASI
 /// preview 1. Nothing is known of it before it is started.
@@ -29,6 +35,7 @@ pub struct Program {
     path: PathBuf,
     wasm: Vec<u8>,
     cache: Cache,
+    compiler: Compiler,
 }
 
 /// How a start came to its end.
@@ -47,6 +54,8 @@ pub enum How {
     Exited(i32),
     /// It ran longer than it may.
     TimedOut,
+    /// It was not compiled in the time that it may run. Nothing was started, and no workspace was made.
+    NotCompiled,
     /// [`Faults`](crate::Faults) asked for it, just before this mutating host call.
     Injected {
         /// The number of the call, counted from 1.
@@ -65,7 +74,17 @@ impl Program {
     /// Where it cannot be read.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let wasm = fs::read(path).map_err(|error| Error::io("read the program", path, error))?;
-        Ok(Self { path: path.to_owned(), wasm, cache: Cache::of_user() })
+        Ok(Self { path: path.to_owned(), wasm, cache: Cache::of_user(), compiler: Compiler::Here })
+    }
+
+    /// Compiles in a process of its own, when there is no compiled code in the cache. The command starts a
+    /// program that calls [`compile_for_parent`](super::compile_for_parent), and gets its arguments after
+    /// those that it has. So what a program can do to a compiler is done to that process: it ends when the
+    /// time of the program is over, and has its own limit of memory.
+    #[must_use]
+    pub fn compile_with(mut self, command: impl Fn() -> Command + Send + Sync + 'static) -> Self {
+        self.compiler = Compiler::Child(Box::new(command));
+        self
     }
 
     /// Keeps compiled code in this directory, instead of the one of the user. A directory that others
@@ -83,65 +102,66 @@ impl Program {
     /// Where the program cannot be compiled, linked or started, a directory cannot be granted, or a
     /// workspace cannot be opened. What the program does, however bad, is no error.
     pub fn start(&self, world: &World) -> Result<Ended, Error> {
-        runtime::outside(|| self.start_here(world))
+        // On a thread of its own, whose stack has a known size: a program that calls itself too deep ends
+        // by a trap, and does not take this process along.
+        let run = || self.start_here(world);
+        thread::scope(|scope| {
+            let thread = thread::Builder::new().name("program".into()).stack_size(STACK_BYTES + HOST_STACK_BYTES);
+            let thread = thread.spawn_scoped(scope, run);
+            let thread = thread.map_err(|error| Error::io("start a thread for the program", &self.path, error))?;
+            thread.join().unwrap_or_else(|_| Err(self.failed("run")(wasmtime::Error::msg("the host failed"))))
+        })
     }
 
     fn start_here(&self, world: &World) -> Result<Ended, Error> {
+        let until = world.limits.time.and_then(|time| Instant::now().checked_add(time));
         world.check()?;
         let name = utf8(Path::new(self.path.file_name().unwrap_or_default()))?;
         let grants = world.grants()?;
-        let (engine, command) = self.command(world)?;
+        let command = match self.command(world, until) {
+            Err(Error::Program { source, .. }) if source.is::<TooLate>() => {
+                return Ok(Ended { how: How::NotCompiled, memory_was_denied: false });
+            }
+            command => command?,
+        };
         let _locks = if world.layers.is_empty() { Vec::new() } else { prepare(&world.layers)? };
-        let machine = world.machine(name, &grants)?;
-        let mut store = Store::new(&engine, machine);
+        let machine = world.machine(name, &grants, until)?;
+        let mut store = Store::new(command.engine(), machine);
         store.limiter(|machine| &mut machine.memory);
-        let alarm = world.limits.time.map(|time| {
+        let alarm = until.map(|until| {
             store.set_epoch_deadline(1);
-            Alarm::after(time, &engine)
+            Alarm::at(until, command.engine())
         });
         let how = match command.instantiate(&mut store) {
             Ok(command) => ended(command.wasi_cli_run().call_run(&mut store)),
-            Err(error) if is_of_the_run(&error) => ended(Err(error)),
+            Err(error) if is_of_the_run(&error) || store.data().memory.was_denied => ended(Err(error)),
             Err(error) => return Err(self.failed("start")(error)),
         };
         drop(alarm);
         Ok(Ended { how, memory_was_denied: store.data().memory.was_denied })
     }
 
-    fn command(&self, world: &World) -> Result<(Engine, CommandPre<Machine>), Error> {
-        let mut config = Config::new();
-        config.wasm_component_model(true).epoch_interruption(world.limits.time.is_some());
-        config.max_wasm_stack(STACK_BYTES).async_stack_size(2 * STACK_BYTES);
-        // For debuggers; without it there is a third less to load at each start.
-        config.native_unwind_info(cfg!(windows)).wasm_backtrace_max_frames(None).generate_address_map(false);
-        let engine = Engine::new(&config).map_err(self.failed("set up the engine for"))?;
-        let component = self.component(&engine, !world.layers.is_empty()).map_err(self.failed("compile"))?;
+    fn command(&self, world: &World, until: Option<Instant>) -> Result<CommandPre<Machine>, Error> {
+        let settings = Settings { is_layered: !world.layers.is_empty(), is_timed: until.is_some() };
+        let engine = settings.engine().map_err(self.failed("set up the engine for"))?;
+        let component = self.component(&engine, settings, until).map_err(self.failed("compile"))?;
         let link = || {
             let mut linker = Linker::<Machine>::new(&engine);
-            machine::link(world, &mut linker)?;
+            let directories = settings.is_layered.then(|| compose::directories_of(&self.wasm));
+            machine::link(world, directories.as_deref(), &mut linker)?;
             CommandPre::new(linker.instantiate_pre(&component)?)
         };
-        let command = link().map_err(self.failed("link"))?;
-        Ok((engine, command))
+        link().map_err(self.failed("link"))
     }
 
     /// The program, with the filesystem of layers where there are any.
-    fn component(&self, engine: &Engine, is_layered: bool) -> wasmtime::Result<Component> {
+    fn component(&self, engine: &Engine, settings: Settings, until: Option<Instant>) -> wasmtime::Result<Component> {
         let mut digest = blake3::Hasher::new();
-        digest.update(&self.wasm);
-        if is_layered {
+        digest.update(compose::VERSION.as_bytes()).update(&self.wasm);
+        if settings.is_layered {
             digest.update(blake3::hash(OVERLAY).as_bytes());
         }
-        compiled(engine, &self.cache, &digest.finalize(), || {
-            let mut wasm = Cow::Borrowed(&self.wasm[..]);
-            if compose::is_module(&wasm) {
-                wasm = Cow::Owned(compose::adapt(&wasm)?);
-            }
-            if is_layered {
-                wasm = Cow::Owned(compose::plug(wasm.into_owned(), OVERLAY)?);
-            }
-            Ok(wasm)
-        })
+        cached(engine, &self.cache, &digest.finalize(), || self.compiler.compile(&self.wasm, settings, engine, until))
     }
 
     fn failed(&self, action: &'static str) -> impl Fn(wasmtime::Error) -> Error {

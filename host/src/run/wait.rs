@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use wasmtime::component::{Linker, Resource};
 use wasmtime::{Engine, StoreContextMut};
@@ -36,12 +36,13 @@ pub(super) struct Alarm {
 }
 
 impl Alarm {
-    pub(super) fn after(time: Duration, engine: &Engine) -> Self {
+    pub(super) fn at(until: Instant, engine: &Engine) -> Self {
         let engine = engine.clone();
         let (cancel, cancelled) = channel::<()>();
         let ring = move || {
             // Nothing is ever sent: it waits for the time, or until the other end is dropped.
-            if cancelled.recv_timeout(time) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            let left = until.saturating_duration_since(Instant::now());
+            if cancelled.recv_timeout(left) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
                 engine.increment_epoch();
             }
         };
@@ -59,9 +60,9 @@ impl Drop for Alarm {
     }
 }
 
-/// Puts functions that end in time over those that wait. The linker must have them already.
+/// Puts functions that end in time over those that wait. The linker must have them already,
+/// and allow that.
 pub(super) fn shadow(linker: &mut Linker<Machine>) -> wasmtime::Result<()> {
-    linker.allow_shadowing(true);
     let mut poll = linker.instance("wasi:io/poll@0.2.12")?;
     poll.func_wrap("poll", |mut store: Store<'_>, (pollables,): (Vec<Resource<DynPollable>>,)| {
         let (machine, until) = until(&mut store);

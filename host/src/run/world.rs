@@ -43,14 +43,20 @@ pub struct Layers {
 }
 
 /// What a program may use. Nothing is limited but the memory, unless it is asked for.
+///
+/// Besides there are bounds that no program should meet: 8 MiB of stack, 256 instances of modules, 65,536
+/// resources of the host, and 64 descriptors less than this process may have; a program that wants more of
+/// the last is answered with `insufficient-memory`, and one that wants more of the others ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How long it may run.
+    /// How long it may be compiled and run.
     pub time: Option<Duration>,
-    /// Bytes of memory, all of its memories together.
+    /// Bytes of memory: all memories and tables of all its instances together, those of the component
+    /// included.
     pub memory_bytes: usize,
     /// What the upper directories may hold together, as lengths of files and as names, with what a
-    /// workspace needs for itself. A change that would exceed it fails with `quota`, unmade.
+    /// workspace needs for itself; and the files, directories and links that each of them may show. A
+    /// change that would exceed it fails with `quota`, unmade.
     pub quota: Quota,
 }
 
@@ -110,7 +116,9 @@ impl World {
             Ok::<_, Error>(Granted { guest, ..granted })
         };
         for Layers { guest, lowers, upper } in &self.layers {
-            grants.push(grant(upper, format!("{guest}#upper"), Access::Write)?);
+            // The component counts what has no file of its own in the upper: directories, links, more names.
+            let most = self.limits.quota.entries.map(|most| format!(";entries={most}")).unwrap_or_default();
+            grants.push(grant(upper, format!("{guest}#upper{most}"), Access::Write)?);
             for (at, lower) in lowers.iter().enumerate() {
                 let name = if at == 0 { format!("{guest}#lower") } else { format!("{guest}#lower.{}", at + 1) };
                 grants.push(grant(lower, name, Access::Read)?);
@@ -131,7 +139,7 @@ impl World {
         for (at, granted) in grants.iter().enumerate() {
             let is_other = |upper: &&PathBuf| {
                 let overlaps = granted.host.starts_with(upper) || upper.starts_with(&granted.host);
-                let is_itself = granted.guest.ends_with("#upper")
+                let is_itself = is_upper(&granted.guest)
                     && grants[..at].iter().all(|before| before.host != granted.host)
                     && granted.host == **upper;
                 overlaps && !is_itself
@@ -178,6 +186,11 @@ impl Layers {
         let places = self.lowers.iter().map(|lower| fs::canonicalize(lower).unwrap_or_default());
         header.proof.is_none() && places.eq(header.lowers.iter().map(|lower| PathBuf::from(&lower.name)))
     }
+}
+
+/// Whether a grant is of an upper directory, by its name.
+pub(super) fn is_upper(guest: &str) -> bool {
+    guest.rsplit_once('#').is_some_and(|(_, part)| part.split(';').next() == Some("upper"))
 }
 
 /// A path as the program is told it.

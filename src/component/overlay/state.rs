@@ -57,9 +57,10 @@ fn open_all() -> Result<Vec<(String, Shared)>, String> {
 
 /// Opens the workspace of a layered directory, and makes it where there is none.
 fn open(preopens: &crate::store::Preopens<WasiFs>, layered: Layered) -> Result<Overlay<WasiFs>, Error> {
-    let Layered { upper, lowers, .. } = layered;
+    let Layered { upper, lowers, entries, .. } = layered;
+    let quota = Quota { entries, ..Quota::default() };
     // Whoever runs programs sees to it that there is one at a time: of this no word is in a name.
-    let how = Options { upper, lowers, owner: Ownership::Host, quota: Quota::default(), moved: false, trace: false };
+    let how = Options { upper, lowers, owner: Ownership::Host, quota, moved: false, trace: false };
     let workspace = match Workspace::open(WasiFs, preopens, &how) {
         Err(error) if error.kind() == ErrorKind::NotFound => Workspace::create(WasiFs, preopens, &how)?,
         answer => answer?,

@@ -7,6 +7,7 @@ use onionskin_host::{Change, CommitOptions, Error, Onionskin, Select, Workspace,
 use serde_json::{Value, json};
 
 use super::arguments::What;
+use super::bound::Bound;
 use super::uppers::Uppers;
 use crate::render::count;
 use crate::workspace::show;
@@ -39,18 +40,26 @@ impl Fate {
     }
 }
 
-/// Decides about the changes, does it, and says so. `told` is what else is to be said of the end.
+/// Decides about the changes, does it, and says so. `told` is what else is to be said of the end. Without
+/// upper directories nothing was started.
 pub(super) fn settle(
     context: &Context,
     what: What,
-    mut uppers: Uppers,
+    uppers: Option<Uppers>,
     code: u8,
     told: Option<String>,
+    bound: &Bound,
 ) -> Result<(), Stop> {
     let is_text = context.format == Format::Text;
     if is_text && let Some(told) = &told {
         writeln!(io::stderr(), "{told}")?;
     }
+    let Some(mut uppers) = uppers else {
+        return match context.format {
+            Format::Text => Ok(()),
+            Format::Json => Ok(writeln!(io::stderr(), "{}", summary(&[], code, told.as_deref()))?),
+        };
+    };
     let all = uppers.layers();
     let mut open = Vec::new();
     if !all.is_empty() {
@@ -75,14 +84,22 @@ pub(super) fn settle(
         What::Discard => Fate::Discarded,
         What::Commit if code == 0 => Fate::Committed,
         What::Commit => Fate::Kept,
-        What::Review => ask()?,
+        What::Review => {
+            bound.lift();
+            ask()?
+        }
     };
     let mut settled = Vec::new();
     for (layers, session, changes) in open {
         let is_left = fate == Fate::Kept || changes.is_empty();
         match fate {
             Fate::Committed if !is_left => {
-                commit(&session, &layers).inspect_err(|_| uppers.keep())?;
+                bound.lift();
+                if let Err(error) = commit(&session, &layers) {
+                    uppers.keep();
+                    writeln!(io::stderr(), "{}: not committed; {}", layers.guest, way_on(&layers))?;
+                    return Err(error.into());
+                }
             }
             Fate::Discarded if !uppers.is_temporary() && is_changed => session.open()?.discard()?,
             Fate::Kept | Fate::Committed | Fate::Discarded => {}
@@ -152,10 +169,8 @@ impl Settled {
         if changes.is_empty() {
             return String::new();
         }
-        let upper = layers.upper.display();
-        let into = layers.lowers.first().map(|it| it.display().to_string()).unwrap_or_default();
         match fate {
-            Fate::Committed => format!("{}: committed to {into}\n", layers.guest),
+            Fate::Committed => format!("{}: committed to {}\n", layers.guest, into(layers)),
             Fate::Discarded => {
                 let way =
                     if what == What::Review { "" } else { "; --keep or --upper DIR keeps them, --commit applies them" };
@@ -167,14 +182,21 @@ impl Settled {
                 } else {
                     String::new()
                 };
-                format!(
-                    "{}: {why}kept in {upper}: onionskin workspace diff {upper}, commit {upper} --into {into}, or \
-                     discard {upper}\n",
-                    layers.guest
-                )
+                format!("{}: {why}{}\n", layers.guest, way_on(layers))
             }
         }
     }
+}
+
+/// Where changes are kept, and how to go on from there.
+fn way_on(layers: &Layers) -> String {
+    let (upper, into) = (layers.upper.display(), into(layers));
+    format!("kept in {upper}: onionskin workspace diff {upper}, commit {upper} --into {into}, or discard {upper}")
+}
+
+/// The directory that a commit changes.
+fn into(layers: &Layers) -> impl std::fmt::Display {
+    layers.lowers.first().map(|it| it.display().to_string()).unwrap_or_default()
 }
 
 /// All of it for programs: one line, on standard error, where it is the last.

@@ -1,6 +1,8 @@
 //! What can be said to `run`.
 
-use std::path::PathBuf;
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use onionskin_host::Quota;
@@ -24,7 +26,10 @@ directories with layers have an upper directory each, below that of --upper: /da
 kept. What the program is given is what is named here: no other file, no network, no environment. It
 shares standard input, output and error with this command, and the summary goes to standard error.
 
-The exit code is that of the program, which for a module for preview 1 is 0 or 1; 1 when it was stopped or failed, or could not be run; 2 wrong usage.";
+Everything after PROGRAM is the program's, whatever it looks like. --timeout ends all but a commit: compiling,
+running, waiting, and the work after the end, for which there are two seconds more.
+
+The exit code is that of the program; 1 when it was stopped or failed, or could not be run; 2 wrong usage.";
 
 /// Runs a WASI program on directories that stay as they are; its changes go elsewhere
 #[derive(clap::Args)]
@@ -40,9 +45,9 @@ pub(crate) struct Run {
     /// A directory given as it is: what the program writes is written there
     #[arg(long, value_name = "HOST::GUEST[::ro]", value_parser = mount)]
     dir: Vec<Mount>,
-    /// A variable of the environment of the program
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
-    env: Vec<(String, String)>,
+    /// A variable of the environment of the program; by its name alone, as it is here
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
+    env: Vec<Option<(String, String)>>,
     /// Keep the changes, in an upper directory whose place is told; with --upper it is so without
     #[arg(long, group = "end", requires = "lower")]
     keep: bool,
@@ -57,7 +62,7 @@ pub(crate) struct Run {
     review: bool,
     /// How long it may run, such as 500ms, 10s or 5m
     #[arg(long, value_name = "TIME", value_parser = duration)]
-    timeout: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
     /// How much memory it may use, such as 256M; 1G if nothing is said
     #[arg(long, value_name = "SIZE", value_parser = size)]
     memory: Option<u64>,
@@ -67,11 +72,10 @@ pub(crate) struct Run {
     /// How many files, directories and links the upper directories may hold
     #[arg(long, value_name = "N", requires = "lower")]
     max_entries: Option<u64>,
-    /// A component for wasi:cli, or a module for WASI preview 1
-    pub(super) program: PathBuf,
-    /// Its arguments
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    arguments: Vec<String>,
+    /// A component for wasi:cli, or a module for WASI preview 1, and its arguments
+    // One list: so what follows the program is never taken for an option of this command.
+    #[arg(required = true, trailing_var_arg = true, num_args = 1.., value_names = ["PROGRAM", "ARGUMENTS"])]
+    command: Vec<OsString>,
 }
 
 /// A directory, and its name in the program.
@@ -102,11 +106,17 @@ impl Run {
         })
     }
 
-    /// All that the program is given but the layers.
-    pub(super) fn world(&self) -> World {
-        World {
-            arguments: self.arguments.clone(),
-            environment: self.env.clone(),
+    pub(super) fn program(&self) -> &Path {
+        Path::new(self.command.first().expect("it is required"))
+    }
+
+    /// Returns all that the program is given but the layers.
+    pub(super) fn world(&self) -> Result<World, Stop> {
+        let arguments = self.command[1..].iter().map(|argument| argument.to_str().map(str::to_owned));
+        let arguments = arguments.collect::<Option<_>>();
+        Ok(World {
+            arguments: arguments.ok_or(Stop::Usage("the arguments of a program of WASI are UTF-8"))?,
+            environment: self.env.iter().flatten().cloned().collect(),
             mounts: self.dir.clone(),
             limits: Limits {
                 time: self.timeout,
@@ -115,7 +125,7 @@ impl Run {
                 quota: Quota { bytes: self.max_bytes, entries: self.max_entries },
             },
             ..World::default()
-        }
+        })
     }
 }
 
@@ -133,9 +143,21 @@ fn mount(text: &str) -> Result<Mount, String> {
     Ok(Mount { host, guest, read_only })
 }
 
-fn variable(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("a name and a value are wanted, as in LANG=C")?;
-    if name.is_empty() { Err("the name is empty".to_owned()) } else { Ok((name.to_owned(), value.to_owned())) }
+/// A variable with its value; nothing for one that is handed through and is not set.
+fn variable(text: &str) -> Result<Option<(String, String)>, String> {
+    let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
+    if name.is_empty() {
+        return Err("the name is empty".to_owned());
+    }
+    let value = match value {
+        Some(value) => value.to_owned(),
+        None => match env::var(name) {
+            Ok(value) => value,
+            Err(env::VarError::NotPresent) => return Ok(None),
+            Err(error) => return Err(error.to_string()),
+        },
+    };
+    Ok(Some((name.to_owned(), value)))
 }
 
 /// A number, and the unit after it.

@@ -2,17 +2,31 @@
 
 mod after;
 mod arguments;
+mod bound;
+mod temporary;
 mod uppers;
 
 use std::io::{self, IsTerminal as _};
+use std::process::{Command, ExitCode};
 
-use onionskin_host::run::{Ended, How, Program, World};
+use onionskin_host::run::{Ended, How, Program, World, compile_for_parent};
 use onionskin_host::{Error, Trap};
 
 pub(super) use self::arguments::Run;
 use self::arguments::What;
+use self::bound::Bound;
 use self::uppers::Uppers;
 use super::{Context, FAILED, Stop};
+
+/// What this program is called with to compile a program for another process of it.
+const COMPILE: &str = "compile-for-run";
+
+/// Compiles, if that is what this process was started for.
+pub(super) fn compile() -> Option<ExitCode> {
+    let mut arguments = std::env::args().skip(1);
+    let is_asked = arguments.next().is_some_and(|first| first == COMPILE);
+    is_asked.then(|| compile_for_parent(&arguments.collect::<Vec<_>>()))
+}
 
 pub(super) fn run(context: &Context, arguments: &Run) -> Result<(), Stop> {
     if context.explain {
@@ -24,17 +38,41 @@ pub(super) fn run(context: &Context, arguments: &Run) -> Result<(), Stop> {
             "--review asks at the end, and there is no terminal to ask on: say --commit, --keep or --discard",
         ));
     }
-    let program = Program::read(&arguments.program)?;
-    let uppers = Uppers::make(arguments)?;
-    let world = World { layers: uppers.layers(), faults: context.faults.clone(), ..arguments.world() };
+    let world = arguments.world()?;
+    let program = Program::read(arguments.program())?;
+    let program = match std::env::current_exe() {
+        Ok(this) => program.compile_with(move || {
+            let mut command = Command::new(&this);
+            command.arg(COMPILE);
+            command
+        }),
+        // Where nobody knows where this program is, it compiles itself.
+        Err(_) => program,
+    };
+    let uppers = Uppers::make(arguments, what)?;
+    bound::within(context, arguments, |bound| start(context, arguments, &program, world, uppers, bound))
+}
+
+/// Starts the program, and sees to what it leaves.
+fn start(
+    context: &Context,
+    arguments: &Run,
+    program: &Program,
+    world: World,
+    uppers: Uppers,
+    bound: &Bound,
+) -> Result<(), Stop> {
+    let what = arguments.what()?;
+    let world = World { layers: uppers.layers(), faults: context.faults.clone(), ..world };
     let ended = program.start(&world)?;
     if let How::Injected { call, what } = ended.how {
-        let root = world.layers.first().map_or_else(|| arguments.program.clone(), |layers| layers.upper.clone());
+        let root = world.layers.first().map_or_else(|| arguments.program().to_owned(), |layers| layers.upper.clone());
         return Err(Error::Trap { root, trap: Trap::Injected { call, what } }.into());
     }
     let code = code(&ended.how);
     let told = told(arguments, &ended);
-    after::settle(context, what, uppers, code, told)?;
+    let uppers = if ended.how == How::NotCompiled { None } else { Some(uppers) };
+    after::settle(context, what, uppers, code, told, bound)?;
     if code == 0 { Ok(()) } else { Err(Stop::Exited(code)) }
 }
 
@@ -42,15 +80,19 @@ pub(super) fn run(context: &Context, arguments: &Run) -> Result<(), Stop> {
 fn code(how: &How) -> u8 {
     match how {
         How::Exited(code) => u8::try_from(*code).unwrap_or(FAILED),
-        How::TimedOut | How::Injected { .. } | How::Trapped(_) => FAILED,
+        How::TimedOut | How::NotCompiled | How::Injected { .. } | How::Trapped(_) => FAILED,
     }
 }
 
 /// What is to be said of the end, if it is not what the program had in mind.
 fn told(arguments: &Run, ended: &Ended) -> Option<String> {
-    let program = arguments.program.display();
+    let program = arguments.program().display();
     let end = match &ended.how {
         How::TimedOut => format!("{program}: stopped, since it ran longer than its --timeout allows"),
+        How::NotCompiled => format!(
+            "{program}: not started, since to compile it takes longer than its --timeout allows; that is so once for \
+             each program"
+        ),
         How::Trapped(why) => format!("{program}: the program failed: {}", why.trim_end_matches('.')),
         How::Exited(0) => return None,
         How::Exited(code) => format!("{program}: exited with {code}"),

@@ -5,22 +5,24 @@ use std::path::PathBuf;
 
 use onionskin_host::Error;
 use onionskin_host::run::Layers;
-use tempfile::TempDir;
 
-use super::arguments::Run;
+use super::arguments::{Run, What};
+use super::temporary::{Temporary, private};
 use crate::apart::inside;
 
 /// The upper directories of one run.
 pub(super) struct Uppers {
     /// The directory that goes away with this, if there is one.
-    temporary: Option<TempDir>,
+    temporary: Option<Temporary>,
     layers: Vec<Layers>,
+    /// Those that were made.
+    made: Vec<PathBuf>,
 }
 
 impl Uppers {
-    /// Makes the directories that are missing. Of several names each has its own, whose name is made of
-    /// it.
-    pub(super) fn make(arguments: &Run) -> Result<Self, Error> {
+    /// Makes the directories that are missing, for this user alone. Of several names each has its own, whose
+    /// name is made of it.
+    pub(super) fn make(arguments: &Run, what: What) -> Result<Self, Error> {
         let mut layers: Vec<Layers> = Vec::new();
         for place in &arguments.lower {
             match layers.iter_mut().find(|it| it.guest == place.guest) {
@@ -33,11 +35,10 @@ impl Uppers {
             }
         }
         let (root, temporary) = match &arguments.upper {
-            _ if layers.is_empty() => return Ok(Self { temporary: None, layers }),
+            _ if layers.is_empty() => return Ok(Self { temporary: None, layers, made: Vec::new() }),
             Some(upper) => (upper.clone(), None),
             None => {
-                let made = tempfile::Builder::new().prefix("onionskin-run-").tempdir();
-                let made = made.map_err(|source| Error::Io {
+                let made = Temporary::make(what != What::Discard).map_err(|source| Error::Io {
                     action: "make a temporary upper directory in",
                     path: std::env::temp_dir(),
                     source,
@@ -45,22 +46,26 @@ impl Uppers {
                 (made.path().to_owned(), Some(made))
             }
         };
-        let is_one = layers.len() == 1;
-        for at in 0..layers.len() {
-            let name = layers[at].guest.trim_matches('/').replace('/', "-");
-            let upper = if is_one { root.clone() } else { root.join(name) };
-            if layers[..at].iter().any(|before| before.upper == upper) {
+        let mut uppers = Self { temporary, layers, made: Vec::new() };
+        let is_one = uppers.layers.len() == 1;
+        for at in 0..uppers.layers.len() {
+            let guest = uppers.layers[at].guest.clone();
+            let upper = if is_one { root.clone() } else { root.join(guest.trim_matches('/').replace('/', "-")) };
+            if uppers.layers[..at].iter().any(|before| before.upper == upper) {
                 let text = format!("another directory of this run has the upper directory {}", upper.display());
-                return Err(Error::Layout { guest: layers[at].guest.clone(), text });
+                return Err(Error::Layout { guest, text });
             }
-            if let Some(text) = inside(&upper, &layers[at].lowers) {
-                return Err(Error::Layout { guest: layers[at].guest.clone(), text });
+            if let Some(text) = inside(&upper, &uppers.layers[at].lowers) {
+                return Err(Error::Layout { guest, text });
             }
-            let make = || fs::create_dir_all(&upper);
-            make().map_err(|source| Error::Io { action: "make the upper directory", path: upper.clone(), source })?;
-            layers[at].upper = upper;
+            if fs::symlink_metadata(&upper).is_err() {
+                let made = private().recursive(true).create(&upper);
+                made.map_err(|source| Error::Io { action: "make the upper directory", path: upper.clone(), source })?;
+                uppers.made.push(upper.clone());
+            }
+            uppers.layers[at].upper = upper;
         }
-        Ok(Self { temporary, layers })
+        Ok(uppers)
     }
 
     pub(super) fn layers(&self) -> Vec<Layers> {
@@ -69,13 +74,22 @@ impl Uppers {
 
     /// Lets a temporary directory stay.
     pub(super) fn keep(&mut self) {
-        if let Some(temporary) = self.temporary.take() {
-            let _its_place_is_known = temporary.keep();
+        if let Some(temporary) = &mut self.temporary {
+            temporary.keep();
         }
     }
 
     /// Whether the directories go away at the end.
     pub(super) fn is_temporary(&self) -> bool {
         self.temporary.is_some()
+    }
+}
+
+impl Drop for Uppers {
+    fn drop(&mut self) {
+        for made in &self.made {
+            // One in which something was begun is not empty, and stays.
+            let _it_is_in_use = fs::remove_dir(made);
+        }
     }
 }

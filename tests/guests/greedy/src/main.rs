@@ -7,6 +7,7 @@
 //!     greedy extend DIRECTORY          a file that is long at once
 //!     greedy many DIRECTORY            files, until there may be no more
 //!     greedy note DIRECTORY CODE       a file `note` is written, `other` is removed; exits with CODE
+//!     greedy note-and-wait DIRECTORY   the same, then it says so and waits for the end of its input
 //!     greedy look                      what it was given: arguments, environment, directories, input
 
 use std::fs::{self, File};
@@ -40,6 +41,10 @@ fn main() -> ExitCode {
             Ok(()) => return ExitCode::from(code.parse::<u8>().unwrap_or(1)),
             failed => failed,
         },
+        ["note-and-wait", directory] => note(Path::new(directory)).and_then(|()| {
+            println!("noted");
+            io::stdin().read_to_string(&mut String::new()).map(drop)
+        }),
         ["look", ..] => look(&words),
         _ => Err(io::Error::other("usage: greedy WHAT [DIRECTORY]")),
     };

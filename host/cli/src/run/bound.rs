@@ -1,0 +1,67 @@
+//! The time for all that a run does, the work after its end included.
+
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+use std::{io, process, thread};
+
+use serde_json::json;
+
+use super::arguments::Run;
+use crate::{Context, FAILED, Format, Stop};
+
+/// How long the work after the end may take beyond the time of the program.
+const AFTER: Duration = Duration::from_secs(2);
+
+/// Whether the time still counts.
+#[derive(Default)]
+pub(super) struct Bound {
+    is_lifted: AtomicBool,
+}
+
+impl Bound {
+    /// Lifts the bound, for a commit or a question: neither is given up half way.
+    pub(super) fn lift(&self) {
+        self.is_lifted.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Does all of a run. Where there is a limit of time it is done on another thread, which may wait for what
+/// never comes: this process ends in time.
+pub(super) fn within(
+    context: &Context,
+    arguments: &Run,
+    all: impl FnOnce(&Bound) -> Result<(), Stop> + Send,
+) -> Result<(), Stop> {
+    let bound = &Bound::default();
+    let Some(most) = arguments.timeout.and_then(|time| time.checked_add(AFTER)) else { return all(bound) };
+    thread::scope(|scope| {
+        let (done, ended) = channel();
+        let run = scope.spawn(move || {
+            let result = all(bound);
+            let _nobody_waits_any_more = done.send(());
+            result
+        });
+        if ended.recv_timeout(most) == Err(RecvTimeoutError::Timeout) && !bound.is_lifted.load(Ordering::Relaxed) {
+            stop(context, arguments);
+        }
+        run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// Ends this process. What the program has changed is in its upper directory, as after a crash; a temporary
+/// one is removed by the next run.
+fn stop(context: &Context, arguments: &Run) -> ! {
+    let told = format!(
+        "{}: stopped, since it ran longer than its --timeout allows; what it changed was not looked at",
+        arguments.program().display()
+    );
+    let text = match context.format {
+        Format::Text => told,
+        Format::Json => json!({"exit": FAILED, "message": told, "layers": []}).to_string(),
+    };
+    // Where nobody reads it, the exit code is left.
+    let _ = writeln!(io::stderr(), "{text}");
+    process::exit(FAILED.into())
+}

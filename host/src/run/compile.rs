@@ -1,0 +1,246 @@
+//! Compiling what nobody trusts: in a process of its own, where there is one.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{self, Read, Write as _};
+use std::panic::{self, AssertUnwindSafe};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use wasmtime::{Config, Engine};
+
+use super::program::STACK_BYTES;
+use super::{adapt, compose};
+
+/// The most memory that a process may have to compile a program, in bytes. CPython takes a quarter of it.
+#[cfg(unix)]
+const MEMORY_BYTES_MAX: u64 = 4 << 30;
+
+/// How long a program is compiled whose time is not limited.
+const TIME_MAX: Duration = Duration::from_secs(30 * 60);
+
+/// The most machine code that is taken from a process, in bytes.
+const CODE_BYTES_MAX: u64 = 2 << 30;
+
+/// The most that is taken of a message, in bytes.
+const MESSAGE_BYTES_MAX: u64 = 16 << 10;
+
+/// What compiled code depends on, besides the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Settings {
+    /// It is composed with the filesystem of layers.
+    pub(super) is_layered: bool,
+    /// It can be interrupted.
+    pub(super) is_timed: bool,
+}
+
+/// What compiles.
+pub(super) enum Compiler {
+    /// This process.
+    Here,
+    /// One that this command starts.
+    Child(Box<dyn Fn() -> Command + Send + Sync>),
+}
+
+/// Ends the start of a program that was not compiled in its time.
+#[derive(Debug)]
+pub(super) struct TooLate;
+
+impl fmt::Display for TooLate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it was not compiled in its time")
+    }
+}
+
+impl std::error::Error for TooLate {}
+
+impl Settings {
+    const LAYERED: &str = "--layered";
+    const TIMED: &str = "--timed";
+
+    pub(super) fn engine(self) -> wasmtime::Result<Engine> {
+        let mut config = Config::new();
+        config.wasm_component_model(true).epoch_interruption(self.is_timed).max_wasm_stack(STACK_BYTES);
+        config.async_stack_size(2 * STACK_BYTES);
+        // For debuggers; without it there is a third less to load at each start.
+        config.native_unwind_info(cfg!(windows)).wasm_backtrace_max_frames(None).generate_address_map(false);
+        Engine::new(&config)
+    }
+
+    fn arguments(self) -> impl Iterator<Item = &'static str> {
+        let layered = self.is_layered.then_some(Self::LAYERED);
+        layered.into_iter().chain(self.is_timed.then_some(Self::TIMED))
+    }
+
+    fn of(arguments: &[String]) -> Self {
+        let has = |name: &str| arguments.iter().any(|argument| argument == name);
+        Self { is_layered: has(Self::LAYERED), is_timed: has(Self::TIMED) }
+    }
+
+    /// Makes machine code of a program.
+    fn compile(self, wasm: &[u8], engine: &Engine) -> wasmtime::Result<Vec<u8>> {
+        let mut program = Cow::Borrowed(wasm);
+        if adapt::is_module(&program) {
+            program = Cow::Owned(adapt::adapt(&program)?);
+        }
+        if self.is_layered
+            && let Some(layered) = compose::layered(&program, &compose::directories_of(wasm))?
+        {
+            program = Cow::Owned(layered);
+        }
+        engine.precompile_component(&program)
+    }
+
+    /// The same, with an error where the compiler panics: it is not made for what is damaged.
+    fn compile_or_fail(self, wasm: &[u8], engine: &Engine) -> wasmtime::Result<Vec<u8>> {
+        let compiled = panic::catch_unwind(AssertUnwindSafe(|| self.compile(wasm, engine)));
+        compiled.unwrap_or_else(|panic| Err(wasmtime::Error::msg(format!("the compiler failed: {}", text(&*panic)))))
+    }
+}
+
+impl Compiler {
+    /// Makes machine code of a program, until then at most.
+    ///
+    /// # Errors
+    /// [`TooLate`]; what is wrong with the program; a process that cannot be started or has ended otherwise.
+    pub(super) fn compile(
+        &self,
+        wasm: &[u8],
+        settings: Settings,
+        engine: &Engine,
+        until: Option<Instant>,
+    ) -> wasmtime::Result<Vec<u8>> {
+        match self {
+            Self::Here => settings.compile_or_fail(wasm, engine),
+            Self::Child(command) => {
+                let mut command = command();
+                let piped = command.args(settings.arguments()).stdin(Stdio::piped()).stdout(Stdio::piped());
+                let child = piped.stderr(Stdio::piped()).spawn()?;
+                let until = until.or_else(|| Instant::now().checked_add(TIME_MAX));
+                in_child(child, wasm, until)
+            }
+        }
+    }
+}
+
+/// Gives a process the program, and takes the code; the process has ended afterwards in any case.
+fn in_child(mut child: Child, wasm: &[u8], until: Option<Instant>) -> wasmtime::Result<Vec<u8>> {
+    let (mut input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (code, message) = thread::scope(|scope| {
+        let (done, ended) = mpsc::channel();
+        scope.spawn(move || {
+            // A process that has ended before it has read all says why, or has died.
+            let _why_is_found_below = input.as_mut().map(|input| input.write_all(wasm));
+            drop(input);
+        });
+        let message = scope.spawn(move || read(errors, MESSAGE_BYTES_MAX));
+        let code = scope.spawn(move || {
+            let code = read(output, CODE_BYTES_MAX);
+            let _nobody_waits_any_more = done.send(());
+            code
+        });
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let is_late = left.is_some_and(|left| ended.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Timeout));
+        if is_late {
+            // It may have ended by itself.
+            let _ = child.kill();
+        }
+        let code = code.join().unwrap_or_default();
+        (if is_late { None } else { Some(code) }, message.join().unwrap_or_default())
+    });
+    // It has closed its output; one that goes on without is of no use.
+    let status = if code.is_some() { wait(&mut child) } else { child.wait() };
+    let Some(code) = code else { return Err(TooLate.into()) };
+    let status = status?;
+    if status.success() {
+        return Ok(code);
+    }
+    let message = String::from_utf8_lossy(&message);
+    Err(wasmtime::Error::msg(why(status, message.trim())))
+}
+
+/// Waits for a process that has closed its output, a moment.
+fn wait(child: &mut Child) -> io::Result<ExitStatus> {
+    for _ in 0..200 {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    child.kill()?;
+    child.wait()
+}
+
+/// Why there is no code.
+fn why(status: ExitStatus, message: &str) -> String {
+    match (status.code(), message) {
+        (Some(_), "") => format!("the compiler ended with {status} and said nothing"),
+        (Some(_), message) => message.to_owned(),
+        (None, _) => format!("to compile it takes more than the memory that there is for it, 4 GiB ({status})"),
+    }
+}
+
+fn read(from: Option<impl Read>, most: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Some(from) = from {
+        // What is missing is found out by the exit code, and by who loads the code.
+        let _ = from.take(most).read_to_end(&mut bytes);
+    }
+    bytes
+}
+
+fn text(panic: &(dyn Any + Send)) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it did not say why")
+}
+
+/// Compiles a program from standard input to standard output, for [`Program::compile_with`]. Takes what
+/// that appends to the arguments.
+///
+/// The limits of this process are lowered for good, and it ends with the one that started it.
+///
+/// [`Program::compile_with`]: super::Program::compile_with
+pub fn compile_for_parent(arguments: &[String]) -> ExitCode {
+    bound_this_process();
+    panic::set_hook(Box::new(|_| {}));
+    let compile = || {
+        let mut wasm = Vec::new();
+        io::stdin().lock().read_to_end(&mut wasm)?;
+        let settings = Settings::of(arguments);
+        let code = settings.compile_or_fail(&wasm, &settings.engine()?)?;
+        io::stdout().lock().write_all(&code)?;
+        Ok::<_, wasmtime::Error>(())
+    };
+    match compile() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where nobody reads it, nobody waits for the code.
+            let _ = write!(io::stderr(), "{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(unix)]
+fn bound_this_process() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let lower = |resource, most: u64| {
+        let limit = getrlimit(resource);
+        let lowest = |set: Option<u64>| Some(set.map_or(most, |set| set.min(most)));
+        // One that cannot be lowered is low already.
+        let _ = setrlimit(resource, Rlimit { current: lowest(limit.current), maximum: lowest(limit.maximum) });
+    };
+    lower(Resource::As, MEMORY_BYTES_MAX);
+    lower(Resource::Core, 0);
+    #[cfg(target_os = "linux")]
+    {
+        let _older_kernels_do_without =
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    }
+}
+
+#[cfg(not(unix))]
+fn bound_this_process() {}
