@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import onionskin
 import pytest
 from conftest import REPOSITORY, onionskin as program
+from onionskin._guest import is_own
 from test_scenario import CALLS_MAX, build, covers, data, files, plain
 
 STEP = 3
@@ -221,3 +223,51 @@ def test_a_limit_is_remembered(tmp_path: Path) -> None:
         with pytest.raises(onionskin.LimitExceededError):
             workspace.put("note", b"more than eight")
         workspace.put("note", b"eight")
+
+
+def test_temporary_names_are_nobody_elses(tmp_path: Path) -> None:
+    """No file of the tree is written over by what is staged, and two files of one name are two."""
+    (tmp_path / "lower" / "a").mkdir(parents=True)
+    (tmp_path / "lower" / "b").mkdir()
+    (tmp_path / "up").mkdir()
+    for path in ["notes.txt", ".notes.txt.new", "a/db", "b/db"]:
+        (tmp_path / "lower" / path).write_text(f"{path} as it was")
+    (tmp_path / "lower" / "link").symlink_to("notes.txt")
+    with onionskin.workspace(tmp_path / "up", lower=[tmp_path / "lower"]) as shown:
+        with shown.open("notes.txt", "w") as file:
+            file.write("new")
+        assert shown.read(".notes.txt.new", 0, 100) == b".notes.txt.new as it was"
+        with shown.checkout("a/db", "b/db") as real:
+            assert real.read_text() == "a/db as it was"
+            real.write_text("a/db now")
+        assert shown.read("a/db", 0, 100) == b"a/db now"
+        assert shown.read("b/db", 0, 100) == b"b/db as it was"
+        shown.materialize("link", tmp_path / "lower" / "notes.txt")
+        assert sorted(path for path, _ in shown.walk()) == [
+            ".notes.txt.new", "a", "a/db", "b", "b/db", "link", "notes.txt",
+        ]
+        assert shown.stat("link").kind == "file"
+        with pytest.raises(onionskin.InvalidPathError), shown.checkout("../outside"):
+            pass
+    assert not (tmp_path / "outside").exists()
+
+
+def test_compiled_code_of_others_is_not_run(tmp_path: Path) -> None:
+    """A cache that somebody else could have written is not used."""
+    cache = tmp_path / "cache" / "wasmtime"
+    assert is_own(cache)
+    cache.mkdir(parents=True, mode=0o700)
+    (cache / "code").write_bytes(b"")
+    (cache / "code").chmod(0o600)
+    assert is_own(cache)
+    for path, mode in [(cache, 0o777), (cache.parent, 0o770), (cache / "code", 0o666)]:
+        before = path.stat().st_mode
+        path.chmod(mode)
+        assert not is_own(cache), path
+        path.chmod(before)
+    assert is_own(cache)
+    (tmp_path / "link").symlink_to(cache)
+    assert not is_own(tmp_path / "link")
+    if os.geteuid() == 0:
+        os.chown(cache / "code", 4711, 4711)
+        assert not is_own(cache)

@@ -3,6 +3,7 @@
 import fcntl
 import functools
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,10 +19,46 @@ def component_path() -> Path:
     return Path(os.environ.get("ONIONSKIN_COMPONENT") or Path(__file__).with_name("onionskin.wasm"))
 
 
+def _cache_directory() -> Path:
+    """Where wasmtime keeps compiled code."""
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    return Path(named if os.path.isabs(named) else Path.home() / ".cache") / "wasmtime"
+
+
+def is_own(directory: Path) -> bool:
+    """Whether nobody but this user and root can have put something into a directory, or another in its place.
+
+    What is in it is run, so it is looked at as a secure shell looks at its keys: the directory, all above it,
+    and all in it belong to this user, above it to root at most, and nobody else may write there.
+    """
+    users = {os.geteuid(), 0}
+    place = Path(os.path.realpath(directory.parent)) / directory.name
+    try:
+        for above in place.parents:
+            if above.exists() and not _is_of(above, users, stat.S_ISVTX):
+                return False
+        if not os.path.lexists(place):
+            return True
+        below = (Path(top, name) for top, *names in os.walk(place, onerror=_raise) for name in sum(names, []))
+        return place.is_dir() and all(_is_of(path, {os.geteuid()}) for path in [place, *below])
+    except OSError:
+        return False
+
+
+def _is_of(path: Path, users: set[int], sticky: int = 0) -> bool:
+    found = path.lstat()
+    is_closed = not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or bool(found.st_mode & sticky)
+    return found.st_uid in users and is_closed and (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode))
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
 @functools.cache
 def _compiled(path: Path) -> tuple[wasm.Linker, wasm.Component]:
     config = Config()
-    config.cache = True
+    config.cache = is_own(_cache_directory())
     linker = wasm.Linker(Engine(config))
     linker.add_wasip2()
     return linker, wasm.Component.from_file(linker.engine, path)

@@ -8,6 +8,7 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace as record
 from typing import IO, Any, Unpack
+from uuid import uuid4
 
 from . import _bindings
 from ._bindings import PIECE_BYTES, AnyPath, Durability, Entry, Finding, NotDirectoryError, NotFoundError
@@ -120,11 +121,20 @@ class Workspace(_bindings.WorkspaceCalls):
         No link is followed in a workspace. Where it leads is often known to the caller: it is what the
         link shows in the lower directory itself.
         """
-        new = str(PurePosixPath(path).with_name(f".{PurePosixPath(path).name}.new"))
         with open(source, "rb") as content:
-            self.put(new, b"")
-            while piece := content.read(PIECE_BYTES):
-                self.append(new, piece)
+            draft = self.draft(None, b"")
+            try:
+                while piece := content.read(PIECE_BYTES):
+                    self.draft(draft, piece)
+            except BaseException:
+                self.drop_draft(draft)
+                raise
+        if not self.exists(path) or self.stat(path).kind != "symlink":
+            self.put_draft(draft, path)
+            return
+        # A draft becomes the content of a file, and a link is none: it is replaced by one that has no name yet.
+        new = str(PurePosixPath(path).with_name(f"{uuid4()}"))
+        self.put_draft(draft, new)
         self.rename(new, path)
 
     @contextmanager
@@ -135,8 +145,12 @@ class Workspace(_bindings.WorkspaceCalls):
         put back as a whole. Paths ``beside`` it, such as those of companions, come and go with it.
         """
         with tempfile.TemporaryDirectory(prefix="onionskin-") as scratch:
-            real = {shown: Path(scratch, PurePosixPath(shown).name) for shown in [path, *beside]}
-            before = {shown: self._copy(shown, real[shown]) for shown in filter(self.exists, real)}
+            # As they lie in the workspace, so that no two are one. A path that leads out of it is refused here.
+            there = {shown: self.exists(shown) for shown in [path, *beside]}
+            real = {shown: Path(scratch, shown) for shown in there}
+            for copy in real.values():
+                copy.parent.mkdir(parents=True, exist_ok=True)
+            before = {shown: self._copy(shown, real[shown]) for shown in there if there[shown]}
             yield real[path]
             for shown, copy in real.items():
                 if copy.exists() and _digest(copy) != before.get(shown):
