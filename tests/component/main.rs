@@ -1,4 +1,4 @@
-//! The built components: what ours asks of its host, and how large they are.
+//! The built components: the imports and the sizes.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +12,14 @@ const SIZE_MAX: usize = 384 << 10;
 /// The most bytes that the overlay may have: 320 KiB.
 const OVERLAY_SIZE_MAX: usize = 320 << 10;
 
-/// The functions of each interface that the component imports.
+/// Returns the functions that the component imports, by interface.
 fn imports() -> BTreeMap<String, Vec<String>> {
     let engine = Engine::new(&Config::new()).expect("the default configuration is valid");
     let component = Component::new(&engine, COMPONENT).expect("the embedded component compiles");
     let mut imports = BTreeMap::new();
     for (name, item) in component.component_type().imports(&engine) {
         let ComponentItem::ComponentInstance(instance) = item.ty else {
-            panic!("{name} is no interface: the component takes nothing but interfaces");
+            panic!("{name} is not an interface: the component imports interfaces only");
         };
         let mut functions = Vec::new();
         for (export, item) in instance.exports(&engine) {
@@ -33,10 +33,10 @@ fn imports() -> BTreeMap<String, Vec<String>> {
     imports
 }
 
-/// It can read no clock, no environment, no random numbers and no network: every function it
-/// imports is one of the filesystem. `wall-clock` gives a type alone: that of the times in a stat.
+/// The component reads no clock, environment, random numbers or network: every function that it imports belongs to the
+/// filesystem. `wall-clock` gives a type only, for the times in a stat.
 #[test]
-fn it_asks_for_a_filesystem_and_for_nothing_else() {
+fn it_imports_a_filesystem_and_nothing_else() {
     let imports = imports();
     let names: Vec<&str> = imports.keys().map(String::as_str).collect();
     assert_eq!(
@@ -47,10 +47,10 @@ fn it_asks_for_a_filesystem_and_for_nothing_else() {
     assert_eq!(imports["wasi:filesystem/preopens@0.2.12"], ["get-directories"]);
 }
 
-/// It cannot change the times of a file or open a stream for writing: it has no such call. The one that
-/// sets a length is for files of a workspace, which the monitor of the simulated filesystem watches.
+/// The component cannot change the times of a file or open a stream for writing, since it imports no such call. The call
+/// that sets a length is for files of a workspace, which the monitor of the simulated filesystem watches.
 #[test]
-fn it_has_no_call_that_it_does_not_need() {
+fn it_imports_no_call_that_it_does_not_need() {
     let used = [
         "[method]descriptor.create-directory-at",
         "[method]descriptor.link-at",
@@ -72,7 +72,7 @@ fn it_has_no_call_that_it_does_not_need() {
     assert_eq!(imports()["wasi:filesystem/types@0.2.12"], used);
 }
 
-/// They are small enough to be embedded anywhere.
+/// Both components are small enough to be embedded anywhere.
 #[test]
 fn they_are_small() {
     for (name, bytes, limit) in [("component", COMPONENT, SIZE_MAX), ("overlay", OVERLAY, OVERLAY_SIZE_MAX)] {

@@ -1,10 +1,10 @@
-//! Guests in other languages that use the contract: the same program in each, a page of code in
-//! `tests/guests`, made one component with ours and run.
+//! Guests in other languages that use the contract: the same program in each, a page of code in `tests/guests`,
+//! composed with the component and run.
 //!
-//! Each writes a file and JSON, is refused with an error that is a value, commits a directory, and then
-//! changes, lists, commits and reads a workspace. What it tells and what it leaves is the same.
+//! Each writes a file and JSON, handles a refusal as an error value, commits a directory, and then changes, lists,
+//! commits and reads a workspace. Its output and the resulting files are the same in each language.
 //!
-//! Where the tools of a language are missing it is left out, and says so; where `CI` is set it fails.
+//! A language whose tools are missing is skipped with a message, and fails where `CI` is set.
 
 use std::fs;
 use std::path::Path;
@@ -30,28 +30,28 @@ const TOLD: [&str; 10] = [
 
 #[test]
 fn rust() {
-    speaks("rust");
+    uses_the_contract("rust");
 }
 
 #[test]
 fn c() {
-    speaks("c");
+    uses_the_contract("c");
 }
 
 #[test]
 fn javascript() {
-    speaks("javascript");
+    uses_the_contract("javascript");
 }
 
 #[test]
 fn python() {
-    speaks("python");
+    uses_the_contract("python");
 }
 
-fn speaks(language: &'static str) {
+fn uses_the_contract(language: &'static str) {
     let Some(guest) = program(language) else { return };
     let guest = fs::read(&guest).unwrap_or_else(|error| panic!("{}: {error}", guest.display()));
-    let composed = plug(guest, COMPONENT).expect("it imports what we export");
+    let composed = plug(guest, COMPONENT).expect("its imports match our exports");
     let world = tempfile::tempdir().expect("a temporary directory");
     let at = |path: &str| world.path().join(path);
     for directory in ["root", "upper", "lower"] {
@@ -69,7 +69,7 @@ fn speaks(language: &'static str) {
     assert!(!at("lower/gone.txt").exists() && !at("root/.onionskin").exists(), "{language}");
 }
 
-/// What it tells, run in a world of its own.
+/// Returns the output of a run in a world of its own.
 fn run(composed: &[u8], world: &Path) -> Vec<String> {
     let component = compiled(composed);
     let grants = [("root", "/root"), ("upper", "/upper"), ("lower", "/lower")];
@@ -77,7 +77,7 @@ fn run(composed: &[u8], world: &Path) -> Vec<String> {
     let (mut store, linker) = wasi(component.engine(), &grants, |wasi| {
         wasi.inherit_stderr();
     });
-    let instance = linker.instantiate(&mut store, &component).expect("it asks for WASI alone");
+    let instance = linker.instantiate(&mut store, &component).expect("it imports only WASI");
     let run = instance.get_typed_func::<(), (Vec<String>,)>(&mut store, "run").expect("it exports `run`");
     run.call(&mut store, ()).expect("it does not trap").0
 }

@@ -1,5 +1,5 @@
-//! A program that knows nothing of us, with the overlay under it, on directories that are layered by the
-//! names of their grants alone.
+//! An unmodified program with the overlay behind its imports, on directories that are layered by the names of their
+//! grants.
 
 use onionskin_host::run::plug;
 use onionskin_host::{ChangeKind, OVERLAY, Onionskin, Select};
@@ -9,8 +9,8 @@ use crate::guests::program;
 use crate::layers::{Ground, tree};
 use crate::plain::Host;
 
-/// What it prints and leaves is the same as on a plain directory, the lowers stay as they are, and the
-/// upper is a workspace for the Rust host.
+/// Its output and its files are the same as on a plain directory, the lower directories stay unchanged, and the upper
+/// is a workspace that the Rust host can open.
 #[test]
 fn a_program_is_the_same_on_layered_directories() {
     let Some(files) = program("files") else { return };
@@ -30,10 +30,10 @@ fn a_program_is_the_same_on_layered_directories() {
     assert_eq!((layered.code, layered.out, layered.err), (plain.code, plain.out, plain.err));
     world.assert_lowers_stay();
 
-    let onionskin = Onionskin::load().expect("what is built in loads");
+    let onionskin = Onionskin::load().expect("the embedded component loads");
     let lowers = ["top", "base"].map(|name| world.at(name));
     let mut workspace = onionskin.workspace(world.at("upper")).lowers(lowers).open().expect("it opens");
-    let changes = workspace.changes(&Select::default()).expect("it tells");
+    let changes = workspace.changes(&Select::default()).expect("the changes can be listed");
     for change in &changes {
         let is_there = !matches!(change.what, ChangeKind::Deleted);
         let place = world.at("plain").join(&change.path);
@@ -41,7 +41,7 @@ fn a_program_is_the_same_on_layered_directories() {
     }
     assert!(changes.len() > 10, "{changes:?}");
     std::fs::create_dir(world.at("out")).expect("a new directory");
-    workspace.export(&world.at("out"), onionskin_host::Durability::Visible).expect("it is written out");
+    workspace.export(&world.at("out"), onionskin_host::Durability::Visible).expect("it can be exported");
     workspace.close().expect("it closes");
     assert_eq!(tree(&world.at("out")), tree(&world.at("plain")));
 }

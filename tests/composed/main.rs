@@ -1,15 +1,14 @@
-//! Programs made one component with ours, which then asks for WASI alone;
-//! run by a host that knows nothing of it.
+//! Programs composed with the component, which then import only WASI; run by a host without any code of Onionskin.
 //!
 //! | promise | module |
 //! |---|---|
-//! | the same program in Rust, C, JavaScript and Python tells and leaves the same | [`languages`] |
-//! | one does what every host does with the cases of `tests/scenario`, and finds what a crash left | [`scenario`] |
-//! | one that knows nothing of us is the same on layered directories | [`layered`] |
-//! | a volume below `/`, shared with programs that know nothing of each other, is a root | [`volumes`] |
+//! | the same program in Rust, C, JavaScript and Python has the same output and leaves the same files | [`languages`] |
+//! | a composed program behaves as every other host in the cases of `tests/scenario`, and recovers after a crash | [`scenario`] |
+//! | an unmodified program behaves the same on layered directories | [`layered`] |
+//! | a volume below `/` that independent programs share can be a root | [`volumes`] |
 //!
-//! They run in this process, under wasmtime as it comes. Where `ONIONSKIN_WASMTIME` names the program
-//! `wasmtime`, as `.ci/run wasmtime-cli` does, the last three run under that.
+//! They run in this process, under an unmodified wasmtime. Where `ONIONSKIN_WASMTIME` names the program `wasmtime`, as
+//! `.ci/run wasmtime-cli` does, the last three suites run under that program.
 
 #![cfg(unix)]
 

@@ -1,7 +1,7 @@
-//! A plain host of WASI: wasmtime and wasmtime-wasi as they come, with no lock and nothing of our host;
-//! or the program `wasmtime`.
+//! A plain WASI host: unmodified wasmtime and wasmtime-wasi, without locks and without our host; or the program
+//! `wasmtime`.
 
-#![allow(dead_code, reason = "each suite uses its part")]
+#![allow(dead_code, reason = "not every suite uses all of it")]
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,17 +13,17 @@ use wasmtime_wasi::p2::bindings::sync;
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-/// Names the program `wasmtime`, to run with it what otherwise runs in this process.
+/// The environment variable that names the program `wasmtime`, which then replaces the library in this process.
 const WASMTIME: &str = "ONIONSKIN_WASMTIME";
-/// The most that a program may print.
+/// The maximum of bytes that a program may print.
 const PRINTED_BYTES: usize = 1 << 20;
-/// How the program `wasmtime` ends when what it runs has trapped.
+/// The exit code of the program `wasmtime` after a trap.
 const TRAPPED: i32 = 134;
 
 /// A directory, and the name under which it is granted for reading and writing.
 pub(crate) type Granted<'a> = (PathBuf, &'a str);
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: i32,
@@ -31,7 +31,7 @@ pub(crate) struct Ended {
     pub(crate) err: String,
 }
 
-/// What runs a program.
+/// The runtime of a program.
 pub(crate) enum Host {
     /// In this process.
     Library(Component),
@@ -40,7 +40,7 @@ pub(crate) enum Host {
 }
 
 impl Host {
-    /// Compiles a program for [`WASMTIME`], if that is set, and for this process otherwise.
+    /// Compiles a program for [`WASMTIME`] if that is set, otherwise for this process.
     pub(crate) fn new(program: &[u8], scratch: &Path) -> Self {
         let Some(wasmtime) = std::env::var_os(WASMTIME).map(PathBuf::from) else {
             return Self::Library(compiled(program));
@@ -54,7 +54,7 @@ impl Host {
         Self::CommandLine { wasmtime, compiled }
     }
 
-    /// Runs it, with directories granted under guest names.
+    /// Runs the program with directories granted under guest names.
     pub(crate) fn run(&self, grants: &[Granted<'_>], arguments: &[&str], input: &str) -> Ended {
         match self {
             Self::Library(component) => in_process(component, grants, arguments, input),
@@ -70,16 +70,16 @@ impl Host {
     }
 }
 
-/// A program for this process.
+/// Compiles a program for this process.
 pub(crate) fn compiled(program: &[u8]) -> Component {
     let mut config = Config::new();
-    // An interpreter runs once: to compile it well takes longer than that.
+    // Without optimization: an interpreter runs once, and optimizing it would take longer than the run.
     config.cranelift_opt_level(OptLevel::None);
     let engine = Engine::new(&config).expect("the configuration is one");
     Component::new(&engine, program).expect("it is a component")
 }
 
-/// WASI, and what is in it.
+/// The WASI context and its resources.
 pub(crate) struct State {
     wasi: WasiCtx,
     table: ResourceTable,
@@ -91,7 +91,7 @@ impl WasiView for State {
     }
 }
 
-/// What a program is instantiated with.
+/// Returns the linker and the state for an instance.
 pub(crate) fn wasi(
     engine: &Engine,
     grants: &[Granted<'_>],
@@ -114,7 +114,7 @@ fn in_process(component: &Component, grants: &[Granted<'_>], arguments: &[&str],
         wasi.arg("program").args(arguments);
         wasi.stdin(MemoryInputPipe::new(input.to_owned())).stdout(out.clone()).stderr(err.clone());
     });
-    let command = sync::Command::instantiate(&mut store, component, &linker).expect("WASI is all it asks for");
+    let command = sync::Command::instantiate(&mut store, component, &linker).expect("it imports only WASI");
     let code = match command.wasi_cli_run().call_run(&mut store) {
         Ok(Ok(())) => 0,
         Ok(Err(())) => 1,

@@ -1,5 +1,5 @@
-//! A volume, as engines that run containers hand it to a program: somewhere below `/`, which is the one
-//! directory that is granted, and shared by programs that know nothing of each other.
+//! A volume as container engines provide it: a directory below `/`, which is the only granted directory, shared by
+//! independent programs.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn volume() -> TempDir {
     top
 }
 
-/// What the steps of a case give on the volume.
+/// Returns the results of the steps of a case on the volume.
 fn on_volume(top: &Path, case: &Value) -> Vec<Value> {
     play(&[(top.to_owned(), "/")], &ARGUMENTS, case)
 }
@@ -32,17 +32,17 @@ fn a_volume_below_a_granted_top_is_a_root() {
         { "call": "transaction", "directory": "d", "how": { "publish": "swap" }, "changes": [["put", "b", "b"]] }
     ]);
     let answers = on_volume(top.path(), &json!({ "name": "volume", "steps": steps }));
-    // A store that is open does not keep a probe out: it works in a directory of its own.
+    // An open store does not exclude a probe, which works in a directory of its own.
     assert_eq!(answers[0]["gives"]["tier"], "durable", "{answers:?}");
     assert_eq!(answers[1]["gives"]["achieved"], "full", "{answers:?}");
     let read = |path: &str| fs::read_to_string(top.path().join("srv/data").join(path)).expect("it is there");
     assert_eq!((read("a").as_str(), read("d/b").as_str()), ("new", "b"));
 }
 
-/// A program that ended without closing, wherever it ran: nobody takes its root but on request, and
-/// then what it had decided is completed.
+/// A program that ended without closing the store, on whichever machine: no other program takes over its root without
+/// an explicit request, and then its decided change is completed.
 #[test]
-fn the_lock_of_a_program_that_is_gone_is_kept_until_it_is_broken() {
+fn the_lock_of_a_dead_program_is_kept_until_it_is_broken() {
     let top = volume();
     let stopped = json!({ "name": "stopped", "token": "pod-1", "steps": [
         { "call": "replace", "path": "a", "data": "new" },

@@ -1,4 +1,4 @@
-//! What random scripts do not reach.
+//! Cases that random scripts do not reach.
 
 use onionskin_host::ErrorCode;
 use onionskin_sim::{Tree, tree};
@@ -15,7 +15,7 @@ fn unfollowed() -> PathFlags {
     PathFlags::empty()
 }
 
-/// Does the same on both, with the granted directory, and holds the answers against one another.
+/// Runs the calls on both hosts, with the granted directory, and asserts equal results.
 fn same<T: PartialEq + std::fmt::Debug>(files: &Tree, perms: FsPerms, play: impl Fn(&mut Host, &Fd) -> T) -> T {
     let [real, simulated] = Host::both_with(files, perms).map(|mut host| {
         let root = host.root();
@@ -26,12 +26,11 @@ fn same<T: PartialEq + std::fmt::Debug>(files: &Tree, perms: FsPerms, play: impl
     simulated.0
 }
 
-fn open(host: &mut Host, root: &Fd, path: &str, how: OpenFlags, flags: DescriptorFlags) -> Result<Fd, ErrorCode> {
-    host.ask(|on| on.open_at(lent(root), unfollowed(), path.to_owned(), how, flags))
+fn open(host: &mut Host, root: &Fd, path: &str, options: OpenFlags, flags: DescriptorFlags) -> Result<Fd, ErrorCode> {
+    host.ask(|on| on.open_at(lent(root), unfollowed(), path.to_owned(), options, flags))
 }
 
-/// Streams read from where they are begun, write there, and at the end; what is behind the end of a
-/// file closes the stream.
+/// Streams read and write from their offset, or at the end; reading past the end of a file closes the stream.
 #[test]
 fn streams_carry_the_same_bytes() {
     let files = tree! { file "a" = "0123456789"; };
@@ -57,7 +56,7 @@ fn streams_carry_the_same_bytes() {
 
 /// A stream into a file that is not open for writing fails at its first bytes.
 #[test]
-fn a_stream_that_cannot_write_says_why() {
+fn a_stream_that_cannot_write_reports_the_reason() {
     let code = same(&tree! { file "a" = ""; }, FsPerms::ReadWrite, |host, root| {
         let file = open(host, root, "a", OpenFlags::empty(), DescriptorFlags::READ).expect("it is there");
         let out = host.ask(|on| on.write_via_stream(lent(&file), 0)).expect("it is granted for writing");
@@ -69,7 +68,7 @@ fn a_stream_that_cannot_write_says_why() {
     assert_eq!(code, Some(ErrorCode::BadDescriptor));
 }
 
-/// Below a grant for reading everything can be read, and nothing changes.
+/// Below a read-only grant everything can be read, and nothing changes.
 #[test]
 fn a_grant_for_reading_allows_no_change() {
     let files = tree! { file "a" = "one"; dir "d"; symlink "l" = "a"; };
@@ -97,7 +96,7 @@ fn a_grant_for_reading_allows_no_change() {
     assert_eq!(answers, vec![Some(ErrorCode::NotPermitted); 14]);
 }
 
-/// Names and paths have a greatest length, and no byte that ends them.
+/// Names and paths have a maximal length, and may not contain a zero byte.
 #[test]
 fn names_have_limits() {
     let names = ["n".repeat(255), "n".repeat(256), "d/".repeat(2047) + "a", "d/".repeat(2050) + "a", "a\0b".to_owned()];
@@ -108,9 +107,9 @@ fn names_have_limits() {
     assert_eq!(codes, [None, long, none, long, Some(ErrorCode::Invalid)]);
 }
 
-/// A time that is set is the time that is told, of a file and of what a link leads to.
+/// A time that was set is returned, for a file and for the target of a link.
 #[test]
-fn a_time_is_what_it_was_set_to() {
+fn a_time_that_was_set_is_returned() {
     let files = tree! { file "a" = ""; symlink "l" = "a"; };
     let set = Datetime { seconds: 1_000_000_000, nanoseconds: 999 };
     let told = same(&files, FsPerms::ReadWrite, |host, root| {
@@ -123,7 +122,7 @@ fn a_time_is_what_it_was_set_to() {
     assert_eq!(told, Some((set.seconds, set.nanoseconds)));
 }
 
-/// What is asked of a host that it does not have.
+/// Requests that this host does not support.
 #[test]
 fn synchronous_writes_are_not_offered() {
     for flag in [
@@ -138,7 +137,7 @@ fn synchronous_writes_are_not_offered() {
     }
 }
 
-/// The one difference that is known: without following, wasmtime takes `file/` for `file`.
+/// The one known difference: without following links, wasmtime accepts `file/` for `file`.
 #[test]
 fn a_file_is_no_directory_here() {
     let [real, simulated] = Host::both(&tree! { file "a" = ""; }).map(|mut host| {

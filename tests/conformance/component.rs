@@ -24,14 +24,14 @@ fn scene() -> Tree {
     }
 }
 
-/// A life of a store: every call that changes something, and every way to publish.
+/// A session of a store: every call that makes a change, in every publish mode.
 fn live(session: &StoreBuilder, lower: &Path) -> Result<(), Error> {
     let store = session.open(&OpenOptions::default())?;
-    let how = WriteOptions::default();
-    store.replace("file", b"new", &how)?;
-    store.replace("link", b"no link any more", &how)?;
-    store.replace("linked/inner", b"made independent", &how)?;
-    let mut writer = store.writer("written", &how)?;
+    let options = WriteOptions::default();
+    store.replace("file", b"new", &options)?;
+    store.replace("link", b"no link any more", &options)?;
+    store.replace("linked/inner", b"made independent", &options)?;
+    let mut writer = store.writer("written", &options)?;
     writer.append(b"truth is ")?;
     writer.append_from(lower.join("original"), 0, 6)?;
     writer.commit()?;
@@ -64,7 +64,7 @@ fn plant(files: &Tree, directory: &Path) {
     }
 }
 
-/// A call as both logs know it: what is done, to what, and whether it was.
+/// Formats a call so that both logs compare: the verb, its paths, and whether it succeeded.
 fn of_host(call: &HostCall) -> String {
     let done = match (call.name, call.mutating) {
         ("open-at", None) => "open",
@@ -81,7 +81,7 @@ fn of_host(call: &HostCall) -> String {
         (name, _) => name,
     };
     let place = |path: &str| path.replacen("/lower/0", "lower", 1).replacen("/root", "ws", 1);
-    // The text of a symbolic link is no place.
+    // The text of a symbolic link is not a path.
     let to = call.other.as_deref().filter(|_| done != "symlink").map(|to| format!(" -> {}", place(to)));
     let failed = if call.outcome == Outcome::Done { "" } else { " failed" };
     format!("{done} {}{}{failed}", place(&call.path), to.unwrap_or_default())
@@ -101,8 +101,8 @@ fn of_simulated(call: &Call) -> String {
     format!("{done} {}{to}{failed}", call.place)
 }
 
-/// One call on a line. A listing has no order, and what it names is removed in its order: names that
-/// are removed one after another are sorted.
+/// One call on a line. A listing has no order and determines the order of the removals after it, so consecutive
+/// removals are sorted.
 fn printed(calls: &[String]) -> String {
     let both_remove = |a: &String, b: &String| a.starts_with("remove ") && b.starts_with("remove ");
     let runs = calls.chunk_by(both_remove).map(|run| {
@@ -113,7 +113,7 @@ fn printed(calls: &[String]) -> String {
     runs.collect::<Vec<_>>().join("\n")
 }
 
-/// The same calls in the same order, with the same success, and the same files at the end.
+/// The same calls in the same order, with the same results, and the same files at the end.
 #[test]
 fn it_makes_the_same_calls_on_both() {
     let onionskin = Onionskin::load().expect("the embedded component loads");
@@ -121,11 +121,11 @@ fn it_makes_the_same_calls_on_both() {
     plant(&scene(), directory.path());
     let faults = Faults::default();
     let on_disk = onionskin.store(directory.path().join("ws")).lower(directory.path().join("lower"));
-    live(&on_disk.faults(&faults), &directory.path().join("lower")).expect("all of it is done");
+    live(&on_disk.faults(&faults), &directory.path().join("lower")).expect("all calls succeed");
 
     let fs = SimFs::holding(&scene());
     live(&onionskin.store("ws").filesystem(Disk::new(&fs)).lower("lower"), Path::new("lower"))
-        .expect("all of it is done");
+        .expect("all calls succeed");
 
     let real: Vec<String> = faults.calls().iter().map(of_host).collect();
     let simulated: Vec<String> = fs.calls().iter().map(of_simulated).collect();

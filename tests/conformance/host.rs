@@ -17,7 +17,7 @@ use crate::overlay::Overlay;
 
 pub(crate) type Fd = Resource<Descriptor>;
 
-/// What a host of `wasi:filesystem` implements.
+/// The traits that a host of `wasi:filesystem` implements.
 pub(crate) trait Calls:
     types::Host + types::HostDescriptor + types::HostDirectoryEntryStream + preopens::Host
 {
@@ -79,19 +79,19 @@ impl Host {
         }
     }
 
-    /// The one directory that is granted.
+    /// Returns the one granted directory.
     pub(crate) fn root(&mut self) -> Fd {
-        let mut granted = self.calls().get_directories().expect("grants are told");
+        let mut granted = self.calls().get_directories().expect("grants can be listed");
         granted.pop().expect("one is granted").0
     }
 
-    /// Makes a call; its error as a code.
+    /// Makes a call, with its error as a code.
     pub(crate) fn ask<T>(&mut self, call: impl FnOnce(&mut dyn Calls) -> FsResult<T>) -> Result<T, ErrorCode> {
         let mut calls = self.calls();
         call(&mut *calls).map_err(|error| calls.convert_error_code(error).expect("no call traps"))
     }
 
-    /// What is there now, with every name a file of its own.
+    /// Returns the present files, with every name as a file of its own.
     pub(crate) fn files(&mut self) -> String {
         match &mut self.ground {
             Either::Overlay(overlay) => overlay.files(),
@@ -109,13 +109,13 @@ impl Host {
 }
 
 impl Host {
-    /// Whether what must not change has not: the lower of an overlay.
+    /// Whether the part that must not change, the lower of an overlay, is unchanged.
     pub(crate) fn is_lower_untouched(&self) -> bool {
         !matches!(&self.ground, Either::Overlay(overlay) if !overlay.is_lower_untouched())
     }
 }
 
-/// Makes files in an empty directory.
+/// Creates files in an empty directory.
 pub(crate) fn plant(files: &Tree, directory: &Path) {
     for (path, node) in files.iter() {
         let path = directory.join(std::str::from_utf8(path).expect("these names are UTF-8"));
@@ -129,7 +129,7 @@ pub(crate) fn plant(files: &Tree, directory: &Path) {
     }
 }
 
-/// A descriptor that is lent to a call.
+/// Returns a descriptor that is borrowed by a call.
 pub(crate) fn lent(fd: &Fd) -> Fd {
     Resource::new_borrow(fd.rep())
 }

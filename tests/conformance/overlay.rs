@@ -1,4 +1,4 @@
-//! The overlay as a host: the calls of the trait, made on the exports of the component.
+//! The overlay as a host: the calls of the trait are made on the exports of the component.
 
 use onionskin_host::OVERLAY;
 use onionskin_lab::crash::files;
@@ -45,7 +45,7 @@ impl WasiView for State {
     }
 }
 
-/// A layered directory, and what is open in it by number.
+/// A layered directory, and its open resources by number.
 pub(crate) struct Overlay {
     store: Store<State>,
     guest: bindings::Overlay,
@@ -65,7 +65,7 @@ fn loaded() -> &'static (Engine, Component) {
 }
 
 impl Overlay {
-    /// An empty upper over these files.
+    /// Creates an empty upper over these files.
     pub(crate) fn over(files_below: &Tree) -> Self {
         let (upper, lower) = (directory(), directory());
         plant(files_below, lower.path());
@@ -86,12 +86,12 @@ impl Overlay {
         View { overlay: self, table }
     }
 
-    /// Says whether the lower is as it was, byte for byte.
+    /// Whether the lower is unchanged, byte for byte.
     pub(crate) fn is_lower_untouched(&self) -> bool {
         files(self.lower.path()).expect("it can be read").to_string() == self.original
     }
 
-    /// What the program sees, read through the same calls.
+    /// Returns the files that the program sees, read through the same calls.
     pub(crate) fn files(&mut self) -> String {
         let mut table = ResourceTable::new();
         let root = self.view(&mut table).root();
@@ -131,28 +131,28 @@ impl Overlay {
     }
 }
 
-/// Where files are written to memory, if there is such a place: nothing here is about power.
+/// Creates a directory in memory where possible: these tests are not about power loss.
 pub(crate) fn directory() -> TempDir {
     let memory = std::path::Path::new("/dev/shm");
     let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
     made.expect("a temporary directory")
 }
 
-/// The overlay, for the length of a call.
+/// The overlay during a call.
 pub(crate) struct View<'v> {
     overlay: &'v mut Overlay,
-    /// Where the streams go that are handed out.
+    /// The table of the streams that are returned.
     table: &'v mut ResourceTable,
 }
 
-/// Maps variants that have the same names.
+/// Maps variants of the same names.
 macro_rules! same {
     ($value:expr, $from:ty => $to:ty: $($name:ident)*) => {
         match $value { $(<$from>::$name => <$to>::$name,)* }
     };
 }
 
-/// Maps flags that have the same names.
+/// Maps flags of the same names.
 macro_rules! flags {
     ($value:expr, $from:ty => $to:ty: $($name:ident)*) => {{
         let mut out = <$to>::empty();
@@ -226,7 +226,7 @@ impl View<'_> {
     }
 
     fn root(&mut self) -> Fd {
-        let mut granted = preopens::Host::get_directories(self).expect("grants are told");
+        let mut granted = preopens::Host::get_directories(self).expect("grants can be listed");
         granted.pop().expect("one is granted").0
     }
 
@@ -344,9 +344,9 @@ impl wasi::HostDescriptor for View<'_> {
         open: wasi::OpenFlags,
         flags: wasi::DescriptorFlags,
     ) -> FsResult<Fd> {
-        let how = flags!(open, wasi::OpenFlags => exported::OpenFlags: CREATE DIRECTORY EXCLUSIVE TRUNCATE);
+        let options = flags!(open, wasi::OpenFlags => exported::OpenFlags: CREATE DIRECTORY EXCLUSIVE TRUNCATE);
         let access = flags!(flags, wasi::DescriptorFlags => exported::DescriptorFlags: READ WRITE);
-        let opened = call!(self, fd, call_open_at, path_flags(follow), &path, how, access)?;
+        let opened = call!(self, fd, call_open_at, path_flags(follow), &path, options, access)?;
         Ok(self.push(opened))
     }
 

@@ -13,12 +13,12 @@ use wasmtime_wasi::p2::{DynOutputStream, StreamError};
 
 use crate::host::{Fd, Host, lent};
 
-/// How many scripts are played, unless the environment says otherwise.
+/// The number of scripts, unless the environment sets another.
 const SCRIPTS: u64 = 2000;
-/// How many calls each makes.
+/// The number of calls in each.
 const CALLS: usize = 60;
 
-/// Names that meet one another, and paths that go where they should not.
+/// Names that collide with each other, and paths that leave the directory.
 const PATHS: [&str; 30] = [
     "a",
     "b",
@@ -98,7 +98,7 @@ fn draw(random: &mut Rng, open: usize) -> Call {
     let fd = |random: &mut Rng| random.usize(..open);
     let path = |random: &mut Rng| PATHS[random.usize(..PATHS.len())];
     let follow = |random: &mut Rng| if random.bool() { PathFlags::SYMLINK_FOLLOW } else { PathFlags::empty() };
-    // Most calls go to the granted directory, where something is.
+    // Most calls use the granted directory, which has entries.
     let dir = |random: &mut Rng| if random.u8(..4) == 0 { random.usize(..open) } else { 0 };
     match random.u8(..40) {
         0..=7 => {
@@ -151,21 +151,21 @@ fn draw(random: &mut Rng, open: usize) -> Call {
     }
 }
 
-/// Without following, wasmtime takes `file/` for `file`, and POSIX does not: that is left out, and has
-/// a test of its own in `cases`.
+/// Without following links, wasmtime accepts `file/` for `file`, which POSIX does not; that case is excluded here, and
+/// has a test of its own in `cases`.
 fn slash(path: &str) -> PathFlags {
     if path.ends_with('/') || path.ends_with("/.") { PathFlags::SYMLINK_FOLLOW } else { PathFlags::empty() }
 }
 
-/// What is comparable of a stat: directories have sizes and links of their own.
-fn told(stat: DescriptorStat) -> String {
+/// Returns the comparable part of a stat: sizes and link counts of directories depend on the filesystem.
+fn shown(stat: DescriptorStat) -> String {
     match stat.type_ {
         DescriptorType::Directory => "directory".to_owned(),
         kind => format!("{kind:?}, {} bytes, {} names", stat.size, stat.link_count),
     }
 }
 
-/// A host and what is open there; the same numbers on both.
+/// A host and its open descriptors, with the same numbers on both.
 struct Player {
     host: Host,
     open: Vec<Option<Fd>>,
@@ -177,7 +177,7 @@ impl Player {
         Player { host, open: vec![Some(root)] }
     }
 
-    /// Makes a call and prints what came of it.
+    /// Makes a call and returns its result as text.
     fn play(&mut self, call: &Call) -> String {
         match self.make(call) {
             None => "closed".to_owned(),
@@ -186,7 +186,7 @@ impl Player {
         }
     }
 
-    /// Nothing where a descriptor was closed.
+    /// Returns `None` where a descriptor was closed.
     fn make(&mut self, call: &Call) -> Option<Result<String, ErrorCode>> {
         let done = |result: Result<(), ErrorCode>| result.map(|()| "done".to_owned());
         let fd = |number: &usize| self.open[*number].as_ref().map(lent);
@@ -201,9 +201,9 @@ impl Player {
             Call::Open(at, follow, path, open, flags) => {
                 let at = fd(at)?;
                 let opened = host.ask(|on| on.open_at(at, *follow, (*path).to_owned(), *open, *flags));
-                let told = opened.as_ref().map(|_| "open".to_owned()).map_err(|code| *code);
+                let shown = opened.as_ref().map(|_| "open".to_owned()).map_err(|code| *code);
                 self.open.push(opened.ok());
-                told
+                shown
             }
             // The grant stays open.
             Call::Close(0) => return None,
@@ -214,11 +214,11 @@ impl Player {
             }
             Call::Stat(number) => {
                 let fd = fd(number)?;
-                host.ask(|on| on.stat(fd)).map(told)
+                host.ask(|on| on.stat(fd)).map(shown)
             }
             Call::StatAt(at, follow, path) => {
                 let at = fd(at)?;
-                host.ask(|on| on.stat_at(at, *follow, (*path).to_owned())).map(told)
+                host.ask(|on| on.stat_at(at, *follow, (*path).to_owned())).map(shown)
             }
             Call::Flags(number) => {
                 let fd = fd(number)?;
@@ -330,10 +330,10 @@ fn write(host: &mut Host, stream: Resource<DynOutputStream>, bytes: &[u8]) -> Re
     streamed(host, written.map(|()| "written".to_owned()))
 }
 
-/// What a stream says; whether it fails when it is made or when it is used is the same to a program.
+/// Returns the result of a stream; whether it fails on creation or on use makes no difference to a program.
 fn streamed(host: &mut Host, answer: Result<String, StreamError>) -> Result<String, ErrorCode> {
     match answer {
-        Ok(told) => Ok(told),
+        Ok(shown) => Ok(shown),
         Err(StreamError::Closed) => Ok("closed".to_owned()),
         Err(StreamError::LastOperationFailed(error)) => {
             let error = host.table.push(error).expect("there is room");
@@ -367,13 +367,13 @@ fn setting(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number"))
 }
 
-/// Plays random scripts on two hosts, which must answer alike and end with the same files.
+/// Runs random scripts on two hosts, which must give the same results and end with the same files.
 fn compare(
-    what: &str,
+    context: &str,
     scene: &Tree,
     hosts: impl Fn(&Tree) -> [Host; 2],
     is_left_out: fn(&Call) -> bool,
-    told: fn(String) -> String,
+    shown: fn(String) -> String,
 ) {
     let first = setting("ONIONSKIN_SEED", 0);
     let (mut calls, mut refused) = (0, 0);
@@ -387,38 +387,37 @@ fn compare(
             if is_left_out(&call) {
                 continue;
             }
-            let answers = (told(one.play(&call)), told(other.play(&call)));
+            let answers = (shown(one.play(&call)), shown(other.play(&call)));
             played.push(format!("{call:?} = {}", answers.0));
-            let story = || format!("{what}: seed {seed}: real on the left, after\n{}", played.join("\n"));
-            assert_eq!(answers.0, answers.1, "{}", story());
+            let script = || format!("{context}: seed {seed}: real on the left, after\n{}", played.join("\n"));
+            assert_eq!(answers.0, answers.1, "{}", script());
             calls += 1;
             refused += u32::from(answers.0.starts_with("ErrorCode"));
         }
-        let story = || format!("{what}: seed {seed}, after\n{}", played.join("\n"));
-        assert_eq!(one.host.files(), other.host.files(), "{}", story());
-        assert!(other.host.is_lower_untouched(), "the lower changed: {}", story());
+        let script = || format!("{context}: seed {seed}, after\n{}", played.join("\n"));
+        assert_eq!(one.host.files(), other.host.files(), "{}", script());
+        assert!(other.host.is_lower_untouched(), "the lower changed: {}", script());
     }
-    println!("{what}: {scripts} scripts, {calls} calls, {refused} of them refused, no difference");
+    println!("{context}: {scripts} scripts, {calls} calls, {refused} of them refused, no difference");
 }
 
-/// Every call gets the same answer on both, and the files at the end are the same.
+/// Every call has the same result on both, and the files at the end are the same.
 #[test]
 fn random_scripts_get_the_same_answers() {
-    compare("conformance", &scene(), Host::both, |_| false, |told| told);
+    compare("conformance", &scene(), Host::both, |_| false, |shown| shown);
 }
 
-/// A program sees no difference between a directory and a layered one; and of the lower nothing has
-/// changed at the end.
+/// A program sees no difference between a directory and a layered one, and the lower is unchanged at the end.
 #[test]
 fn random_scripts_get_the_same_answers_through_the_overlay() {
-    // A grant itself cannot be given times in wasmtime, whereas a layered directory can. And of an absolute
-    // link nothing is told to the overlay: it can be moved and removed, and cannot get a second name.
+    // wasmtime does not set the times of a grant itself, whereas a layered directory does. The overlay cannot read an
+    // absolute link: it can be moved and removed, but cannot get a second name.
     let scene = scene().without(|path| path == "abs");
     let is_left_out: fn(&Call) -> bool = |call| matches!(call, Call::SetTimes(0, _));
-    // Two names of a link are two links, which nobody can tell but by this number.
-    let told: fn(String) -> String = |told| match told.split_once(" bytes, ") {
+    // Two names of a link are copies of it in the overlay, which only the link count shows.
+    let shown: fn(String) -> String = |shown| match shown.split_once(" bytes, ") {
         Some((link, _)) if link.contains("SymbolicLink") => link.to_owned(),
-        _ => told,
+        _ => shown,
     };
-    compare("overlay", &scene, Host::real_and_overlay, is_left_out, told);
+    compare("overlay", &scene, Host::real_and_overlay, is_left_out, shown);
 }

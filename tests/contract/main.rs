@@ -1,12 +1,12 @@
-//! The contract can be relied on: it is whole, it is explained, and it does not change under a version.
+//! The contract is reliable: it is complete, documented, and stable under a version.
 //!
 //! | promise | test |
 //! |---|---|
-//! | `wit/` parses, encodes, and is the same when it is read back | [`what_is_encoded_is_read_back`] |
-//! | every item is documented, and says since when it is there | [`every_item_is_explained_and_versioned`] |
-//! | what was published under a version stays | [`what_is_recorded_stays`] |
-//! | `docs/contract.md` says what the comments say | [`the_page_is_up_to_date`] |
-//! | the packages for Python and Node have every call and every error | [`other_languages_have_all_of_it`] |
+//! | `wit/` parses, encodes, and decodes to the same contract | [`the_encoding_decodes_to_the_same_contract`] |
+//! | every item is documented, and names its first version | [`every_item_is_documented_and_versioned`] |
+//! | the published surface of a version does not change | [`a_recorded_version_does_not_change`] |
+//! | `docs/contract.md` agrees with the comments in `wit/` | [`the_page_is_up_to_date`] |
+//! | the packages for Python and Node have every call and every error | [`other_languages_are_complete`] |
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ fn contract() -> Contract {
     Contract::load(&workspace().join("wit")).unwrap_or_else(|error| panic!("{error:?}"))
 }
 
-/// A contract as it would be with this text in place of another.
+/// Returns the contract with one text replaced by another.
 fn with(file: &str, old: &str, new: &str) -> Contract {
     let changed = tempfile::tempdir().expect("a temporary directory");
     let wit = workspace().join("wit");
@@ -43,13 +43,13 @@ fn with(file: &str, old: &str, new: &str) -> Contract {
     }
     let path = changed.path().join(file);
     let text = fs::read_to_string(&path).expect("it is there");
-    assert!(text.contains(old), "{file} does not say {old:?} any more");
+    assert!(text.contains(old), "{file} no longer contains {old:?}");
     fs::write(&path, text.replacen(old, new, 1)).expect("it can be written");
     Contract::load(changed.path()).unwrap_or_else(|error| panic!("{error:?}"))
 }
 
 #[test]
-fn what_is_encoded_is_read_back() {
+fn the_encoding_decodes_to_the_same_contract() {
     let contract = contract();
     let file = tempfile::Builder::new().suffix(".wasm").tempfile().expect("a temporary file");
     fs::write(file.path(), contract.encode().expect("it encodes")).expect("it can be written");
@@ -59,10 +59,10 @@ fn what_is_encoded_is_read_back() {
     assert_eq!(back.items().expect("it has items"), contract.items().expect("it has items"));
 }
 
-/// What is missing from the items of a contract.
+/// Returns the missing parts of the documentation of a contract.
 fn missing(contract: &Contract) -> Vec<String> {
     let items = contract.items().expect("it has items");
-    assert!(items.len() > 100, "{} items: they are not all looked at", items.len());
+    assert!(items.len() > 100, "{} items: some are missing", items.len());
     let mut missing = Vec::new();
     for item in items {
         if item.docs.is_empty() {
@@ -76,28 +76,28 @@ fn missing(contract: &Contract) -> Vec<String> {
 }
 
 #[test]
-fn every_item_is_explained_and_versioned() {
+fn every_item_is_documented_and_versioned() {
     assert_eq!(missing(&contract()), [""; 0]);
 }
 
-/// The test before can fail.
+/// The check above can fail.
 #[test]
-fn what_is_not_explained_is_found() {
+fn missing_documentation_is_found() {
     let one = with("onionskin.wit", "    /// A regular file.\n", "");
     assert_eq!(missing(&one), ["types.node-kind.file: no `///`"]);
     let other = with("onionskin.wit", "  @since(version = 0.1.0)\n  enum node-kind", "  enum node-kind");
     assert_eq!(missing(&other), ["types.node-kind: no `@since` or `@unstable`"]);
 }
 
-/// How a contract differs from what is recorded of its version. A part that is new is no difference while
-/// the version is not released; a change of what is there always is.
+/// Returns the differences between a contract and the record of its version. A new part is no difference until the
+/// version is released; a change of an existing part always is one.
 fn differences(contract: &Contract, changelog: &str) -> Vec<String> {
     let version = contract.version().expect("it has a version");
     let path = workspace().join(format!("tests/contract/published/{version}.wit"));
     let Ok(recorded) = fs::read_to_string(&path) else {
         return vec![format!("nothing is recorded of {version}: run `just contract`")];
     };
-    let recorded = surface(&recorded).expect("what is recorded can be read");
+    let recorded = surface(&recorded).expect("the record can be read");
     let now = contract.surface().expect("it prints");
     let mut found = Vec::new();
     for (part, was) in &recorded {
@@ -124,19 +124,19 @@ fn first_difference(was: &str, is: &str) -> String {
 }
 
 #[test]
-fn what_is_recorded_stays() {
+fn a_recorded_version_does_not_change() {
     let contract = contract();
     let found = differences(&contract, &read("CHANGELOG.md"));
     assert!(
         found.is_empty(),
-        "the contract is not what is recorded of {}: {found:#?}\n\
-         Once that version is released, raise it in wit/*.wit and Cargo.toml, and give what is new `@since` of the new \
-         one; then, and before a release, `just contract` records what is meant.",
+        "the contract differs from the record of {}: {found:#?}\n\
+         Once that version is released, raise it in wit/*.wit and Cargo.toml, and give context is new `@since` of the new \
+         one; then, and before a release, `just contract` records context is meant.",
         contract.name()
     );
 }
 
-/// The test before can fail, and does for every sort of change.
+/// The check above can fail, for every kind of change.
 #[test]
 fn a_change_without_a_version_is_found() {
     let (released, unreleased) = ("## 0.1.0\n", "## Unreleased: 0.1.0\n");
@@ -152,9 +152,9 @@ fn a_change_without_a_version_is_found() {
     assert_eq!(differences(&comment, released), [""; 0], "a comment is not part of the surface");
 }
 
-/// A record is read as it was written.
+/// A record decodes to the parts that were written.
 #[test]
-fn a_record_is_read_back() {
+fn a_record_decodes_to_its_parts() {
     let contract = contract();
     let parts = contract.surface().expect("it prints");
     assert_eq!(surface(&snapshot(&contract.name(), &parts)).expect("it can be read"), parts);
@@ -165,11 +165,11 @@ fn the_page_is_up_to_date() {
     let page = pages::contract(&contract()).expect("the page is made");
     assert!(
         read("docs/contract.md") == page,
-        "docs/contract.md is not what the comments in wit/ say: run `just contract`"
+        "docs/contract.md does not agree with the comments in wit/: run `just contract`"
     );
 }
 
-/// Calls that have another name in the packages, or that these make themselves.
+/// Calls that have another name in the packages, or are implemented there.
 const NAMED_OTHERWISE: [(&str, &str); 6] = [
     ("begin", "transaction"),
     ("create", "workspace"),
@@ -179,7 +179,7 @@ const NAMED_OTHERWISE: [(&str, &str); 6] = [
     ("steps", "recovered"),
 ];
 
-/// What the packages lack of a contract: calls and kinds of errors.
+/// Returns the calls and kinds of errors of a contract that the packages lack.
 fn lacking(contract: &Contract) -> Vec<String> {
     let package = |paths: [&str; 2]| paths.map(read).concat();
     let python = languages::python::module(contract).expect("it is written in Python")
@@ -197,7 +197,7 @@ fn lacking(contract: &Contract) -> Vec<String> {
                 let nodes = if name == "workspace" { "openWorkspace".to_owned() } else { name.to_lower_camel_case() };
                 python.contains(&format!("def {pythons}(")) && node.contains(&format!(" {nodes}("))
             }
-            // jco has the kinds for Node.
+            // For Node the kinds are in the bindings by jco.
             Kind::Part if item.place.starts_with("types.error-kind.") => {
                 python.contains(&format!("class {}Error(OnionskinError", name.to_upper_camel_case()))
             }
@@ -211,7 +211,7 @@ fn lacking(contract: &Contract) -> Vec<String> {
 }
 
 #[test]
-fn other_languages_have_all_of_it() {
+fn other_languages_are_complete() {
     assert_eq!(lacking(&contract()), Vec::<String>::new());
     let with_another = with("onionskin.wit", "inspect: func", "look-around: func");
     assert_eq!(lacking(&with_another), ["store.look-around"]);

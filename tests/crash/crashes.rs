@@ -1,12 +1,12 @@
-//! Every public operation is all or nothing under a crash at any moment, and so is its recovery.
+//! Every public operation is atomic under a crash at any point, and so is its recovery.
 
 use onionskin_sim::explore::{Plan, Totals, explore};
 use onionskin_sim::operations;
 
 use crate::support::{Sum, operations};
 
-/// Under every model an operation promises anything for; crashes follow one another until nothing
-/// is new.
+/// Explores each operation under every model for which it makes a promise; recoveries are crashed in turn until no new
+/// state appears.
 #[test]
 fn every_operation_survives_every_crash() {
     let mut sum = Sum::default();
@@ -18,7 +18,7 @@ fn every_operation_survives_every_crash() {
     sum.conclude("crashes");
 }
 
-/// The same seed gives the same report, whoever does the work: also where windows are sampled.
+/// The same seed gives the same report for any number of threads, also where windows are sampled.
 #[test]
 fn reports_do_not_depend_on_threads() {
     let all = operations::all();

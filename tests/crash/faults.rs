@@ -1,11 +1,11 @@
-//! Every call of every operation fails in every way, in its recovery too, and the error tells the
-//! truth: nothing is lost, and the next open finds what the error said.
+//! Every call of every operation, and of its recovery, fails in every way, and the error is accurate: nothing is lost,
+//! and the next open finds the state that the error names.
 
 use onionskin_sim::faults::{Sweep, sweep};
 
 use crate::support::{is_full, operations};
 
-/// A bounded run harms recovery from a few of the crash images, a full one from many.
+/// A bounded run injects faults into the recovery of a few crash states, a full run into that of many.
 #[test]
 fn every_operation_survives_every_fault() {
     let recoveries = if is_full() { 64 } else { 3 };
@@ -14,7 +14,7 @@ fn every_operation_survives_every_fault() {
         let plan = Sweep { shown: 1, recoveries, ..Sweep::default() };
         let report = sweep(&operation, &operation.sweep(&plan));
         println!(
-            "{}: {} calls, {} operations and {} recoveries harmed",
+            "{}: {} calls, faults in {} operations and {} recoveries",
             operation.name, report.calls, report.operations, report.recoveries
         );
         for violation in &report.violations {
@@ -25,6 +25,6 @@ fn every_operation_survives_every_fault() {
         wrong += report.violations_total;
     }
     println!("faults: {injected} injected, {images} crash images after them, {wrong} violations");
-    assert_eq!(wrong, 0, "an error did not tell the truth");
+    assert_eq!(wrong, 0, "an error was not accurate");
     assert!(injected > 0, "nothing was tried");
 }

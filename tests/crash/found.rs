@@ -1,4 +1,4 @@
-//! What the explorer found in the store, each as a test with its story. The suites leave these
+//! Bugs that the explorer found in the store, each as a test with an account of it. The other suites leave these
 //! operations to this module.
 
 use onionskin_sim::explore::{Plan, explore};
@@ -10,9 +10,9 @@ use crate::support::Sum;
 /// The operations that have a test here.
 pub(crate) const FOUND: &[&str] = &["late-swap", "late-pointer", "late-swap-no-links", "swap-new", "swap-nested"];
 
-/// No crash and no failing call breaks an operation.
+/// Asserts that no crash and no fault breaks an operation.
 fn holds(name: &str) {
-    assert!(FOUND.contains(&name), "{name} is looked at twice: add it to the list");
+    assert!(FOUND.contains(&name), "{name} is missing in the list, so that it is explored twice");
     let all = operations::all();
     let operation = all.iter().find(|operation| operation.name == name).expect("the list names operations");
     let mut sum = Sum::default();
@@ -25,27 +25,26 @@ fn holds(name: &str) {
     assert!(report.is_clean() && report.injected > 0, "{name}: {} violations", report.violations_total);
 }
 
-/// An entry that comes while a directory is switched is carried by recovery. A recovery was killed
-/// between carrying and syncing; the next took what it saw for safe, removed the log, then the old
-/// directory with the only durable copy, and the power went. Now every recovery syncs the
-/// directories that late entries may have gone to.
+/// Recovery carries an entry that was added while a directory was switched. A recovery was killed after carrying it and
+/// before the sync; the next one took the visible entry for durable and removed the log, then the old directory with
+/// the only durable copy, and then power was lost. Now every recovery syncs the directories that may contain carried
+/// entries.
 #[test]
 fn the_next_recovery_syncs_what_a_killed_one_carried() {
     holds("late-swap");
     holds("late-pointer");
 }
 
-/// Without hard links a late entry is copied. A copy that was cut short by a kill was taken for
-/// the entry, and the whole one was removed with the old directory. Now a copy takes its name only
-/// when it is whole.
+/// Without hard links a late entry is copied. A copy that a kill had cut short was taken for the entry, and the whole
+/// one was removed with the old directory. Now a copy gets its name only when it is complete.
 #[test]
 fn a_late_entry_takes_its_name_when_it_is_whole() {
     holds("late-swap-no-links");
 }
 
-/// The second rename of a switch was visible and not durable; the next recovery took it for done
-/// and removed the log; the power went, and the sweep removed the new tree of a decided
-/// transaction. Now the directory of every switch is synced before its log goes.
+/// The second rename of a switch was visible and not durable; the next recovery took it for done and removed the log;
+/// power was lost, and the sweep removed the new tree of a decided transaction. Now the directory of every switch is
+/// synced before its log is removed.
 #[test]
 fn a_switch_is_durable_before_its_log_goes() {
     holds("swap-new");

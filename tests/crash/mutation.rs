@@ -1,5 +1,5 @@
-//! Every sync, and every order of two steps, is there for a reason: without it something breaks,
-//! or the table says why nothing does.
+//! Every sync, and every order of two steps, has a reason: without it a violation is found, or the table gives the
+//! reason why none is.
 
 mod redundant;
 mod workspaces;
@@ -15,14 +15,14 @@ use onionskin_sim::operations::Operation;
 use crate::support::{is_full, operations};
 use redundant::{ORDERS, SYNCS};
 
-/// What is mutated in a bounded run.
+/// The operations that a bounded run mutates.
 const BOUNDED: &[&str] = &["replace", "replace-absent", "materialize-database", "in-place", "swap-reshape", "pointer"];
 
-/// What is mutated in a full run, too: together they make every plan there is.
+/// The operations that a full run mutates as well: together they produce every kind of plan.
 const FULL: &[&str] =
     &["in-place-new", "in-place-reshape", "materialize-directory", "lock-replace", "break-lock-decided"];
 
-/// A mutant whose recoveries never come to rest makes ever more images: no more than these are kept.
+/// An upper bound of the images, for mutants whose recoveries never reach a fixed point.
 const IMAGES_MAX: usize = 1 << 14;
 
 fn chosen() -> Vec<Operation> {
@@ -30,7 +30,7 @@ fn chosen() -> Vec<Operation> {
     operations().into_iter().filter(|operation| is_chosen(operation.name)).collect()
 }
 
-/// A mutant that survives is in a table with the reason; an entry without a survivor is an error.
+/// A surviving mutant must be in a table with its reason; an entry without a survivor is an error.
 #[test]
 fn every_sync_and_every_order_is_needed() {
     let plan = Plan { shown: 1, images_max: IMAGES_MAX, ..Plan::under(&[Model::Process, Model::Any, Model::Split]) };
@@ -70,7 +70,7 @@ fn every_sync_and_every_order_is_needed() {
     let mut stale = Vec::new();
     for is_sync in [true, false] {
         for row in listed(is_sync).iter().flat_map(|(_, rows)| *rows) {
-            // An order may survive in any operation, so only a run of all of them can tell.
+            // An order may survive in any operation, so only a run of all of them can decide.
             let ran = if is_sync {
                 row.split(':').next().is_some_and(|name| names.contains(name))
             } else {

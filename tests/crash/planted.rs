@@ -1,20 +1,20 @@
-//! Known bugs are found, and for what they are. A prover that misses one of these proves nothing.
+//! Known bugs are found, and reported as what they are. An explorer that misses one of these proves nothing.
 
 use onionskin_sim::explore::{Plan, explore};
 use onionskin_sim::faults::{Sweep, sweep};
 use onionskin_sim::planted::{self, Search};
 
-/// The fewest bugs that a trial of the explorer needs.
+/// The minimal number of bugs for a meaningful test of the explorer.
 const PLANTED_MIN: usize = 12;
 
-/// Each bug is found by the search that fits it, and the violation says what its story tells.
+/// Each bug is found by the search that suits it, and the violation agrees with the description of the bug.
 #[test]
 fn every_planted_bug_is_found() {
     let all = planted::all();
     assert!(all.len() >= PLANTED_MIN, "only {} bugs", all.len());
     let mut missed = Vec::new();
     for bug in &all {
-        let told: Vec<String> = match &bug.search {
+        let violations: Vec<String> = match &bug.search {
             Search::Crashes(model) => {
                 let report = explore(&*bug.subject, &Plan { shown: 1000, ..Plan::under(&[*model]) });
                 report.violations().map(|violation| violation.text.clone()).collect()
@@ -24,10 +24,10 @@ fn every_planted_bug_is_found() {
                 sweep(&*bug.subject, &faults).violations.into_iter().map(|violation| violation.text).collect()
             }
         };
-        let fits = told.iter().filter(|text| text.contains(bug.shows)).count();
-        println!("{}: {fits} of {} violations say {:?}: {}", bug.name, told.len(), bug.shows, bug.story);
+        let fits = violations.iter().filter(|text| text.contains(bug.shows)).count();
+        println!("{}: {fits} of {} violations say {:?}: {}", bug.name, violations.len(), bug.shows, bug.story);
         if fits == 0 {
-            missed.push((bug.name, told.into_iter().next()));
+            missed.push((bug.name, violations.into_iter().next()));
         }
     }
     println!("planted: {} bugs, {} missed", all.len(), missed.len());

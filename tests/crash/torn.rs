@@ -1,5 +1,4 @@
-//! The main operations survive writes that reach the disk in part, and lengths that reach it before
-//! their data.
+//! The main operations survive writes that reach the disk in part, and lengths that reach it before their data.
 
 use onionskin_sim::explore::{Plan, explore};
 use onionskin_sim::{Model, Tear};
@@ -19,7 +18,7 @@ const MAIN: &[&str] = &[
     "workspace-torn",
 ];
 
-/// Torn at every 512 bytes, as a prefix and in any part, with garbage where nothing was written.
+/// Writes are torn at every 512 bytes, as a prefix and in any part, with garbage where nothing was written.
 #[test]
 fn torn_writes_and_garbage_do_no_harm() {
     let main = |name: &str| is_full() || MAIN.contains(&name);

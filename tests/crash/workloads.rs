@@ -1,5 +1,5 @@
-//! Sequences of operations survive every crash: what each acknowledged stays, and the next is whole
-//! or not there.
+//! Sequences of operations survive every crash: every acknowledged change stays, and the next one is present as a whole
+//! or not at all.
 
 use onionskin_sim::Model;
 use onionskin_sim::explore::{Plan, explore};
@@ -7,22 +7,22 @@ use onionskin_sim::workloads::{Workload, sampled, sequences};
 
 use crate::support::{Sum, is_full, setting};
 
-fn try_all(what: &str, workloads: &[Workload]) {
+fn try_all(context: &str, workloads: &[Workload]) {
     let plan = Plan { shown: 1, ..Plan::under(&[Model::Process, Model::Any, Model::Split]) };
     let mut sum = Sum::default();
     for workload in workloads {
         sum.add(&explore(workload, &workload.plan(&plan)), true);
     }
-    sum.conclude(what);
+    sum.conclude(context);
 }
 
-/// Every operation alone, on the namespace that the sequences use.
+/// Every operation on its own, in the namespace of the sequences.
 #[test]
 fn single_operations() {
     try_all("sequences of 1", &sequences(1));
 }
 
-/// Sequences of two: some, drawn by the seed; all in a full run.
+/// Sequences of two: a sample chosen by the seed, or all in a full run.
 #[test]
 fn pairs() {
     let seed = setting("ONIONSKIN_SEED", 1);
@@ -33,7 +33,7 @@ fn pairs() {
     try_all("sequences of 2", &all);
 }
 
-/// Sequences of three, drawn by the seed.
+/// Sequences of three, sampled by the seed.
 #[test]
 fn triples() {
     let seed = setting("ONIONSKIN_SEED", 1);

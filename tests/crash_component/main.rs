@@ -1,13 +1,13 @@
-//! What ships is what is proven: the built component, on the filesystem that can lose power.
+//! The built component, as shipped, on the filesystem that can lose power.
 //!
 //! | promise | module |
 //! |---|---|
-//! | it makes the calls that the core makes, one by one, and leaves the same to be written | [`same`] |
-//! | it survives every crash, as the core does: the reports are equal, byte for byte | [`survives`] |
-//! | a fault that ends it ends it at once, and the next open recovers | [`stopped`] |
+//! | it makes the same calls as the core, and leaves the same pending writes | [`same`] |
+//! | it survives every crash, as the core does: their reports are equal, byte for byte | [`survives`] |
+//! | a fault that ends the process ends the component at once, and the next open recovers | [`stopped`] |
 //!
-//! A representative choice of operations is tried, of which [`shipped`] says how each is done through
-//! the contract. `ONLY=name` looks at those whose name holds it.
+//! A representative choice of operations is tested; [`shipped`] defines each of them through the contract. `ONLY=name`
+//! selects those whose name contains it.
 
 mod same;
 mod shipped;

@@ -1,12 +1,12 @@
-//! The component makes the calls that the core makes.
+//! The component makes the same calls as the core.
 
 use onionskin::fs::Cause;
 use onionskin_sim::{Call, Verb};
 
 use crate::shipped::{all, record};
 
-/// A call of the core, as the component makes it. It looks before it opens a directory, since a host
-/// may wait for ever in opening a pipe; but for the granted ones, which it has.
+/// Returns a call of the core as the component makes it. The component calls `stat` before it opens a directory, since
+/// opening a pipe may block; the granted directories are already open.
 fn by_component(call: &Call) -> Vec<String> {
     let (text, place) = (call.to_string(), call.place.to_string());
     if call.verb != Verb::OpenDir || matches!(place.as_str(), "ws" | "lower") {
@@ -18,9 +18,8 @@ fn by_component(call: &Call) -> Vec<String> {
     }
 }
 
-/// Call by call, with what each was told; and micro-operation by micro-operation, with every sync and
-/// every crash point between them. So what is enumerated from a run of the core is what a run of
-/// the component can leave.
+/// The calls and their results are equal, and so are the micro-operations, with every sync and every crash point
+/// between them. Every crash state of a run of the core is therefore one of a run of the component.
 #[test]
 fn it_makes_the_calls_of_the_core() {
     let (mut calls, mut points) = (0, 0);

@@ -1,4 +1,4 @@
-//! Operations of the component, each beside the one of the core that it must equal.
+//! Operations of the component, each paired with the equivalent operation of the core.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,19 +21,18 @@ pub(crate) struct Shipped {
     pub(crate) recoveries: AtomicU64,
 }
 
-/// The component, compiled once.
+/// Returns the component, which is compiled once.
 fn onionskin() -> &'static Onionskin {
     static LOADED: OnceLock<Onionskin> = OnceLock::new();
     LOADED.get_or_init(|| Onionskin::load().expect("the embedded component loads"))
 }
 
-/// The grants of every scene.
+/// Returns a builder with the grants of every scene.
 pub(crate) fn session(fs: &SimFs) -> StoreBuilder {
     onionskin().store("ws").filesystem(Disk::new(fs)).lower("lower")
 }
 
-/// What the component is tried with: each call of the contract that changes something, and each way
-/// of publishing.
+/// The operations under test: each call of the contract that makes a change, in each publish mode.
 pub(crate) fn all() -> Vec<Shipped> {
     let only = std::env::var("ONLY").unwrap_or_default();
     let mut natives = operations::all();
@@ -93,8 +92,8 @@ const CHOICE: &[Choice] = &[
     }),
 ];
 
-fn replace(store: &Store, path: &str, how: &WriteOptions) -> Done {
-    store.replace(path, b"new content", how).map(drop)
+fn replace(store: &Store, path: &str, options: &WriteOptions) -> Done {
+    store.replace(path, b"new content", options).map(drop)
 }
 
 fn materialize(store: &Store, path: &str, origin: Option<&str>) -> Done {
@@ -134,7 +133,7 @@ impl Shipped {
     }
 }
 
-/// What a run leaves behind.
+/// Records a run.
 pub(crate) fn record(subject: &dyn Subject) -> Recording {
     let fs = SimFs::with_switches(subject.switches());
     subject.setup(&fs);

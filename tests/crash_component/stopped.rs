@@ -6,8 +6,8 @@ use onionskin_sim::{Fault, Harm, SimFs, When};
 
 use crate::shipped::{all, record, session};
 
-/// At every call that changes something the component is stopped before the call, makes no other,
-/// and the next one opens the root to what was there before or what was to be.
+/// The component is stopped before every call that makes a change and makes no further call; the next open finds the
+/// state before the operation or after it.
 #[test]
 fn it_is_stopped_at_every_call_that_changes_something() {
     let mut stops = 0;
@@ -34,7 +34,7 @@ fn it_is_stopped_at_every_call_that_changes_something() {
                 Err(Error::Trap { trap: Trap::Fault { message }, .. }) => {
                     assert!(message.contains("simulated filesystem"), "{name}, {number}: {message}");
                 }
-                // What is given up when it is dropped has nobody to tell but the call that follows.
+                // A failure in a destructor is reported by the next call only.
                 Err(Error::Trap { trap: Trap::Stopped, .. }) if name.contains("dropped") => {}
                 other => panic!("{name} was not stopped at {number}: {other:?}"),
             }

@@ -8,11 +8,11 @@ use onionskin_sim::explore::{Plan, Subject, Totals, explore};
 
 use crate::shipped::{Shipped, all, record};
 
-/// How long the speed of recovery is measured, for one operation.
+/// The duration of the measurement of the speed of recovery, for one operation.
 const MEASURED: Duration = Duration::from_millis(700);
 
-/// Every image is recovered by the component, crashes of recoveries are followed without limit, and
-/// what comes out is what comes out of the core: old or new, image by image and call by call.
+/// The component recovers every image, and crashes of recoveries are explored without a bound. The result equals that
+/// of the core, image by image and call by call, and is old or new.
 #[test]
 fn it_survives_every_crash_as_the_core_does() {
     let mut totals = Totals::default();
@@ -42,8 +42,8 @@ fn it_survives_every_crash_as_the_core_does() {
     );
 }
 
-/// How fast the component recovers: from the disks that a kill leaves at each crash point, each by a
-/// new instance.
+/// Measures the speed of recovery by the component, from the crash states of a kill at each crash point, with a new
+/// instance for each.
 #[test]
 fn it_recovers_thousands_of_times_in_a_second() {
     let measured = |shipped: &Shipped| matches!(shipped.native.name, "replace" | "in-place" | "swap");
@@ -69,8 +69,8 @@ fn it_recovers_thousands_of_times_in_a_second() {
     }
 }
 
-/// How long this thread has had a core, where that can be told: others may be at work, too.
+/// Returns the processor time of this thread, where the system reports it, since other processes may be running.
 fn busy() -> Option<Duration> {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    told.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    statistics.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }

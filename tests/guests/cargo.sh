@@ -1,7 +1,6 @@
-# What the builds of unmodified Rust programs share; sourced after `common.sh`.
+# Functions for the builds of unmodified Rust programs; sourced after `common.sh`.
 
-# cargo_guest PROGRAM: builds the package of the guest for WASI. Flags for another target are none of
-# this one's.
+# cargo_guest PROGRAM: builds the package of the guest for WASI, without the flags that are set for another target.
 cargo_guest() {
     unset CARGO_BUILD_RUSTFLAGS CARGO_BUILD_TARGET CARGO_ENCODED_RUSTFLAGS RUSTC_WORKSPACE_WRAPPER RUSTC_WRAPPER RUSTFLAGS
     cargo build --release --locked --target wasm32-wasip2 --manifest-path "$GUEST/Cargo.toml" --target-dir "$OUT/build"

@@ -1,5 +1,5 @@
-# What the builds of guests share; a build sources it. It leaves `target/guests/NAME.wasm`, does nothing
-# where that is newer than all it is made of, and ends with 69 where a tool is missing, which it names.
+# Functions for the builds of guests, which source this file. A build leaves `target/guests/NAME.wasm`, does nothing if
+# that is newer than all of its sources, and exits with 69 if a tool is missing, which it names.
 
 set -euo pipefail
 GUEST=$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)
@@ -13,7 +13,7 @@ missing() {
     exit 69
 }
 
-# up_to_date SOURCE ...: whether the program is newer than these, the guest itself and the contract.
+# up_to_date SOURCE ...: whether the program is newer than these sources, the guest itself and the contract.
 up_to_date() {
     [ -f "$WASM" ] && [ -z "$(find "$GUEST" "$REPOSITORY/wit" "$REPOSITORY/tests/guests/common.sh" "$@" \
         \( -name node_modules -o -name .venv -o -name __pycache__ \) -prune -o -type f -newer "$WASM" -print -quit)" ]

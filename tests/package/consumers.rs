@@ -1,4 +1,4 @@
-//! New projects, from the lines of `docs/package.md`.
+//! New projects, by the commands in `docs/package.md`.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::{ground, package, read};
 
 const PAGE: &str = include_str!("../../docs/package.md");
 
-/// The blocks of a section: the lines that are run, and what is shown in the end.
+/// Returns the commands of a section, by block, and the output that it shows.
 fn section(heading: &str) -> (Vec<&'static str>, &'static str) {
     let from = PAGE.split("\n## ").find(|section| section.starts_with(heading));
     let from = from.unwrap_or_else(|| panic!("docs/package.md has no section {heading}"));
@@ -23,11 +23,11 @@ fn section(heading: &str) -> (Vec<&'static str>, &'static str) {
     (lines, shown.unwrap_or_else(|| panic!("{heading} shows nothing")))
 }
 
-/// Runs lines as they stand, in one shell, and says what they print in the end.
+/// Runs commands verbatim, in one shell, and returns the output of the last.
 fn run(lines: &str, place: &Path, package: &Path) -> String {
     let mut shell = Command::new("bash");
     shell.args(["-euc", lines]).current_dir(place).env("PACKAGE", package);
-    // A project of somebody else: nothing of this build is in its environment.
+    // A foreign project: none of the variables of this build may be in its environment.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
         if name.starts_with("CARGO_") && name != "CARGO_HOME" && name != "CARGO_NET_RETRY" {
@@ -55,8 +55,8 @@ fn has(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
-/// It is built as it stands. Where `wac` and `wasmtime` are installed it is composed and run as it
-/// stands, too; otherwise by the libraries that these are made of.
+/// The program is built verbatim. Where `wac` and `wasmtime` are installed it is also composed and run verbatim;
+/// otherwise their libraries do that.
 #[test]
 fn a_new_program_in_rust() {
     let Some(package) = package("a new program in Rust") else { return };
@@ -71,7 +71,8 @@ fn a_new_program_in_rust() {
     ground::say("a new program in Rust: wac and wasmtime are not installed, so their libraries compose and run it");
     run(build, place.path(), &package);
     let program = read(&place.path().join("notes/target/wasm32-wasip2/release/notes.wasm"));
-    let composed = plug(program, &read(&package.join("onionskin.wasm"))).expect("it imports what is released");
+    let composed =
+        plug(program, &read(&package.join("onionskin.wasm"))).expect("its imports match the exports of the release");
     fs::create_dir(&data).expect("a new directory");
     let ended = Host::new(&composed, place.path()).run(&[(data.clone(), "data")], &[], "");
     assert_eq!((ended.code, ended.out.as_str()), (0, shown), "{}", ended.err);

@@ -1,12 +1,12 @@
-//! A release can be used by somebody who has nothing else.
+//! A release can be used without the repository.
 //!
 //! | promise | module |
 //! |---|---|
-//! | the lines of `docs/package.md` do what they say, in a directory of their own | [`consumers`] |
-//! | the host takes the components of a release as it takes the ones that are built in | [`taken`] |
+//! | the commands in `docs/package.md` have the documented results, in a new directory | [`consumers`] |
+//! | the host accepts the components of a release as it does the embedded ones | [`taken`] |
 //!
-//! Where `ONIONSKIN_PACKAGE` does not name a release that was made, as `.ci/run package` does, all is left
-//! out, and says so. What the files of a release are is held by the suite `release`.
+//! Without `ONIONSKIN_PACKAGE`, which names a release made by `.ci/run package`, all tests are skipped with a message.
+//! The suite `release` checks the files of a release.
 
 #![cfg(unix)]
 
@@ -21,11 +21,11 @@ mod taken;
 
 use std::path::{Path, PathBuf};
 
-/// The release; none where it was not made.
-fn package(what: &str) -> Option<PathBuf> {
+/// Returns the directory of the release, or `None` if there is none.
+fn package(context: &str) -> Option<PathBuf> {
     let package = std::env::var_os("ONIONSKIN_PACKAGE").map(PathBuf::from);
     if package.is_none() {
-        ground::say(&format!("skipped: {what}: ONIONSKIN_PACKAGE names no release; `.ci/run package` makes one"));
+        ground::say(&format!("skipped: {context}: ONIONSKIN_PACKAGE names no release; `.ci/run package` makes one"));
     }
     package
 }

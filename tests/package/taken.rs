@@ -1,4 +1,4 @@
-//! The components of a release: named, stripped and described, they behave as those that are built in.
+//! The components of a release: named, stripped and annotated, they behave as the embedded ones do.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::plain::Host;
 use crate::{ground, package, read};
 
 #[test]
-fn the_host_takes_the_component() {
+fn the_host_accepts_the_component() {
     let Some(package) = package("the component in the host") else { return };
     let component = read(&package.join("onionskin.wasm"));
     let onionskin = Onionskin::builder().component(&component).no_cache().build();
@@ -26,15 +26,15 @@ fn the_host_takes_the_component() {
     assert_eq!(read(&at("root/a")), b"a");
     let mut workspace = onionskin.workspace(at("upper")).lower(at("root")).create().expect("it is made");
     workspace.append("a", b"b").expect("it is written");
-    assert_eq!(read(&at("root/a")), b"a", "the lower is as it was");
+    assert_eq!(read(&at("root/a")), b"a", "the lower is unchanged");
     workspace.commit(&at("root"), &CommitOptions::default()).expect("it is committed");
     workspace.close().expect("it closes");
     assert_eq!(read(&at("root/a")), b"ab");
 }
 
-/// The overlay is no component for the host: it goes under a program, in any host of WASI.
+/// The overlay is not a component for the host: it is composed with a program, in any WASI host.
 #[test]
-fn the_overlay_goes_under_a_program() {
+fn the_overlay_is_composed_with_a_program() {
     let Some(package) = package("the overlay under a program") else { return };
     let program = read(&program("files").expect("it takes what the tests take"));
     let layered = plug(program, &read(&package.join("onionskin-overlay.wasm"))).expect("it imports a filesystem");
@@ -46,7 +46,7 @@ fn the_overlay_goes_under_a_program() {
     ground::write(&at("lower/notes.txt"), "as they were");
     let grants = [(at("upper"), "/data#upper"), (at("lower"), "/data#lower")];
     let ended = Host::new(&layered, scratch.path()).run(&grants, &["/data"], "");
-    // It panics where its directory has not all that it wants; until then it has changed much.
+    // The program panics where its directory lacks files that it needs, but only after many changes.
     assert!(ended.out.contains("opening"), "{ended:?}");
     assert_eq!(ground::read(&at("lower")).len(), 1, "the lower has more than it had");
     assert_eq!(read(&at("lower/notes.txt")), b"as they were");

@@ -1,4 +1,4 @@
-//! The files of a release: the same each time, named, stripped, accounted for.
+//! The files of a release are reproducible, named, stripped, and accompanied by a bill of materials.
 
 #![cfg(unix)]
 
@@ -19,16 +19,16 @@ fn workspace() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// A component that the linker has named, and all in it: the contract, which stands for one that was built.
+/// Encodes the contract as a stand-in for a built component, with names that the linker would set.
 fn built_component() -> Vec<u8> {
     let contract = Contract::load(&workspace().join("wit")).expect("it parses");
     let mut named = AddMetadata::default();
-    named.name = AddMetadataField::Set("as the linker names it".to_owned());
+    named.name = AddMetadataField::Set("name set by the linker".to_owned());
     named.language = vec![("Rust".to_owned(), "1".to_owned())];
     named.to_wasm(&contract.encode().expect("it encodes")).expect("it is WebAssembly")
 }
 
-/// A release of components.
+/// Makes a release of components.
 fn made() -> TempDir {
     let built = tempfile::tempdir().expect("a temporary directory");
     let components = ["onionskin.wasm", "onionskin-overlay.wasm"].map(|name| {
@@ -78,12 +78,12 @@ fn the_checksums_are_those_of_the_files() {
     };
     assert!(check());
     fs::write(release.path().join("onionskin.wasm"), "other").expect("it can be written");
-    assert!(!check(), "another content was not noticed");
+    assert!(!check(), "a changed file was not detected");
 }
 
-/// What a registry shows of it, and nothing that only the build has named.
+/// The metadata are those that a registry shows, without names that only the build set.
 #[test]
-fn a_component_says_what_it_is() {
+fn a_component_has_its_metadata() {
     let release = made();
     let files = files(release.path());
     for (name, more) in
@@ -117,7 +117,7 @@ fn the_contract_is_read_from_its_package() {
     assert_eq!(metadata.expect("it can be read").metadata().name.as_deref(), Some("onionskin:fs"));
 }
 
-/// All that is compiled in, with where it comes from, and no more than that.
+/// The bill lists every crate that is compiled in, with its origin, and no others.
 #[test]
 fn the_bill_lists_what_is_compiled_in() {
     let release = made();
@@ -147,18 +147,18 @@ fn the_bill_lists_what_is_compiled_in() {
     }
 }
 
-/// The contract and the manifest are one version, and a file that is no component is refused.
+/// The contract and the manifest must have the same version, and a file that is no component is refused.
 #[test]
-fn what_is_not_released_is_refused_in_words() {
+fn impossible_releases_are_refused() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
-    let told = |name: &str, content: &[u8]| {
+    let refusal = |name: &str, content: &[u8]| {
         let path = scratch.path().join(name);
         fs::write(&path, content).expect("it can be written");
         let made = release::make(workspace(), &[path], REVISION, &scratch.path().join("out"));
         format!("{:#}", made.expect_err("it is refused"))
     };
-    assert!(told("other.wasm", &built_component()).ends_with("other.wasm: no component has this name"));
+    assert!(refusal("other.wasm", &built_component()).ends_with("other.wasm: no component has this name"));
     let whole = built_component();
-    let cut = told("onionskin.wasm", &whole[..whole.len() / 2]);
+    let cut = refusal("onionskin.wasm", &whole[..whole.len() / 2]);
     assert!(cut.contains("unexpected end"), "{cut}");
 }

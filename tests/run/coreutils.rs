@@ -1,10 +1,9 @@
-//! The tools of uutils, command by command on both.
+//! The uutils coreutils, command by command on both directories.
 
 use crate::ground::{Ground, link, put};
 use crate::guests::program;
 
-/// What is done, one after the other. Exit codes and what is printed are compared after each, trees
-/// after every few.
+/// The commands, in order. Exit codes and output are compared after each, trees after every few.
 const SCRIPT: &str = "
 ls -1 /data
 ls -1aR /data
@@ -113,6 +112,6 @@ fn every_command_is_the_same_as_on_a_plain_directory() {
         }
     }
     ground.assert_same_trees();
-    // Some are meant to fail, or want of WASI what it does not have; most are not.
+    // Some commands are meant to fail, or need a feature that WASI lacks; most are not.
     assert!((10..=35).contains(&failed), "{failed} of {} commands failed", commands.len());
 }

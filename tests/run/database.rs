@@ -1,4 +1,4 @@
-//! SQLite, unmodified, on a database of the lower.
+//! SQLite, unmodified, on a database in the lower directory.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use crate::ground::Ground;
 use crate::guests::program;
 
-/// A copy of a database with some size, in the lower that is below.
+/// Creates a database of some size in the lower directory at the bottom.
 fn ground(rows: u32) -> Ground {
     Ground::new(|_, base| {
         let mut database = Connection::open(base.join("book.db")).expect("a new database");
@@ -17,20 +17,20 @@ fn ground(rows: u32) -> Ground {
                       CREATE TABLE total (value INTEGER);
                       INSERT INTO total VALUES (0);";
         database.execute_batch(tables).expect("new tables");
-        let fill = database.transaction().expect("nobody else is there");
+        let fill = database.transaction().expect("no other connection is open");
         for row in 0..rows {
             let text = format!("entry {row} with some text so that there are pages enough");
             fill.execute("INSERT INTO entry (text, value) VALUES (?1, ?2)", (text, row % 7)).expect("a row");
         }
         fill.execute("UPDATE total SET value = (SELECT sum(value) FROM entry)", []).expect("a sum");
-        fill.commit().expect("nobody else is there");
+        fill.commit().expect("no other connection is open");
     })
 }
 
 const DATABASE: &str = "/data/book.db";
 
-/// Rows are added and are there, the database is sound, in every journal mode one after the other; and
-/// the lower stays byte for byte.
+/// Rows can be added and read, the database stays sound in every journal mode in succession, and the lower directory
+/// stays byte-identical.
 #[test]
 fn every_journal_mode_is_as_on_a_plain_directory() {
     let Some(program) = program("database") else { return };
@@ -52,10 +52,10 @@ fn every_journal_mode_is_as_on_a_plain_directory() {
     ground.compare(&program, &["/data/missing.db", "check"]);
 }
 
-/// Killed before any call that changes something, and started again: the transaction is there or it is
-/// not, whatever was under way in the layer. Journals in memory are left out: they do not promise it.
+/// Killed before any call that makes a change, and started again: the transaction happened as a whole or not at all,
+/// whatever the layer was doing. Journals in memory are excluded, since they do not promise that.
 #[test]
-fn killed_at_any_call_a_transaction_is_there_or_it_is_not() {
+fn killed_at_any_call_a_transaction_is_whole_or_absent() {
     let Some(program) = program("database") else { return };
     let ground = ground(200);
     for journal in ["delete", "truncate", "persist"] {
@@ -71,7 +71,7 @@ fn killed_at_any_call_a_transaction_is_there_or_it_is_not() {
                 "ok: 200 entries, sum kept\n" => false,
                 _ => panic!("{told}"),
             };
-            assert!(is_there || !is_done, "what was there is gone: {told}");
+            assert!(is_there || !is_done, "an acknowledged transaction is gone: {told}");
             is_done = is_there;
             ground.assert_lowers_stay();
             match killed.code {
@@ -89,6 +89,6 @@ fn killed_at_any_call_a_transaction_is_there_or_it_is_not() {
 
 fn forget(upper: &Path) {
     if upper.exists() {
-        fs::remove_dir_all(upper).expect("it is ours");
+        fs::remove_dir_all(upper).expect("it belongs to the test");
     }
 }

@@ -1,4 +1,4 @@
-//! What becomes of the changes, and what is said of them.
+//! The end of a run: the fate of the changes, and the summary.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -13,12 +13,12 @@ use crate::ground::{Ground, put, tree};
 use crate::guests::program;
 use crate::trial::{Said, as_data, onionskin, written};
 
-/// One lower, `top`.
+/// Creates one lower directory, `top`.
 pub(crate) fn ground() -> Ground {
     Ground::new(|top, _| put(top, "other", "other"))
 }
 
-/// A program that adds `note`, removes `other`, and exits with a code.
+/// Runs a program that adds `note`, removes `other`, and exits with this code.
 fn note(ground: &Ground, more: &[&str], code: &str) -> Option<Said> {
     let (lower, program) = (as_data(&ground.at("top")), program("greedy")?);
     let program = program.to_str().expect("a plain name");
@@ -31,25 +31,25 @@ pub(crate) fn workspace(command: &str, upper: &Path, more: &[&OsStr]) -> Said {
 
 pub(crate) const CHANGES: &str = "/data: 2 changes\ndeleted  other\nadded    note   7 B\n";
 
-/// Without an upper directory the changes are shown and go away; the exit code is that of the program.
+/// Without an upper directory the changes are shown and discarded; the exit code is that of the program.
 #[test]
-fn without_an_upper_directory_the_changes_go_away() {
+fn without_an_upper_directory_the_changes_are_discarded() {
     let ground = ground();
     let Some(said) = note(&ground, &[], "1") else { return };
     assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{}", said.err);
-    let told = format!("{CHANGES}/data: discarded; --keep or --upper DIR keeps them, --commit applies them\n");
-    assert_eq!(said.err, told);
+    let message = format!("{CHANGES}/data: discarded; --keep or --upper DIR keeps them, --commit applies them\n");
+    assert_eq!(said.err, message);
     ground.assert_lowers_stay();
 }
 
-/// What is kept is a workspace, and commands on workspaces go on from there.
+/// Kept changes are a workspace, and the commands on workspaces accept it.
 #[test]
-fn what_is_kept_is_a_workspace() {
+fn kept_changes_are_a_workspace() {
     let ground = ground();
     let Some(said) = note(&ground, &["--keep"], "0") else { return };
     assert_eq!(said.code, Some(0), "{}", said.err);
-    let (_, rest) = said.err.split_once("kept in ").expect("the place is told");
-    let kept = Path::new(rest.split_once(':').expect("and what can be done").0);
+    let (_, rest) = said.err.split_once("kept in ").expect("the directory is named");
+    let kept = Path::new(rest.split_once(':').expect("followed by the next commands").0);
     let changes = workspace("changes", kept, &[]);
     assert_eq!(changes.out, "deleted  other\nadded    note\n", "{}", changes.err);
     ground.assert_lowers_stay();
@@ -57,12 +57,12 @@ fn what_is_kept_is_a_workspace() {
     let commit = workspace("commit", kept, &["--into".as_ref(), into.as_ref(), "--yes".as_ref()]);
     assert_eq!(commit.code, Some(0), "{}", commit.err);
     assert_eq!(tree(&into).keys().collect::<Vec<_>>(), ["note"]);
-    fs::remove_dir_all(kept).expect("it is ours");
+    fs::remove_dir_all(kept).expect("it belongs to the test");
 }
 
-/// With an upper directory the next run goes on from the one before.
+/// With an upper directory the next run continues from the previous one.
 #[test]
-fn an_upper_directory_is_gone_on_with_and_discarded() {
+fn an_upper_directory_is_continued_and_discarded() {
     let ground = ground();
     let upper = ground.at("upper");
     let named = ["--upper", upper.to_str().expect("a plain name")];
@@ -79,16 +79,16 @@ fn an_upper_directory_is_gone_on_with_and_discarded() {
     ground.assert_lowers_stay();
 }
 
-/// A commit is made when the program says that it went well, and else the changes are kept.
+/// Changes are committed if the program exits with success, and kept otherwise.
 #[test]
-fn a_commit_is_for_a_program_that_went_well() {
+fn a_commit_requires_a_successful_program() {
     let ground = ground();
     let Some(said) = note(&ground, &["--commit"], "1") else { return };
     assert_eq!(said.code, Some(1), "{}", said.err);
     assert!(said.err.contains("not committed, since the program exited with 1; kept in "), "{}", said.err);
     ground.assert_lowers_stay();
-    let (_, rest) = said.err.split_once("kept in ").expect("the place is told");
-    fs::remove_dir_all(rest.split_once(':').expect("and what can be done").0).expect("it is ours");
+    let (_, rest) = said.err.split_once("kept in ").expect("the directory is named");
+    fs::remove_dir_all(rest.split_once(':').expect("followed by the next commands").0).expect("it belongs to the test");
     let said = note(&ground, &["--commit"], "0").expect("it was built");
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(said.err.ends_with(&format!("/data: committed to {}\n", ground.at("top").display())), "{}", said.err);
@@ -97,19 +97,19 @@ fn a_commit_is_for_a_program_that_went_well() {
     assert_eq!((again.code, again.err.as_str()), (Some(0), "/data: nothing changed\n"));
 }
 
-/// For programs the summary is one object, the last line of standard error.
+/// On request the summary is one JSON object, on the last line of standard error.
 #[test]
-fn the_summary_is_there_for_programs() {
+fn the_summary_is_available_as_json() {
     let ground = ground();
     let Some(said) = note(&ground, &["--format", "json", "--commit"], "0") else { return };
-    let told: Value = serde_json::from_str(said.err.lines().last().expect("a line")).expect("JSON");
-    assert_eq!(told["exit"], 0);
-    let layer = &told["layers"][0];
+    let message: Value = serde_json::from_str(said.err.lines().last().expect("a line")).expect("JSON");
+    assert_eq!(message["exit"], 0);
+    let layer = &message["layers"][0];
     assert_eq!((&layer["guest"], &layer["fate"]), (&"/data".into(), &"committed".into()));
     assert_eq!((&layer["changes"][0]["kind"], &layer["changes"][0]["path"]), (&"deleted".into(), &"other".into()));
 }
 
-/// Each of several directories has an upper of its own.
+/// Each of several directories has its own upper directory.
 #[test]
 fn several_directories_have_an_upper_each() {
     let ground = ground();
@@ -126,7 +126,7 @@ fn several_directories_have_an_upper_each() {
     ground.assert_lowers_stay();
 }
 
-/// What is after the program is the program's: none of it is taken for an option of the command.
+/// Arguments after the program belong to the program: none of them is an option of the command.
 #[test]
 fn the_arguments_of_the_program_are_its_own() {
     let ground = ground();
@@ -143,9 +143,9 @@ fn the_arguments_of_the_program_are_its_own() {
     ground.assert_lowers_stay();
 }
 
-/// A variable is handed through by its name.
+/// A variable is passed through by its name.
 #[test]
-fn variables_are_handed_through_by_name() {
+fn variables_are_passed_through_by_name() {
     let Some(greedy) = program("greedy") else { return };
     let said = Command::new(env!("CARGO_BIN_EXE_onionskin"))
         .args(["run", "--env", "HANDED", "--env", "MISSING", "--env", "SAID=x"])
@@ -160,7 +160,7 @@ fn variables_are_handed_through_by_name() {
     assert!(out.contains(r#"environment [("HANDED", "through"), ("SAID", "x")]"#), "{out}");
 }
 
-/// A program that asks for no files runs as it is, and exit codes arrive whole.
+/// A program that imports no filesystem runs unmodified, and exit codes are passed on unchanged.
 #[test]
 fn exit_codes_arrive_whole_and_a_program_without_files_runs() {
     let ground = ground();
@@ -200,10 +200,10 @@ fn exit_codes_arrive_whole_and_a_program_without_files_runs() {
     ground.assert_lowers_stay();
 }
 
-/// Nobody else looks into what a program writes, wherever it goes; and a temporary directory goes away with
-/// its run, also when that is killed: then by the next one. One that is to be kept stays.
+/// The upper directory of a program is readable by its owner only; and a temporary one is removed with its run, or by
+/// the next run if that was killed. One that has to be kept stays.
 #[test]
-fn uppers_are_for_this_user_alone_and_a_temporary_one_does_not_outlive_its_run() {
+fn uppers_are_private_and_a_temporary_one_does_not_outlive_its_run() {
     let ground = ground();
     let Some(greedy) = program("greedy") else { return };
     let mode = |place: &Path| fs::metadata(place).expect("it is there").permissions().mode() & 0o777;
@@ -238,7 +238,7 @@ fn uppers_are_for_this_user_alone_and_a_temporary_one_does_not_outlive_its_run()
     assert_eq!(uppers().len(), 2);
     assert!(uppers().iter().all(|upper| mode(upper) == 0o700));
     assert!(run(&[], &["note", "/data", "0"]).status().expect("it starts").success());
-    assert_eq!(uppers().len(), 1, "that of the one that lives is left");
+    assert_eq!(uppers().len(), 1, "that of the living run is left");
     lives.kill().expect("it runs");
     lives.wait().expect("it ends");
     let mut wanted = begun(&["--keep"]);
@@ -250,12 +250,12 @@ fn uppers_are_for_this_user_alone_and_a_temporary_one_does_not_outlive_its_run()
     ground.assert_lowers_stay();
 }
 
-/// A temporary upper directory whose commit failed is kept, and it is said how to go on.
+/// A temporary upper directory whose commit failed is kept, and the message names the next commands.
 #[test]
 fn a_commit_that_fails_loses_nothing() {
     let ground = ground();
     let Some(greedy) = program("greedy") else { return };
-    // Somebody else writes what the program has read and removed.
+    // Another program writes the file that this one has read and removed.
     let mut run = Command::new(env!("CARGO_BIN_EXE_onionskin"))
         .args(["run", "--commit", "--lower", &as_data(&ground.at("top"))])
         .arg(&greedy)
@@ -266,21 +266,21 @@ fn a_commit_that_fails_loses_nothing() {
         .spawn()
         .expect("the program starts");
     let mut line = String::new();
-    BufReader::new(run.stdout.as_mut().expect("it is piped")).read_line(&mut line).expect("it says so");
-    fs::write(ground.at("top").join("other"), "of somebody else").expect("a writable directory");
+    BufReader::new(run.stdout.as_mut().expect("it is piped")).read_line(&mut line).expect("it prints a line");
+    fs::write(ground.at("top").join("other"), "of another program").expect("a writable directory");
     drop(run.stdin.take());
     let ended = run.wait_with_output().expect("it ends");
-    let told = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(1), "{told}");
-    let (_, rest) = told.split_once("/data: not committed; kept in ").expect("the place is told");
-    let kept = Path::new(rest.split_once(':').expect("and what can be done").0);
+    let message = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{message}");
+    let (_, rest) = message.split_once("/data: not committed; kept in ").expect("the directory is named");
+    let kept = Path::new(rest.split_once(':').expect("followed by the next commands").0);
     assert_eq!(workspace("changes", kept, &[]).out, "deleted  other\nadded    note\n");
-    fs::remove_dir_all(kept).expect("it is ours");
+    fs::remove_dir_all(kept).expect("it belongs to the test");
 }
 
-/// What cannot be done is refused before anything is run, with the path and the way out.
+/// Impossible requests are refused before the program starts, with the path and the way out.
 #[test]
-fn what_cannot_be_done_is_refused_in_words() {
+fn impossible_requests_are_refused() {
     let ground = ground();
     let Some(greedy) = program("greedy") else { return };
     let greedy = greedy.to_str().expect("a plain name");
@@ -288,7 +288,7 @@ fn what_cannot_be_done_is_refused_in_words() {
     let inside = ground.at("top").join("upper");
     fs::write(ground.at("not"), "no program").expect("a writable directory");
     let not = ground.at("not");
-    // A component that has nothing and asks for nothing.
+    // A component without imports and exports.
     let empty = ground.at("empty.wasm");
     fs::write(&empty, b"\0asm\x0d\0\x01\0").expect("a writable directory");
     let same = format!("{}::/data", ground.at("base").display());
@@ -314,6 +314,6 @@ fn what_cannot_be_done_is_refused_in_words() {
         assert_eq!(said.code, Some(code), "{arguments:?}: {}", said.err);
         assert!(said.err.contains(text) && said.out.is_empty(), "{arguments:?}: {}", said.err);
     }
-    assert!(!inside.exists(), "it was made all the same");
+    assert!(!inside.exists(), "it was created all the same");
     ground.assert_lowers_stay();
 }

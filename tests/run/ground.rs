@@ -1,4 +1,4 @@
-//! Two lowers, a plain copy of what they show together, and trees as they can be compared.
+//! Two lower directories, a plain copy of their merged tree, and trees in comparable form.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-/// Directories for one comparison.
+/// The directories for one comparison.
 pub(crate) struct Ground {
     directory: TempDir,
-    /// As the lowers were made.
+    /// The lower directories at the beginning.
     before: [BTreeMap<String, String>; 2],
 }
 
 impl Ground {
-    /// Fills two lowers, the topmost first, and copies what they show together.
+    /// Fills two lower directories, the topmost first, and copies their merged tree.
     pub(crate) fn new(fill: impl FnOnce(&Path, &Path)) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let at = |name: &str| directory.path().join(name);
@@ -29,7 +29,7 @@ impl Ground {
         Self { directory, before }
     }
 
-    /// What `tests/guests/files` expects: half of it in each lower.
+    /// The tree that `tests/guests/files` expects: half of it in each lower directory.
     pub(crate) fn of_files() -> Self {
         Self::new(|top, base| {
             put(top, "notes.txt", "notes of the topmost lower\n");
@@ -69,7 +69,7 @@ impl Ground {
         self.directory.path().join(name)
     }
 
-    /// The lowers are what they were, to the inode and the time.
+    /// Asserts that the lower directories are unchanged, including inodes and times.
     pub(crate) fn assert_lowers_stay(&self) {
         assert_eq!(inodes(&self.at("top")), self.before[0], "the topmost lower changed");
         assert_eq!(inodes(&self.at("base")), self.before[1], "the lower below changed");
@@ -80,14 +80,14 @@ fn make(lower: &Path, directory: &str) {
     std::fs::create_dir_all(lower.join(directory)).expect("a writable directory");
 }
 
-/// Writes a file, and the directories on the way.
+/// Writes a file, and creates its parents.
 pub(crate) fn put(root: &Path, path: &str, content: impl AsRef<[u8]>) {
     let path = root.join(path);
     fs::create_dir_all(path.parent().expect("a file is in a directory")).expect("a writable directory");
     fs::write(path, content).expect("a writable directory");
 }
 
-/// Makes a symbolic link.
+/// Creates a symbolic link.
 pub(crate) fn link(root: &Path, path: &str, text: &str) {
     symlink(text, root.join(path)).expect("a writable directory");
 }
@@ -108,12 +108,12 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// What each path below holds.
+/// Returns the content of each path below.
 pub(crate) fn tree(root: &Path) -> BTreeMap<String, String> {
     walk(root, &|path, metadata| content(path, metadata))
 }
 
-/// The same, with the identity and the time of each.
+/// Returns the same, with the identity and the time of each.
 fn inodes(root: &Path) -> BTreeMap<String, String> {
     walk(root, &|path, metadata| {
         let changed =
@@ -134,7 +134,7 @@ fn content(path: &Path, metadata: &fs::Metadata) -> String {
     }
 }
 
-fn walk(root: &Path, tell: &dyn Fn(&Path, &fs::Metadata) -> String) -> BTreeMap<String, String> {
+fn walk(root: &Path, describe: &dyn Fn(&Path, &fs::Metadata) -> String) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     let mut waiting = vec![root.to_owned()];
     while let Some(directory) = waiting.pop() {
@@ -145,7 +145,7 @@ fn walk(root: &Path, tell: &dyn Fn(&Path, &fs::Metadata) -> String) -> BTreeMap<
                 waiting.push(path.clone());
             }
             let name = path.strip_prefix(root).expect("it is below").to_string_lossy().into_owned();
-            all.insert(name, tell(&path, &metadata));
+            all.insert(name, describe(&path, &metadata));
         }
     }
     all

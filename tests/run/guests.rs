@@ -1,4 +1,4 @@
-//! Building programs, by the recipes beside them.
+//! Builds guests with the scripts beside them.
 
 use std::collections::HashMap;
 use std::env;
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-/// Exit code of a build that lacks a tool, and names it.
+/// The exit code of a build that lacks a tool, which it names.
 const LEFT_OUT: i32 = 69;
 
-/// The program of a guest; nothing where this machine lacks what it takes to build it, which is said.
+/// Returns the program of a guest, or `None`, with a message, where this machine lacks a tool to build it.
 pub(crate) fn program(name: &'static str) -> Option<PathBuf> {
     static BUILT: Mutex<Option<HashMap<&str, Option<PathBuf>>>> = Mutex::new(None);
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -23,7 +23,8 @@ fn build(name: &str) -> Option<PathBuf> {
     let output = output.expect("bash runs");
     let said = String::from_utf8_lossy(&output.stderr);
     if output.status.code() == Some(LEFT_OUT) && env::var_os("CI").is_none() {
-        // Not by a macro, whose text is shown for tests that fail alone. Where nobody listens nothing is lost.
+        // Written directly, since the output of print macros is shown for failing tests only. A closed standard error
+        // loses nothing that matters.
         let _ = io::stderr().write_all(said.as_bytes());
         return None;
     }

@@ -1,10 +1,10 @@
-//! Programs in other languages, which bring their own way to files: Python has `open`, `os` and
-//! `shutil`, JavaScript has WASI itself.
+//! Programs in other languages, each with its own interface to files: Python has `open`, `os` and `shutil`, JavaScript
+//! has WASI itself.
 
 use crate::ground::{Ground, put};
 use crate::guests::program;
 
-/// A gzip of a pickle, `{"seen": 4}`, as Python writes both.
+/// A gzip of a pickle, `{"seen": 4}`, both written by Python.
 const PICKLE: &[u8] = include_bytes!("values.pickle.gz");
 
 fn ground() -> Ground {
@@ -22,7 +22,7 @@ fn ground() -> Ground {
 fn is_same(guest: &'static str) {
     let Some(program) = program(guest) else { return };
     let ground = ground();
-    // The second time on what the first one left.
+    // The second run starts from the result of the first.
     for _ in 0..2 {
         let said = ground.compare(&program, &[]);
         assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);

@@ -11,10 +11,10 @@ use crate::trial::as_data;
 
 const QUESTION: &str = "Commit, discard or keep them? [c/d/K] ";
 
-/// The end of what is typed.
+/// The end of the typed input.
 const END: &str = "\x04";
 
-/// A program that adds `note`, removes `other` and exits with a code, then a review in which somebody types.
+/// Runs a program that adds `note`, removes `other` and exits with this code, then a review with this typed input.
 fn reviewed(ground: &Ground, code: &str, typed: &str) -> Option<Seen> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_onionskin"));
     let (lower, upper) = (as_data(&ground.at("top")), ground.at("upper"));
@@ -23,7 +23,7 @@ fn reviewed(ground: &Ground, code: &str, typed: &str) -> Option<Seen> {
     Some(screen::run(command, typed))
 }
 
-/// All changes are shown before anything is asked, deletions first, and nothing was written yet.
+/// Asserts that all changes are shown before the question, deletions first, and that nothing is written yet.
 fn assert_asked(seen: &Seen, times: usize) {
     let shown = seen.screen.find(CHANGES).unwrap_or_else(|| panic!("no changes: {}", seen.screen));
     let asked = seen.screen.find(QUESTION).unwrap_or_else(|| panic!("no question: {}", seen.screen));
@@ -31,7 +31,7 @@ fn assert_asked(seen: &Seen, times: usize) {
     assert_eq!(seen.screen.matches(QUESTION).count(), times, "{}", seen.screen);
 }
 
-/// To commit is to have the lower as the program left it.
+/// After a commit the lower directory has the state that the program left.
 #[test]
 fn a_commit_writes_the_lower() {
     for yes in ["c\n", "commit\n", "C\n"] {
@@ -46,7 +46,7 @@ fn a_commit_writes_the_lower() {
     }
 }
 
-/// To discard is to have nothing: neither in the lower nor in the upper.
+/// After a discard neither the lower nor the upper directory has any change.
 #[test]
 fn a_discard_leaves_nothing() {
     let ground = ground();
@@ -58,10 +58,10 @@ fn a_discard_leaves_nothing() {
     ground.assert_lowers_stay();
 }
 
-/// Who says nothing keeps them, who ends the input too; the place is told. The exit code stays that of the
-/// program.
+/// An empty answer keeps the changes, and so does the end of input; the directory is named. The exit code stays that of
+/// the program.
 #[test]
-fn silence_keeps() {
+fn an_empty_answer_keeps_the_changes() {
     for keep in ["\n", "k\n", END] {
         let ground = ground();
         let Some(seen) = reviewed(&ground, "1", keep) else { return };
@@ -74,9 +74,9 @@ fn silence_keeps() {
     }
 }
 
-/// What is no answer is asked again.
+/// An invalid answer repeats the question.
 #[test]
-fn nonsense_is_asked_again() {
+fn an_invalid_answer_repeats_the_question() {
     let ground = ground();
     let Some(seen) = reviewed(&ground, "0", "y\nyes\nd\n") else { return };
     assert_eq!(seen.code, 0, "{}", seen.screen);
@@ -84,9 +84,9 @@ fn nonsense_is_asked_again() {
     assert!(seen.screen.ends_with("/data: discarded\n"), "{}", seen.screen);
 }
 
-/// Where nothing was changed nothing is asked.
+/// Without changes there is no question.
 #[test]
-fn nothing_changed_is_nothing_asked() {
+fn without_changes_there_is_no_question() {
     let ground = ground();
     let Some(greedy) = program("greedy") else { return };
     let mut command = Command::new(env!("CARGO_BIN_EXE_onionskin"));

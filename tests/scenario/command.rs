@@ -1,4 +1,4 @@
-//! The program `onionskin`, as the scenario has it.
+//! The program `onionskin`, as the scenario runs it.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use crate::ground;
 use crate::words::texts;
 use crate::world::World;
 
-/// The exit code of a command of the scenario.
+/// Runs a command of the scenario and returns its exit code.
 pub(crate) fn run(world: &World, options: &[&str], scene: &Value) -> i32 {
     let mut running = Command::new(env!("CARGO_BIN_EXE_onionskin"))
         .args(options)
@@ -21,7 +21,7 @@ pub(crate) fn run(world: &World, options: &[&str], scene: &Value) -> i32 {
         .stderr(Stdio::null())
         .spawn()
         .expect("the program starts");
-    // It may end without having read it all.
+    // The program may end before it has read everything.
     let input = scene["input"].as_str().unwrap_or_default();
     let _ = running.stdin.take().expect("it is piped").write_all(input.as_bytes());
     running.wait().expect("the program ends").code().expect("it exits")

@@ -1,11 +1,11 @@
-//! Every host does the same: the cases of `store.json` and `workspace.json`, which the suites of
-//! `host/python` and `host/node` run too.
+//! Every host behaves the same: the cases of `store.json` and `workspace.json`, which the suites of `host/python` and
+//! `host/node` run too.
 //!
 //! | promise | module |
 //! |---|---|
-//! | each step gives what it gives in every other host, and fails with the same error | [`steps`] |
-//! | so does each step in a workspace; what a crash of a commit left is found old or new | [`workspaces`] |
-//! | a directory that was left by a crash at any call is found old or new | [`crashes`] |
+//! | each step gives the same result as in every other host, or fails with the same error | [`steps`] |
+//! | so does each step in a workspace, and a commit interrupted by a crash is found old or new | [`workspaces`] |
+//! | a directory after a crash at any call is found old or new | [`crashes`] |
 
 #![cfg(unix)]
 
@@ -24,7 +24,7 @@ use onionskin_host::Onionskin;
 use serde_json::Value;
 use words::part_of;
 
-/// The cases or the crashes of the scenario of stores.
+/// Returns the cases or the crashes of the store scenario.
 fn scenes(part: &str) -> Vec<Value> {
     part_of(include_str!("store.json"), part)
 }

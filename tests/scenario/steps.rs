@@ -1,4 +1,4 @@
-//! Each step of each case, and what it gives.
+//! The steps of each case, and their results.
 
 use std::collections::HashMap;
 
@@ -13,17 +13,17 @@ use crate::world::{World, expected};
 use crate::{onionskin, scenes};
 
 #[test]
-fn each_step_gives_what_it_gives_in_every_host() {
+fn each_step_gives_the_result_of_every_host() {
     for case in scenes("cases") {
         let world = World::new(&case["before"]);
         let mut runner = Runner::new(&world, &case);
         for step in case["steps"].as_array().expect("a case has steps") {
-            let what = format!("{}: {step}", text(&case, "name"));
+            let context = format!("{}: {step}", text(&case, "name"));
             match (runner.run(step), step.get("fails")) {
-                (Ok(answer), None) => covers(&answer, step.get("gives").unwrap_or(&json!({})), &what),
-                (Err(error), Some(wanted)) => covers(&told(&error), wanted, &format!("{what}: {error}")),
-                (Ok(answer), Some(_)) => panic!("{what}: does not fail: {answer}"),
-                (Err(error), None) => panic!("{what}: {error}"),
+                (Ok(answer), None) => covers(&answer, step.get("gives").unwrap_or(&json!({})), &context),
+                (Err(error), Some(wanted)) => covers(&error_value(&error), wanted, &format!("{context}: {error}")),
+                (Ok(answer), Some(_)) => panic!("{context}: does not fail: {answer}"),
+                (Err(error), None) => panic!("{context}: {error}"),
             }
         }
         runner.store.map(Store::close).transpose().expect("it closes");
@@ -53,8 +53,8 @@ impl<'a> Runner<'a> {
         onionskin().store(self.world.at("root")).lower(self.world.at("lower"))
     }
 
-    fn open(&self, how: &Value) -> Result<Store, Error> {
-        let owner = how["token"].as_str().map_or(Ownership::Host, |token| Ownership::LockFile(token.to_owned()));
+    fn open(&self, options: &Value) -> Result<Store, Error> {
+        let owner = options["token"].as_str().map_or(Ownership::Host, |token| Ownership::LockFile(token.to_owned()));
         self.session().open(&OpenOptions::default().owner(owner))
     }
 
@@ -81,12 +81,12 @@ impl<'a> Runner<'a> {
                 json!({ "kind": name(seen.kind), "size": seen.size, "digest": digest })
             }),
             "replace" => {
-                let how = self.how(step)?;
-                self.store().replace(text(step, "path"), &data(&step["data"]), &how).map(receipt)
+                let options = self.options(step)?;
+                self.store().replace(text(step, "path"), &data(&step["data"]), &options).map(receipt)
             }
             "replace-json" => {
-                let how = self.how(step)?;
-                self.store().replace_json(text(step, "path"), text(step, "json"), &how).map(receipt)
+                let options = self.options(step)?;
+                self.store().replace_json(text(step, "path"), text(step, "json"), &options).map(receipt)
             }
             "materialize" => self.materialize(step),
             "writer" => self.writer(step),
@@ -95,25 +95,25 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn how(&mut self, step: &Value) -> Result<WriteOptions, Error> {
-        let how = &step["how"];
+    fn options(&mut self, step: &Value) -> Result<WriteOptions, Error> {
+        let given = &step["how"];
         let usual = WriteOptions::default();
-        if how["when"] == "as-seen" {
+        if given["when"] == "as-seen" {
             let seen = self.store().fingerprint(text(step, "path"), Evidence::Digest)?;
             self.seen.insert(text(step, "path").to_owned(), seen);
         }
-        let options = usual.durability(durability(&how["durability"])).symlinks(match how["symlinks"].as_str() {
+        let options = usual.durability(durability(&given["durability"])).symlinks(match given["symlinks"].as_str() {
             Some("refuse") => SymlinkPolicy::Refuse,
             Some("follow-within") => SymlinkPolicy::FollowWithin,
             _ => SymlinkPolicy::Replace,
         });
-        let options = options.when(match how["when"].as_str() {
+        let options = options.when(match given["when"].as_str() {
             Some("absent") => Precondition::Absent,
             Some("single-link") => Precondition::SingleLink,
             Some("as-seen" | "as-first-seen") => Precondition::Unchanged(self.seen[text(step, "path")].clone()),
             _ => Precondition::None,
         });
-        Ok(options.if_identical(if how["same"] == "keep" { Identical::Keep } else { Identical::Rewrite }))
+        Ok(options.if_identical(if given["same"] == "keep" { Identical::Keep } else { Identical::Rewrite }))
     }
 
     fn materialize(&self, step: &Value) -> Result<Value, Error> {
@@ -126,8 +126,8 @@ impl<'a> Runner<'a> {
     }
 
     fn writer(&mut self, step: &Value) -> Result<Value, Error> {
-        let how = self.how(step)?;
-        let mut writer = self.store().writer(text(step, "path"), &how)?;
+        let options = self.options(step)?;
+        let mut writer = self.store().writer(text(step, "path"), &options)?;
         for chunk in step["chunks"].as_array().expect("a writer has chunks") {
             if let Some(text) = chunk.as_str() {
                 writer.append(text.as_bytes())?;
@@ -179,8 +179,8 @@ pub(crate) fn findings(found: Vec<Finding>) -> Value {
     found.into_iter().map(|one| json!({ "path": one.path, "verdict": name(one.verdict) })).collect()
 }
 
-/// An error under the names of the contract; what the host refuses by itself has a kind there too.
-pub(crate) fn told(error: &Error) -> Value {
+/// Encodes an error by the names of the contract; errors of the host itself have a kind there, too.
+pub(crate) fn error_value(error: &Error) -> Value {
     match error {
         Error::Guest { error, .. } => json!({ "kind": name(error.kind), "subject": error.subject }),
         Error::Locked { .. } => json!({ "kind": "locked" }),

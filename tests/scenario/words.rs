@@ -1,28 +1,28 @@
-//! How the scenario says things: what runs it reads its cases and tells its answers with this.
+//! The vocabulary of the scenario, shared by its runners: reading cases and comparing results.
 
-#![allow(dead_code, reason = "each part of the suites uses its own")]
+#![allow(dead_code, reason = "not every suite uses all of it")]
 
 use std::fmt::Debug;
 
 use serde_json::Value;
 
-/// The cases or the crashes of a scenario.
+/// Returns the cases or the crashes of a scenario.
 pub(crate) fn part_of(scenario: &str, part: &str) -> Vec<Value> {
     let scenario: Value = serde_json::from_str(scenario).expect("the scenario is JSON");
     scenario[part].as_array().unwrap_or_else(|| panic!("{part} is a list")).clone()
 }
 
-/// The text at a key; a case that lacks it is not one.
+/// Returns the text at a key, which every case must have.
 pub(crate) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_else(|| panic!("{key} is missing in {value}"))
 }
 
-/// A list of texts.
+/// Returns a list of texts.
 pub(crate) fn texts(list: &Value) -> Vec<String> {
     list.as_array().expect("a list").iter().map(|one| one.as_str().expect("a text").to_owned()).collect()
 }
 
-/// The bytes that a case means: text, or text so many times.
+/// Returns the bytes that a case denotes: a text, or a text repeated.
 pub(crate) fn data(value: &Value) -> Vec<u8> {
     if let Some(text) = value.as_str() {
         return text.as_bytes().to_vec();
@@ -31,7 +31,7 @@ pub(crate) fn data(value: &Value) -> Vec<u8> {
     value["repeat"][0].as_str().expect("it is text").repeat(times).into_bytes()
 }
 
-/// The name that a case has in the contract: `Case::RolledForward` is `rolled-forward`.
+/// Returns the contract's name of a variant: `Case::RolledForward` is `rolled-forward`.
 pub(crate) fn name(case: impl Debug) -> String {
     let shown = format!("{case:?}");
     let mut name = String::new();
@@ -44,15 +44,15 @@ pub(crate) fn name(case: impl Debug) -> String {
     name
 }
 
-/// An answer has the fields that are wanted; a list has them one by one.
-pub(crate) fn covers(answer: &Value, wanted: &Value, what: &str) {
+/// Asserts that the answer has the expected fields; lists are compared element by element.
+pub(crate) fn covers(answer: &Value, wanted: &Value, context: &str) {
     if let Value::Array(wanted) = wanted {
-        let answers = answer.as_array().unwrap_or_else(|| panic!("{what}: {answer}"));
-        assert_eq!(answers.len(), wanted.len(), "{what}: {answer}");
-        answers.iter().zip(wanted).for_each(|(answer, wanted)| covers(answer, wanted, what));
+        let answers = answer.as_array().unwrap_or_else(|| panic!("{context}: {answer}"));
+        assert_eq!(answers.len(), wanted.len(), "{context}: {answer}");
+        answers.iter().zip(wanted).for_each(|(answer, wanted)| covers(answer, wanted, context));
     } else {
-        for (name, value) in wanted.as_object().expect("what is wanted has fields") {
-            assert_eq!(&answer[name], value, "{what}: {name} of {answer}");
+        for (name, value) in wanted.as_object().expect("an expectation has fields") {
+            assert_eq!(&answer[name], value, "{context}: {name} of {answer}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Each step of each case of workspaces, and what it gives; and commits that are stopped at each call.
+//! The steps of each workspace case and their results, and commits that are stopped at each call.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,11 +11,11 @@ use onionskin_host::{
 use serde_json::{Map, Value, json};
 
 use crate::command::run;
-use crate::steps::{durability, findings, receipt, told};
+use crate::steps::{durability, error_value, findings, receipt};
 use crate::words::{covers, data, name, part_of, text, texts};
 use crate::world::World;
 
-/// A run that has not ended by itself after so many calls never will.
+/// The maximum of calls in a run; a longer run counts as endless.
 const CALLS_MAX: u32 = 400;
 
 fn scenes(part: &str) -> Vec<Value> {
@@ -28,23 +28,23 @@ fn onionskin() -> &'static Onionskin {
 }
 
 #[test]
-fn each_step_gives_what_it_gives_in_every_host() {
+fn each_step_gives_the_result_of_every_host() {
     for case in scenes("cases") {
         let world = World::with_uppers(&case["before"]);
         let before = json!(world.files("lower"));
         let mut runner = Runner::new(&world, &case);
         for step in case["steps"].as_array().expect("a case has steps") {
-            let what = format!("{}: {step}", text(&case, "name"));
+            let context = format!("{}: {step}", text(&case, "name"));
             match (runner.run(step), step.get("fails")) {
                 (Ok(answer), None) => {
                     if let Some(whole) = step.get("is") {
-                        assert_eq!(&answer, whole, "{what}");
+                        assert_eq!(&answer, whole, "{context}");
                     }
-                    covers(&answer, step.get("gives").unwrap_or(&json!({})), &what);
+                    covers(&answer, step.get("gives").unwrap_or(&json!({})), &context);
                 }
-                (Err(error), Some(wanted)) => covers(&told(&error), wanted, &format!("{what}: {error}")),
-                (Ok(answer), Some(_)) => panic!("{what}: does not fail: {answer}"),
-                (Err(error), None) => panic!("{what}: {error}"),
+                (Err(error), Some(wanted)) => covers(&error_value(&error), wanted, &format!("{context}: {error}")),
+                (Ok(answer), Some(_)) => panic!("{context}: does not fail: {answer}"),
+                (Err(error), None) => panic!("{context}: {error}"),
             }
         }
         runner.workspace.map(Workspace::close).transpose().expect("it closes");
@@ -69,17 +69,17 @@ fn stop_everywhere(scene: &Value) {
         }
         let code = run(&world, &["--crash-at", &call.to_string()], scene);
         let mut workspace = session(&world, &[]).open().expect("it opens");
-        let changes = workspace.changes(&Select::default()).expect("it tells");
+        let changes = workspace.changes(&Select::default()).expect("the changes can be listed");
         let changes: Vec<String> = changes.into_iter().map(|change| change.path).collect();
-        let (now, what) = (json!(world.files("lower")), format!("{}, call {call}", text(scene, "name")));
+        let (now, context) = (json!(world.files("lower")), format!("{}, call {call}", text(scene, "name")));
         let is_new = changes.is_empty();
-        assert_eq!(now, scene[if is_new { "new" } else { "old" }], "{what}");
-        assert!(is_new || json!(changes) == scene["changes"], "{what}: {changes:?}");
+        assert_eq!(now, scene[if is_new { "new" } else { "old" }], "{context}");
+        assert!(is_new || json!(changes) == scene["changes"], "{context}: {changes:?}");
         if code == 0 {
-            assert!(is_new && olds > 0 && news > 0, "{what}: {olds} old, {news} new");
+            assert!(is_new && olds > 0 && news > 0, "{context}: {olds} old, {news} new");
             return;
         }
-        assert_eq!(code, 70, "{what}");
+        assert_eq!(code, 70, "{context}");
         if is_new { news += 1 } else { olds += 1 }
     }
     panic!("{}: no end after {CALLS_MAX} calls", text(scene, "name"));
@@ -160,8 +160,8 @@ impl<'a> Runner<'a> {
             }
             "read-link" => workspace.read_link(path).map(|text| json!(text)),
             "list" => workspace.list(path).map(|entries| {
-                let told = |it: Entry| json!({ "name": it.name, "kind": name(it.kind), "origin": name(it.origin) });
-                entries.into_iter().map(told).collect()
+                let entry = |it: Entry| json!({ "name": it.name, "kind": name(it.kind), "origin": name(it.origin) });
+                entries.into_iter().map(entry).collect()
             }),
             "write" => workspace.write(path, number("offset"), &data(&step["data"])).map(nothing),
             "append" => workspace.append(path, &data(&step["data"])).map(|at| json!(at)),
@@ -189,30 +189,30 @@ impl<'a> Runner<'a> {
                     Some("theirs") => OnConflict::Theirs,
                     _ => OnConflict::Fail,
                 };
-                let how = CommitOptions::default()
+                let options = CommitOptions::default()
                     .paths(select(step))
                     .durability(durability(&step["durability"]))
                     .conflicts(conflicts);
-                workspace.commit(&self.world.at(&self.lowers[0]), &how).map(receipt)
+                workspace.commit(&self.world.at(&self.lowers[0]), &options).map(receipt)
             }
             call => panic!("there is no call {call}"),
         }
     }
 }
 
-/// What was found when it was opened; it is closed again.
+/// Returns the findings of the open, and closes the workspace again.
 fn closed(workspace: Workspace) -> Result<Value, Error> {
     let found = findings(workspace.recovered().to_vec());
     workspace.close().map(|()| found)
 }
 
-/// All that is shown, by path.
+/// Returns every visible entry, by path.
 fn tree(workspace: &mut Workspace) -> Result<Map<String, Value>, Error> {
     let (mut shown, mut directories) = (Map::new(), vec![String::new()]);
     while let Some(directory) = directories.pop() {
         for entry in workspace.list(if directory.is_empty() { "." } else { &directory })? {
             let path = if directory.is_empty() { entry.name } else { format!("{directory}/{}", entry.name) };
-            let told = match entry.kind {
+            let content = match entry.kind {
                 NodeKind::Symlink => json!({ "link": workspace.read_link(&path)? }),
                 NodeKind::Directory => {
                     directories.push(path.clone());
@@ -223,19 +223,19 @@ fn tree(workspace: &mut Workspace) -> Result<Map<String, Value>, Error> {
                     json!(String::from_utf8(chunks.concat()).expect("files of a case are text"))
                 }
             };
-            shown.insert(path, told);
+            shown.insert(path, content);
         }
     }
     Ok(shown)
 }
 
 fn change(change: Change) -> Value {
-    let what = match change.what {
+    let changed = match change.what {
         ChangeKind::Renamed(source) => json!(["renamed", source]),
         ChangeKind::Retyped(kind) => json!(["retyped", name(kind)]),
         plain @ (ChangeKind::Deleted | ChangeKind::Added | ChangeKind::Modified) => json!(name(plain)),
     };
-    json!({ "path": change.path, "what": what, "kind": name(change.kind), "size": change.size })
+    json!({ "path": change.path, "what": changed, "kind": name(change.kind), "size": change.size })
 }
 
 fn select(step: &Value) -> Select {

@@ -1,4 +1,4 @@
-//! A directory to run in, and what is in it.
+//! A directory to run a case in, and its files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::ground;
 use crate::words::text;
 
-/// A world of a case: `root`, `lower`, and what else it begins with.
+/// The world of a case: `root`, `lower`, and the other entries at its beginning.
 pub(crate) struct World {
     directory: TempDir,
 }
@@ -35,7 +35,7 @@ impl World {
         world
     }
 
-    /// One with the directories that workspaces go to.
+    /// A world with the directories that workspaces need.
     pub(crate) fn with_uppers(before: &Value) -> Self {
         let world = Self::new(before);
         for place in ["upper", "new-upper", "out"] {
@@ -48,7 +48,7 @@ impl World {
         self.directory.path().join(path)
     }
 
-    /// The content of each file below a directory, when links are followed, but for our own.
+    /// Returns the content of each file below a directory, with links followed and without records.
     pub(crate) fn files(&self, directory: &str) -> BTreeMap<String, String> {
         let mut files = BTreeMap::new();
         walk(&self.at(directory), "", &mut |path, place| {
@@ -59,7 +59,7 @@ impl World {
         files
     }
 
-    /// What a case ends with.
+    /// Returns the final state of a case.
     pub(crate) fn look(&self) -> Value {
         let mut links = Vec::new();
         walk(&self.at("root"), "", &mut |path, place| {
@@ -73,7 +73,7 @@ impl World {
     }
 }
 
-/// What a case says that it ends with, in full.
+/// Returns the final state that a case expects, with all fields.
 pub(crate) fn expected(tree: &Value) -> Value {
     let or_none = |key: &str| tree.get(key).cloned().unwrap_or_else(|| json!([]));
     json!({ "files": tree["files"], "links": or_none("links"), "left": or_none("left") })
@@ -93,7 +93,7 @@ fn walk(directory: &Path, below: &str, visit: &mut impl FnMut(&str, &Path)) {
     }
 }
 
-/// The sorted names in a directory; none where there is none.
+/// Returns the sorted names in a directory; none if it does not exist.
 fn names(directory: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
     let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("it can be listed").file_name().into_string();

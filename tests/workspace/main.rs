@@ -2,10 +2,10 @@
 //!
 //! | promise | module |
 //! |---|---|
-//! | the merged tree behaves as a plain one, whatever is done to it, reopened and killed in between | [`random`] |
-//! | what users of other overlays suffer from does not happen | [`pains`] |
-//! | a program that has it as its files finds what it relies on | [`programs`] |
-//! | commits are all or nothing, by choice, and see conflicts | [`commits`] |
+//! | the merged tree behaves as a plain one, through any sequence of operations, reopened and killed in between | [`random`] |
+//! | known problems of other overlays do not occur | [`pains`] |
+//! | programs on a workspace find the file semantics that they rely on | [`programs`] |
+//! | commits are atomic, may be partial, and detect conflicts | [`commits`] |
 //!
 //! Crashes and faults of every operation are in the suite `crash`, under names with `workspace`.
 

@@ -1,10 +1,10 @@
-//! The reference: a plain tree in memory, small enough to be obviously right.
+//! The reference model: a plain tree in memory, small enough to be obviously correct.
 
 use std::collections::BTreeMap;
 
 use onionskin::error::ErrorKind;
 
-/// What stands at a path.
+/// The entry at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Node {
     Directory,
@@ -12,14 +12,14 @@ pub(crate) enum Node {
     Link(String),
 }
 
-/// A tree: every path but the root's.
+/// A tree: every path but that of the root.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Model(pub(crate) BTreeMap<String, Node>);
 
 type Done<T = ()> = Result<T, ErrorKind>;
 
 impl Model {
-    /// Lays one tree over another: directories merge, all else hides what is below.
+    /// Lays one tree over another: directories merge, every other entry hides the one below.
     pub(crate) fn over(mut self, below: &Model) -> Model {
         for (path, node) in &below.0 {
             let hidden = above(path).any(|above| self.0.get(above).is_some_and(|node| *node != Node::Directory));
@@ -42,7 +42,7 @@ impl Model {
         })
     }
 
-    /// The content of a file that is there or may be made.
+    /// Returns the content of a file that exists or may be created.
     fn content(&mut self, path: &str) -> Done<&mut Vec<u8>> {
         match self.get(path) {
             Err(_) => self.parent(path)?,
@@ -52,7 +52,7 @@ impl Model {
         }
         match self.0.entry(path.to_owned()).or_insert_with(|| Node::File(Vec::new())) {
             Node::File(bytes) => Ok(bytes),
-            Node::Directory | Node::Link(_) => unreachable!("it was looked at"),
+            Node::Directory | Node::Link(_) => unreachable!("its kind was checked"),
         }
     }
 
@@ -138,7 +138,7 @@ impl Model {
             let path = match path.strip_prefix(old) {
                 Some("") => new.to_owned(),
                 Some(rest) if rest.starts_with('/') => format!("{new}{rest}"),
-                // What had the name is replaced.
+                // The entry that had the new name is replaced.
                 _ if path == new => continue,
                 _ => path,
             };
@@ -152,7 +152,7 @@ fn is_below(path: &str, directory: &str) -> bool {
     path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// The directories above a path, the nearest first.
+/// Returns the directories above a path, the nearest first.
 fn above(path: &str) -> impl Iterator<Item = &str> {
     path.rmatch_indices('/').map(|(end, _)| &path[..end])
 }

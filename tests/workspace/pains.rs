@@ -1,6 +1,5 @@
-//! What users of other overlays report, each as a test that it does not happen here. What they report of
-//! power losses, such as empty files and directories that were never synced, is tried by the explorer:
-//! see the suite `crash`.
+//! Problems that users of other overlays report, each as a test that it does not occur here. The explorer covers
+//! problems with power losses, such as empty files and unsynced directories: see the suite `crash`.
 
 use onionskin::error::{Error, ErrorKind};
 use onionskin::fs::Fs as _;
@@ -41,7 +40,7 @@ fn no_write_reaches_an_original_by_a_link() {
 
 /// "Deleted files that come back after a remount."
 #[test]
-fn what_was_deleted_stays_so_with_all_below() {
+fn a_deleted_tree_stays_deleted() {
     let world = World::new(&tree! { file "lower/d/sub/x" = "x"; file "below/d/y" = "y"; file "below/z" = "z"; });
     let mut workspace = world.create();
     assert_eq!(workspace.remove_tree("d").expect("it is there"), 4);
@@ -61,7 +60,7 @@ fn a_directory_of_thousands_is_renamed_by_one_record() {
     let mut workspace = world.create();
     let map = |world: &World| world.fs.tree().bytes("upper/.onionskin/workspace/map").expect("a map").len();
     let (length, calls) = (map(&world), world.fs.counts().calls);
-    workspace.rename("many", "moved").expect("nothing is in its way");
+    workspace.rename("many", "moved").expect("the new name is free");
     assert!(map(&world) - length < 200, "{} bytes", map(&world) - length);
     assert!(world.fs.counts().calls - calls < 40, "{} calls", world.fs.counts().calls - calls);
     assert_eq!(workspace.list("moved", Some("00997"), 2).expect("a directory")[1].name, "00999");
@@ -87,7 +86,7 @@ fn only_a_write_copies_and_a_truncation_does_not() {
 
 /// "A change summary cut at 60 that hid every deletion", and "a change log that dropped renames".
 #[test]
-fn changes_are_told_to_the_last_deletions_first() {
+fn changes_are_listed_completely_and_deletions_first() {
     let world = World::new(&many(150).file("lower/d/x", "x").file("lower/same", "same"));
     let mut workspace = world.create();
     workspace.put("added", b"a".to_vec()).expect("a new file");
@@ -97,17 +96,17 @@ fn changes_are_told_to_the_last_deletions_first() {
     for number in 0..150 {
         workspace.remove(&format!("many/{number:05}")).expect("a file");
     }
-    let (mut told, mut after) = (Vec::new(), None::<String>);
+    let (mut listed, mut after) = (Vec::new(), None::<String>);
     loop {
         let page = workspace.changes(&Select::default(), after.as_deref(), 60).expect("changes");
-        told.extend(page.changes.into_iter().map(|changed| (changed.path, changed.change)));
+        listed.extend(page.changes.into_iter().map(|changed| (changed.path, changed.change)));
         after = page.next;
         if after.is_none() {
             break;
         }
     }
-    assert!(told[..150].iter().all(|(_, change)| *change == Change::Deleted));
-    let rest: Vec<_> = told[150..].iter().map(|(path, change)| (path.as_str(), change.clone())).collect();
+    assert!(listed[..150].iter().all(|(_, change)| *change == Change::Deleted));
+    let rest: Vec<_> = listed[150..].iter().map(|(path, change)| (path.as_str(), change.clone())).collect();
     let expected = [("added", Change::Added), ("e", Change::Renamed("d".to_owned())), ("e/x", Change::Modified)];
     assert_eq!(rest, expected);
 }
@@ -127,9 +126,9 @@ fn a_restore_can_be_undone() {
     assert_eq!(shown(&mut workspace), after);
 }
 
-/// "Disk full that truncates": a change fails whole, and all can still be given up.
+/// "Disk full that truncates": a change fails as a whole, and the workspace can still be discarded.
 #[test]
-fn a_full_disk_harms_nothing_and_hinders_no_discard() {
+fn a_full_disk_loses_nothing_and_permits_a_discard() {
     let world = World::new(&tree! { file "lower/a" = "original"; });
     let mut workspace = world.create();
     workspace.put("own", b"own".to_vec()).expect("a new file");
@@ -142,14 +141,14 @@ fn a_full_disk_harms_nothing_and_hinders_no_discard() {
     assert_eq!(world.fs.tree().below("upper"), Tree::new());
 }
 
-/// Quotas are asked before anything changes.
+/// Quotas are checked before any change.
 #[test]
 fn a_quota_refuses_before_anything_changes() {
     let world = World::new(&tree! { file "lower/a" = "12345678"; });
     drop(world.create());
     let quota = Quota { bytes: Some(10), entries: Some(2) };
-    let how = Options { quota, ..options() };
-    let mut workspace = Workspace::open(world.fs.clone(), &world.preopens(), &how).expect("it is there");
+    let options = Options { quota, ..options() };
+    let mut workspace = Workspace::open(world.fs.clone(), &world.preopens(), &options).expect("it is there");
     workspace.write("a", 0, b"A".to_vec()).expect("eight bytes");
     let before = world.fs.tree();
     assert_eq!(kind(workspace.put("b", b"123".to_vec())), Some(ErrorKind::LimitExceeded));
@@ -162,13 +161,13 @@ fn a_quota_refuses_before_anything_changes() {
     workspace.put("b", b"1234567890".to_vec()).expect("there is room again");
 }
 
-/// A limit that was given when a workspace was made holds for all who open it, until it is changed.
+/// A limit that was set when a workspace was created applies to every later open, until it is changed.
 #[test]
 fn a_quota_is_remembered() {
     let world = World::new(&tree! { file "lower/a" = "12345678"; });
     let quota = Quota { bytes: Some(10), entries: None };
-    let how = Options { quota, ..options() };
-    drop(Workspace::create(world.fs.clone(), &world.preopens(), &how).expect("an empty upper"));
+    let options = Options { quota, ..options() };
+    drop(Workspace::create(world.fs.clone(), &world.preopens(), &options).expect("an empty upper"));
     let mut workspace = world.open();
     workspace.put("b", b"12345".to_vec()).expect("five bytes");
     assert_eq!(kind(workspace.write("a", 0, b"A".to_vec())), Some(ErrorKind::LimitExceeded));
@@ -183,10 +182,10 @@ fn a_quota_is_remembered() {
     world.open().make_directory("d").expect("there are no limits");
 }
 
-/// "Orphan temps by the thousand filling disks": what is collected for a large file is seen by nobody,
-/// counts for the quota, and goes with the next open.
+/// "Orphan temps by the thousand filling disks": the draft of a large file is not visible, counts for the quota, and is
+/// removed by the next open.
 #[test]
-fn a_draft_that_was_left_is_seen_by_nobody_and_goes() {
+fn an_abandoned_draft_is_invisible_and_removed() {
     let world = World::new(&tree! { file "lower/a" = "a"; });
     let mut workspace = world.create();
     let before = shown(&mut workspace);
@@ -206,27 +205,27 @@ fn a_draft_that_was_left_is_seen_by_nobody_and_goes() {
     assert_eq!(world.fs.tree().below("upper/.onionskin/workspace/files"), Tree::new());
 }
 
-/// "Everything 0600 or +x lost after an atomic write": what is only moved keeps its inode, and with it
-/// mode and owner, in a commit too.
+/// "Everything 0600 or +x lost after an atomic write": an entry that is only moved keeps its inode, and with it mode
+/// and owner, in a commit too.
 #[test]
-fn a_commit_of_what_was_moved_keeps_the_inode() {
+fn a_commit_of_a_moved_file_keeps_the_inode() {
     let world = World::new(&tree! { file "lower/tool" = "x"; same "lower/twin" = "lower/tool"; dir "lower/bin"; });
     let mut workspace = world.create();
     workspace.rename("tool", "bin/tool").expect("a file");
-    let how = CommitOptions {
+    let options = CommitOptions {
         into: "/lower".to_owned(),
         paths: Select::default(),
         durability: Durability::Full,
         conflicts: OnConflict::Fail,
     };
-    workspace.commit(world.fs.clone(), &world.preopens_to_commit(), &how).expect("nothing is in its way");
+    workspace.commit(world.fs.clone(), &world.preopens_to_commit(), &options).expect("the new name is free");
     let after = tree! { dir "bin"; file "bin/tool" = "x"; same "twin" = "bin/tool"; };
     assert_eq!(world.lowers().0, after);
 }
 
-/// Damage to what was durable is an error, with everything kept, though whole changes follow it.
+/// Damage to durable content is an error, with everything kept, even if undamaged changes follow it.
 #[test]
-fn damage_in_the_middle_of_the_map_is_told() {
+fn damage_in_the_middle_of_the_map_is_reported() {
     let world = World::new(&tree! { file "lower/a" = "a"; });
     let mut workspace = world.create();
     let map = "upper/.onionskin/workspace/map";
@@ -251,7 +250,7 @@ fn damage_in_the_middle_of_the_map_is_told() {
                 assert_eq!(changed.fs.tree(), before, "everything is kept");
             }
             Ok(mut workspace) => {
-                // The last of what is durable is the note that it is.
+                // The last durable record says that everything before it is durable.
                 assert!(at + 37 >= durable, "byte {at} was durable");
                 assert_eq!(kind(workspace.stat("later")), Some(ErrorKind::NotFound));
                 assert_eq!(workspace.read("first", 0, 9).expect("it was synced"), b"1");
@@ -261,7 +260,7 @@ fn damage_in_the_middle_of_the_map_is_told() {
     }
 }
 
-/// Opening does not look at the lowers, however large they are.
+/// Opening does not read the lower directories, whatever their size.
 #[test]
 fn opening_does_not_depend_on_the_lowers() {
     let calls = |tree: &Tree| {
@@ -276,15 +275,15 @@ fn opening_does_not_depend_on_the_lowers() {
     assert_eq!(calls(&many(1)), calls(&many(500)));
 }
 
-/// A workspace belongs to its lowers, and says what it is.
+/// A workspace belongs to its lower directories, and records its format.
 #[test]
 fn other_lowers_and_unknown_formats_are_refused() {
     let world = World::new(&tree! { file "lower/a" = "a"; });
     let mut workspace = world.create();
     workspace.put("own", b"own".to_vec()).expect("a new file");
     drop(workspace);
-    let told = onionskin::workspace::describe(world.fs.clone(), &world.preopens(), "/upper");
-    assert_eq!(told.expect("it tells"), ["/lower", "/below"]);
+    let listed = onionskin::workspace::describe(world.fs.clone(), &world.preopens(), "/upper");
+    assert_eq!(listed.expect("it can be described"), ["/lower", "/below"]);
     let open = |lowers: &[&str], moved| {
         let lowers = lowers.iter().map(ToString::to_string).collect();
         Workspace::open(world.fs.clone(), &world.preopens(), &Options { lowers, moved, ..options() }).map(drop)
@@ -307,14 +306,14 @@ fn other_lowers_and_unknown_formats_are_refused() {
     assert_eq!(missing.fs.tree(), before, "content without a map is kept");
 }
 
-/// What two workspaces share by link is copied by whichever writes first.
+/// Content that two workspaces share by link is copied by the first of them to write.
 #[test]
 fn a_fork_and_its_origin_do_not_see_each_other() {
     let world = World::new(&tree! { file "lower/a" = "a"; });
     let mut workspace = world.create();
     workspace.put("own", b"shared".to_vec()).expect("a new file");
-    let how = Options { upper: "/fork".to_owned(), ..options() };
-    let mut fork = workspace.fork(world.fs.clone(), &world.preopens(), &how).expect("an empty directory");
+    let options = Options { upper: "/fork".to_owned(), ..options() };
+    let mut fork = workspace.fork(world.fs.clone(), &world.preopens(), &options).expect("an empty directory");
     workspace.write("own", 0, b"S".to_vec()).expect("a file");
     assert_eq!(fork.read("own", 0, 9).expect("a file"), b"shared");
     fork.write("own", 0, b"F".to_vec()).expect("a file");
@@ -322,38 +321,38 @@ fn a_fork_and_its_origin_do_not_see_each_other() {
     assert_eq!(world.fs.intrusions(), []);
 }
 
-/// Where the lower changed under an unmodified path it is simply read.
+/// Where the lower changed under an unmodified path the new content is visible.
 #[test]
-fn a_lower_that_changes_shows_where_nothing_was_written() {
+fn changes_of_a_lower_are_visible_at_unmodified_paths() {
     let world = World::new(&tree! { file "lower/a" = "a"; file "lower/d/b" = "b"; });
     let mut workspace = world.create();
     workspace.put("d/own", b"own".to_vec()).expect("a new file");
-    meddle(&world.fs, "lower/a", b"another");
+    write_outside(&world.fs, "lower/a", b"another");
     assert_eq!(workspace.read("a", 0, 9).expect("a file"), b"another");
     world.empty("lower");
     assert_eq!(shown(&mut workspace).0.keys().collect::<Vec<_>>(), ["d", "d/own"]);
 }
 
-/// Writes a file anew, as another program does.
-pub(crate) fn meddle(fs: &SimFs, path: &str, bytes: &[u8]) {
+/// Replaces a file as another program would.
+pub(crate) fn write_outside(fs: &SimFs, path: &str, bytes: &[u8]) {
     let (dir, name) = fs.walk(&fs.root(), path, false).expect("its directory is there");
     fs.remove_file(&dir, &name).expect("it is there");
     let file = fs.create_file(&dir, &name).expect("the name is free");
     fs.write(&file, 0, bytes).expect("there is room");
 }
 
-/// Found by random operations: a file that went back to its path, after the directory around it had
-/// been moved away, was not told to be anywhere.
+/// Found by random operations: a file that was moved back to its path, after the directory around it had been moved
+/// away, was missing in the list of changes.
 #[test]
-fn what_goes_back_to_its_place_in_a_new_directory_is_told() {
+fn a_file_moved_back_into_a_new_directory_is_listed() {
     let world = World::new(&tree! { file "lower/a/x" = "x"; file "lower/a/y" = "y"; });
     let mut workspace = world.create();
     workspace.rename("a", "b").expect("a directory");
     workspace.make_directory("a").expect("the name is free");
     workspace.rename("b/x", "a/x").expect("a file");
-    let told = workspace.changes(&Select::default(), None, 9).expect("told").changes;
-    let told: Vec<_> = told.into_iter().map(|changed| (changed.path, changed.change)).collect();
+    let listed = workspace.changes(&Select::default(), None, 9).expect("listed").changes;
+    let listed: Vec<_> = listed.into_iter().map(|changed| (changed.path, changed.change)).collect();
     let renamed = |source: &str| Change::Renamed(source.to_owned());
     let expected = [("a", Change::Added), ("a/x", renamed("a/x")), ("b", renamed("a"))];
-    assert_eq!(told, expected.map(|(path, change)| (path.to_owned(), change)));
+    assert_eq!(listed, expected.map(|(path, change)| (path.to_owned(), change)));
 }

@@ -1,4 +1,4 @@
-//! What programs rely on that have a workspace as their files.
+//! File semantics that programs on a workspace rely on.
 
 use std::rc::Rc;
 
@@ -34,7 +34,7 @@ fn contents(world: &World) -> usize {
     world.fs.tree().iter().filter(|(path, _)| path.starts_with(b"upper/.onionskin/workspace/files/")).count()
 }
 
-/// Opening is not writing; the first write copies, and whoever has the file open sees the copy.
+/// Opening is not writing; the first write copies, and every open handle sees the copy.
 #[test]
 fn every_handle_on_a_file_sees_its_copy() {
     let world = World::new(&tree! { file "lower/a" = "original"; });
@@ -47,7 +47,7 @@ fn every_handle_on_a_file_sees_its_copy() {
     overlay.write(&writer, 0, b"ORI").expect("it is open for writing");
     assert_eq!(read(&mut overlay, &reader), "ORIginal");
     assert_eq!(contents(&world), 1);
-    overlay.rename_at(&root, "a", &root, "b").expect("nothing is in its way");
+    overlay.rename_at(&root, "a", &root, "b").expect("nothing prevents it");
     assert_eq!(overlay.identity_at(&root, "b", false), identity, "it is the same file");
     assert_eq!(overlay.identity(&reader), identity);
     assert_eq!(overlay.write(&reader, 0, b"!"), Err(Code::BadDescriptor));
@@ -55,7 +55,7 @@ fn every_handle_on_a_file_sees_its_copy() {
     assert_eq!(world.fs.intrusions(), []);
 }
 
-/// What is taken away is never copied first.
+/// Content that is truncated away is never copied first.
 #[test]
 fn truncating_reads_nothing_of_the_original() {
     let world = World::new(&tree! { file "lower/a" = "original"; });
@@ -70,7 +70,7 @@ fn truncating_reads_nothing_of_the_original() {
     assert!(!world.fs.calls()[before..].iter().any(is_read), "the original was read");
 }
 
-/// A file that was removed while it was open is there for whoever has it open, and for nobody else.
+/// A file that was removed while it was open stays available to its open handles, and to no other caller.
 #[test]
 fn a_file_without_a_name_lives_as_long_as_it_is_open() {
     let world = World::new(&tree! { file "lower/a" = "original"; file "lower/b" = "other"; });
@@ -95,7 +95,7 @@ fn a_file_with_two_names_is_one_file() {
     overlay.link_at(&root, "a", &root, "twin").expect("the name is free");
     drop((overlay, root));
     let mut workspace = world.open();
-    workspace.checkpoint("linked").expect("nothing is in its way");
+    workspace.checkpoint("linked").expect("nothing prevents it");
     let mut overlay = Overlay::new(workspace);
     let root = overlay.root();
     let twin = overlay.open_at(&root, "twin", WRITE).expect("it is there");
@@ -108,9 +108,9 @@ fn a_file_with_two_names_is_one_file() {
     assert_eq!(read(&mut overlay, &twin), "ORIginal");
 }
 
-/// Of two names of an original, the one that is written becomes another file: originals do not change.
+/// Of two names of an original, a write separates the one that is written: originals do not change.
 #[test]
-fn an_original_with_two_names_is_parted_by_a_write() {
+fn a_write_separates_two_names_of_an_original() {
     let world = World::new(&tree! { file "lower/a" = "original"; same "lower/b" = "lower/a"; });
     let (mut overlay, root) = over(&world);
     let identity = |overlay: &mut Overlay<SimFs>, path| overlay.identity_at(&root, path, false).expect("it is there");
@@ -122,9 +122,9 @@ fn an_original_with_two_names_is_parted_by_a_write() {
     assert_eq!(read(&mut overlay, &other), "original");
 }
 
-/// What is ours is not there, and cannot be made.
+/// Reserved names are not visible, and cannot be created.
 #[test]
-fn our_names_are_not_there() {
+fn reserved_names_are_invisible() {
     let world = World::new(&tree! { file "lower/.onionskin/x" = "a store of its own"; file "lower/a" = "a"; });
     let (mut overlay, root) = over(&world);
     let names = |overlay: &mut Overlay<SimFs>| overlay.list(&root).map(|names| names.len());

@@ -1,5 +1,5 @@
-//! Whatever is done to a workspace, it shows what a plain tree would, and its originals stay as they
-//! are. `ONIONSKIN_OPERATIONS=N` tries N operations instead of some hundred thousand.
+//! After any sequence of operations a workspace shows the tree of the reference model, and its originals stay
+//! unchanged. `ONIONSKIN_OPERATIONS=N` runs N operations instead of some hundred thousand.
 
 use onionskin::error::{Error, ErrorKind};
 use onionskin::store::{Durability, Preopens};
@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, TestRunner};
 use crate::model::{Model, Node};
 use crate::world::{World, options, plain, shown};
 
-/// How many operations are tried in one sequence.
+/// The maximal length of a sequence.
 const LENGTH: usize = 64;
 
 #[derive(Clone, Debug)]
@@ -36,15 +36,15 @@ enum Op {
     DropCheckpoint(usize),
     Fork(String),
     Export,
-    /// Of all changes, or of those that a glob chooses.
+    /// Of all changes, or of those that a glob selects.
     Commit(Option<String>),
 }
 
-/// What is done, and at which of its calls the process dies, if it does.
+/// An operation, and the number of its call at which the process dies, if it does.
 type Step = (Op, Option<u32>);
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    // Few names, so that they meet; some are only below, some only in the upper one, some in both.
+    // A few names, so that they collide; some exist only below, some only in the upper lower, some in both.
     let name = || prop::sample::select(vec!["a", "b", "c", "a-b"]);
     let path = move || prop::collection::vec(name(), 1..4).prop_map(|names| names.join("/"));
     let data = || prop::collection::vec(any::<u8>(), 0..6);
@@ -92,7 +92,7 @@ fn lowers() -> Tree {
     }
 }
 
-/// Does it to the workspace.
+/// Applies an operation to the workspace.
 fn real(workspace: &mut Workspace<SimFs>, op: &Op) -> Result<(), ErrorKind> {
     let answer = match op {
         Op::Write(path, offset, data) => workspace.write(path, *offset as u64, data.clone()),
@@ -117,7 +117,7 @@ fn real(workspace: &mut Workspace<SimFs>, op: &Op) -> Result<(), ErrorKind> {
     answer.map_err(|error| error.kind())
 }
 
-/// Does it to the reference.
+/// Applies an operation to the reference model.
 fn reference(model: &mut Model, op: &Op) -> Result<(), ErrorKind> {
     match op {
         Op::Write(path, offset, data) => model.write(path, *offset, data),
@@ -134,12 +134,12 @@ fn reference(model: &mut Model, op: &Op) -> Result<(), ErrorKind> {
     }
 }
 
-/// A sequence on its way.
+/// A sequence in progress.
 struct Run {
     world: World,
     workspace: Option<Workspace<SimFs>>,
     model: Model,
-    /// The checkpoints that are kept, and what they hold.
+    /// The checkpoints that exist, with their trees.
     kept: Vec<(u64, Model)>,
     lower: Tree,
     below: Tree,
@@ -158,7 +158,7 @@ impl Run {
         Ok(())
     }
 
-    /// What is done to a workspace as a whole; says whether it was such an operation.
+    /// Applies an operation on the workspace as a whole; returns whether it was one.
     fn whole(&mut self, op: &Op, preopens: &Preopens<SimFs>) -> Result<(), ErrorKind> {
         let fs = self.world.fs.clone();
         let number = |kept: &[(u64, Model)], index: usize| kept.get(index).map_or(99, |(number, _)| *number);
@@ -183,20 +183,20 @@ impl Run {
                 let answer = self.workspace().export(fs, preopens, "/out", Durability::Visible);
                 answer.map(|_| {
                     let out = self.world.fs.tree().below("out");
-                    assert_eq!(plain(&out), self.model, "what was exported");
+                    assert_eq!(plain(&out), self.model, "the exported tree");
                     self.world.empty("out");
                 })
             }
             Op::Commit(glob) => {
                 let only = glob.iter().cloned().collect();
-                let how = CommitOptions {
+                let options = CommitOptions {
                     into: "/lower".to_owned(),
                     paths: Select { only, except: Vec::new() },
                     durability: Durability::Full,
                     conflicts: OnConflict::Fail,
                 };
-                self.workspace().commit(fs, preopens, &how).map(|_| {
-                    // What was moved may be elsewhere now.
+                self.workspace().commit(fs, preopens, &options).map(|_| {
+                    // A moved entry may be at another path now.
                     self.kept.clear();
                 })
             }
@@ -206,8 +206,8 @@ impl Run {
     }
 
     fn fork(&mut self, fs: SimFs, preopens: &Preopens<SimFs>, path: &str) -> Result<(), Error> {
-        let how = Options { upper: "/fork".to_owned(), ..options() };
-        let mut fork = self.workspace().fork(fs, preopens, &how)?;
+        let options = Options { upper: "/fork".to_owned(), ..options() };
+        let mut fork = self.workspace().fork(fs, preopens, &options)?;
         assert_eq!(shown(&mut fork), self.model, "the fork");
         let mut model = self.model.clone();
         let expected = model.write(path, 1, b"fork");
@@ -216,13 +216,14 @@ impl Run {
         fork.discard()
     }
 
-    /// The changes, done to what the lowers show, make what the workspace shows.
+    /// Asserts that the changes, applied to the tree of the lowers, give the tree of the workspace.
     fn check_changes(&mut self) -> Result<(), TestCaseError> {
         let before = plain(&self.lower).over(&plain(&self.below));
         let mut changes = Vec::new();
         let mut after: Option<String> = None;
         loop {
-            let page = self.workspace().changes(&Select::default(), after.as_deref(), 3).expect("changes can be told");
+            let page =
+                self.workspace().changes(&Select::default(), after.as_deref(), 3).expect("changes can be listed");
             prop_assert!(page.changes.len() <= 3);
             changes.extend(page.changes);
             after = page.next;
@@ -232,7 +233,7 @@ impl Run {
         }
         let is_deleted = |changed: &Changed| changed.change == Change::Deleted;
         prop_assert!(changes.is_sorted_by_key(|changed| !is_deleted(changed)), "{changes:?}");
-        let mut told = before.clone();
+        let mut replayed = before.clone();
         let sources: Vec<String> = changes
             .iter()
             .filter_map(|changed| match &changed.change {
@@ -242,8 +243,8 @@ impl Run {
             .collect();
         for changed in &changes {
             match &changed.change {
-                Change::Renamed(source) => drop(told.remove_tree(source)),
-                Change::Deleted | Change::Retyped(_) => drop(told.remove_tree(&changed.path)),
+                Change::Renamed(source) => drop(replayed.remove_tree(source)),
+                Change::Deleted | Change::Retyped(_) => drop(replayed.remove_tree(&changed.path)),
                 Change::Added | Change::Modified => {}
             }
         }
@@ -252,10 +253,10 @@ impl Run {
             match &changed.change {
                 Change::Deleted => {}
                 Change::Renamed(source) => {
-                    let _was_there = told.remove_tree(path);
+                    let _was_there = replayed.remove_tree(path);
                     let mut moved = before.clone();
                     for other in &sources {
-                        // What was moved away before is not there.
+                        // An entry that was moved away before is not there.
                         if other.strip_prefix(source.as_str()).is_some_and(|rest| rest.starts_with('/')) {
                             let _moved_before = moved.remove_tree(other);
                         }
@@ -264,27 +265,27 @@ impl Run {
                         if let Some(rest) = below.strip_prefix(source)
                             && (rest.is_empty() || rest.starts_with('/'))
                         {
-                            told.0.insert(format!("{path}{rest}"), node.clone());
+                            replayed.0.insert(format!("{path}{rest}"), node.clone());
                         }
                     }
                 }
                 Change::Added | Change::Modified | Change::Retyped(_) => {
-                    prop_assert!(told.0.get(path) != self.model.0.get(path), "{changed:?} is none");
-                    let _what_was_below = told.remove_tree(path);
-                    told.0.insert(path.clone(), self.model.0[path].clone());
+                    prop_assert!(replayed.0.get(path) != self.model.0.get(path), "{changed:?} is none");
+                    let _was_below = replayed.remove_tree(path);
+                    replayed.0.insert(path.clone(), self.model.0[path].clone());
                 }
             }
         }
         for changed in changes.iter().filter(|changed| is_deleted(changed)) {
-            let _went_before = told.remove_tree(&changed.path);
+            let _went_before = replayed.remove_tree(&changed.path);
         }
-        prop_assert_eq!(told, self.model.clone(), "{:#?}", changes);
+        prop_assert_eq!(replayed, self.model.clone(), "{:#?}", changes);
         Ok(())
     }
 
     fn step(&mut self, op: &Op, death: Option<u32>) -> Result<(), TestCaseError> {
         let preopens = self.world.preopens_to_commit();
-        // These are crashed by the explorer.
+        // The explorer crashes these operations.
         if let Some(call) = death.filter(|_| !matches!(op, Op::Fork(_) | Op::Export)) {
             let before = self.world.fs.counts().calls;
             self.world.fs.harm(Fault::once(When::Call(before + call), Harm::Die));
@@ -294,7 +295,7 @@ impl Run {
         let expected = reference(&mut after, op);
         let mut answer = real(self.workspace(), op);
         if answer.is_ok() && answer == expected {
-            // At most one of the two does anything.
+            // At most one of the two has an effect.
             self.model = after.clone();
             answer = self.whole(op, &preopens);
         }
@@ -310,15 +311,15 @@ impl Run {
             prop_assert!(allowed.contains(&&found), "{op:?} killed: {found:#?}");
             self.model = found;
             if matches!(op, Op::Commit(_)) {
-                // It may have been done: then what was kept shows through to another lower.
+                // It may have happened: then checkpoints show another lower.
                 self.kept.clear();
             }
             let there: Vec<u64> =
-                self.workspace().checkpoints().expect("told").iter().map(|kept| kept.number).collect();
+                self.workspace().checkpoints().expect("it can be listed").iter().map(|kept| kept.number).collect();
             self.kept.retain(|(number, _)| there.contains(number));
         } else {
             let is_told = match op {
-                // What was moved may not be there any more; what was dropped is not.
+                // Moved content may have gone; a dropped checkpoint has gone.
                 Op::Restore(index) | Op::DropCheckpoint(index) if self.kept.len() <= *index => {
                     answer.is_ok() || answer == Err(ErrorKind::NotFound)
                 }
@@ -348,7 +349,10 @@ impl Run {
         }
         if matches!(op, Op::Changes | Op::Commit(_)) {
             self.check_changes()?;
-            prop_assert_eq!(self.workspace().conflicts(&Select::default()).expect("told"), Vec::<String>::new());
+            prop_assert_eq!(
+                self.workspace().conflicts(&Select::default()).expect("it can be listed"),
+                Vec::<String>::new()
+            );
         }
         Ok(())
     }
@@ -372,9 +376,9 @@ fn check(steps: &[Step]) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn a_workspace_shows_what_a_plain_tree_would() {
+fn a_workspace_equals_the_reference_model() {
     let wanted = std::env::var("ONIONSKIN_OPERATIONS").map_or(150_000, |text| text.parse().expect("a number"));
-    // Half of the greatest length on average.
+    // The average length is half of the maximum.
     let cases = u32::try_from(wanted / (LENGTH / 2)).expect("fewer than 2^32 sequences");
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
     let operations = std::cell::Cell::new(0);

@@ -1,4 +1,4 @@
-//! A filesystem with an upper and two lowers, and a look at what they show together.
+//! A filesystem with an upper and two lower directories, and their merged tree.
 
 use std::rc::Rc;
 
@@ -11,12 +11,12 @@ use onionskin_sim::{Node as Stands, SimFs, Switches, Tree};
 
 use crate::model::{Model, Node};
 
-/// Where things are. `/below` is the lower that is hidden by `/lower` where both have something.
+/// A scene with an upper directory. `/lower` hides the entries of `/below` where both have the same name.
 pub(crate) struct World {
     pub(crate) fs: SimFs,
 }
 
-/// How the workspace of a world is opened.
+/// The options of the workspace of a world.
 pub(crate) fn options() -> Options {
     Options {
         upper: "/upper".to_owned(),
@@ -53,7 +53,7 @@ impl World {
         self.fs.own("fork/.onionskin/workspace");
     }
 
-    /// The grants: the upper for writing, the lowers for reading alone.
+    /// The grants: the upper for writing, the lowers for reading only.
     pub(crate) fn preopens(&self) -> Preopens<SimFs> {
         self.grant(false)
     }
@@ -88,19 +88,19 @@ impl World {
         Workspace::open(self.fs.clone(), &self.preopens(), &options())
     }
 
-    /// As [`World::open`], where a commit may have to be finished.
+    /// As [`World::open`], where a commit may have to be completed.
     pub(crate) fn open_after_commit(&self) -> Workspace<SimFs> {
         let opened = Workspace::open(self.fs.clone(), &self.preopens_to_commit(), &options());
         opened.unwrap_or_else(|error| panic!("the world must open: {error}\n{}", self.fs.tree()))
     }
 
-    /// The next process, after this one was killed or ended.
+    /// Starts the next process, after this one was killed or ended.
     pub(crate) fn restart(&mut self) {
         self.fs = SimFs::mount(self.fs.disk(), self.fs.switches());
         self.own();
     }
 
-    /// Removes all that is in a directory.
+    /// Removes every entry of a directory.
     pub(crate) fn empty(&self, path: &str) {
         let dir = |path: &str| self.fs.walk(&self.fs.root(), path, false).expect("it is there");
         for (below, node) in self.fs.tree().below(path).iter().collect::<Vec<_>>().into_iter().rev() {
@@ -110,18 +110,18 @@ impl World {
             } else {
                 self.fs.remove_file(&at, &name)
             };
-            removed.expect("what is below went before");
+            removed.expect("the entries below were removed before");
         }
     }
 
-    /// What the lowers hold.
+    /// Returns the trees of the lower directories.
     pub(crate) fn lowers(&self) -> (Tree, Tree) {
         let tree = self.fs.tree().without(|path| path.ends_with("/.onionskin"));
         (tree.below("lower"), tree.below("below"))
     }
 }
 
-/// A tree on the disk, as the reference has it.
+/// Converts a tree on the disk to the reference model.
 pub(crate) fn plain(tree: &Tree) -> Model {
     let text = |path: &[u8]| String::from_utf8(path.to_vec()).expect("names of tests are UTF-8");
     let nodes = tree.iter().map(|(path, node)| {
@@ -136,7 +136,7 @@ pub(crate) fn plain(tree: &Tree) -> Model {
     Model(nodes.collect())
 }
 
-/// All that a workspace shows, read in small pages and pieces.
+/// Returns the merged tree of a workspace, read in small pages and pieces.
 pub(crate) fn shown(workspace: &mut Workspace<SimFs>) -> Model {
     let mut model = Model::default();
     let mut waiting = vec![".".to_owned()];
@@ -148,7 +148,7 @@ pub(crate) fn shown(workspace: &mut Workspace<SimFs>) -> Model {
             after = Some(last.name.clone());
             for entry in page {
                 let path = if directory == "." { entry.name } else { format!("{directory}/{}", entry.name) };
-                let stat = workspace.stat(&path).expect("what is listed is there");
+                let stat = workspace.stat(&path).expect("a listed entry exists");
                 assert_eq!((stat.kind, stat.layer), (entry.kind, entry.layer), "{path}");
                 let node = match stat.kind {
                     Kind::Directory => {
@@ -162,7 +162,7 @@ pub(crate) fn shown(workspace: &mut Workspace<SimFs>) -> Model {
                         Node::File(bytes)
                     }
                     Kind::Symlink => Node::Link(workspace.read_link(&path).expect("a link can be read")),
-                    Kind::Other => panic!("{path}: nobody made it"),
+                    Kind::Other => panic!("{path}: no test creates one"),
                 };
                 model.0.insert(path, node);
             }

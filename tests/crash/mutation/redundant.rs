@@ -1,10 +1,10 @@
-//! What no crash and no failing call misses, and why it is there all the same.
+//! Syncs and orders whose loss no crash and no fault reveals, and the reasons to keep them.
 //!
-//! A sync is listed by operation, with its number among those of the same path in one run; two steps
-//! that may change places by what they belong to: `staging` and other `records` of the store, the
-//! `log`, the `new` and `old` sibling of a directory, a `generation`, the `root`, and the `target`.
+//! A sync is listed by operation, with its number among those of the same path in one run. Two steps that may be
+//! exchanged are listed by the role of their paths: `staging` and other `records` of the store, the `log`, the `new`
+//! and `old` sibling of a directory, a `generation`, the `root`, and the `target`.
 
-/// A reason, and what it holds for.
+/// A reason, and the mutants that it explains.
 pub(crate) type Rows = &'static [(&'static str, &'static [&'static str])];
 
 /// Syncs that can be left out, one at a time.
@@ -63,14 +63,14 @@ pub(crate) const SYNCS: Rows = &[
         &["in-place-new: Operation sync-dir ws/.onionskin #2", "in-place: Operation sync-dir ws/.onionskin #2"],
     ),
     (
-        "content that was there before: whoever wrote it may not have synced it",
+        "content that was there before: its writer may not have synced it",
         &[
             "in-place-reshape: Operation sync-file ws/.onionskin/tx-1/1 #0",
             "swap-reshape: Operation sync-file ws/.onionskin/tx-1/1 #0",
         ],
     ),
     (
-        "a loss of power ends the owner, too: a lock that is lost or torn then keeps nobody out wrongly",
+        "a loss of power ends the owner, too: a lock that is lost or torn then excludes no living owner",
         &[
             "lock-replace: Operation sync-dir ws/.onionskin #0",
             "lock-replace: Operation sync-file ws/.onionskin/lock-391887cbcf922e19 #0",
@@ -81,7 +81,7 @@ pub(crate) const SYNCS: Rows = &[
         ],
     ),
     (
-        "the intent is durable by then, and tells a switch that is done from one that is not",
+        "the intent is durable by then, and distinguishes a completed switch from one that is not",
         &[
             "materialize-directory: Operation sync-dir ws/.onionskin #1",
             "materialize-directory: Operation sync-dir ws/.onionskin #3",
@@ -90,7 +90,7 @@ pub(crate) const SYNCS: Rows = &[
         ],
     ),
     (
-        "what the log needs is in the sibling; staging holds nothing of it any more",
+        "the content that the log needs is in the sibling, and no longer in the staging",
         &[
             "materialize-directory: Operation sync-dir ws/.onionskin/tx-1 #1",
             "swap-reshape: Operation sync-dir ws/.onionskin/tx-1 #1",
@@ -108,7 +108,10 @@ pub(crate) const SYNCS: Rows = &[
             "swap-reshape: Recovery sync-dir ws #4",
         ],
     ),
-    ("nothing came late: with late entries it is needed, see `found`", &["swap-reshape: Recovery sync-dir ws/conv #0"]),
+    (
+        "there are no late entries here: with them it is needed, see `found`",
+        &["swap-reshape: Recovery sync-dir ws/conv #0"],
+    ),
     (
         "renames are seen as done or not done, and synced again before the sweep removes anything",
         &[
@@ -149,10 +152,10 @@ pub(crate) const SYNCS: Rows = &[
     ),
 ];
 
-/// Steps that can change places.
+/// Steps that can be exchanged.
 pub(crate) const ORDERS: Rows = &[
     (
-        "what is being prepared has no reader, and counts when it is synced and named",
+        "a tree in preparation has no reader, and matters only once it is synced and named",
         &[
             "Operation link generation > generation | rename staging > generation",
             "Operation link target > new | make-dir new",
@@ -210,7 +213,7 @@ pub(crate) const ORDERS: Rows = &[
         ],
     ),
     (
-        "what nothing names is removed in any order: the next sweep finds the rest",
+        "content without a name is removed in any order: the next sweep finds the rest",
         &[
             "Operation remove-file old | remove-file old",
             "Operation remove-file staging | remove-file staging",
@@ -228,7 +231,7 @@ pub(crate) const ORDERS: Rows = &[
         ],
     ),
     (
-        "nothing happens between two syncs; what both guard comes after them",
+        "nothing happens between two syncs; the step that both guard comes after them",
         &[
             "Operation sync-dir generation | sync-dir generation",
             "Operation sync-dir generation | sync-dir records",
@@ -256,7 +259,7 @@ pub(crate) const ORDERS: Rows = &[
         ],
     ),
     (
-        "what the sync guards is a step after this one; its own necessity is tried without it",
+        "the sync guards a step after this one; leaving the sync out is tested on its own",
         &[
             "Operation sync-dir records | remove-file lock",
             "Operation sync-dir records | rename staging > log",

@@ -1,5 +1,4 @@
-//! Every sync of a workspace is there for a reason: without it something breaks, or the table says
-//! why nothing does.
+//! Every sync of a workspace has a reason: without it a violation is found, or the table gives the reason why none is.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +10,10 @@ use super::IMAGES_MAX;
 use super::redundant::Rows;
 use crate::support::{is_full, operations};
 
-/// Whose syncs are left out in a bounded run.
+/// The operations whose syncs a bounded run leaves out.
 const BOUNDED: &[&str] = &["workspace-create", "workspace-copy-up", "workspace-checkpoint", "workspace-discard"];
 
-/// And in a full one.
+/// The additional operations of a full run.
 const FULL: &[&str] = &[
     "workspace-sync-put",
     "workspace-sync-rename",
@@ -28,7 +27,7 @@ const FULL: &[&str] = &[
 /// Syncs that can be left out, one at a time.
 const SYNCS: Rows = &[
     (
-        "nothing that this map is about is new in its directory; of a workspace that is being made it is",
+        "no entry that this map names is new in its directory; only in a workspace that is being created",
         &[
             "workspace-checkpoint: Operation sync-dir upper/.onionskin/workspace #0",
             "workspace-checkpoint: Operation sync-dir upper/.onionskin/workspace #2",
@@ -55,7 +54,7 @@ const SYNCS: Rows = &[
         ],
     ),
     (
-        "what is written anew here says what the map before said, and the fork changes nothing else",
+        "the map rewritten here is equivalent to the former one, and the fork changes nothing else",
         &["workspace-fork: Operation sync-dir upper/.onionskin/workspace #1"],
     ),
     (
@@ -68,7 +67,7 @@ const SYNCS: Rows = &[
         ],
     ),
     (
-        "without the map that waits the lower is as committed and so is what is shown, which is what is compared; but the \
+        "without the map that waits the lower is as committed and so is context is shown, which is context is compared; but the \
          workspace would be in conflict with its own commit",
         &["workspace-commit: Operation sync-dir upper/.onionskin/workspace #1"],
     ),
@@ -77,7 +76,7 @@ const SYNCS: Rows = &[
         &["workspace-commit: Operation sync-dir upper/.onionskin/workspace #2"],
     ),
     (
-        "what a discard has just made durable; an open that goes on with one has not",
+        "the discard has just made it durable; an open that completes a discard has not",
         &["workspace-discard: Operation sync-dir upper/.onionskin/workspace #1"],
     ),
     (

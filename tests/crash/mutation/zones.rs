@@ -1,6 +1,6 @@
-//! Calls by the places they change, so that one reason covers every file of a kind.
+//! Classifies calls by the role of their paths, so that one reason covers every file of a kind.
 
-/// A printed call, with each path replaced by what it belongs to.
+/// Returns a printed call with each path replaced by its role.
 pub(crate) fn call(call: &str) -> String {
     let (verb, paths) = call.split_once(' ').expect("a call has a path");
     let zones: Vec<&str> = paths.split(" -> ").map(zone).collect();

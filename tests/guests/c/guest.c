@@ -1,5 +1,4 @@
-// The contract in C, by wit-bindgen: a call answers whether it succeeded, and fills in either what it gives or the
-// error.
+// The contract in C, by wit-bindgen: a call returns whether it succeeded, and fills in its result or the error.
 
 #include "guest.h"
 
@@ -11,18 +10,18 @@
 #define LINES_MAX 16
 
 static guest_string_t lines[LINES_MAX];
-static size_t told;
+static size_t lines_used;
 
-static void tell(const char *format, ...) {
+static void add_line(const char *format, ...) {
     char line[256];
     va_list given;
     va_start(given, format);
     vsnprintf(line, sizeof line, format, given);
     va_end(given);
-    if (told < LINES_MAX) guest_string_dup(&lines[told++], line);
+    if (lines_used < LINES_MAX) guest_string_dup(&lines[lines_used++], line);
 }
 
-// What is lent to a call, and stays ours.
+// Text that is lent to a call and stays owned by the caller.
 static guest_string_t *lent(const char *given) {
     static guest_string_t slots[4];
     static size_t next;
@@ -36,7 +35,7 @@ static guest_list_u8_t *bytes(const char *given) {
 }
 
 static bool failed(onionskin_fs_types_error_t *error) {
-    tell("failed: %.*s", (int)error->message.len, (char *)error->message.ptr);
+    add_line("failed: %.*s", (int)error->message.len, (char *)error->message.ptr);
     onionskin_fs_types_error_free(error);
     return false;
 }
@@ -49,29 +48,29 @@ static bool stored(void) {
     if (!onionskin_fs_store_static_store_open(lent("/root"), &options, &owned, &error)) return failed(&error);
     onionskin_fs_store_borrow_store_t store = onionskin_fs_store_borrow_store(owned);
 
-    onionskin_fs_store_write_options_t how = {
+    onionskin_fs_store_write_options_t options = {
         .durability = ONIONSKIN_FS_TYPES_DURABILITY_FULL,
         .symlinks = ONIONSKIN_FS_TYPES_SYMLINK_POLICY_REPLACE,
         .when = {.tag = ONIONSKIN_FS_TYPES_PRECONDITION_NONE},
         .same = ONIONSKIN_FS_STORE_IDENTICAL_REWRITE,
     };
-    if (!onionskin_fs_store_method_store_replace(store, lent("a.txt"), bytes("hello"), &how, &receipt, &error))
+    if (!onionskin_fs_store_method_store_replace(store, lent("a.txt"), bytes("hello"), &options, &receipt, &error))
         return failed(&error);
-    tell("replaced a.txt: %llu bytes", receipt.bytes);
+    add_line("replaced a.txt: %llu bytes", receipt.bytes);
     onionskin_fs_types_fingerprint_t seen;
     if (!onionskin_fs_store_method_store_fingerprint(store, lent("a.txt"), ONIONSKIN_FS_STORE_EVIDENCE_METADATA, &seen,
                                                      &error))
         return failed(&error);
-    tell("a.txt has %llu bytes", seen.size);
-    if (!onionskin_fs_store_method_store_replace_json(store, lent("b.json"), lent("{\"b\": 1}"), &how, &receipt, &error))
+    add_line("a.txt has %llu bytes", seen.size);
+    if (!onionskin_fs_store_method_store_replace_json(store, lent("b.json"), lent("{\"b\": 1}"), &options, &receipt, &error))
         return failed(&error);
-    tell("replaced b.json: %llu bytes", receipt.bytes);
-    if (onionskin_fs_store_method_store_replace_json(store, lent("b.json"), lent("{"), &how, &receipt, &error))
-        tell("not refused");
+    add_line("replaced b.json: %llu bytes", receipt.bytes);
+    if (onionskin_fs_store_method_store_replace_json(store, lent("b.json"), lent("{"), &options, &receipt, &error))
+        add_line("not refused");
     else if (error.kind == ONIONSKIN_FS_TYPES_ERROR_KIND_INVALID_JSON)
-        tell("refused: %.*s", (int)error.subject.len, (char *)error.subject.ptr);
+        add_line("refused: %.*s", (int)error.subject.len, (char *)error.subject.ptr);
     else
-        tell("refused otherwise: %d", error.kind);
+        add_line("refused otherwise: %d", error.kind);
 
     onionskin_fs_store_directory_options_t both = {
         .publish = ONIONSKIN_FS_STORE_PUBLISH_SWAP,
@@ -85,7 +84,7 @@ static bool stored(void) {
         !onionskin_fs_store_method_transaction_put(change, lent("two"), bytes("22"), &error) ||
         !onionskin_fs_store_static_transaction_commit(begun, &receipt, &error))
         return failed(&error);
-    tell("committed d: %llu paths", receipt.applied);
+    add_line("committed d: %llu paths", receipt.applied);
     onionskin_fs_store_store_drop_own(owned);
     return true;
 }
@@ -127,25 +126,25 @@ static void worked(void) {
     }
     for (size_t number = 0; number < page.changes.len; number += 1) {
         guest_string_t *path = &page.changes.ptr[number].path;
-        tell("changed: %.*s", (int)path->len, (char *)path->ptr);
+        add_line("changed: %.*s", (int)path->len, (char *)path->ptr);
     }
     if (!onionskin_fs_workspace_method_workspace_commit(workspace, &commit, &receipt, &error)) {
         failed(&error);
         return;
     }
-    tell("committed: %llu bytes", receipt.bytes);
+    add_line("committed: %llu bytes", receipt.bytes);
     if (!onionskin_fs_workspace_method_workspace_read(workspace, lent("notes.txt"), 0, 100, &notes, &error)) {
         failed(&error);
         return;
     }
-    tell("notes.txt: %.*s", (int)notes.len, (char *)notes.ptr);
+    add_line("notes.txt: %.*s", (int)notes.len, (char *)notes.ptr);
     onionskin_fs_workspace_workspace_drop_own(owned);
 }
 
 void exports_guest_run(guest_list_string_t *ret) {
     if (stored()) worked();
-    // The caller frees what it is given.
+    // The caller frees the result.
     ret->ptr = malloc(sizeof lines);
-    ret->len = told;
+    ret->len = lines_used;
     memcpy(ret->ptr, lines, sizeof lines);
 }

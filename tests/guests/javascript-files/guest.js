@@ -1,4 +1,4 @@
-// Works on the files of `/data` through WASI, which is all that JavaScript has for files there.
+// Works on the files of `/data` through WASI, the only interface that JavaScript has for files there.
 
 import { getStdout } from "wasi:cli/stdout@0.2.12";
 import { getDirectories } from "wasi:filesystem/preopens@0.2.12";
@@ -11,12 +11,12 @@ function print(line) {
     getStdout().blockingWriteAndFlush(bytes(`${line}\n`));
 }
 
-/** Prints what came of it, or which error. */
-function tell(what, run) {
+/** Prints the result, or the error. */
+function printResult(label, run) {
     try {
-        print(`${what}: ${JSON.stringify(run() ?? "done")}`);
+        print(`${label}: ${JSON.stringify(run() ?? "done")}`);
     } catch (error) {
-        print(`${what}: error ${error.payload ?? error}`);
+        print(`${label}: error ${error.payload ?? error}`);
     }
 }
 
@@ -54,24 +54,24 @@ function listed(data) {
 export const run = {
     run() {
         const [data] = getDirectories().find(([, name]) => name === "/data");
-        tell("listed", () => listed(data));
-        tell("read", () => read(data, "notes.txt"));
-        tell("missing", () => read(data, "missing"));
-        tell("written", () => opened(data, "notes.txt", NO_FLAGS, { write: true }, (file) => Number(file.write(bytes("XX"), 2n))));
-        tell("read", () => read(data, "notes.txt"));
-        tell("streamed", () => streamed(data, "notes.txt"));
-        tell("new", () => streamed(data, "new.txt"));
-        tell("exclusive", () => opened(data, "notes.txt", { create: true, exclusive: true }, { write: true }, () => 0));
-        tell("cut", () => opened(data, "notes.txt", { truncate: true }, { write: true }, (file) => Number(file.stat().size)));
-        tell("directory", () => data.createDirectoryAt("made"));
-        tell("again", () => data.createDirectoryAt("made"));
-        tell("moved", () => data.renameAt("tree", data, "made/tree"));
-        tell("removed", () => data.unlinkFileAt("gone.txt"));
-        tell("removed again", () => data.unlinkFileAt("gone.txt"));
-        tell("full", () => data.removeDirectoryAt("made"));
-        tell("link", () => data.symlinkAt("new.txt", "link"));
-        tell("through the link", () => read(data, "link").length);
-        tell("escaping", () => read(data, "../outside"));
-        tell("listed", () => listed(data));
+        printResult("listed", () => listed(data));
+        printResult("read", () => read(data, "notes.txt"));
+        printResult("missing", () => read(data, "missing"));
+        printResult("written", () => opened(data, "notes.txt", NO_FLAGS, { write: true }, (file) => Number(file.write(bytes("XX"), 2n))));
+        printResult("read", () => read(data, "notes.txt"));
+        printResult("streamed", () => streamed(data, "notes.txt"));
+        printResult("new", () => streamed(data, "new.txt"));
+        printResult("exclusive", () => opened(data, "notes.txt", { create: true, exclusive: true }, { write: true }, () => 0));
+        printResult("cut", () => opened(data, "notes.txt", { truncate: true }, { write: true }, (file) => Number(file.stat().size)));
+        printResult("directory", () => data.createDirectoryAt("made"));
+        printResult("again", () => data.createDirectoryAt("made"));
+        printResult("moved", () => data.renameAt("tree", data, "made/tree"));
+        printResult("removed", () => data.unlinkFileAt("gone.txt"));
+        printResult("removed again", () => data.unlinkFileAt("gone.txt"));
+        printResult("full", () => data.removeDirectoryAt("made"));
+        printResult("link", () => data.symlinkAt("new.txt", "link"));
+        printResult("through the link", () => read(data, "link").length);
+        printResult("escaping", () => read(data, "../outside"));
+        printResult("listed", () => listed(data));
     },
 };

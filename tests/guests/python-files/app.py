@@ -1,4 +1,4 @@
-"""Works on the files of ``/data`` with what Python has for that: a program that knows nothing of layers."""
+"""Works on the files of ``/data`` with the standard library of Python: a program without knowledge of layers."""
 
 import gzip
 import json
@@ -13,12 +13,12 @@ from wit_world import exports
 DATA = pathlib.Path("/data")
 
 
-def tell(what, run):
-    """Prints what came of it, or which error."""
+def report(label, run):
+    """Prints the result, or the error."""
     try:
-        print(f"{what}: {run()!r}")
+        print(f"{label}: {run()!r}")
     except OSError as error:
-        print(f"{what}: {type(error).__name__} {error.errno}")
+        print(f"{label}: {type(error).__name__} {error.errno}")
 
 
 def changed(path):
@@ -61,25 +61,25 @@ def walked():
 
 class Run(exports.Run):
     def run(self):
-        tell("listed", lambda: sorted(os.listdir(DATA)))
-        tell("read", (DATA / "notes.txt").read_text)
-        tell("missing", (DATA / "missing").read_text)
-        tell("changed", lambda: changed(DATA / "notes.txt"))
-        tell("appended", lambda: appended(DATA / "notes.txt"))
-        tell("pickled", lambda: pickled(DATA / "values.pickle.gz"))
-        tell("safely", lambda: safely(DATA / "settings.json", {"one": 1}))
-        tell("exclusive", lambda: (DATA / "notes.txt").open("x"))
-        tell("made", lambda: (DATA / "made/deep").mkdir(parents=True))
-        tell("copied", lambda: shutil.copyfile(DATA / "notes.txt", DATA / "made/deep/notes.txt"))
-        tell("tree copied", lambda: shutil.copytree(DATA / "tree", DATA / "made/tree", copy_function=shutil.copyfile))
-        tell("moved", lambda: os.rename(DATA / "tree/leaf", DATA / "made/leaf"))
-        tell("tree moved", lambda: os.rename(DATA / "tree", DATA / "made/tree2"))
-        tell("removed", (DATA / "gone.txt").unlink)
-        tell("again", (DATA / "gone.txt").unlink)
-        tell("tree removed", lambda: shutil.rmtree(DATA / "made/tree"))
-        tell("link", lambda: os.symlink("notes.txt", DATA / "link"))
-        tell("through the link", (DATA / "link").read_text)
-        tell("size", lambda: (DATA / "notes.txt").stat().st_size)
-        tell("cut", lambda: os.truncate(DATA / "notes.txt", 5))
-        tell("walked", walked)
+        report("listed", lambda: sorted(os.listdir(DATA)))
+        report("read", (DATA / "notes.txt").read_text)
+        report("missing", (DATA / "missing").read_text)
+        report("changed", lambda: changed(DATA / "notes.txt"))
+        report("appended", lambda: appended(DATA / "notes.txt"))
+        report("pickled", lambda: pickled(DATA / "values.pickle.gz"))
+        report("safely", lambda: safely(DATA / "settings.json", {"one": 1}))
+        report("exclusive", lambda: (DATA / "notes.txt").open("x"))
+        report("made", lambda: (DATA / "made/deep").mkdir(parents=True))
+        report("copied", lambda: shutil.copyfile(DATA / "notes.txt", DATA / "made/deep/notes.txt"))
+        report("tree copied", lambda: shutil.copytree(DATA / "tree", DATA / "made/tree", copy_function=shutil.copyfile))
+        report("moved", lambda: os.rename(DATA / "tree/leaf", DATA / "made/leaf"))
+        report("tree moved", lambda: os.rename(DATA / "tree", DATA / "made/tree2"))
+        report("removed", (DATA / "gone.txt").unlink)
+        report("again", (DATA / "gone.txt").unlink)
+        report("tree removed", lambda: shutil.rmtree(DATA / "made/tree"))
+        report("link", lambda: os.symlink("notes.txt", DATA / "link"))
+        report("through the link", (DATA / "link").read_text)
+        report("size", lambda: (DATA / "notes.txt").stat().st_size)
+        report("cut", lambda: os.truncate(DATA / "notes.txt", 5))
+        report("walked", walked)
         sys.stdout.flush()

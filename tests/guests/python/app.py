@@ -12,49 +12,49 @@ from wit_world.imports.types import (
     SymlinkPolicy,
 )
 
-HOW = store.WriteOptions(Durability.FULL, SymlinkPolicy.REPLACE, Precondition_None_(), store.Identical.REWRITE)
+OPTIONS = store.WriteOptions(Durability.FULL, SymlinkPolicy.REPLACE, Precondition_None_(), store.Identical.REWRITE)
 BOTH = store.DirectoryOptions(store.Publish.SWAP, Durability.FULL, SymlinkPolicy.REPLACE)
 
 
-def stored(told: list[str]) -> None:
+def stored(lines: list[str]) -> None:
     with store.Store.open("/root", store.OpenOptions(Ownership_Host(), store.Tracing.OFF)) as root:
-        told.append(f"replaced a.txt: {root.replace('a.txt', b'hello', HOW).bytes} bytes")
-        told.append(f"a.txt has {root.fingerprint('a.txt', store.Evidence.METADATA).size} bytes")
-        receipt = root.replace_json("b.json", '{"b": 1}', HOW)
-        told.append(f"replaced b.json: {receipt.bytes} bytes")
+        lines.append(f"replaced a.txt: {root.replace('a.txt', b'hello', OPTIONS).bytes} bytes")
+        lines.append(f"a.txt has {root.fingerprint('a.txt', store.Evidence.METADATA).size} bytes")
+        receipt = root.replace_json("b.json", '{"b": 1}', OPTIONS)
+        lines.append(f"replaced b.json: {receipt.bytes} bytes")
         try:
-            root.replace_json("b.json", "{", HOW)
-            told.append("not refused")
+            root.replace_json("b.json", "{", OPTIONS)
+            lines.append("not refused")
         except Err as failed:
             is_expected = failed.value.kind is ErrorKind.INVALID_JSON
-            told.append(f"refused: {failed.value.subject}" if is_expected else f"refused otherwise: {failed.value}")
+            lines.append(f"refused: {failed.value.subject}" if is_expected else f"refused otherwise: {failed.value}")
         change = root.begin("d", BOTH)
         change.put("one", b"1")
         change.put("two", b"22")
-        told.append(f"committed d: {store.Transaction.commit(change).applied} paths")
+        lines.append(f"committed d: {store.Transaction.commit(change).applied} paths")
 
 
-def worked(told: list[str]) -> None:
+def worked(lines: list[str]) -> None:
     everything, none = workspace.Select([], []), workspace.Quota(None, None)
-    how = workspace.Options("/upper", ["/lower"], Ownership_Host(), none, workspace.Relocation.REFUSE)
-    with workspace.Workspace.create(how) as changed:
+    options = workspace.Options("/upper", ["/lower"], Ownership_Host(), none, workspace.Relocation.REFUSE)
+    with workspace.Workspace.create(options) as changed:
         changed.append("notes.txt", b"two\n")
         changed.put("new.txt", b"new")
         changed.remove("gone.txt")
         for change in changed.changes(everything, None, 100).changes:
-            told.append(f"changed: {change.path}")
+            lines.append(f"changed: {change.path}")
         commit = workspace.CommitOptions("/lower", everything, Durability.FULL, workspace.OnConflict.FAIL)
-        told.append(f"committed: {changed.commit(commit).bytes} bytes")
-        told.append(f"notes.txt: {changed.read('notes.txt', 0, 100).decode()}")
+        lines.append(f"committed: {changed.commit(commit).bytes} bytes")
+        lines.append(f"notes.txt: {changed.read('notes.txt', 0, 100).decode()}")
 
 
 class WitWorld(wit_world.WitWorld):
     def run(self) -> list[str]:
-        told: list[str] = []
+        lines: list[str] = []
         try:
-            stored(told)
-            worked(told)
+            stored(lines)
+            worked(lines)
         except Err as failed:
             error: Error = failed.value
-            told.append(f"failed: {error.message}")
-        return told
+            lines.append(f"failed: {error.message}")
+        return lines

@@ -2,12 +2,11 @@
 //!
 //!     database FILE add JOURNAL COUNT      one transaction with COUNT rows and a changed sum
 //!     database FILE many JOURNAL COUNT     COUNT transactions with one row each, all durable
-//!     database FILE check                  the database is sound, and its sum is that of its rows; prints
-//!                                          how many there are
-//!     database FILE vacuum                 writes all of it anew
+//!     database FILE check                  checks the database and its sum; prints the number of rows
+//!     database FILE vacuum                 rewrites the database
 //!
-//! JOURNAL is `delete`, `truncate`, `persist` or `memory`. The table is `entry`, the sum is kept in
-//! `total`: a transaction that is there in part shows in the sum.
+//! JOURNAL is `delete`, `truncate`, `persist` or `memory`. The rows are in the table `entry`, their sum in `total`, so
+//! that a partial transaction shows in the sum.
 
 use std::process::ExitCode;
 
@@ -39,7 +38,7 @@ fn number(text: &str) -> u64 {
     text.parse().unwrap_or(1)
 }
 
-/// The lock of this build of SQLite is a directory, which a process that was killed would leave.
+/// The lock of this build of SQLite is a directory, which a killed process would leave.
 fn open(file: &str) -> Result<Connection> {
     Connection::open_with_flags_and_vfs(file, OpenFlags::SQLITE_OPEN_READ_WRITE, "unix-none")
 }

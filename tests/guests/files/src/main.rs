@@ -1,9 +1,9 @@
-//! Uses all of `std::fs` that WASI has, and prints what came of each call: the same lines on a plain
-//! directory and on a layered one, or the layer is found out.
+//! Uses every call of `std::fs` that WASI supports, and prints the result of each. A plain directory and a layered one
+//! must give the same lines.
 //!
-//!     files DIRECTORY      the directory has what `tests/run/ground.rs` puts there
+//!     files DIRECTORY      the directory has the entries of `tests/run/ground.rs`
 //!
-//! Times are printed as before or after a moment, sizes of directories not at all: these differ between
+//! Times are printed as before or after a moment, and sizes of directories not at all, since these differ between
 //! filesystems.
 
 mod content;
@@ -25,33 +25,33 @@ fn main() -> ExitCode {
     opening::all(&directory);
     names::all(&directory);
     trees::all(&directory);
-    // All codes but 0 come to 1: `wasi:cli/run` knows no others.
+    // Every exit code but 0 becomes 1: `wasi:cli/run` knows no others.
     ExitCode::from(7)
 }
 
-/// Prints what came of a call: the value, or the kind of error.
-fn tell<T: Debug>(what: &str, result: io::Result<T>) -> Option<T> {
+/// Prints the result of a call: the value, or the kind of error.
+fn report<T: Debug>(label: &str, result: io::Result<T>) -> Option<T> {
     match result {
         Ok(value) => {
-            println!("{what}: {value:?}");
+            println!("{label}: {value:?}");
             Some(value)
         }
         Err(error) => {
-            println!("{what}: error {:?} {:?}", error.kind(), error.raw_os_error());
+            println!("{label}: error {:?} {:?}", error.kind(), error.raw_os_error());
             None
         }
     }
 }
 
-/// As [`tell`], of a value that says nothing.
-fn told<T>(what: &str, result: io::Result<T>) -> Option<T> {
+/// As [`report`], for a value that need not be printed.
+fn report_done<T>(label: &str, result: io::Result<T>) -> Option<T> {
     match result {
         Ok(value) => {
-            println!("{what}: done");
+            println!("{label}: done");
             Some(value)
         }
         Err(error) => {
-            println!("{what}: error {:?} {:?}", error.kind(), error.raw_os_error());
+            println!("{label}: error {:?} {:?}", error.kind(), error.raw_os_error());
             None
         }
     }

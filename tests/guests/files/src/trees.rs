@@ -1,42 +1,42 @@
-//! Directories: made, listed, walked, removed.
+//! Directories: created, listed, walked and removed.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::tell;
+use crate::report;
 
 pub fn all(directory: &Path) {
     println!("== trees");
     let at = |name: &str| directory.join(name);
-    tell("make a directory", fs::create_dir(at("made")));
-    tell("make it again", fs::create_dir(at("made")));
-    tell("make one over a file", fs::create_dir(at("notes.txt")));
-    tell("make one below what is missing", fs::create_dir(at("missing/made")));
-    tell("make all on the way", fs::create_dir_all(at("made/a/b/c")));
-    tell("make all again", fs::create_dir_all(at("made/a/b/c")));
-    tell("make all below an original", fs::create_dir_all(at("base/deep/x/y")));
-    tell("make all through a file", fs::create_dir_all(at("notes.txt/x/y")));
-    tell("fill it", fs::write(at("made/a/b/c/file"), "c"));
-    tell("list a file", listed(&at("notes.txt")));
-    tell("list what is missing", listed(&at("missing")));
-    tell("list an original that was changed", listed(&at("base")));
-    tell("list the root", listed(directory));
-    tell("remove a full one", fs::remove_dir(at("made")));
-    tell("remove all of it", fs::remove_dir_all(at("made")));
-    tell("it is gone", listed(&at("made")));
-    tell("remove a tree of originals", fs::remove_dir_all(at("gone")));
-    tell("it is gone", listed(&at("gone")));
-    tell("make it anew", fs::create_dir(at("gone")));
-    tell("it is empty", listed(&at("gone")));
-    tell("put something in it", fs::write(at("gone/new"), "new"));
-    tell("list it", listed(&at("gone")));
-    tell("remove all of a file", fs::remove_dir_all(at("both.txt")));
-    tell("remove while it is listed", removed_while_listed(&at("listed")));
-    tell("walk", walked(directory));
+    report("make a directory", fs::create_dir(at("made")));
+    report("make it again", fs::create_dir(at("made")));
+    report("make one over a file", fs::create_dir(at("notes.txt")));
+    report("make one below what is missing", fs::create_dir(at("missing/made")));
+    report("make all on the way", fs::create_dir_all(at("made/a/b/c")));
+    report("make all again", fs::create_dir_all(at("made/a/b/c")));
+    report("make all below an original", fs::create_dir_all(at("base/deep/x/y")));
+    report("make all through a file", fs::create_dir_all(at("notes.txt/x/y")));
+    report("fill it", fs::write(at("made/a/b/c/file"), "c"));
+    report("list a file", listed(&at("notes.txt")));
+    report("list what is missing", listed(&at("missing")));
+    report("list an original that was changed", listed(&at("base")));
+    report("list the root", listed(directory));
+    report("remove a full one", fs::remove_dir(at("made")));
+    report("remove all of it", fs::remove_dir_all(at("made")));
+    report("it is gone", listed(&at("made")));
+    report("remove a tree of originals", fs::remove_dir_all(at("gone")));
+    report("it is gone", listed(&at("gone")));
+    report("make it anew", fs::create_dir(at("gone")));
+    report("it is empty", listed(&at("gone")));
+    report("put something in it", fs::write(at("gone/new"), "new"));
+    report("list it", listed(&at("gone")));
+    report("remove all of a file", fs::remove_dir_all(at("both.txt")));
+    report("remove while it is listed", removed_while_listed(&at("listed")));
+    report("walk", walked(directory));
 }
 
-/// What is in a directory, sorted: the order is that of the filesystem.
+/// Returns the entries of a directory, sorted, since filesystems list them in any order.
 fn listed(directory: &Path) -> io::Result<Vec<(String, bool, bool)>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(directory)? {
@@ -57,7 +57,7 @@ fn removed_while_listed(directory: &Path) -> io::Result<usize> {
     Ok(count)
 }
 
-/// How many files and directories are below, and the length of all files.
+/// Returns the number of files and of directories below, and the total length of the files.
 fn walked(directory: &Path) -> io::Result<(usize, usize, u64)> {
     let (mut files, mut directories, mut bytes) = (0, 0, 0);
     for entry in fs::read_dir(directory)? {

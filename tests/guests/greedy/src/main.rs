@@ -1,13 +1,13 @@
-//! Wants more than it may have.
+//! Exceeds its limits.
 //!
 //!     greedy spin | sleep | memory | network
-//!     greedy fill DIRECTORY            a file that grows until it may not; says how far it came
+//!     greedy fill DIRECTORY            a file that grows until a write fails; prints how far it came
 //!     greedy again DIRECTORY           the same file written and removed, many times
-//!     greedy nameless DIRECTORY        files that are open and have no name any more
-//!     greedy extend DIRECTORY          a file that is long at once
-//!     greedy many DIRECTORY            files, until there may be no more
-//!     greedy note DIRECTORY CODE       a file `note` is written, `other` is removed; exits with CODE
-//!     greedy note-and-wait DIRECTORY   the same, then it says so and waits for the end of its input
+//!     greedy nameless DIRECTORY        open files without a name
+//!     greedy extend DIRECTORY          a file that is extended at once
+//!     greedy many DIRECTORY            files, until one cannot be created
+//!     greedy note DIRECTORY CODE       writes the file `note`, removes `other` and exits with CODE
+//!     greedy note-and-wait DIRECTORY   the same, then prints a line and waits for the end of its input
 //!     greedy look                      what it was given: arguments, environment, directories, input
 
 use std::fs::{self, File};
@@ -106,7 +106,7 @@ fn nameless(directory: &Path) -> io::Result<()> {
     for number in 0..PIECES / 16 {
         let path = directory.join(format!("nameless-{number}"));
         let mut file = File::create(&path)?;
-        // It may be that what is open cannot be removed, or not be written any more.
+        // It may be impossible to remove an open file, or to write to it afterwards.
         fs::remove_file(&path)?;
         for _ in 0..16 {
             file.write_all(&PIECE)?;
@@ -134,7 +134,11 @@ fn look(words: &[&str]) -> io::Result<()> {
     let names = |place: &str| -> io::Result<Vec<String>> {
         fs::read_dir(place)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
     };
-    println!("/ {:?}, /etc {:?}", names("/").map_err(|error| error.kind()), names("/etc").map_err(|error| error.kind()));
+    println!(
+        "/ {:?}, /etc {:?}",
+        names("/").map_err(|error| error.kind()),
+        names("/etc").map_err(|error| error.kind())
+    );
     for word in words.iter().skip(1).filter(|word| word.starts_with('/')) {
         println!("{word} {:?}", names(word).map_err(|error| error.kind()));
     }

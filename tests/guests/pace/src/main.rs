@@ -1,11 +1,10 @@
-//! Measures calls on files, from inside, and writes how many nanoseconds each took.
+//! Measures file operations from inside a guest, and writes the nanoseconds of each.
 //!
 //!     pace WHAT PATH COUNT OUT
 //!
-//! WHAT is `stat`, `open` or `read` (4 KiB of an open file) of a file; `stream` (all of a file, COUNT is
-//! the bytes of a piece; nanoseconds are for all of it); `list`, the same by `descriptor.read`, whose bytes are
-//! a list of the component model; `walk` (a tree, with the metadata of each file);
-//! or `nothing`.
+//! WHAT is `stat`, `open` or `read` (4 KiB of an open file) of a file; `stream` (a whole file, COUNT is the size of a
+//! piece in bytes, and the nanoseconds are those of the whole); `list`, the same by `descriptor.read`, which returns a
+//! list of the component model; `walk` (a tree, with the metadata of each file); or `nothing`.
 
 use std::fs::{self, File};
 use std::hint::black_box;
@@ -38,12 +37,12 @@ fn main() -> io::Result<()> {
         "list" => all(|| list(path, u64::from(count)))?,
         "walk" => all(|| walk(path))?,
         "nothing" => Duration::ZERO,
-        _ => return Err(io::Error::other("there is no such thing to measure")),
+        _ => return Err(io::Error::other("unknown operation")),
     };
     fs::write(out, nanoseconds.as_nanos().to_string())
 }
 
-/// The time of one of so many.
+/// Returns the average time of a call.
 fn each<T>(count: u32, mut call: impl FnMut() -> io::Result<T>) -> io::Result<Duration> {
     black_box(call()?);
     let start = Instant::now();

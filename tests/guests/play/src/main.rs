@@ -1,16 +1,15 @@
-//! Plays one case of `tests/scenario`, which comes on standard input, and prints what each step gave as
-//! a list of JSON.
+//! Runs one case of `tests/scenario`, which it reads from standard input, and prints the results of its steps as a JSON
+//! list.
 //!
 //!     play store [/ROOT] [LINK=PLACE]... <CASE
 //!     play workspace <CASE
 //!     play pace COUNT durable|data|visible BYTES
 //!
-//! The last replaces a file again and again, and prints the seconds of one time.
+//! The last replaces a file repeatedly, and prints the average seconds.
 //!
-//! The places of the case are granted under their names; the root of a store is `root`, or what is said.
-//! A plain host of WASI takes no lock, so a lock file is used. Nor does WASI let a program read absolute
-//! links: what those of the case say is told by the arguments, and a place outside of what is granted is
-//! refused.
+//! The directories of the case are granted under their names; the root of a store is `root` unless an argument names
+//! another. A plain WASI host takes no lock, so a lock file is used. WASI also does not let a program read absolute
+//! links: the arguments give their targets, and a target outside of the grants is refused.
 
 mod pace;
 mod store;
@@ -43,7 +42,7 @@ mod bindings {
     });
 }
 
-/// Who the lock file says the owner is, where the case does not name one.
+/// The owner in the lock file, where the case does not name one.
 const TOKEN: &str = "play";
 const USAGE: &str = "usage: play store [/ROOT] [LINK=PLACE]... | workspace <CASE, or play pace COUNT HOW BYTES";
 
@@ -65,7 +64,7 @@ fn main() -> Result<(), Box<dyn StdError>> {
     let mut case = String::new();
     io::stdin().read_to_string(&mut case)?;
     let case: Value = serde_json::from_str(&case)?;
-    let in_words = |error: Error| format!("it does not open: {}", error.message);
+    let in_words = |error: Error| format!("the store does not open: {}", error.message);
     let answers = match interface.as_str() {
         "store" => {
             let mut player = store::Player::new(root, links, &case).map_err(in_words)?;
@@ -81,7 +80,7 @@ fn main() -> Result<(), Box<dyn StdError>> {
     Ok(())
 }
 
-/// What each step gives.
+/// Returns the result of each step.
 fn play(case: &Value, mut run: impl FnMut(&Value) -> Result<Value, Error>) -> Value {
     let steps = case["steps"].as_array().expect("a case has steps");
     let answer = |step| match run(step) {

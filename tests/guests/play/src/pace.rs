@@ -1,4 +1,4 @@
-//! How long it takes to replace a file, measured from inside.
+//! The time to replace a file, measured from inside a guest.
 
 use std::error::Error as StdError;
 use std::time::Instant;
@@ -7,8 +7,7 @@ use crate::bindings::onionskin::fs::store::{Identical, OpenOptions, Store, Traci
 use crate::bindings::onionskin::fs::types::{Durability, Error, Ownership, Precondition, SymlinkPolicy};
 use crate::{TOKEN, USAGE};
 
-/// Replaces a file of the root so many times, after once that does not count, and prints the seconds of
-/// one time.
+/// Replaces a file of the root this many times, after once that does not count, and prints the average seconds.
 pub(crate) fn measure(arguments: &[String]) -> Result<(), Box<dyn StdError>> {
     let [count, how, bytes] = arguments else { return Err(USAGE.into()) };
     let (count, content) = (count.parse::<u32>()?, vec![b'x'; bytes.parse()?]);

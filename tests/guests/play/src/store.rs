@@ -1,4 +1,4 @@
-//! Each step of a case of stores, as a call of the component.
+//! The steps of a store case, as calls of the component.
 
 use std::collections::HashMap;
 
@@ -15,14 +15,14 @@ use crate::bindings::onionskin::fs::types::{
 use crate::words::{data, name, text};
 use crate::{TOKEN, findings, receipt};
 
-/// Bytes that are given to a call at once.
+/// The maximum of bytes in one call.
 const CHUNK_BYTES: usize = 64 << 10;
 
 pub(crate) struct Player {
     /// The guest path of the root.
     root: String,
     store: Option<Store>,
-    /// What absolute links say.
+    /// The targets of absolute links.
     links: HashMap<String, String>,
     seen: HashMap<String, Fingerprint>,
 }
@@ -37,7 +37,7 @@ impl Player {
         Ok(player)
     }
 
-    /// Opens the root for a step or a case, with the token that it names or one of its own.
+    /// Opens the root for a step or a case, with its token or a default one.
     fn opened(&self, how: &Value) -> Result<Store, Error> {
         let token = how["token"].as_str().unwrap_or(TOKEN).to_owned();
         Store::open(&self.root, &OpenOptions { owner: Ownership::LockFile(token), trace: Tracing::Off })
@@ -48,7 +48,7 @@ impl Player {
     }
 
     pub(crate) fn run(&mut self, step: &Value) -> Result<Value, Error> {
-        // A link on the way may itself lead to links.
+        // A linked parent may itself lead to links.
         for _ in 0..=self.links.len() {
             match self.call(step) {
                 Err(error) if error.kind == ErrorKind::LinkUnreadable => self.resolve(&error)?,
@@ -58,8 +58,8 @@ impl Player {
         self.call(step)
     }
 
-    /// What the packages for other hosts do: makes the link a file or directory of its own, if what
-    /// it leads to is granted.
+    /// As the packages for other hosts do, turns the link into an independent file or directory, if its target is
+    /// granted.
     fn resolve(&self, error: &Error) -> Result<(), Error> {
         let place = self.links.get(&error.subject).filter(|place| place.starts_with("lower/"));
         let escapes = || Error { kind: ErrorKind::SymlinkEscapes, ..error.clone() };
@@ -90,7 +90,7 @@ impl Player {
                 self.store().replace_json(path(), text(step, "json"), &how).map(receipt)
             }
             "materialize" => {
-                // What an absolute link shows has a place of its own name.
+                // The target of an absolute link is named by its own guest path.
                 let given = step["source"].as_str().or_else(|| self.granted(path()));
                 let origin = given.map_or(Source::LinkTarget, |place| Source::Path(place.to_owned()));
                 let holds = step.get("content").map_or(Content::Keep, |content| Content::Replace(data(content)));
@@ -102,7 +102,7 @@ impl Player {
         }
     }
 
-    /// Where an absolute link leads, if that is granted.
+    /// Returns the target of an absolute link, if that is granted.
     fn granted(&self, path: &str) -> Option<&str> {
         self.links.get(path).map(String::as_str).filter(|place| place.starts_with("lower/"))
     }
@@ -177,7 +177,7 @@ impl Player {
     }
 }
 
-/// How far a step must have gone.
+/// Returns the durability that a step requests.
 pub(crate) fn durability(step: &Value) -> Durability {
     match step["durability"].as_str() {
         Some("visible") => Durability::Visible,

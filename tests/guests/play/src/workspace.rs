@@ -1,5 +1,5 @@
-//! Each step of a case of workspaces, as a call of the component. What `edit` and `files` do to the
-//! places of the case is done with ordinary files.
+//! The steps of a workspace case, as calls of the component. `edit` and `files` use ordinary file operations on the
+//! directories of the case.
 
 use std::fs;
 use std::path::Path;
@@ -14,9 +14,9 @@ use crate::store::durability;
 use crate::words::{data, name, text, texts};
 use crate::{TOKEN, findings, receipt};
 
-/// Names and changes that are asked for at once: few, so that there is more than one page.
+/// The number of names or changes in one call: few, so that there is more than one page.
 const PAGE: u32 = 3;
-/// Bytes that are read at once, for the same reason.
+/// The number of bytes in one read, for the same reason.
 const CHUNK_BYTES: u32 = 4;
 
 pub(crate) struct Player {
@@ -26,7 +26,7 @@ pub(crate) struct Player {
 }
 
 impl Player {
-    /// Makes the workspace of a case, unless it is closed.
+    /// Creates the workspace of a case, unless it is closed.
     pub(crate) fn new(case: &Value) -> Result<Self, Error> {
         let lowers = case.get("lowers").map_or_else(|| vec!["lower".to_owned()], texts);
         let limit = |key| case["quota"][key].as_u64();
@@ -128,7 +128,7 @@ fn options(upper: &str, lowers: Vec<String>) -> Options {
     }
 }
 
-/// All that is shown, by path.
+/// Returns every visible entry, by path.
 fn tree(workspace: &Workspace) -> Result<Map<String, Value>, Error> {
     let (mut shown, mut directories) = (Map::new(), vec![String::new()]);
     while let Some(directory) = directories.pop() {
@@ -148,7 +148,7 @@ fn tree(workspace: &Workspace) -> Result<Map<String, Value>, Error> {
     Ok(shown)
 }
 
-/// All of a directory, page by page.
+/// Returns a whole directory, page by page.
 fn list(workspace: &Workspace, path: &str) -> Result<Vec<(String, NodeKind, String)>, Error> {
     let mut entries = Vec::<(String, NodeKind, String)>::new();
     loop {
@@ -160,7 +160,7 @@ fn list(workspace: &Workspace, path: &str) -> Result<Vec<(String, NodeKind, Stri
     }
 }
 
-/// All of a file, chunk by chunk.
+/// Returns a whole file, chunk by chunk.
 fn whole(workspace: &Workspace, path: &str) -> Result<String, Error> {
     let mut bytes = Vec::new();
     loop {
@@ -172,7 +172,7 @@ fn whole(workspace: &Workspace, path: &str) -> Result<String, Error> {
     }
 }
 
-/// All changes, page by page.
+/// Returns all changes, page by page.
 fn changes(workspace: &Workspace, paths: &Select) -> Result<Vec<Change>, Error> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
@@ -201,7 +201,7 @@ fn select(step: &Value) -> Select {
     Select { only: globs("only"), except: globs("except") }
 }
 
-/// The text of each file below a place, when links are followed, but for our own.
+/// Returns the text of each file below a directory, with links followed and without records.
 fn files(place: &Path) -> Value {
     let (mut found, mut directories) = (Map::new(), vec![place.to_owned()]);
     while let Some(directory) = directories.pop() {

@@ -16,42 +16,42 @@ export!(Language);
 
 impl Guest for Language {
     fn run() -> Vec<String> {
-        let mut told = Vec::new();
-        if let Err(error) = stored(&mut told).and_then(|()| worked(&mut told)) {
-            told.push(format!("failed: {}", error.message));
+        let mut lines = Vec::new();
+        if let Err(error) = stored(&mut lines).and_then(|()| worked(&mut lines)) {
+            lines.push(format!("failed: {}", error.message));
         }
-        told
+        lines
     }
 }
 
-fn stored(told: &mut Vec<String>) -> Result<(), Error> {
+fn stored(lines: &mut Vec<String>) -> Result<(), Error> {
     let store = Store::open("/root", &OpenOptions { owner: Ownership::Host, trace: Tracing::Off })?;
-    let how = WriteOptions {
+    let options = WriteOptions {
         durability: Durability::Full,
         symlinks: SymlinkPolicy::Replace,
         when: Precondition::None,
         same: Identical::Rewrite,
     };
-    let receipt = store.replace("a.txt", b"hello", &how)?;
-    told.push(format!("replaced a.txt: {} bytes", receipt.bytes));
+    let receipt = store.replace("a.txt", b"hello", &options)?;
+    lines.push(format!("replaced a.txt: {} bytes", receipt.bytes));
     let seen = store.fingerprint("a.txt", Evidence::Metadata)?;
-    told.push(format!("a.txt has {} bytes", seen.size));
-    let receipt = store.replace_json("b.json", "{\"b\": 1}", &how)?;
-    told.push(format!("replaced b.json: {} bytes", receipt.bytes));
-    match store.replace_json("b.json", "{", &how) {
-        Err(error) if error.kind == ErrorKind::InvalidJson => told.push(format!("refused: {}", error.subject)),
-        other => told.push(format!("not refused: {other:?}")),
+    lines.push(format!("a.txt has {} bytes", seen.size));
+    let receipt = store.replace_json("b.json", "{\"b\": 1}", &options)?;
+    lines.push(format!("replaced b.json: {} bytes", receipt.bytes));
+    match store.replace_json("b.json", "{", &options) {
+        Err(error) if error.kind == ErrorKind::InvalidJson => lines.push(format!("refused: {}", error.subject)),
+        other => lines.push(format!("not refused: {other:?}")),
     }
-    let both = DirectoryOptions { publish: Publish::Swap, durability: how.durability, symlinks: how.symlinks };
+    let both = DirectoryOptions { publish: Publish::Swap, durability: options.durability, symlinks: options.symlinks };
     let change = store.begin("d", both)?;
     change.put("one", b"1")?;
     change.put("two", b"22")?;
     let receipt = onionskin::fs::store::Transaction::commit(change)?;
-    told.push(format!("committed d: {} paths", receipt.applied));
+    lines.push(format!("committed d: {} paths", receipt.applied));
     Ok(())
 }
 
-fn worked(told: &mut Vec<String>) -> Result<(), Error> {
+fn worked(lines: &mut Vec<String>) -> Result<(), Error> {
     let workspace = Workspace::create(&Options {
         upper: "/upper".to_owned(),
         lowers: vec!["/lower".to_owned()],
@@ -64,7 +64,7 @@ fn worked(told: &mut Vec<String>) -> Result<(), Error> {
     workspace.put("new.txt", b"new")?;
     workspace.remove("gone.txt")?;
     for change in workspace.changes(&all(), None, 100)?.changes {
-        told.push(format!("changed: {}", change.path));
+        lines.push(format!("changed: {}", change.path));
     }
     let receipt = workspace.commit(&CommitOptions {
         into: "/lower".to_owned(),
@@ -72,8 +72,8 @@ fn worked(told: &mut Vec<String>) -> Result<(), Error> {
         durability: Durability::Full,
         conflicts: OnConflict::Fail,
     })?;
-    told.push(format!("committed: {} bytes", receipt.bytes));
+    lines.push(format!("committed: {} bytes", receipt.bytes));
     let notes = workspace.read("notes.txt", 0, 100)?;
-    told.push(format!("notes.txt: {}", String::from_utf8_lossy(&notes)));
+    lines.push(format!("notes.txt: {}", String::from_utf8_lossy(&notes)));
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! Saves a note, in two ways, and checks that it is whole.
+//! Saves a note in two ways, and checks that it is whole.
 //!
 //!     save naive TEXT      a new file, renamed over the old one; nothing is synced
 //!     save careful TEXT    the same, with the file synced before, and the directory after
-//!     save check           the note is as it was first, or as it was saved; and as it was saved, if
-//!                          standard input, which is what was printed, says so
+//!     save check           checks that the note is whole, old or new; and new if standard input,
+//!                          which is the printed text, acknowledges it
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -11,9 +11,9 @@ use std::process::ExitCode;
 
 const NOTE: &str = "note";
 const NEXT: &str = "note.next";
-/// How a whole note ends.
+/// The end of a whole note.
 const END: &str = "\n-- end of note\n";
-/// What is printed of a note that is saved.
+/// The line that acknowledges a saved note.
 const SAVED: &str = "saved: ";
 
 fn main() -> ExitCode {

@@ -1,16 +1,17 @@
 //! A ledger in SQLite: two accounts, and money that moves between them.
 //!
 //!     ledger transfer SYNCHRONOUS LOCKS [JOURNAL COUNT]
-//!                                          ten from one to the other, COUNT times, each in a transaction
-//!                                          and told when it is done; once, with the journal that is the
-//!                                          default, unless it is said
-//!     ledger check LOCKS                   the database is sound, no money is lost, and as many transfers
-//!                                          as standard input, which is what was printed, tells are done,
-//!                                          or one more; says on standard error how many there are
+//!                                          moves ten from one to the other, COUNT times, each in a
+//!                                          transaction that is acknowledged; once with the default
+//!                                          journal without these arguments
+//!     ledger check LOCKS                   checks the database, that no money is lost, and that the
+//!                                          acknowledged transfers of standard input, which is the
+//!                                          printed text, are done, or one more; prints their number on
+//!                                          standard error
 //!
-//! SYNCHRONOUS is that of SQLite, such as `full` or `off`, and JOURNAL its journal mode. LOCKS is the name
-//! of its way to lock: `unix-none`, for one process alone, or `unix-dotfile`, the default where there are
-//! no locks of the operating system, as in WASI.
+//! SYNCHRONOUS is a setting of SQLite, such as `full` or `off`, and JOURNAL its journal mode. LOCKS names its way to
+//! lock: `unix-none`, for a single process, or `unix-dotfile`, the default where the operating system has no locks, as
+//! in WASI.
 
 mod ledger;
 
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 
 use ledger::{DONE, MOVED, check, open};
 
-/// In the directory that the program is given.
+/// In the directory that is granted to the program.
 const FILE: &str = "ledger.db";
 
 fn main() -> ExitCode {

@@ -1,5 +1,5 @@
-//! `bind c WORLD OUT` writes C for the world in a directory of WIT; `bind component MODULE OUT` makes a
-//! component of the module that was compiled with it.
+//! `bind c WORLD OUT` generates C for the world in a directory of WIT; `bind component MODULE OUT` makes a component of
+//! the module that was compiled with it.
 
 use std::env;
 use std::fs;
