@@ -48,7 +48,7 @@ fn persist(store: &Store) -> Result<()> {
     Ok(())
 }
 
-/// A program that takes the steps of the component by itself: stage, decide by a log, apply, end.
+/// A native program with the steps of the component: stage, decide by a log, apply, clean up.
 struct Native {
     directory: PathBuf,
     control: PathBuf,

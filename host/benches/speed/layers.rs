@@ -1,4 +1,4 @@
-//! Programs on a layered directory, against the same programs on a directory as it is.
+//! Programs on a layered directory, compared with the same programs on a plain directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,11 +14,11 @@ use crate::place::Place;
 use crate::report::{Report, Target};
 use crate::{Bench, Result, repository};
 
-/// Bytes of the file that is read from its start to its end.
+/// The size of the file that is read from start to end, in bytes.
 const LARGE: usize = 256 << 20;
-/// Files of the tree that is walked.
+/// The number of files of the tree that is walked.
 const FILES: usize = 10_000;
-/// Durable transactions of SQLite, one row each.
+/// The number of durable SQLite transactions, of one row each.
 const TRANSACTIONS: &str = "1000";
 
 pub(crate) fn measure(bench: &Bench, report: &mut Report) {
@@ -27,20 +27,20 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) {
         report.times((format!("layer: {what}"), peer), bench.places.memory(), Target::Ratio(1.3), |place| {
             let trial =
                 Trial::new(bench, place, "pace", |lower| Ok(fs::write(lower.join("file"), vec![7; 64 << 10])?))?;
-            trial.told(bench.pairs(15, 5), &[name, "/data/file", "20000", "/out/time"])
+            trial.measured(bench.pairs(15, 5), &[name, "/data/file", "20000", "/out/time"])
         });
     }
     report.times(("layer: read 256 MiB, 64 KiB at once", peer), bench.places.memory(), Target::Ratio(1.5), |place| {
         let trial = Trial::new(bench, place, "pace", |lower| Ok(fs::write(lower.join("large"), vec![7; LARGE])?))?;
-        trial.told(bench.pairs(7, 3), &["stream", "/data/large", "65536", "/out/time"])
+        trial.measured(bench.pairs(7, 3), &["stream", "/data/large", "65536", "/out/time"])
     });
     report.times(("layer: read 256 MiB by lists of 64 KiB", peer), bench.places.memory(), Target::None, |place| {
         let trial = Trial::new(bench, place, "pace", |lower| Ok(fs::write(lower.join("large"), vec![7; LARGE])?))?;
-        trial.told(bench.pairs(7, 3), &["list", "/data/large", "65536", "/out/time"])
+        trial.measured(bench.pairs(7, 3), &["list", "/data/large", "65536", "/out/time"])
     });
     report.times(("layer: walk 10,000 files", peer), bench.places.memory(), Target::Ratio(1.5), |place| {
         let trial = Trial::new(bench, place, "pace", tree)?;
-        trial.told(bench.pairs(9, 3), &["walk", "/data", "1", "/out/time"])
+        trial.measured(bench.pairs(9, 3), &["walk", "/data", "1", "/out/time"])
     });
     report.times(
         ("layer: SQLite, 1,000 durable transactions", peer),
@@ -57,7 +57,7 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) {
     });
 }
 
-/// Linking against composing.
+/// Compares linking with composition.
 pub(crate) fn compare(bench: &Bench, report: &mut Report) {
     let peer = "same program, composed";
     let large = |lower: &Path| Ok(fs::write(lower.join("file"), vec![7; LARGE])?);
@@ -120,39 +120,39 @@ impl Trial {
         if ended.how == How::Exited(0) { Ok(time) } else { Err(format!("the program ended: {ended:?}").into()) }
     }
 
-    /// The time that the program itself measured.
-    fn told(&self, count: usize, arguments: &[&str]) -> Result<Pairs> {
-        let told = |is_layered| {
+    /// Returns the times that the program itself measured.
+    fn measured(&self, count: usize, arguments: &[&str]) -> Result<Pairs> {
+        let measured = |is_layered| {
             self.run(is_layered, arguments)?;
             Ok(Duration::from_nanos(fs::read_to_string(self.out.join("time"))?.parse()?))
         };
-        Pairs::run(count, || told(true), || told(false))
+        Pairs::run(count, || measured(true), || measured(false))
     }
 
-    /// The time that the program itself measured, with the overlay linked and with it composed.
+    /// Returns the times that the program itself measured, with the overlay linked and composed.
     fn linked(&self, place: &Place, count: usize, arguments: &[&str]) -> Result<Pairs> {
         let linked = Linked::compile(&built("pace")?)?;
         let upper = place.directory("linked")?;
         let grants = [(&*self.out, "/out"), (&*upper, "/data#upper"), (&*self.lower, "/data#lower")];
-        let told = || Ok(Duration::from_nanos(fs::read_to_string(self.out.join("time"))?.parse()?));
+        let measured = || Ok(Duration::from_nanos(fs::read_to_string(self.out.join("time"))?.parse()?));
         let ours = || {
             linked.run(&grants, arguments)?;
-            told()
+            measured()
         };
         let composed = || {
             self.run(true, arguments)?;
-            told()
+            measured()
         };
         Pairs::run(count, ours, composed)
     }
 
-    /// The time from its start to its end.
+    /// Returns the times from start to end of the program.
     fn timed(&self, count: usize, arguments: &[&str]) -> Result<Pairs> {
         Pairs::run(count, || self.run(true, arguments), || self.run(false, arguments))
     }
 }
 
-/// The program of a guest, by the recipe beside it.
+/// Builds a guest with the script beside it, and returns the path of its program.
 pub(crate) fn built(guest: &str) -> Result<PathBuf> {
     let root = repository();
     let output = Command::new("bash").arg(root.join("tests/guests").join(guest).join("build")).output()?;

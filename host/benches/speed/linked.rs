@@ -1,9 +1,9 @@
-//! The other way to put the overlay below a program: not composed with it, but instantiated beside it in one
-//! store, with each of its exported functions bound by the linker to what the program imports. It is measured
-//! against composition and used nowhere else: see "Composition or linking" in `docs/speed.md`.
+//! The alternative to composition: the overlay is instantiated beside the program in one store, and the linker binds
+//! each of its exported functions to an import of the program. It is compared with composition and used nowhere else:
+//! see "Composition or linking" in `docs/speed.md`.
 //!
-//! What one component calls a resource another cannot be given by the linker: it takes resources of the host
-//! alone. So a descriptor of the overlay is held here, and the program has a number that stands for it.
+//! The linker cannot pass a resource of one component to another: it accepts resources of the host only. So a
+//! descriptor of the overlay is held here, and the program has a number that stands for it.
 
 use std::path::Path;
 
@@ -16,10 +16,10 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::Result;
 
-/// What the overlay exports, and the program imports.
+/// The interfaces that the overlay exports and the program imports.
 const INTERFACES: [&str; 2] = ["wasi:filesystem/types@0.2.12", "wasi:filesystem/preopens@0.2.12"];
 
-/// As in the host: an interpreter needs more than the usual.
+/// As in the host: an interpreter needs a larger stack than the default.
 const STACK_BYTES: usize = 8 << 20;
 
 /// Stands for a descriptor of the overlay.
@@ -32,7 +32,7 @@ struct Machine {
     table: ResourceTable,
     /// The types of the overlay's resources.
     types: Option<[ResourceType; 2]>,
-    /// What programs have numbers for.
+    /// The resources that programs know by number.
     held: Vec<Option<ResourceAny>>,
 }
 
@@ -42,7 +42,7 @@ impl WasiView for Machine {
     }
 }
 
-/// A program and the overlay, compiled apart.
+/// A program and the overlay, compiled separately.
 pub(crate) struct Linked {
     engine: Engine,
     program: Component,
@@ -59,7 +59,7 @@ impl Linked {
         Ok(Self { engine, program, overlay })
     }
 
-    /// Starts the program with directories, of which the second is that in the program.
+    /// Starts the program with these directories, of which the second is that in the program.
     pub(crate) fn run(&self, grants: &[(&Path, &str)], arguments: &[&str]) -> Result<()> {
         let mut wasi = WasiCtxBuilder::new();
         wasi.allow_blocking_current_thread(true).inherit_stdio().arg("program").args(arguments);
@@ -77,7 +77,7 @@ impl Linked {
         command.wasi_cli_run().call_run(&mut store)?.map_err(|()| "the program failed".into())
     }
 
-    /// Puts what the overlay exports over what the host has under the same names.
+    /// Binds the exports of the overlay over those of the host with the same names.
     fn bind(&self, linker: &mut Linker<Machine>, store: &mut Store<Machine>, overlay: &Instance) -> Result<()> {
         linker.allow_shadowing(true);
         for (name, item) in self.overlay.component_type().exports(&self.engine) {
@@ -108,7 +108,7 @@ impl Linked {
     }
 }
 
-/// The program gives up its number, so the overlay gives up what it stands for.
+/// Drops the overlay's resource when the program drops its number.
 fn dropped(mut store: StoreContextMut<'_, Machine>, number: u32) -> wasmtime::Result<()> {
     match store.data_mut().held.get_mut(number as usize).and_then(Option::take) {
         Some(held) => held.resource_drop(store),
@@ -128,7 +128,7 @@ fn call(
     answer.iter_mut().try_for_each(|value| to_program(&mut store, value))
 }
 
-/// Resources are arguments by themselves and never parts of one, in this interface.
+/// In this interface a resource is an argument of its own, and never part of another.
 fn to_overlay(store: &mut StoreContextMut<'_, Machine>, value: &Val) -> wasmtime::Result<Val> {
     let Val::Resource(resource) = value else { return Ok(value.clone()) };
     let number = if resource.ty() == ResourceType::host::<Descriptor>() {
@@ -142,7 +142,7 @@ fn to_overlay(store: &mut StoreContextMut<'_, Machine>, value: &Val) -> wasmtime
     held.map(Val::Resource).ok_or_else(|| wasmtime::Error::msg("the program has no such number"))
 }
 
-/// Of what comes back, resources are looked for in everything but bytes.
+/// In results, resources may be anywhere but in bytes.
 fn to_program(store: &mut StoreContextMut<'_, Machine>, value: &mut Val) -> wasmtime::Result<()> {
     match value {
         Val::Resource(resource) => {

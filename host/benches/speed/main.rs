@@ -1,10 +1,10 @@
-//! How fast: the component under its host against native programs that do the same work.
+//! Speed: the component under its host, compared with native programs that do the same work.
 //!
-//! `cargo bench --workspace --bench speed -- --help` lists what can be asked for.
+//! `cargo bench --workspace --bench speed -- --help` lists the options.
 //!
-//! Both sides of a row run in turns, in one process and on one filesystem, so what slows one slows
-//! the other: read the ratios, not the times. It ends in one table, and says which targets are met;
-//! missing one is no failure. Where an overlay cannot be mounted, or a peer is not to be had, its rows say so.
+//! Both sides of a row run in turns, in one process and on one filesystem, so that a disturbance affects both: compare
+//! the ratios, not the times. The output ends in one table with the targets; missing one is not a failure. Where an
+//! overlay cannot be mounted, or a peer is not available, its rows say so.
 
 mod directory;
 mod layers;
@@ -29,29 +29,29 @@ use onionskin_host::Onionskin;
 use place::Places;
 use report::{Format, Report};
 
-/// What can go wrong while measuring; it ends in the row that it kept from being measured.
+/// An error of a measurement, which its row reports.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// What every row is measured with.
+/// The setting of every row.
 struct Bench {
     onionskin: Onionskin,
     places: Places,
     quick: bool,
-    /// Whether to build what takes minutes.
+    /// Whether to build peers that take minutes to build.
     agentfs: bool,
 }
 
 impl Bench {
-    /// How many pairs to run: the first number, or the second when there is little time.
+    /// Returns the number of pairs: the first, or the second in a quick run.
     fn pairs(&self, full: usize, quick: usize) -> usize {
         if self.quick { quick } else { full }
     }
 }
 
-/// The component under its host, against native programs that do the same work.
+/// Measures the component under its host, compared with native programs that do the same work
 #[derive(Parser)]
 struct Arguments {
-    /// Fewer pairs of each.
+    /// Run fewer pairs of each
     #[arg(long)]
     quick: bool,
     #[command(flatten)]
@@ -59,31 +59,31 @@ struct Arguments {
     /// Build agentfs-sdk, which takes minutes, and measure it too.
     #[arg(long)]
     agentfs: bool,
-    /// How to print the table.
+    /// The format of the table
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-    /// Draw the ratios, as an SVG.
+    /// Draw the ratios, as an SVG
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
-    /// What `cargo bench` says, and `cargo test` does not.
+    /// The flag that `cargo bench` passes, and `cargo test` does not
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// What is measured alone.
+/// The parts that can be measured alone.
 #[derive(Clone, Copy, clap::Args)]
 #[group(multiple = false)]
 struct Parts {
-    /// Other people's programs.
+    /// Compare with other libraries
     #[arg(long)]
     peers: bool,
-    /// Workspaces.
+    /// Measure workspaces
     #[arg(long)]
     workspaces: bool,
-    /// Programs on layered directories.
+    /// Measure programs on layered directories
     #[arg(long)]
     layers: bool,
-    /// Two ways to layer, beside each other.
+    /// Compare two ways to layer
     #[arg(long)]
     linked: bool,
 }
@@ -103,7 +103,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         println!("nothing measured: run `cargo bench --workspace --bench speed`");
         return Ok(());
     }
-    // Before minutes go by for nothing.
+    // Opened first, so that an error comes before minutes of measurement.
     let open = |path: &PathBuf| File::create(path).map_err(|error| format!("{}: {error}", path.display()));
     let picture = arguments.picture.as_ref().map(open).transpose()?;
     let report = measure(arguments)?;
@@ -114,7 +114,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Where the repository is.
+/// Returns the path of the repository.
 fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -127,7 +127,7 @@ fn measure(arguments: &Arguments) -> Result<Report> {
     let Parts { peers, workspaces, layers, linked } = arguments.part;
     let all = !(peers || workspaces || layers || linked);
     if all {
-        report.section("Beside native programs that do the same work");
+        report.section("Compared with native programs that do the same work");
         persist::measure(&bench, &mut report);
         directory::measure(&bench, &mut report);
         materialize::measure(&bench, &mut report);
@@ -144,7 +144,7 @@ fn measure(arguments: &Arguments) -> Result<Report> {
         report.section("Programs on layered directories");
         layers::measure(&bench, &mut report);
     }
-    // What no program of ours uses, and so no part of all.
+    // No program uses this, so it is not part of a complete run.
     if linked {
         report.section("Two ways to layer");
         layers::compare(&bench, &mut report);

@@ -1,4 +1,4 @@
-//! A large file made independent of its original.
+//! A large file, made independent of its original.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -16,7 +16,7 @@ use crate::report::{Report, Target};
 use crate::{Bench, Result};
 
 const LENGTH: u64 = 256 << 20;
-/// The most memory that the component may need, whatever the size of the file.
+/// The memory limit of the component for a file of any size, in bytes.
 const MEMORY_BYTES: u64 = 8 << 20;
 const PAGE_BYTES: u64 = 64 << 10;
 const LINK: &str = "table.bin";
@@ -27,26 +27,26 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) {
     let target = Target::Ratio(1.2);
     let (full, quick) = (bench.pairs(11, 3), bench.pairs(7, 3));
     report.times(("materialize 256 MiB", COPY_SYNCED), bench.places.memory(), target, |place| {
-        run(bench, place, full, How::Materialize)
+        run(bench, place, full, Operation::Materialize)
     });
     report.times(("materialize 256 MiB", COPY_SYNCED), Ok(bench.places.disk()), target, |place| {
-        run(bench, place, quick, How::Materialize)
+        run(bench, place, quick, Operation::Materialize)
     });
     report.times(("copy 256 MiB by a writer, visible", COPY), bench.places.memory(), target, |place| {
-        run(bench, place, full, How::Visible)
+        run(bench, place, full, Operation::Visible)
     });
     report.times(("copy 256 MiB by a writer, visible", COPY), Ok(bench.places.disk()), target, |place| {
-        run(bench, place, quick, How::Visible)
+        run(bench, place, quick, Operation::Visible)
     });
     report.bytes("memory of the component for it", MEMORY_BYTES, || needed(bench));
 }
 
-/// What is measured.
+/// The operation to measure.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum How {
+enum Operation {
     /// `materialize`, which is durable.
     Materialize,
-    /// A copy that nothing is promised about when power is lost.
+    /// A copy without a promise for power losses.
     Visible,
 }
 
@@ -83,23 +83,23 @@ impl Workspace {
 
     #[cfg(not(unix))]
     fn link(&self) -> Result<()> {
-        Err("links are made on Unix alone".into())
+        Err("links can be created on Unix only".into())
     }
 
     fn check(&self, copy: &Path) -> Result<()> {
         let found = fs::symlink_metadata(copy)?;
-        if found.is_file() && found.len() == LENGTH { Ok(()) } else { Err("the copy is not one".into()) }
+        if found.is_file() && found.len() == LENGTH { Ok(()) } else { Err("the copy differs in length".into()) }
     }
 }
 
 impl Drop for Workspace {
-    /// Half a gigabyte of memory, perhaps: not left to the end. What fails goes then.
+    /// Removed early, since it may occupy half a gigabyte of memory. A failure leaves it to the end.
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.lower);
     }
 }
 
-fn run(bench: &Bench, place: &Place, pairs: usize, how: How) -> Result<Pairs> {
+fn run(bench: &Bench, place: &Place, pairs: usize, operation: Operation) -> Result<Pairs> {
     let workspace = Workspace::make(place)?;
     let onionskin = limited(bench, MEMORY_BYTES)?;
     let store = workspace.open(&onionskin)?;
@@ -107,9 +107,9 @@ fn run(bench: &Bench, place: &Place, pairs: usize, how: How) -> Result<Pairs> {
     let pairs = Pairs::run(
         pairs,
         || {
-            let took = match how {
-                How::Materialize => materialize(&workspace, &store)?,
-                How::Visible => copy(&workspace, &store)?,
+            let took = match operation {
+                Operation::Materialize => materialize(&workspace, &store)?,
+                Operation::Visible => copy(&workspace, &store)?,
             };
             let copied = workspace.root.join(LINK);
             workspace.check(&copied)?;
@@ -117,7 +117,7 @@ fn run(bench: &Bench, place: &Place, pairs: usize, how: How) -> Result<Pairs> {
             Ok(took)
         },
         || {
-            let took = cp(&workspace.original, &peer, how == How::Materialize)?;
+            let took = cp(&workspace.original, &peer, operation == Operation::Materialize)?;
             workspace.check(&peer)?;
             remove(&peer)?;
             Ok(took)
@@ -135,9 +135,9 @@ fn materialize(workspace: &Workspace, store: &Store) -> Result<Duration> {
 }
 
 fn copy(workspace: &Workspace, store: &Store) -> Result<Duration> {
-    let how = WriteOptions::default().durability(Durability::Visible);
+    let operation = WriteOptions::default().durability(Durability::Visible);
     let start = Instant::now();
-    let mut writer = store.writer(LINK, &how)?;
+    let mut writer = store.writer(LINK, &operation)?;
     writer.append_from(&workspace.original, 0, LENGTH)?;
     writer.commit()?;
     Ok(start.elapsed())
@@ -189,7 +189,7 @@ fn works(bench: &Bench, workspace: &Workspace, bytes: u64) -> Result<bool> {
     let onionskin = limited(bench, bytes)?;
     let store = match workspace.open(&onionskin) {
         Ok(store) => store,
-        // Not even the memory that it begins with.
+        // Not even the initial memory.
         Err(_) => return Ok(false),
     };
     workspace.link()?;

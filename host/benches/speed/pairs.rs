@@ -1,10 +1,10 @@
-//! Two things measured in turns, and what their times come to.
+//! Two operations measured in turns, and their statistics.
 
 use std::time::{Duration, Instant};
 
 use crate::Result;
 
-/// The times of two sides that ran in turns; each is for one operation.
+/// The times of two sides that ran in turns, each for one operation.
 pub(crate) struct Pairs {
     ours: Vec<f64>,
     peer: Vec<f64>,
@@ -19,8 +19,8 @@ pub(crate) struct Ratio {
 }
 
 impl Pairs {
-    /// Runs both sides in turns, after one pair that does not count. A side returns how long it
-    /// took, so that it can leave out what it prepares.
+    /// Runs both sides in turns, after one pair that does not count. A side returns its time, so that it can exclude
+    /// its preparation.
     pub(crate) fn run(
         count: usize,
         mut ours: impl FnMut() -> Result<Duration>,
@@ -36,12 +36,12 @@ impl Pairs {
         Ok(pairs)
     }
 
-    /// Median seconds of ours.
+    /// Returns our median, in seconds.
     pub(crate) fn ours(&self) -> f64 {
         quantile(&self.ours, 0.5)
     }
 
-    /// Median seconds of the peer.
+    /// Returns the median of the peer, in seconds.
     pub(crate) fn peer(&self) -> f64 {
         quantile(&self.peer, 0.5)
     }
@@ -56,7 +56,7 @@ impl Pairs {
     }
 }
 
-/// The time of one of `count` operations that are run together, because one alone is too short.
+/// Returns the average time of `count` operations that run together, because a single one is too short.
 pub(crate) fn each(count: u32, mut operation: impl FnMut() -> Result<()>) -> Result<Duration> {
     let start = Instant::now();
     for _ in 0..count {
@@ -65,7 +65,7 @@ pub(crate) fn each(count: u32, mut operation: impl FnMut() -> Result<()>) -> Res
     Ok(start.elapsed() / count)
 }
 
-/// The value below which this part of the values lies, between neighbours in proportion.
+/// Returns the quantile of sorted values, interpolated between neighbours.
 fn quantile(values: &[f64], part: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! One small file, replaced again and again.
+//! One small file, replaced repeatedly.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -26,7 +26,7 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) {
     });
 }
 
-/// Pairs of `batch` changes each.
+/// Runs pairs of `batch` changes each.
 fn run(bench: &Bench, place: &Place, durability: Durability, pairs: usize, batch: u32) -> Result<Pairs> {
     let root = place.directory("persist-ours")?;
     let store = bench.onionskin.store(&root).open(&Opening::default())?;
@@ -45,7 +45,7 @@ fn persist(store: &Store, how: &WriteOptions, batch: u32) -> Result<Duration> {
     })
 }
 
-/// A program that makes the calls of the component by itself.
+/// A native program that makes the calls of the component itself.
 struct Native {
     root: PathBuf,
     target: PathBuf,
@@ -71,7 +71,7 @@ impl Native {
     }
 }
 
-/// The look at a target that every careful program takes.
+/// The check of a target that every careful program makes.
 pub(crate) fn refuse_directory(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => Err(format!("{} is a directory", path.display()).into()),
@@ -80,7 +80,7 @@ pub(crate) fn refuse_directory(path: &Path) -> Result<()> {
     }
 }
 
-/// A new file with this content.
+/// Creates a file with this content.
 pub(crate) fn create(path: &Path, content: &[u8], synced: bool) -> Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
     file.write_all(content)?;

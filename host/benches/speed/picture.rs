@@ -10,29 +10,29 @@ pub(crate) struct Section {
 
 /// A row of the picture.
 pub(crate) struct Bar {
-    /// What was measured, and where.
+    /// The operation, and the filesystem.
     pub(crate) label: String,
-    /// What it is held against.
+    /// The peer.
     pub(crate) peer: &'static str,
     /// Ours divided by the peer's.
     pub(crate) ratio: f64,
-    /// The quartiles of it.
+    /// The quartiles of the ratio.
     pub(crate) low: f64,
     pub(crate) high: f64,
 }
 
 const WIDTH: f64 = 1040.0;
-/// Where the labels end, where the scale is, and where the peers begin.
+/// The end of the labels, the scale, and the start of the peers.
 const LABELS: f64 = 400.0;
 const SCALE: [f64; 2] = [416.0, 756.0];
 const PEERS: f64 = 828.0;
 const ROW: f64 = 20.0;
 const HEAD: f64 = 64.0;
-/// Steps of the scale on each side of 1, each twice or half the one before. What is beyond is cut off,
-/// and its number says how far it goes.
+/// The number of steps of the scale on each side of 1, each twice or half the previous one. A longer bar is cut off,
+/// and its number gives the ratio.
 const STEPS: i32 = 4;
 
-/// An SVG with a ground of its own, so that it can be read on light and dark pages.
+/// Returns an SVG with a background of its own, so that it can be read on light and dark pages.
 pub(crate) fn svg(title: &str, sections: &[Section]) -> String {
     let shown: Vec<&Section> = sections.iter().filter(|section| !section.bars.is_empty()).collect();
     let rows: usize = shown.iter().map(|section| section.bars.len() + 1).sum();
@@ -98,7 +98,7 @@ fn row(svg: &mut String, bar: &Bar, y: f64) {
     );
 }
 
-/// Where a ratio is on the scale.
+/// Returns the position of a ratio on the scale.
 fn at(ratio: f64) -> f64 {
     let steps = f64::from(STEPS);
     let part = (ratio.log2().clamp(-steps, steps) + steps) / (2.0 * steps);

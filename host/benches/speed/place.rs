@@ -1,4 +1,4 @@
-//! Where is measured: in memory, and on a disk.
+//! The places of measurement: in memory, and on a disk.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use tempfile::TempDir;
 
 use crate::Result;
 
-/// Where Linux has a filesystem in memory.
+/// The filesystem in memory of Linux.
 const MEMORY: &str = "/dev/shm";
 
-/// Scratch directories, which go away with this.
+/// Scratch directories, which are removed on drop.
 pub(crate) struct Places {
     memory: Option<Place>,
     disk: Place,
@@ -20,7 +20,7 @@ pub(crate) struct Places {
 /// A scratch directory.
 pub(crate) struct Place {
     scratch: TempDir,
-    /// The type of the filesystem, where the system tells it.
+    /// The type of the filesystem, where the system reports it.
     pub(crate) filesystem: String,
 }
 
@@ -30,17 +30,17 @@ impl Places {
         Ok(Self { memory, disk: Place::make(&std::env::temp_dir())?, cache: tempfile::tempdir()? })
     }
 
-    /// The scratch directory in memory.
+    /// Returns the scratch directory in memory.
     pub(crate) fn memory(&self) -> Result<&Place> {
         self.memory.as_ref().ok_or_else(|| format!("there is no {MEMORY}").into())
     }
 
-    /// The scratch directory in the directory for temporary files, which may be in memory too.
+    /// Returns the scratch directory in the directory for temporary files, which may be in memory too.
     pub(crate) fn disk(&self) -> &Place {
         &self.disk
     }
 
-    /// Where compiled code is kept, so that the measurement neither needs nor leaves a cache.
+    /// Returns the directory of compiled code, so that a measurement neither needs nor leaves a cache elsewhere.
     pub(crate) fn cache(&self) -> &Path {
         self.cache.path()
     }
@@ -53,7 +53,7 @@ impl Place {
         Ok(Self { scratch, filesystem })
     }
 
-    /// A new empty directory.
+    /// Creates an empty directory.
     pub(crate) fn directory(&self, name: &str) -> Result<PathBuf> {
         let path = self.scratch.path().join(name);
         if path.exists() {
@@ -64,8 +64,8 @@ impl Place {
     }
 }
 
-/// The type of the filesystem that a path is on: that of the deepest mount point above it, the last
-/// one where several are mounted there.
+/// Returns the type of the filesystem of a path: that of the deepest mount point above it, and the last one mounted
+/// there.
 fn filesystem(path: &Path) -> Option<String> {
     let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
     let path = fs::canonicalize(path).ok()?;

@@ -1,4 +1,4 @@
-//! The rows, and the table they end in.
+//! The rows, and the resulting table.
 
 use serde_json::{Value, json};
 
@@ -7,31 +7,31 @@ use crate::pairs::{Pairs, Ratio};
 use crate::picture::{self, Bar, Section};
 use crate::place::{Place, Places};
 
-/// How to answer.
+/// The format of the output.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
     Text,
     Json,
 }
 
-/// What a row is held against.
+/// The target of a row.
 #[derive(Clone, Copy)]
 pub(crate) enum Target {
-    /// Ours is at most so many times the peer.
+    /// The upper bound of the ratio of ours to the peer's.
     Ratio(f64),
-    /// Ours takes at most so many seconds.
+    /// The upper bound of our time, in seconds.
     Seconds(f64),
-    /// Nothing: the row helps to understand the others.
+    /// None: the row helps to understand the others.
     None,
 }
 
-/// What came of a row.
+/// The result of a row.
 enum Measured {
-    /// Two sides, and how they compare.
+    /// Two sides, and their ratio.
     Times { ours: f64, peer: f64, ratio: Ratio, pairs: usize, target: Target },
-    /// Bytes that were needed, of those that may be.
+    /// The bytes that were needed, and their upper bound.
     Bytes { ours: u64, target: u64 },
-    /// Nothing, because of this.
+    /// No result, for this reason.
     Not(String),
 }
 
@@ -43,7 +43,7 @@ struct Row {
     measured: Measured,
 }
 
-/// What was measured so far.
+/// The results so far.
 pub(crate) struct Report {
     format: Format,
     heading: String,
@@ -58,12 +58,12 @@ impl Report {
         Self { format, heading, section: "", rows: Vec::new() }
     }
 
-    /// What the rows that follow have in common.
+    /// Begins a section, with the common property of the rows that follow.
     pub(crate) fn section(&mut self, title: &'static str) {
         self.section = title;
     }
 
-    /// Adds a row of times, and says so at once: the table comes late.
+    /// Adds a row of times, and reports it at once, since the table comes late.
     pub(crate) fn times(
         &mut self,
         (what, peer): (impl Into<String>, &'static str),
@@ -108,16 +108,16 @@ impl Report {
         }
     }
 
-    /// The ratios of all rows that have one, as an SVG.
+    /// Returns the ratios of all rows that have one, as an SVG.
     pub(crate) fn picture(&self) -> String {
         let sections = self.rows.chunk_by(|one, next| one.section == next.section);
         let sections =
             sections.map(|rows| Section { title: rows[0].section, bars: rows.iter().filter_map(Row::bar).collect() });
-        picture::svg("Time of Onionskin divided by the time of what it is held against", &sections.collect::<Vec<_>>())
+        picture::svg("Time of Onionskin divided by the time of the peer", &sections.collect::<Vec<_>>())
     }
 
     fn table(&self) -> String {
-        let titles = ["what", "on", "ours", "peer", "", "ratio (quartiles)", "target", "met"];
+        let titles = ["operation", "on", "ours", "peer", "", "ratio (quartiles)", "target", "met"];
         let mut lines = vec![titles.map(str::to_owned)];
         lines.extend(self.rows.iter().map(Row::cells));
         let mut widths = [0; 8];
@@ -141,7 +141,7 @@ impl Report {
         text
     }
 
-    /// The title of the section that begins with this row.
+    /// Returns the title of the section that begins with this row.
     fn begins(&self, row: usize) -> Option<&'static str> {
         let section = self.rows[row].section;
         let before = row.checked_sub(1).map(|before| self.rows[before].section);

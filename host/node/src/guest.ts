@@ -14,7 +14,7 @@ function coreModule(path: string): WebAssembly.Module {
     return module;
 }
 
-/** An instance of the component, in which each directory has the name of its place. */
+/** Creates an instance of the component, in which each directory is named by its path. */
 export function guest(writable: string[], readable: string[] = [], watch?: Watch): Instance {
     const grant = (may: boolean) => (directory: string) => [realpathSync(directory), may] as const;
     const grants = new Map([...readable.map(grant(false)), ...writable.map(grant(true))]);
@@ -23,7 +23,7 @@ export function guest(writable: string[], readable: string[] = [], watch?: Watch
     return new Instance(instantiate(coreModule, imports as unknown as ImportObject), grants);
 }
 
-/** Does something with one more directory, which is locked and may be changed for as long as that takes. */
+/** Runs a function with one more directory, which is locked and may be changed in the meantime. */
 export function writing<T>(instance: Instance, directory: string, act: (place: string) => T): T {
     return locked(directory, () => instance.granting(directory, act));
 }

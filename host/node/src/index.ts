@@ -1,8 +1,8 @@
 /**
- * Writes that are all or nothing, and copy-on-write over originals.
+ * Atomic writes, and copy-on-write over originals.
  *
- * What each call promises, and what it does not, is said item by item in the contract of the
- * component, `wit/onionskin.wit`. Paths are relative to the root, with `/` between the components.
+ * The contract of the component, `wit/onionskin.wit`, documents the promises of each call and their
+ * limits. Paths are relative to the root, with `/` between the components.
  */
 
 export { OnionskinError } from "./bindings.js";

@@ -9,40 +9,40 @@ import type { Watch } from "./wasi/filesystem.js";
 import { guest } from "./guest.js";
 import { lock, locked } from "./wasi/lock.js";
 
-/** How to open a root. */
+/** Options of an open root. */
 export interface StoreOptions {
     /** Directories that may be read, for links that lead there. */
     lower?: string[];
-    /** Keeps a second owner out by a lock file that holds this, and not by a lock of the operating system. */
+    /** Excludes a second owner by a lock file with this token, and not by a lock of the operating system. */
     token?: string;
     /** Called before each call of the component on the filesystem, for traces and tests. */
     watch?: Watch;
 }
 
-/** What a materialized path holds: what the link shows, unless it is said. */
+/** The content of a materialized path: by default that of the link's target. */
 export interface MaterializeOptions {
-    /** A place in a granted directory, to be read in place of where the link leads. */
+    /** A path in a granted directory, to be read instead of the link's target. */
     source?: string;
-    /** Content of its own. */
+    /** New content. */
     content?: Data;
 }
 
-/** Tries what works at a root, and tells the strongest promise that can be kept there. */
+/** Tests the abilities of a root, and returns the strongest promise that can be kept there. */
 export function probe(root: string): Abilities {
     return locked(root, () => guest([root]).call(({ capabilities }) => capabilities.probe(realpathSync(root))));
 }
 
-/** What opening would find and do, without doing it: the root is granted for reading alone. */
+/** Returns the findings of an open without changing anything: the root is granted for reading only. */
 export function inspect(root: string): wit.Finding[] {
     return guest([], [root]).call(({ store }) => store.inspect(realpathSync(root)));
 }
 
-/** Takes a root from an owner that is known to be dead, whose lock file holds this token. */
+/** Takes a root over from an owner that is known to be dead, by the token in its lock file. */
 export function breakLock(root: string, expected: string): void {
     guest([root]).call(({ store }) => store.breakLock(realpathSync(root), expected));
 }
 
-/** Opens a root, and finishes or undoes what a crash left. */
+/** Opens a root, and completes or undoes interrupted changes. */
 export function openStore(root: string, { lower, token, watch }: StoreOptions = {}): Store {
     return holding(token === undefined ? lock(root) : () => {}, (release) => {
         const instance = guest([root], lower, watch);
@@ -60,7 +60,7 @@ export class Store extends StoreCalls {
         super(instance, store, release);
     }
 
-    /** Gives a file new content of any size, all or nothing. */
+    /** Replaces the content of a file atomically, at any size. */
     override replace(path: string, data: Data, how: Partial<wit.WriteOptions> = {}): wit.Receipt {
         if (pieces(data).length <= 1) return super.replace(path, data, how);
         using writer = this.writer(path, how);
@@ -78,14 +78,14 @@ export class Store extends StoreCalls {
         return new Transaction(this.guest, this.call("begin", directory, { ...DIRECTORY_OPTIONS, ...how }));
     }
 
-    /** Makes a link, or a file with several hard links, a file or directory of its own. */
+    /** Turns a link, or a file with several hard links, into an independent file or directory. */
     materialize(path: string, { source, content }: MaterializeOptions = {}): wit.Receipt {
         const origin: wit.Source = source ? { tag: "path", val: this.guest.granted(source) } : { tag: "link-target" };
         const holds: wit.Content = content === undefined ? { tag: "keep" } : { tag: "replace", val: encoded(content) };
         return this.call("materialize", path, origin, holds);
     }
 
-    /** Makes a call, and again once an absolute link on the way, which WASI hides, is no link any more. */
+    /** Makes a call, and repeats it after each absolute link among the parents, which WASI hides, was materialized. */
     protected override call(name: string, path?: any, ...given: any[]): any {
         try {
             return super.call(name, path, ...given);
@@ -100,7 +100,7 @@ export class Store extends StoreCalls {
         }
     }
 
-    /** The first link on the way to a path, but for those to generations, which the component reads. */
+    /** Returns the first link among the parents of a path, except those to generations, which the component reads. */
     #unreadableLink(path: string, error: unknown): string | undefined {
         if (!(error instanceof OnionskinError && error.kind === "link-unreadable")) return undefined;
         const parts = path.split("/");
@@ -112,12 +112,12 @@ export class Store extends StoreCalls {
     }
 }
 
-/** New content for one file, on its way. */
+/** New content for one file, in progress. */
 export class Writer extends WriterCalls {}
 
 /** Changes to one directory that become visible together. Paths are relative to it. */
 export class Transaction extends TransactionCalls {
-    /** A file with this content, of any size. */
+    /** Puts a file with this content, of any size. */
     override put(path: string, data: Data): void {
         const [first = "", ...rest] = pieces(data);
         super.put(path, first);

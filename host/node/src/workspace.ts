@@ -6,29 +6,29 @@ import { guest, writing } from "./guest.js";
 import type { Watch } from "./wasi/filesystem.js";
 import { lock } from "./wasi/lock.js";
 
-/** Bytes that are read at once. */
+/** The number of bytes in one read. */
 const PIECE_BYTES = 1 << 20;
 
-/** How to open a workspace. */
+/** Options of an open workspace. */
 export interface WorkspaceOptions {
-    /** The directories it is over, the topmost first. It remembers them, and refuses others. */
+    /** Its lower directories, the topmost first. It remembers them, and refuses others. */
     lower?: string[];
-    /** Takes the lowers as they are: they were moved, or come from a backup. */
+    /** Accepts the lowers as they are: they were moved, or come from a backup. */
     moved?: boolean;
-    /** How much it may hold. */
+    /** Its limits. */
     quota?: wit.Quota;
     /** Called before each call of the component on the filesystem, for traces and tests. */
     watch?: Watch;
 }
 
-/** Globs; a glob that matches a directory matches all below it. */
+/** Globs; one that matches a directory matches everything below it. */
 export type Choice = Partial<wit.Select>;
-/** What to commit, and how. */
+/** Options of a commit. */
 export type CommitChoice = Choice & Partial<Pick<wit.CommitOptions, "durability" | "conflicts">>;
 
 /**
- * Opens the workspace in `upper`, and finishes or removes what a crash left. Where there is none, one
- * is made over `lower`.
+ * Opens the workspace in `upper`, and completes or removes interrupted changes. If there is none, one
+ * is created over `lower`.
  */
 export function openWorkspace(upper: string, { lower = [], moved, quota = {}, watch }: WorkspaceOptions = {}) {
     return holding(lock(upper), (release) => {
@@ -44,7 +44,7 @@ export function openWorkspace(upper: string, { lower = [], moved, quota = {}, wa
     });
 }
 
-/** The lowers of the workspace that is there. */
+/** Returns the lowers of the existing workspace. */
 function describe(instance: Instance, upper: string, canBeMade: boolean): string[] | undefined {
     try {
         return instance.call(({ workspace }) => workspace.describe(upper));
@@ -60,18 +60,18 @@ function opened(instance: Instance, how: wit.Options, begin: "open" | "create"):
         return call();
     } catch (error) {
         if ((error as OnionskinError).kind !== "read-only") throw error;
-        return writing(instance, how.lowers[0]!, call); // A commit is to be finished.
+        return writing(instance, how.lowers[0]!, call); // A commit has to be completed.
     }
 }
 
-/** An open workspace. What was not synced when it is closed may be lost with the power. */
+/** An open workspace. A power loss may take changes that were not synced before it was closed. */
 export class Workspace extends WorkspaceCalls {
     /** @internal */
     constructor(instance: Instance, workspace: wit.Workspace, release: () => void, private how: wit.Options) {
         super(instance, workspace, release);
     }
 
-    /** All of a file. */
+    /** Reads a whole file. */
     readFile(path: string): Uint8Array {
         const pieces: Uint8Array[] = [];
         do pieces.push(this.read(path, BigInt(pieces.length * PIECE_BYTES), PIECE_BYTES));
@@ -79,26 +79,26 @@ export class Workspace extends WorkspaceCalls {
         return Buffer.concat(pieces);
     }
 
-    /** Writes changes to the topmost lower, all or nothing. The workspace goes on from there. */
+    /** Commits changes to the topmost lower atomically. The workspace stays usable. */
     commit({ durability = "full", conflicts = "fail", ...choice }: CommitChoice = {}): wit.Receipt {
         return writing(this.guest, this.how.lowers[0]!, (into) => {
             const receipt = this.call("commit", { into, paths: { ...SELECT, ...choice }, durability, conflicts });
-            this.sync(); // Gives back what is not needed any more.
+            this.sync(); // Releases content that is no longer needed.
             return receipt;
         });
     }
 
-    /** Writes all that is shown to an empty directory, all or nothing. */
+    /** Writes the merged tree to an empty directory, atomically. */
     override exportTo(to: string, durability: wit.Durability = "full"): wit.Receipt {
         return writing(this.guest, to, (place) => super.exportTo(place, durability));
     }
 
-    /** Makes a second workspace from the present state, in an empty directory. */
+    /** Creates a second workspace from the present state, in an empty directory. */
     fork(upper: string): void {
         writing(this.guest, upper, (place) => this.guest.drop(this.call("fork", { ...this.how, upper: place })));
     }
 
-    /** Gives up all that was written, and the workspace with it. */
+    /** Discards every change, and the workspace itself. */
     override discard(): void {
         super.discard();
         this.close();

@@ -1,5 +1,5 @@
-// What the package adds: typed errors where the shim has none, directories that are granted for
-// reading alone, the lock, and stops before any call.
+// The additions of the package: typed errors where the shim has none, read-only grants, the lock, and
+// stops before any call.
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
@@ -121,7 +121,7 @@ test("a directory that is granted for reading alone cannot be changed", (t) => {
         assert.equal(given.statAt({}, "a").type, "regular-file");
     }
     assert.deepEqual(at.files("lower"), { a: "a" });
-    // As for a commit, and no longer.
+    // As during a commit, and no longer.
     grants.set(at.path("lower"), true);
     directory.createDirectoryAt("b");
     grants.set(at.path("lower"), false);

@@ -1,4 +1,4 @@
-// The scenario that all hosts run, and recovery of what another host left.
+// The scenario that all hosts run, and the recovery after a crash of another host.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

@@ -1,4 +1,4 @@
-// The scenario of workspaces that all hosts run, and recovery of what another host left.
+// The workspace scenario that all hosts run, and the recovery after a crash of another host.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -13,11 +13,11 @@ import { covers, data, plain, program, world } from "./world.js";
 const scenes = JSON.parse(fs.readFileSync(new URL("../../../tests/scenario/workspace.json", import.meta.url), "utf8"));
 const here = fileURLToPath(new URL(".", import.meta.url));
 const CALLS_MAX = 400;
-/** Calls from one crash to the next: each takes six runs of a program. */
+/** The number of calls from one crash point to the next: each takes six runs of a program. */
 const STEP = 3;
 const decoded = (bytes) => Buffer.from(bytes).toString();
 
-/** An answer as the scenario tells it: a variant is its case, or that and its value. */
+/** Encodes a result as the scenario does: a variant is its case, or that and its value. */
 const told = (answer) => {
     if (answer instanceof Uint8Array) return decoded(answer);
     if (Array.isArray(answer)) return answer.map(told);
@@ -117,7 +117,7 @@ for (const scene of scenes.cases) {
     });
 }
 
-/** The world of a crash, with a workspace in it that the Rust host made. */
+/** Creates the world of a crash, with a workspace of the Rust host. */
 function prepared(t, scene) {
     const at = world(t, scene.before);
     fs.mkdirSync(at.path("upper"));
@@ -128,7 +128,7 @@ function prepared(t, scene) {
     return at;
 }
 
-/** Opens what is there, and tells whether it is old or new. */
+/** Opens the workspace, and returns whether it is old or new. */
 function side(at, scene) {
     const workspace = openWorkspace(at.path("upper"));
     const changes = [...workspace.changes()].map(({ path }) => path);

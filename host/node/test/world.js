@@ -1,4 +1,4 @@
-// A directory to run in, and what is in it; and how answers are compared.
+// A directory to run in, its files, and the comparison of results.
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
@@ -6,12 +6,12 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The program of the Rust host; `ONIONSKIN` names it, where it is not in the usual place. */
+/** The program of the Rust host; `ONIONSKIN` names another than the default. */
 export function program() {
     return process.env.ONIONSKIN || fileURLToPath(new URL("../../../target/debug/onionskin", import.meta.url));
 }
 
-/** What an attempt comes to, once it comes to something: a lock goes a moment after its holder. */
+/** Repeats an attempt until it succeeds, since a lock is released a moment after its holder ended. */
 export async function eventually(attempt) {
     for (let tries = 0; tries < 500; tries += 1) {
         const answer = await attempt();
@@ -32,7 +32,7 @@ export function world(t, before = {}) {
         if (typeof entry === "string") fs.writeFileSync(path(name), entry);
         else fs.symlinkSync(entry.link.startsWith("/") ? path(entry.link) : entry.link, path(name));
     }
-    /** Calls back with each path below a directory, links followed, but for our own. */
+    /** Calls back with each path below a directory, with links followed and without records. */
     const walk = (directory, visit, from = directory) => {
         for (const name of fs.readdirSync(directory)) {
             const place = join(directory, name);
@@ -64,7 +64,7 @@ export function world(t, before = {}) {
 /** Content, as the scenario writes it. */
 export const data = (value) => (typeof value === "string" ? value : value.repeat[0].repeat(value.repeat[1]));
 
-/** An answer under the names of the contract. */
+/** Encodes a result by the names of the contract. */
 export function plain(answer) {
     if (answer instanceof Uint8Array) return Buffer.from(answer).toString("hex");
     if (typeof answer === "bigint") return Number(answer);
@@ -74,7 +74,7 @@ export function plain(answer) {
     return Object.fromEntries(Object.entries(answer).map(([name, value]) => [dashed(name), plain(value)]));
 }
 
-/** Checks that an answer has the fields that are wanted; a list has them one by one. */
+/** Asserts that a result has the expected fields; lists are compared element by element. */
 export function covers(answer, wanted, step) {
     if (Array.isArray(wanted)) {
         assert.equal(answer.length, wanted.length, JSON.stringify([step, answer]));

@@ -1,8 +1,8 @@
-//! The bill of materials: what is compiled into the component, in the form of CycloneDX.
+//! The bill of materials: the packages that are compiled into the component, in the format of CycloneDX.
 //!
-//! It is made of what `cargo tree` says for the target of the component, and of the checksums in
-//! `Cargo.lock`. What only runs while it is built, such as macros, is left out. There is no time and
-//! no random number in it, so that one commit has one bill.
+//! It is derived from the output of `cargo tree` for the target of the component, and from the checksums in
+//! `Cargo.lock`. Packages that only run during the build, such as macros, are omitted. It contains no time and no
+//! random number, so that one commit has one bill.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::sections::About;
 
-/// A package that is compiled in, and what it is compiled with.
+/// A package that is compiled in, and its dependencies.
 #[derive(Default)]
 struct Package {
     version: String,
@@ -22,7 +22,7 @@ struct Package {
     uses: BTreeSet<String>,
 }
 
-/// The bill of the component with all that it can be built with, for the workspace in this directory.
+/// Returns the bill of the component with all of its features, for the workspace in this directory.
 pub fn of_component(workspace: &Path, about: &About) -> Result<Value> {
     let lock = Lockfile::load(workspace.join("Cargo.lock"))?;
     let packages = packages(workspace, &about.name)?;
@@ -53,7 +53,7 @@ pub fn of_component(workspace: &Path, about: &About) -> Result<Value> {
     }))
 }
 
-/// Every package, by its name and reference.
+/// Returns every package, by its name and reference.
 fn packages(workspace: &Path, root: &str) -> Result<BTreeMap<(String, String), Package>> {
     let tree = run(
         workspace,
@@ -62,13 +62,13 @@ fn packages(workspace: &Path, root: &str) -> Result<BTreeMap<(String, String), P
         &["--target", "wasm32-wasip2", "--no-dedupe", "--prefix", "depth", "--format", "|{p}|{l}"],
     )?;
     let mut packages: BTreeMap<(String, String), Package> = BTreeMap::new();
-    // From the root to the line that is read.
+    // The path from the root to the present line.
     let mut way: Vec<(String, String)> = Vec::new();
     for line in tree.lines() {
         let mut fields = line.split('|');
         let (depth, package, license) = (fields.next(), fields.next(), fields.next());
         let (Some(depth), Some(package), Some(license)) = (depth, package, license) else {
-            anyhow::bail!("cargo tree has another form than is known here: {line}");
+            anyhow::bail!("cargo tree has an unknown format: {line}");
         };
         let mut words = package.split(' ');
         let (Some(name), Some(version)) = (words.next(), words.next()) else {
@@ -82,7 +82,7 @@ fn packages(workspace: &Path, root: &str) -> Result<BTreeMap<(String, String), P
         }
         let found = packages.entry(key.clone()).or_default();
         version.clone_into(&mut found.version);
-        // Manifests that are older than SPDX expressions.
+        // Manifests from before SPDX expressions.
         found.license = license.replace('/', " OR ");
         way.push(key);
     }
@@ -105,10 +105,10 @@ fn component(name: &str, reference: &str, package: &Package, lock: &Lockfile) ->
     component
 }
 
-/// What comes with the compiler: `core`, `alloc`, and the part of wasi-libc that they call.
+/// The libraries that come with the compiler: `core`, `alloc`, and the part of wasi-libc that they call.
 fn standard_library(workspace: &Path) -> Result<Value> {
-    let told = run(workspace, "rustc", &["--version"], &[])?;
-    let version = told.split_whitespace().nth(1).context("rustc does not tell its version")?;
+    let output = run(workspace, "rustc", &["--version"], &[])?;
+    let version = output.split_whitespace().nth(1).context("rustc does not report its version")?;
     Ok(json!({
         "type": "library",
         "bom-ref": format!("rust-std@{version}"),

@@ -15,22 +15,22 @@ pub struct Contract {
     pub(crate) package: PackageId,
 }
 
-/// Something that is published and has to be explained.
+/// A published item, which must be documented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// Where it is: `store`, `store.session.replace`, `types.durability.full`.
+    /// Its path: `store`, `store.session.replace`, `types.durability.full`.
     pub place: String,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// As it is written: a name, or the signature of a function.
+    /// Its text in WIT: a name, or the signature of a function.
     pub shown: String,
-    /// What is said of it; empty when nothing is.
+    /// Its documentation; empty if there is none.
     pub docs: String,
-    /// Whether it says since when it is there, or that it is not settled. [`Kind::Part`] cannot.
+    /// Whether it has its first version, or is marked as unstable. [`Kind::Part`] cannot.
     pub versioned: bool,
 }
 
-/// What an item is.
+/// The kind of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// An interface.
@@ -46,38 +46,39 @@ pub enum Kind {
 }
 
 impl Contract {
-    /// Parses a directory with `deps`, or a package that was encoded. What is behind a feature is part of it.
+    /// Parses a directory with `deps`, or an encoded package. Items behind a feature are included.
     pub fn load(path: &Path) -> Result<Self> {
         let mut resolve = Resolve { all_features: true, ..Resolve::default() };
         let (package, _) = resolve.push_path(path)?;
         Ok(Self { resolve, package })
     }
 
-    /// The name, with the version: `onionskin:fs@0.1.0`.
+    /// Returns the name with the version: `onionskin:fs@0.1.0`.
     #[must_use]
     pub fn name(&self) -> String {
         self.resolve.packages[self.package].name.to_string()
     }
 
-    /// The version, which a package that is published has to have.
+    /// Returns the version, which a published package must have.
     pub fn version(&self) -> Result<String> {
         let name = &self.resolve.packages[self.package].name;
         Ok(name.version.as_ref().with_context(|| format!("{name} has no version"))?.to_string())
     }
 
-    /// The package as WebAssembly, documentation and dependencies included.
+    /// Encodes the package as WebAssembly, documentation and dependencies included.
     pub fn encode(&self) -> Result<Vec<u8>> {
         wit_component::encode(&self.resolve, self.package)
     }
 
-    /// All that callers can rely on, in one normal form, by interface and world. Comments are not part of it.
+    /// Returns everything that callers can rely on, in a normal form, by interface and world. Comments are not part of
+    /// it.
     pub fn surface(&self) -> Result<BTreeMap<String, String>> {
         let mut printer = WitPrinter::default();
         printer.emit_docs(false).print(&self.resolve, self.package, &[])?;
         surface(&printer.output.to_string())
     }
 
-    /// Every item, each interface and world followed by what is in it.
+    /// Returns every item, each interface and world followed by its content.
     pub fn items(&self) -> Result<Vec<Item>> {
         let package = &self.resolve.packages[self.package];
         let mut items = Vec::new();
@@ -101,7 +102,7 @@ impl Contract {
     fn type_items(&self, id: TypeId, name: &str, items: &mut Vec<Item>) -> Result<()> {
         let ty = &self.resolve.types[id];
         let TypeOwner::Interface(owner) = ty.owner else { return Ok(()) };
-        // Named by `use`: it is explained where it comes from.
+        // Named by `use`: documented at its origin.
         if let TypeDefKind::Type(Type::Id(of)) = ty.kind
             && self.resolve.types[of].owner != ty.owner
         {
@@ -186,8 +187,7 @@ fn item(place: &str, kind: Kind, shown: String, docs: &Docs, stability: Option<&
     Item { place: place.to_owned(), kind, shown, docs, versioned }
 }
 
-/// The interfaces and worlds of a package in the normal form of the printer, where each begins and
-/// ends at the margin.
+/// Splits the normal form of the printer into interfaces and worlds, each of which begins and ends at the margin.
 pub fn surface(text: &str) -> Result<BTreeMap<String, String>> {
     let mut parts = BTreeMap::new();
     let (mut part, mut name) = (String::new(), String::new());
@@ -206,7 +206,7 @@ pub fn surface(text: &str) -> Result<BTreeMap<String, String>> {
     Ok(parts)
 }
 
-/// The text that [`surface`] reads.
+/// Returns the text that [`surface`] reads.
 #[must_use]
 pub fn snapshot(name: &str, surface: &BTreeMap<String, String>) -> String {
     let parts: Vec<&str> = surface.values().map(String::as_str).collect();

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use onionskin_package::contract::{Contract, snapshot};
 use onionskin_package::{languages, pages, release};
 
-/// Makes what is released of Onionskin.
+/// Makes the releases of Onionskin.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -18,25 +18,25 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Writes docs/contract.md, and what of the contract is recorded in tests/contract/published.
+    /// Writes docs/contract.md, and the record of the contract in tests/contract/published.
     ///
-    /// The record of a version that was released is never replaced.
+    /// The record of a released version is never replaced.
     Contract,
-    /// Writes what the packages for Python and Node have of the contract: types, errors and calls.
+    /// Writes the generated part of the packages for Python and Node: types, errors and calls.
     Languages,
-    /// Puts components that were built, the contract and a bill of materials into a directory.
+    /// Puts built components, the contract and a bill of materials into a directory.
     Release {
-        /// A component, under the name that it is released by.
+        /// A component, under its released name.
         #[arg(required = true)]
         components: Vec<PathBuf>,
         /// The commit that they were built from.
         #[arg(long)]
         revision: String,
-        /// Where to.
+        /// The directory to write to.
         #[arg(long)]
         out: PathBuf,
     },
-    /// Writes SHA256SUMS for all that is in a directory.
+    /// Writes SHA256SUMS for every file of a directory.
     Checksums {
         /// The directory.
         out: PathBuf,
@@ -44,7 +44,7 @@ enum Command {
 }
 
 fn main() -> Result<()> {
-    // Where it was built: it is run from the checkout alone.
+    // The path of the build: the program is only run from the checkout.
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     match Arguments::parse().command {
         Command::Contract => write_contract(&workspace),
@@ -79,7 +79,7 @@ fn write_contract(workspace: &Path) -> Result<()> {
     let changelog = fs::read_to_string(workspace.join("CHANGELOG.md")).context("cannot read CHANGELOG.md")?;
     ensure!(
         recorded.is_empty() || release::is_unreleased(&changelog, &version),
-        "{name} was released, and what is recorded of it in {record} stays: raise the version in wit/*.wit"
+        "{name} was released, and its record {record} stays: raise the version in wit/*.wit"
     );
     write(workspace, &record, &text)
 }

@@ -6,13 +6,13 @@ use anyhow::Result;
 
 use crate::contract::{Contract, Item, Kind};
 
-/// What stands at the top.
+/// The beginning of the page.
 const HEAD: &str = "\
 Made from the comments in [wit](../wit) by `just contract`, and held to them by a test: change those, not this page.
 How to call it is in [package.md](package.md), what it rests on in [ARCHITECTURE.md](../ARCHITECTURE.md).
 ";
 
-/// The page.
+/// Returns the page.
 pub fn contract(contract: &Contract) -> Result<String> {
     let items = contract.items()?;
     let mut page = format!("# The contract `{}`\n\n{HEAD}\n", contract.name());
@@ -44,7 +44,7 @@ fn section(page: &mut String, item: &Item) -> Result<()> {
         writeln!(page, "```wit\n{}\n```\n", item.shown)?;
     }
     for line in item.docs.lines() {
-        // A heading in a comment is below that of its item.
+        // A heading in a comment is placed below that of its item.
         let below = if line.starts_with('#') { level } else { "" };
         writeln!(page, "{below}{line}")?;
     }
@@ -61,7 +61,7 @@ fn word(kind: Kind) -> &'static str {
     }
 }
 
-/// The first sentence, on one line.
+/// Returns the first sentence, on one line.
 fn sentence(docs: &str) -> String {
     let paragraph = docs.split("\n\n").next().unwrap_or_default().replace('\n', " ");
     paragraph.split_inclusive(". ").next().unwrap_or_default().trim_end().to_owned()

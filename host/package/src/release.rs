@@ -1,4 +1,4 @@
-//! The directory that is released.
+//! The directory of a release.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,17 +12,17 @@ use crate::bill;
 use crate::contract::Contract;
 use crate::sections::{About, describe, strip};
 
-/// The digests of all other files, as `sha256sum --check` reads them.
+/// The digests of all other files, in the format of `sha256sum --check`.
 pub const CHECKSUMS: &str = "SHA256SUMS";
 
-/// What a component does, by the name of its file.
+/// The purpose of a component, by the name of its file.
 const COMPONENTS: [(&str, &str); 2] =
     [("onionskin.wasm", ""), ("onionskin-overlay.wasm", ", as a filesystem for unmodified programs")];
 
-/// Makes the release of a workspace: `components`, as they were built, under names of which each stands
-/// for what it does. A file that is there already is replaced; others stay. Two runs give the same bytes.
+/// Makes the release of a workspace from `components`, whose file names say their purpose. Existing files of the same
+/// names are replaced; others stay. Two runs give the same bytes.
 ///
-/// Answers with the paths of what was written.
+/// Returns the paths of the written files.
 pub fn make(workspace: &Path, components: &[PathBuf], revision: &str, out: &Path) -> Result<Vec<PathBuf>> {
     let contract = Contract::load(&workspace.join("wit"))?;
     let about = about(workspace, revision)?;
@@ -58,7 +58,7 @@ pub fn make(workspace: &Path, components: &[PathBuf], revision: &str, out: &Path
     Ok(written)
 }
 
-/// Writes the digests of every file of a release, whoever made it.
+/// Writes the digests of every file of a release, whatever its origin.
 pub fn checksums(out: &Path) -> Result<()> {
     let mut names = Vec::new();
     for entry in fs::read_dir(out).with_context(|| format!("cannot list {}", out.display()))? {
@@ -79,7 +79,7 @@ pub fn checksums(out: &Path) -> Result<()> {
     write(out.join(CHECKSUMS), sums.as_bytes(), &mut Vec::new())
 }
 
-/// What the manifest of the component says of it.
+/// Returns the metadata from the manifest of the component.
 fn about(workspace: &Path, revision: &str) -> Result<About> {
     let path = workspace.join("Cargo.toml");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -106,7 +106,7 @@ fn write(path: PathBuf, bytes: &[u8], written: &mut Vec<PathBuf>) -> Result<()> 
     Ok(())
 }
 
-/// Whether the changelog has this version as the one that is being made.
+/// Whether the changelog has this version as the unreleased one.
 #[must_use]
 pub fn is_unreleased(changelog: &str, version: &str) -> bool {
     changelog.lines().any(|line| line.strip_prefix("## Unreleased: ") == Some(version))

@@ -1,4 +1,4 @@
-//! The custom sections of a component: what is taken out, and what it says of itself.
+//! The custom sections of a component: those that are removed, and its metadata.
 
 use std::mem;
 
@@ -7,27 +7,27 @@ use wasm_encoder::{ComponentSectionId, Encode as _, RawSection, Section as _};
 use wasm_metadata::{AddMetadata, AddMetadataField};
 use wasmparser::{Encoding, Parser, Payload};
 
-/// What a component says of itself; each is a section that registries and tools read.
+/// The metadata of a component; each is a section that registries and tools read.
 #[derive(Clone, Debug)]
 pub struct About {
     /// The name of the package: `onionskin`.
     pub name: String,
     /// Its version.
     pub version: String,
-    /// What it is, in one line.
+    /// Its description, in one line.
     pub description: String,
     /// An SPDX expression.
     pub licenses: String,
-    /// Where the source is.
+    /// The address of the source.
     pub source: String,
-    /// Where to read on.
+    /// The address of the documentation.
     pub homepage: String,
     /// The commit that it was built from.
     pub revision: String,
 }
 
-/// Without the custom sections of it and of all that is in it: names, and what tools note of themselves.
-/// No section that is needed to run is a custom one.
+/// Removes the custom sections of a component and of everything in it: names, and the records of tools. No custom
+/// section is needed to run it.
 pub fn strip(input: &[u8]) -> Result<Vec<u8>> {
     let mut outer: Vec<Vec<u8>> = Vec::new();
     let mut output = Vec::new();
@@ -63,10 +63,10 @@ pub fn strip(input: &[u8]) -> Result<Vec<u8>> {
             RawSection { id, data: &input[start..end] }.append_to(&mut output);
         }
     }
-    bail!("this is no whole WebAssembly file: it ends before it is done")
+    bail!("this WebAssembly file is truncated")
 }
 
-/// Says of a component, or of a WIT package, what it is.
+/// Adds metadata to a component, or to a WIT package.
 pub fn describe(input: &[u8], about: &About) -> Result<Vec<u8>> {
     let mut metadata = AddMetadata::default();
     metadata.name = AddMetadataField::Set(about.name.clone());

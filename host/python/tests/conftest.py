@@ -1,4 +1,4 @@
-"""Where the scenario and the program of the Rust host are found, and instances that stop."""
+"""The scenario, the program of the Rust host, and instances that stop."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ SCENARIO = REPOSITORY / "tests/scenario/store.json"
 
 
 def onionskin(*arguments: str, cwd: Path, input: str = "") -> subprocess.CompletedProcess[str]:
-    """Runs the program of the Rust host; `ONIONSKIN` names it, where it is not in the usual place."""
+    """Runs the program of the Rust host; `ONIONSKIN` names another than the default."""
     program = os.environ.get("ONIONSKIN") or REPOSITORY / "target/debug/onionskin"
     return subprocess.run([program, *arguments], cwd=cwd, input=input, capture_output=True, text=True, check=False)
 
@@ -28,7 +28,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fuelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Instances that stop when their fuel is used up, and are given enough to begin with."""
+    """Instances that stop when their fuel is used up, with enough to begin with."""
     config = wasmtime.Config()
     config.consume_fuel = True
     linker = wasmtime.component.Linker(wasmtime.Engine(config))

@@ -1,4 +1,4 @@
-"""What the package adds: Python's own errors, locks, content of any size, and stops at any moment."""
+"""The additions of the package: Python's own errors, locks, content of any size, and stops at any point."""
 
 import os
 import pickle
@@ -190,7 +190,7 @@ def test_originals_stay_whatever_is_written_over_their_links(tmp_path: Path) -> 
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Iterator[Path]:
-    """Where a program of the README runs."""
+    """The directory in which a program of the README runs."""
     here = Path.cwd()
     os.chdir(tmp_path)
     yield tmp_path

@@ -1,4 +1,4 @@
-"""The scenario that all hosts run, and recovery of what another host left."""
+"""The scenario that all hosts run, and the recovery after a crash of another host."""
 
 import itertools
 import json
@@ -57,7 +57,7 @@ def data(value: Any) -> bytes:
 
 
 def plain(answer: Any) -> Any:
-    """An answer under the names of the contract."""
+    """Encodes a result by the names of the contract."""
     if isinstance(answer, list | tuple):
         return [plain(one) for one in answer]
     if isinstance(answer, bytes):
@@ -68,7 +68,7 @@ def plain(answer: Any) -> Any:
 
 
 def covers(answer: Any, wanted: Any) -> bool:
-    """Whether an answer has the fields that are wanted; a list has them one by one."""
+    """Returns whether a result has the expected fields; lists are compared element by element."""
     if isinstance(wanted, list):
         return len(answer) == len(wanted) and all(map(covers, answer, wanted))
     return all(answer[name] == value for name, value in wanted.items())

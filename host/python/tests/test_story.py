@@ -1,4 +1,4 @@
-"""A data application: its files are links into a cache, and ordinary libraries write them anew."""
+"""A data application: its files are links into a cache, and ordinary libraries rewrite them."""
 
 import gzip
 import hashlib
@@ -25,7 +25,7 @@ def fill(cache: Path) -> None:
 
 
 def reprocess(changed: onionskin.Workspace, project: Path) -> None:
-    """What the application does; it opens nothing of the project for writing."""
+    """Runs the application, which opens no file of the project for writing."""
     for name in NAMES:
         if changed.stat(name).kind == "symlink":
             changed.materialize(name, project / name)
@@ -53,7 +53,7 @@ def reprocess(changed: onionskin.Workspace, project: Path) -> None:
 
 
 def read(project: Path) -> tuple[int, int, list[list[int]]]:
-    """What the libraries find in the files."""
+    """Returns the content that the libraries read from the files."""
     with sqlite3.connect(project / "facts.db") as database:
         [[facts]] = database.execute("SELECT count(*) FROM facts")
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

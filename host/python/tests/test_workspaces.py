@@ -1,4 +1,4 @@
-"""The scenario of workspaces that all hosts run, and recovery of what another host left."""
+"""The workspace scenario that all hosts run, and the recovery after a crash of another host."""
 
 import itertools
 import json
@@ -14,7 +14,7 @@ from onionskin._guest import is_own
 from test_scenario import CALLS_MAX, build, covers, data, files, plain
 
 STEP = 3
-"""Calls from one crash to the next: each takes six runs of a program."""
+"""The number of calls from one crash point to the next: each takes six runs of a program."""
 SCENES = json.loads((REPOSITORY / "tests/scenario/workspace.json").read_text(encoding="utf-8"))
 
 
@@ -107,7 +107,7 @@ def test_case(case: dict[str, Any], tmp_path: Path) -> None:
 
 
 def prepared(world: Path, case: dict[str, Any]) -> Path:
-    """The world of a crash, with a workspace in it that the Rust host made."""
+    """Creates the world of a crash, with a workspace of the Rust host."""
     build(world, case["before"])
     (world / "upper").mkdir()
     for setup in case["setup"]:
@@ -140,7 +140,7 @@ STOPS = 25
 @pytest.mark.parametrize("case", SCENES["crashes"], ids=lambda case: case["name"])
 def test_what_a_stop_left_is_recovered_by_the_rust_host(case: dict[str, Any], tmp_path: Path, fuelled: None) -> None:
     def commit(world: Path, fuel: int) -> int:
-        """Commits with so much fuel, and tells how much that used."""
+        """Commits with this much fuel, and returns the amount used."""
         used = 0
 
         def call(workspace: onionskin.Workspace, name: str, *given: Any) -> Any:
@@ -175,7 +175,7 @@ def test_what_a_stop_left_is_recovered_by_the_rust_host(case: dict[str, Any], tm
 
 
 def test_content_of_any_size_comes_and_goes_whole(tmp_path: Path) -> None:
-    """Of what one call gives out, the package `wasmtime` stops the component above 2 MiB."""
+    """The package `wasmtime` stops a component that returns more than 2 MiB in one call."""
     upper, lower = tmp_path / "upper", tmp_path / "lower"
     upper.mkdir()
     lower.mkdir()

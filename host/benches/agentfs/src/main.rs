@@ -1,9 +1,9 @@
-//! Writes into originals through the overlay of agentfs-sdk, and prints the seconds that it took.
+//! Writes into originals through the overlay of agentfs-sdk, and prints the elapsed seconds.
 //!
 //!     agentfs LOWER DATABASE BYTES NAME ...
 //!
-//! Each of the names gets these many bytes at the end of its file, in the middle if there is but one.
-//! Changes go to the database, and nothing is synced, as is its way until it is asked to.
+//! Each of the names gets this many bytes at the end of its file, or in the middle if there is only one name. Changes
+//! go to the database, and nothing is synced, which is its default.
 
 use std::error::Error;
 use std::sync::Arc;

@@ -1,9 +1,8 @@
-//! Replaces a file again and again with a package of somebody else, and prints the seconds of one time.
+//! Replaces a file repeatedly with a crate of another project, and prints the average seconds.
 //!
 //!     peers tempfile|atomic-write-file ROOT COUNT durable|data|visible BYTES
 //!
-//! `durable` has synced the file and its directory, `data` the file alone. `atomic-write-file` does both
-//! of them always.
+//! `durable` syncs the file and its directory, `data` the file only. `atomic-write-file` always syncs both.
 
 use std::error::Error;
 use std::fs::File;
@@ -14,7 +13,7 @@ use std::time::Instant;
 use atomic_write_file::AtomicWriteFile;
 use tempfile::NamedTempFile;
 
-/// Bytes that are written at once.
+/// The number of bytes in one write.
 const CHUNK_BYTES: usize = 1 << 20;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -43,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// It syncs nothing by itself, and leaves that to the caller.
+/// tempfile syncs nothing by itself, and leaves that to the caller.
 fn with_tempfile(root: &Path, how: &str, chunk: &[u8], bytes: usize) -> Result<(), Box<dyn Error>> {
     let mut file = NamedTempFile::new_in(root)?;
     write(&mut file, chunk, bytes)?;

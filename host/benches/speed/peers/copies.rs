@@ -1,6 +1,6 @@
-//! Originals that are written: copied up by a workspace, and by other people's overlays.
+//! Writes to originals: copied up by a workspace, and by other overlays.
 //!
-//! Those that the system mounts are among the rows of workspaces.
+//! The overlays that the system mounts are among the rows of workspaces.
 
 use std::path::Path;
 use std::process::Command;
@@ -90,7 +90,7 @@ fn cold(bench: &Bench, place: &Place) -> Result<Pairs> {
     Pairs::run(bench.pairs(5, 3), ours, peer)
 }
 
-/// Takes a file out of the cache of the system, as far as the system lets go of it.
+/// Evicts a file from the cache of the system, as far as the system permits.
 fn forget(path: &Path) -> Result<()> {
     let file = format!("if={}", path.display());
     said(Command::new("dd").args([file.as_str(), "iflag=nocache", "count=0", "status=none"])).map(drop)

@@ -1,4 +1,4 @@
-//! One file of 4 KiB, replaced by the Rust host and by other people's programs.
+//! One file of 4 KiB, replaced by the Rust host and by other libraries.
 
 use std::fs::{self, File};
 use std::process::{Command, Stdio};
@@ -15,13 +15,13 @@ use crate::{Bench, Result};
 pub(super) const BYTES: usize = 4 << 10;
 const NAME: &str = "metadata.json";
 
-/// A promise: ours, how the programs call it, and how many changes are one measurement.
+/// A durability, its name for the programs, and the number of changes in one measurement.
 pub(super) const PROMISES: [(Durability, &str, u32); 3] =
     [(Durability::Full, "durable", 5), (Durability::Data, "data", 5), (Durability::Visible, "visible", 200)];
 
 pub(super) fn measure(bench: &Bench, report: &mut Report, programs: &Programs) {
     for (durability, how, batch) in PROMISES {
-        // atomic-write-file knows one promise alone, and npm's package never makes that one.
+        // atomic-write-file has only one durability, which npm's package never provides.
         let ways = match durability {
             Durability::Full => &[Way::Tempfile, Way::AtomicWriteFile, Way::Python][..],
             _ => &[Way::Tempfile, Way::Python, Way::Npm][..],
@@ -51,12 +51,12 @@ pub(super) fn measure(bench: &Bench, report: &mut Report, programs: &Programs) {
     }
 }
 
-/// Where a promise is measured: what syncs nothing, in memory.
+/// Returns the place for a durability: in memory if nothing is synced.
 pub(super) fn place<'a>(bench: &'a Bench, how: &str) -> Result<&'a Place> {
     if how == "visible" { bench.places.memory() } else { Ok(bench.places.disk()) }
 }
 
-/// Both are programs that are started, do it once, and end.
+/// Both sides are programs that are started, replace one file, and end.
 fn cold(bench: &Bench, place: &Place, programs: &Programs, way: Way) -> Result<Pairs> {
     let (ours, theirs, input) =
         (place.directory("cold-ours")?, place.directory("cold-peer")?, place.directory("cold")?);

@@ -1,4 +1,4 @@
-//! How cost grows: with the files of one change, with their size, and with what a directory has.
+//! The growth of the cost with the number of files in one change, with their size, and with the size of a directory.
 
 use std::fs;
 use std::io::Write as _;
@@ -16,7 +16,7 @@ use crate::report::{Report, Target};
 use crate::{Bench, Result};
 
 const SMALL: [u8; 4 << 10] = [b'x'; 4 << 10];
-/// Bytes that are given to a writer at once.
+/// The number of bytes in one write of a writer.
 const CHUNK: usize = 1 << 20;
 const DIRECTORY: &str = "d";
 
@@ -64,8 +64,8 @@ fn name(number: usize) -> String {
     format!("event-{number:05}.json")
 }
 
-/// A change of many files, against as many changes of one file, which a crash can part. Durable, each of
-/// those is synced, and the directory once in the end.
+/// A change of many files, compared with as many changes of one file, which a crash can separate. Durable, each of
+/// those is synced, and the directory once at the end.
 fn many(bench: &Bench, place: &Place, (count, durability): (usize, Durability), pairs: usize) -> Result<Pairs> {
     let (ours, peer) = (place.directory("growth-ours")?, place.directory("growth-peer")?);
     let store = bench.onionskin.store(&ours).open(&OpenOptions::default())?;
@@ -108,7 +108,7 @@ fn large(bench: &Bench, (place, programs): (&Place, &Programs), bytes: u64, pair
     let theirs = || programs.run(Way::AtomicWriteFile, &peer, 1, "durable", bytes);
     let pairs = Pairs::run(pairs, ours, theirs)?;
     store.close()?;
-    // Two gigabytes, perhaps: not left to the end.
+    // Removed early, since it may occupy two gigabytes.
     place.directory("growth-ours")?;
     place.directory("growth-peer")?;
     Ok(pairs)
@@ -123,7 +123,7 @@ fn written(store: &Store, chunk: &[u8], count: usize) -> Result<()> {
     Ok(())
 }
 
-/// One file changed in a directory of many, all at once.
+/// One file changed in a directory of many, by a swap.
 fn swap(bench: &Bench, place: &Place, count: usize, pairs: usize) -> Result<Pairs> {
     let (ours, peer) = (place.directory("swap-ours")?, place.directory("swap-peer")?);
     for root in [&ours, &peer] {
@@ -147,8 +147,8 @@ fn swap(bench: &Bench, place: &Place, count: usize, pairs: usize) -> Result<Pair
     Ok(pairs)
 }
 
-/// What programs do that know no better: a new directory of links beside the old one, two renames, and
-/// away with the old one. A crash between the renames leaves no directory, and nothing repairs it.
+/// The swap of a simple program: a new directory of links beside the old one, two renames, and the removal of the old
+/// one. A crash between the renames leaves no directory, and nothing repairs that.
 fn plain_swap(root: &Path) -> Result<Duration> {
     let [now, new, old]: [PathBuf; 3] = [DIRECTORY, "new", "old"].map(|name| root.join(name));
     each(1, || {

@@ -15,7 +15,7 @@ const HOSTS: [(&str, Way, Way); 3] = [
 pub(super) fn measure(bench: &Bench, report: &mut Report, programs: &Programs) {
     for (host, ours, peer) in HOSTS {
         for (_, how, batch) in PROMISES {
-            // What npm's package never promises is not held against it.
+            // npm's package never provides this durability, so there is nothing to compare.
             if matches!((peer, how), (Way::Npm, "durable")) {
                 continue;
             }

@@ -1,8 +1,8 @@
-//! Beside other people's programs: one file, replaced; how cost grows; and originals, copied up.
+//! Comparison with other libraries: one file, replaced; the growth of the cost; and originals, copied up.
 //!
-//! Each peer is used as its documentation says, is a process of its own, and measures itself. Rows are by
-//! promise: `durable` has synced the file and its directory, `data` the file alone, as ours at the
-//! durability of that name; `visible` has synced nothing.
+//! Each peer is used as its documentation says, runs in a process of its own, and measures itself. Rows are by
+//! durability: `durable` syncs the file and its directory, `data` the file only, as ours at the durability of that
+//! name; `visible` syncs nothing.
 
 mod copies;
 mod files;
@@ -17,9 +17,9 @@ use crate::report::Report;
 
 pub(crate) fn measure(bench: &Bench, report: &mut Report) {
     let programs = Programs::make();
-    report.section("One file, beside other programs");
+    report.section("One file, compared with other libraries");
     files::measure(bench, report, &programs);
-    report.section("One file in each host, beside what its language has");
+    report.section("One file in each host, compared with its language");
     hosts::measure(bench, report, &programs);
     report.section("How cost grows");
     growth::measure(bench, report, &programs);

@@ -1,4 +1,4 @@
-//! The programs that replace a file again and again, each in its own way, and how they are started.
+//! The programs that replace a file repeatedly, each in its own way, and their commands.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use onionskin_host::run::plug;
 use crate::layers::built;
 use crate::{Result, repository};
 
-/// What is installed for Node.
+/// The package that is installed for Node.
 const WRITE_FILE_ATOMIC: &str = "write-file-atomic@8.0.0";
 const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/peers");
 
 /// A way to replace a file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Way {
-    /// In Rust, with other people's packages.
+    /// In Rust, with a crate of another project.
     Tempfile,
     AtomicWriteFile,
     /// Python's `tempfile` and `os.replace`.
@@ -47,21 +47,21 @@ impl Way {
     }
 }
 
-/// What the programs are run with, or why one cannot be: its rows say so.
+/// The runtimes of the programs, or the reasons why one is missing, which its rows report.
 pub(crate) struct Programs {
     rust: std::result::Result<PathBuf, String>,
     node_modules: std::result::Result<PathBuf, String>,
     composed: std::result::Result<Composed, String>,
 }
 
-/// The program `wasmtime`, and what it runs.
+/// The program `wasmtime`, and the composed program that it runs.
 struct Composed {
     wasmtime: PathBuf,
     compiled: PathBuf,
 }
 
 impl Programs {
-    /// Builds and installs them below the build directory, where the next run finds them.
+    /// Builds and installs the programs below the build directory, where the next run finds them.
     pub(crate) fn make() -> Self {
         let text = |error: Box<dyn std::error::Error>| error.to_string().lines().last().unwrap_or_default().to_owned();
         Self {
@@ -71,14 +71,14 @@ impl Programs {
         }
     }
 
-    /// The time of one of `count` files of so many bytes, as the program tells it.
+    /// Returns the average time for one of `count` files of this size, as the program reports it.
     pub(crate) fn run(&self, way: Way, root: &Path, count: u32, how: &str, bytes: usize) -> Result<Duration> {
         let mut command = self.command(way, root)?;
-        let told = said(command.args([&count.to_string(), how, &bytes.to_string()]))?;
-        Ok(Duration::try_from_secs_f64(told.trim().parse()?)?)
+        let output = output_of(command.args([&count.to_string(), how, &bytes.to_string()]))?;
+        Ok(Duration::try_from_secs_f64(output.trim().parse()?)?)
     }
 
-    /// The program, up to its root.
+    /// Returns the command of the program, up to its root.
     fn command(&self, way: Way, root: &Path) -> Result<Command> {
         let mut command;
         match way {
@@ -126,46 +126,46 @@ impl Composed {
         let directory = kept("composed")?;
         let (program, compiled) = (directory.join("play.wasm"), directory.join("play.cwasm"));
         fs::write(&program, composed)?;
-        said(Command::new(&wasmtime).arg("compile").arg(&program).arg("-o").arg(&compiled))?;
+        output_of(Command::new(&wasmtime).arg("compile").arg(&program).arg("-o").arg(&compiled))?;
         Ok(Self { wasmtime, compiled })
     }
 }
 
-/// A package of `host/benches` that is no member of the workspace, built; its program has its name.
+/// Builds a package of `host/benches` that is not a member of the workspace, and returns its program.
 pub(crate) fn package(name: &str) -> Result<PathBuf> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../benches").join(name).join("Cargo.toml");
     let target = kept(name)?;
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--release", "--locked", "--manifest-path"]).arg(manifest);
-    said(cargo.arg("--target-dir").arg(&target))?;
+    output_of(cargo.arg("--target-dir").arg(&target))?;
     Ok(target.join("release").join(name))
 }
 
-/// Where the package of npm is.
+/// Returns the directory of the npm package.
 fn node_modules() -> Result<PathBuf> {
     let directory = kept("node")?;
     fs::write(directory.join("package.json"), "{\"private\": true}")?;
     let mut npm = Command::new("npm");
     npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefer-offline", WRITE_FILE_ATOMIC]);
-    said(npm.current_dir(&directory))?;
+    output_of(npm.current_dir(&directory))?;
     Ok(directory)
 }
 
-/// What another command of the repository has built.
+/// Returns the path of something that another command of the repository builds.
 fn there(path: &str, how: &str) -> Result<PathBuf> {
     let place = repository().join(path);
     if place.exists() { Ok(place) } else { Err(format!("{path} is not there: {how}").into()) }
 }
 
-/// A directory that stays from run to run.
+/// Returns a directory that is kept from run to run.
 fn kept(name: &str) -> Result<PathBuf> {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers").join(name);
     fs::create_dir_all(&directory)?;
     Ok(directory)
 }
 
-/// What a program prints.
-pub(crate) fn said(command: &mut Command) -> Result<String> {
+/// Returns the output of a program.
+pub(crate) fn output_of(command: &mut Command) -> Result<String> {
     let program = command.get_program().display().to_string();
     let output = command.output().map_err(|error| format!("{program}: {error}"))?;
     if !output.status.success() {

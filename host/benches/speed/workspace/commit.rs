@@ -19,7 +19,7 @@ const DIRECTORY: &str = "files";
 pub(crate) fn measure(bench: &Bench, report: &mut Report) {
     let what = "commit 10,000 changed files of 1 KiB, visible";
     report.times((what, "cp -r"), bench.places.memory(), Target::Ratio(2.0), |place| changed(bench, place));
-    // Each change before the commit waits for its sync here, and there are ten thousand.
+    // Here each change before the commit waits for its sync, and there are ten thousand.
     report.times((what, "cp -r"), Ok(bench.places.disk()), Target::Ratio(2.0), |place| changed(bench, place));
     let what = "commit 10,000 new files of 1 KiB, visible";
     report.times((what, "cp -r"), Ok(bench.places.disk()), Target::Ratio(2.0), |place| added(bench, place));
@@ -50,7 +50,7 @@ fn changed(bench: &Bench, place: &Place) -> Result<Pairs> {
             let took = start.elapsed();
             let last = names(DIRECTORY, FILES).last().ok_or("there are files")?;
             if receipt.applied != FILES as u64 || fs::read(ground.lower.join(last))? != content {
-                return Err("not all was committed".into());
+                return Err("some changes were not committed".into());
             }
             Ok(took)
         },
@@ -81,7 +81,7 @@ fn added(bench: &Bench, place: &Place) -> Result<Pairs> {
             let receipt = workspace.commit(&ground.lower, &visible())?;
             let took = start.elapsed();
             fs::remove_dir_all(ground.lower.join(DIRECTORY))?;
-            if receipt.applied > FILES as u64 { Ok(took) } else { Err("not all was committed".into()) }
+            if receipt.applied > FILES as u64 { Ok(took) } else { Err("some changes were not committed".into()) }
         },
         || {
             let start = Instant::now();

@@ -62,7 +62,7 @@ fn read(bench: &Bench, place: &Place) -> Result<Pairs> {
         },
         || {
             each(pieces, || {
-                // As a program has it that is given the bytes: in memory of its own.
+                // As in a program that receives the bytes: in memory of its own.
                 let mut piece = vec![0; PIECE_BYTES as usize];
                 Ok(file.read_exact_at(&mut piece, offsets(&mut peer))?)
             })
@@ -84,7 +84,7 @@ fn copy_up(bench: &Bench, place: &Place, synced: bool) -> Result<Pairs> {
             let took = start.elapsed();
             let size = workspace.stat(NAME)?.size;
             workspace.discard()?;
-            if size == COPIED_BYTES { Ok(took) } else { Err("the copy is not one".into()) }
+            if size == COPIED_BYTES { Ok(took) } else { Err("the copy differs in length".into()) }
         },
         || cp(&original, &copy, synced),
     )

@@ -1,4 +1,4 @@
-//! Workspaces: opening, reading, copying up and committing, and the overlay of the kernel beside them.
+//! Workspaces: opening, reading, copying up and committing, compared with the kernel's overlay.
 
 mod commit;
 mod content;
@@ -26,7 +26,7 @@ pub(crate) fn measure(bench: &Bench, report: &mut Report) {
     overlay::measure(bench, report);
 }
 
-/// An upper and a lower directory, and the component that lays one over the other.
+/// An upper and a lower directory, and the component that layers one over the other.
 pub(crate) struct Ground {
     onionskin: Onionskin,
     pub(crate) upper: PathBuf,
@@ -34,7 +34,7 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// Empty directories of this name.
+    /// Creates empty directories of this name.
     pub(crate) fn make(bench: &Bench, place: &Place, name: &str) -> Result<Self> {
         let builder = Onionskin::builder().cache_directory(bench.places.cache()).memory_bytes(MEMORY_BYTES);
         let onionskin = builder.build()?;
@@ -46,7 +46,7 @@ impl Ground {
         self.onionskin.workspace(&self.upper).lower(&self.lower)
     }
 
-    /// A workspace with nothing in it; the one before is given up.
+    /// Creates a workspace without changes, and discards the previous one.
     pub(crate) fn fresh(&self) -> Result<Workspace> {
         if self.upper.join(".onionskin").exists() {
             self.session().open()?.discard()?;
@@ -56,7 +56,7 @@ impl Ground {
 }
 
 impl Drop for Ground {
-    /// Much memory, perhaps: not left to the end. What fails goes then.
+    /// Removed early, since it may occupy much memory. A failure leaves it to the end.
     fn drop(&mut self) {
         for directory in [&self.upper, &self.lower] {
             let _ = fs::remove_dir_all(directory);
@@ -64,12 +64,12 @@ impl Drop for Ground {
     }
 }
 
-/// Names of files, a thousand to a directory.
+/// Returns the names of files, a thousand to a directory.
 pub(crate) fn names(directory: &str, count: usize) -> impl Iterator<Item = String> {
     (0..count).map(move |number| format!("{directory}/{:03}/{number:06}", number / 1000))
 }
 
-/// Makes files of this length under [`names`].
+/// Creates files of this length under [`names`].
 pub(crate) fn fill(root: &Path, directory: &str, count: usize, length: usize) -> Result<()> {
     for (number, name) in names(directory, count).enumerate() {
         let path = root.join(name);

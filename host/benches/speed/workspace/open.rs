@@ -1,4 +1,4 @@
-//! Opening: the lowers do not matter, and the map counts by its records.
+//! Opening: the size of the lowers does not matter, and the map counts by its records.
 
 use std::fs;
 use std::path::Path;
@@ -18,12 +18,12 @@ use crate::{Bench, Result};
 const RECORDS: u64 = 1_000_000;
 const FEW_RECORDS: u64 = 100_000;
 
-/// How the records of a map came to be there.
+/// The origin of the records of a map.
 #[derive(Clone, Copy)]
 enum Made {
-    /// Written whole, as every process leaves it that changed anything after another one.
+    /// Written at once, as by a process whose changes follow those of another.
     Whole,
-    /// Half of it change by change.
+    /// Half of them written change by change.
     Appended,
 }
 
@@ -52,7 +52,7 @@ fn open(ground: &Ground) -> Result<Duration> {
     Ok(took)
 }
 
-/// A workspace with few changes over so many files.
+/// Creates a workspace with few changes over this many files.
 fn over(bench: &Bench, place: &Place, files: usize) -> Result<Ground> {
     let ground = Ground::make(bench, place, &format!("over-{files}"))?;
     fill(&ground.lower, "files", files, 16)?;
@@ -64,8 +64,8 @@ fn over(bench: &Bench, place: &Place, files: usize) -> Result<Ground> {
     Ok(ground)
 }
 
-/// A workspace with a map of so many records: of each path that was changed, what it shows and what the
-/// lowers had there.
+/// Creates a workspace with a map of this many records: for each changed path, its new content and the former state of
+/// the lowers.
 fn recorded(bench: &Bench, place: &Place, records: u64, kind: Made) -> Result<Ground> {
     let ground = Ground::make(bench, place, &format!("records-{records}"))?;
     ground.session().create()?.close()?;
@@ -90,7 +90,7 @@ fn write_map(path: &Path, records: u64, kind: Made) -> Result<()> {
     Ok(fs::write(path, bytes)?)
 }
 
-/// An original that was replaced.
+/// The records of an original that was replaced.
 fn change(number: u64) -> Result<[Record; 2]> {
     let text = format!("project/source/module-{:04}/file-{number:07}.rs", number / 500);
     let path = RelPath::parse(&text).map_err(|rule| rule.text())?;

@@ -1,4 +1,4 @@
-//! The same small things done to a workspace and to an overlay that the system mounts.
+//! The same small operations on a workspace and on an overlay that the system mounts.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -15,7 +15,7 @@ use crate::place::Place;
 use crate::report::{Report, Target};
 use crate::{Bench, Result};
 
-/// Files of the lower, and those that one run does something to.
+/// The number of files of the lower, and of those that one run uses.
 const FILES: usize = 10_000;
 const SOME: usize = 1_000;
 const LENGTH: usize = 1 << 10;
@@ -23,16 +23,16 @@ const DIRECTORY: &str = "files";
 const LARGE: &str = "large";
 const LARGE_BYTES: u64 = 64 << 20;
 
-/// Who lays one directory over another.
+/// The overlay that layers one directory over another.
 #[derive(Clone, Copy)]
 enum Kind {
     Kernel,
-    /// The kernel, told to note where a directory came from.
+    /// The kernel, with a record of the origin of a renamed directory.
     Redirecting,
     Fuse,
 }
 
-/// One thing that is done to some files.
+/// An operation on some files.
 struct Task {
     what: &'static str,
     target: Target,
@@ -179,7 +179,7 @@ fn counted(count: usize) -> Result<()> {
     if count == SOME { Ok(()) } else { Err(format!("{count} names").into()) }
 }
 
-/// As `mv`: what cannot be renamed is copied and removed.
+/// As `mv`: an entry that cannot be renamed is copied and removed.
 fn rename(from: &Path, to: &Path) -> Result<()> {
     match fs::rename(from, to) {
         Err(error) if error.kind() == ErrorKind::CrossesDevices => {
@@ -225,7 +225,7 @@ impl Overlay {
 }
 
 impl Drop for Overlay {
-    /// After a failure: nothing stays mounted, whatever still holds it.
+    /// After a failure: nothing stays mounted, even if it is still in use.
     fn drop(&mut self) {
         if self.mounted
             && let Err(error) = run(Command::new("umount").arg("--lazy").arg(&self.merged))

@@ -15,13 +15,13 @@ const REMOVING = ["removeDirectoryAt", "unlinkFileAt"];
 const CHANGING = ["write", "setSize", "createDirectoryAt", "linkAt", "renameAt", "symlinkAt", ...REMOVING];
 
 /**
- * The filesystem of preview2-shim with the directories that are granted at the moment of a call, under
- * their places; whether each may be changed.
+ * The filesystem of preview2-shim with the directories that are granted at the time of a call, each
+ * named by its path, and whether it may be changed.
  *
- * Mended here: the shim has no directories that are granted for reading alone. Some of its errors
- * are not codes of WASI, which would stop the component. It finds a directory again by its path in
- * every call, so one that is another one by now is refused. And Node shows a name that is not UTF-8
- * as another name, so it is refused as WASI has it. What it tells a directory by changes with its content.
+ * Corrected here: the shim has no read-only grants. Some of its errors are not codes of WASI, which
+ * would stop the component. It looks a directory up by its path in every call, so a directory that was
+ * replaced is refused. Node shows a name that is not UTF-8 as another name, so it is refused as WASI
+ * requires. And the shim's identity of a directory depends on its content.
  */
 export function filesystem(grants: Map<string, boolean>, watch: Watch | undefined) {
     class Descriptor {
@@ -61,19 +61,19 @@ export function filesystem(grants: Map<string, boolean>, watch: Watch | undefine
             return name === "readDirectory" ? named(answer) : answer;
         };
     }
-    // Its types are those for browsers, which ask for more.
+    // Its types are those for browsers, which require more.
     const preopened = (at: string) => createFilesystem({ preopens: { [at]: at } } as any).preopens.getDirectories();
     const getDirectories = () => [...grants.keys()].map((at) => [new Descriptor(preopened(at)[0]![0], at, at), at]);
     return { preopens: { getDirectories }, types: { ...types, Descriptor } };
 }
 
-/** Which file or directory stands at a place. */
+/** The identity of the file or directory at a path. */
 function identify(place: string): string {
     const found = statSync(place, { bigint: true, throwIfNoEntry: false });
     return found ? `${found.dev}:${found.ino}` : "";
 }
 
-/** A stream of entries that knows when it cannot tell a name. */
+/** A stream of entries that fails at names that are not UTF-8. */
 function named(stream: any) {
     const next = stream.readDirectoryEntry.bind(stream);
     stream.readDirectoryEntry = () => {
@@ -84,7 +84,7 @@ function named(stream: any) {
     return stream;
 }
 
-/** Throws codes of WASI alone, as far as an error has one. */
+/** Throws codes of WASI only, as far as an error has one. */
 function coded(call: Call) {
     try {
         return call();

@@ -1,5 +1,5 @@
-/** Which file or directory this is, as wasmtime tells it: SipHash-1-3 of device and inode. So a workspace
- * that one host made is known to the others. */
+/** Returns the identity of a file or directory, as wasmtime computes it: SipHash-1-3 of device and inode. So
+ * every host recognizes the lowers of a workspace that another one created. */
 export function metadataHash({ dev, ino }: { dev: bigint; ino: bigint }) {
     const word = (value: bigint) => BigInt.asUintN(64, value);
     const turn = (value: bigint, by: bigint) => word(value << by) | (value >> (64n - by));

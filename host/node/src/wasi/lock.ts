@@ -6,9 +6,9 @@ import { holding, OnionskinError } from "../bindings.js";
 const CONFLICT = 75;
 
 /**
- * Takes the lock of the operating system on a directory that the other hosts take, and answers with
- * how to release it. It goes with this process. Node has no call for it: the program `flock` takes it
- * on a handle of ours, and leaves it there.
+ * Takes the same lock of the operating system on a directory that the other hosts take, and returns a
+ * function that releases it. The lock ends with this process. Node has no call for it: the program
+ * `flock` takes it on a handle of this process, which keeps it.
  */
 export function lock(root: string): () => void {
     const directory = openSync(root, "r");
@@ -26,7 +26,7 @@ export function lock(root: string): () => void {
     throw new OnionskinError("unsupported", `${root}: ${why}`, root, error);
 }
 
-/** Does something while the lock on a directory is held. */
+/** Runs a function while it holds the lock on a directory. */
 export function locked<T>(root: string, act: () => T): T {
     return holding(lock(root), (release) => {
         const answer = act();

@@ -1,9 +1,9 @@
-//! The contract in the words of other languages: what the packages for Python and Node are made of.
+//! The contract in other languages: the generated part of the packages for Python and Node.
 //!
-//! Each resource becomes a class with a method for each call, documented as in the contract, where what
-//! is usual can be left out, what is told page by page is gone through, and a place on the host is checked
-//! before it is named to the component. The packages derive theirs from these, and have by hand what needs
-//! more than the contract says. Types and errors are made for Python alone; those for Node come from jco.
+//! Each resource becomes a class with a method for each call, documented as in the contract. Arguments with a usual
+//! value may be left out, results that come page by page become iterators, and a path on the host is checked before its
+//! name is passed to the component. The packages derive their classes from these, and write by hand what the contract
+//! does not determine. Types and errors are generated for Python only; those for Node come from jco.
 
 pub mod python;
 pub mod typescript;
@@ -12,10 +12,10 @@ use wit_parser::{Field, Function, FunctionKind, Resolve, Type, TypeDefKind, Type
 
 use crate::contract::Contract;
 
-/// What the packages have something more fitting for, or have no use for.
+/// Calls for which the packages have a better form, or no use.
 const BY_HAND: [&str; 5] = ["begin", "fork", "materialize", "steps", "writer"];
 
-/// Types that no call of the packages takes or gives.
+/// Types that no call of the packages takes or returns.
 const INNER: [&str; 11] = [
     "action",
     "commit-options",
@@ -30,7 +30,7 @@ const INNER: [&str; 11] = [
     "tracing",
 ];
 
-/// What a call is given where nothing is said, by the type, for cases.
+/// The default values of cases, by type.
 const USUAL_CASES: [(&str, &str); 7] = [
     ("durability", "full"),
     ("evidence", "metadata"),
@@ -46,13 +46,13 @@ struct Class<'a> {
     interface: &'a str,
     name: &'a str,
     docs: &'a str,
-    /// Whether it is opened, and so to be closed.
+    /// Whether it is opened, and has to be closed.
     is_root: bool,
     calls: Vec<Call<'a>>,
 }
 
 impl Class<'_> {
-    /// The class that it derives from, of those that each language has by hand.
+    /// Returns its base class, one of those that each language has by hand.
     fn base(&self) -> &'static str {
         let is_committed = self.calls.iter().any(|call| call.name == "commit" && call.consumes);
         match (self.is_root, is_committed) {
@@ -67,27 +67,27 @@ impl Class<'_> {
 struct Call<'a> {
     name: &'a str,
     docs: &'a str,
-    /// Takes the resource for good.
+    /// Whether it consumes the resource.
     consumes: bool,
-    /// Is asked again, after what came last, until all is told.
+    /// Whether it is repeated after the last name, until everything is listed.
     paged: Option<Paged<'a>>,
     params: Vec<Param<'a>>,
     /// Without the error, which is raised.
     result: Option<Type>,
 }
 
-/// How a call that takes `after` and `most` answers.
+/// The result of a call with the parameters `after` and `most`.
 enum Paged<'a> {
-    /// With items, after the name of the last of which there may be more.
+    /// Items; more may follow after the name of the last.
     Items(Type),
-    /// With a record of items, and of where the next begins.
+    /// A record of items, and of the start of the next page.
     Pages { field: &'a str, of: Type },
 }
 
 struct Param<'a> {
     name: &'a str,
     ty: Type,
-    /// What is passed when it is left out, as all that follow can be.
+    /// The default value; every later parameter has one as well.
     usual: Option<Usual>,
 }
 
@@ -95,19 +95,19 @@ struct Param<'a> {
 enum Usual {
     /// The case of an enum or a variant.
     Case(&'static str),
-    /// Nothing, of a list.
+    /// An empty list.
     Empty,
-    /// The root, of the path of a directory.
+    /// The root, for the path of a directory.
     Root,
-    /// The beginning, of an offset.
+    /// The beginning, for an offset.
     Zero,
-    /// To the end, of a length.
+    /// Up to the end, for a length.
     Most,
-    /// A record of options, each with what is usual.
+    /// A record of options, each with its default.
     Options,
 }
 
-/// What a type is, for a language.
+/// The shape of a type in a language.
 enum Shape<'a> {
     Bool,
     /// Of up to 32 bits.
@@ -121,7 +121,7 @@ enum Shape<'a> {
     Named(&'a str),
 }
 
-/// The types of the contract with their interfaces, each where it is made, in order.
+/// Returns the types of the contract with their interfaces, each where it is defined, in order.
 fn own_types(contract: &Contract) -> impl Iterator<Item = (&str, &str, TypeId)> {
     let resolve = &contract.resolve;
     let interfaces = resolve.packages[contract.package].interfaces.iter();
@@ -175,7 +175,7 @@ fn call<'a>(resolve: &'a Resolve, function: &'a Function) -> Option<Call<'a>> {
         params.push(Param { name: &param.name, ty: param.ty, usual });
     }
     params.reverse();
-    // Of these the packages know some by themselves.
+    // The packages supply some of these themselves.
     let has_options =
         |param: &Param| named(resolve, param.ty).is_some_and(|name| name.ends_with("options")) && param.usual.is_none();
     if BY_HAND.contains(&name) || params.iter().any(has_options) {
@@ -194,10 +194,10 @@ fn paged(resolve: &Resolve, ty: Type) -> Paged<'_> {
         Shape::List(of) => Some(Paged::Pages { field: &field.name, of }),
         _ => None,
     });
-    pages.expect("what is told page by page has a list")
+    pages.expect("a page has a list")
 }
 
-/// The argument that a call only appends, and which can therefore be passed in parts.
+/// Returns the parameter that a call only appends, so that it can be passed in parts.
 fn appended<'a>(resolve: &Resolve, call: &Call<'a>) -> Option<&'a str> {
     let data = call.params.last().filter(|param| matches!(shape(resolve, param.ty), Shape::Bytes))?;
     let appends = data.name == "chunk" || call.name == "append";
@@ -215,7 +215,7 @@ fn usual(resolve: &Resolve, name: &str, ty: Type) -> Option<Usual> {
     }
 }
 
-/// The fields of a record in which each has something usual.
+/// Returns the fields of a record in which each has a default.
 fn options(resolve: &Resolve, ty: Type) -> Option<Vec<(&str, Type, Usual)>> {
     let usual = |field: &Field| match shape(resolve, field.ty) {
         Shape::List(_) => Some(Usual::Empty),
@@ -257,7 +257,7 @@ fn named(resolve: &Resolve, ty: Type) -> Option<&str> {
     resolve.types[id].name.as_deref()
 }
 
-/// The type that was given another name by `use`, or this.
+/// Follows `use` to the original type.
 fn real(resolve: &Resolve, id: TypeId) -> TypeId {
     match resolve.types[id].kind {
         TypeDefKind::Type(Type::Id(of)) => real(resolve, of),

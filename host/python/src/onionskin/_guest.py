@@ -1,4 +1,4 @@
-"""The component of this package, with the directories that it may see, and the lock on them."""
+"""The component of this package, its granted directories, and their locks."""
 
 import fcntl
 import functools
@@ -15,7 +15,7 @@ from ._bindings import AnyPath, Instance, LockedError, place
 
 
 def component_path() -> Path:
-    """A file of this package, unless the environment names another."""
+    """Returns a file of this package, unless the environment names another."""
     return Path(os.environ.get("ONIONSKIN_COMPONENT") or Path(__file__).with_name("onionskin.wasm"))
 
 
@@ -65,14 +65,14 @@ def _compiled(path: Path) -> tuple[wasm.Linker, wasm.Component]:
 
 
 def guest(writable: Iterable[AnyPath], readable: Iterable[AnyPath] = ()) -> closing[Instance]:
-    """An instance, until the end of a ``with`` statement."""
+    """Provides an instance until the end of a ``with`` statement."""
     grants = dict.fromkeys(map(place, readable), False) | dict.fromkeys(map(place, writable), True)
     return closing(Instance(*_compiled(component_path()), grants))
 
 
 @contextmanager
 def locked(root: AnyPath) -> Iterator[None]:
-    """Holds the lock of the operating system that the other hosts take, too."""
+    """Holds the same lock of the operating system that the other hosts take."""
     directory = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
         try:

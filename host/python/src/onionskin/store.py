@@ -16,27 +16,27 @@ GENERATIONS = ".onionskin/directories/"
 
 
 def probe(root: AnyPath) -> Abilities:
-    """Tries what works at a root, and tells the strongest promise that can be kept there."""
+    """Tests the abilities of a root, and returns the strongest promise that can be kept there."""
     with locked(root), guest([root]) as instance:
         abilities: Abilities = instance.call("capabilities", "probe", place(root))
         return abilities
 
 
 def inspect(root: AnyPath) -> list[Finding]:
-    """What opening would find and do, without doing it: the root is granted for reading alone."""
+    """Returns the findings of an open without changing anything: the root is granted for reading only."""
     with guest([], [root]) as instance:
         findings: list[Finding] = instance.call("store", "inspect", place(root))
         return findings
 
 
 def break_lock(root: AnyPath, expected: str) -> None:
-    """Takes a root from an owner that is known to be dead, whose lock file holds this token."""
+    """Takes a root over from an owner that is known to be dead, by the token in its lock file."""
     with guest([root]) as instance:
         instance.call("store", "break-lock", place(root), expected)
 
 
 def open_store(root: AnyPath, *, lower: Iterable[AnyPath] = (), token: str | None = None) -> "Store":
-    """Opens a root, and finishes or undoes what a crash left.
+    """Opens a root, and completes or undoes interrupted changes.
 
     The directories in ``lower`` may be read, for links that lead there. A second owner is kept out
     by a lock of the operating system or, with ``token``, by a lock file that holds it.
@@ -57,7 +57,7 @@ class Store(_bindings.StoreCalls):
             self._root, self._opened = Path(place(root)), opened.pop_all()
 
     def replace(self, path: str, data: bytes, **how: Unpack[WriteOptions]) -> Receipt:
-        """Gives a file new content, all or nothing."""
+        """Replaces the content of a file atomically."""
         if len(data) < SPOOLED_BYTES_MIN:
             return super().replace(path, data, **how)
         with self.writer(path, **how) as writer:
@@ -73,7 +73,7 @@ class Store(_bindings.StoreCalls):
         return Transaction(self._guest, self._call("begin", directory, _bindings.directory_options(how)))
 
     def materialize(self, path: str, *, source: AnyPath | None = None, content: bytes | None = None) -> Receipt:
-        """Makes a link, or a file with several hard links, a file or directory of its own."""
+        """Turns a link, or a file with several hard links, into an independent file or directory."""
         origin = None if source is None else self._guest.granted(source)
         try:
             receipt: Receipt = super()._call("materialize", path, origin, content)
@@ -88,7 +88,7 @@ class Store(_bindings.StoreCalls):
         return self.materialize(path, source=source, content=content)
 
     def _call(self, name: str, *arguments: Any) -> Any:
-        """Makes a call, and again once an absolute link on the way, which WASI hides, is no link any more."""
+        """Makes a call, and repeats it after each absolute link on the way, which WASI hides, was materialized."""
         while True:
             try:
                 return super()._call(name, *arguments)
@@ -99,14 +99,14 @@ class Store(_bindings.StoreCalls):
             self.materialize(link)
 
     def _first_link(self, path: str) -> str | None:
-        """The first link on the way to a path, but for those to generations, which the component reads."""
+        """Returns the first link on the way to a path, except those to generations, which the component reads."""
         ways = [*reversed(PurePosixPath(path).parents), PurePosixPath(path)]
         links = (way for way in ways if (self._root / way).is_symlink())
         return next((str(link) for link in links if GENERATIONS not in os.readlink(self._root / link)), None)
 
 
 class Writer(_bindings.WriterCalls):
-    """New content for one file, on its way."""
+    """New content for one file, in progress."""
 
     def write(self, chunk: bytes) -> None:
         """Appends."""
@@ -120,7 +120,7 @@ class Transaction(_bindings.TransactionCalls):
     """Changes to one directory that become visible together. Paths are relative to it."""
 
     def put(self, path: str, data: bytes) -> None:
-        """A file with this content."""
+        """Puts a file with this content."""
         if len(data) < SPOOLED_BYTES_MIN:
             super().put(path, data)
         else:

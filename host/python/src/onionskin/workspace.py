@@ -1,4 +1,4 @@
-"""A tree to work in over directories that stay as they are, until a commit."""
+"""A writable tree over directories that stay unchanged until a commit."""
 
 import hashlib
 import tempfile
@@ -24,7 +24,7 @@ def workspace(
     max_bytes: int | None = None,
     max_entries: int | None = None,
 ) -> "Workspace":
-    """Opens the workspace in ``upper``, and finishes or removes what a crash left.
+    """Opens the workspace in ``upper``, and completes or removes interrupted changes.
 
     Where there is none, one is made over ``lower``, the topmost first. It remembers them, and refuses
     others unless they ``moved``.
@@ -34,7 +34,7 @@ def workspace(
 
 
 class Workspace(_bindings.WorkspaceCalls):
-    """An open workspace. ``with`` closes it and keeps it; ``commit`` and ``discard`` are said."""
+    """An open workspace. ``with`` closes it and keeps it; ``commit`` and ``discard`` are explicit."""
 
     def __init__(self, upper: AnyPath, lower: Iterable[AnyPath], how: Any) -> None:
         self._how, self.upper, self.lowers = how, place(upper), [*map(place, lower)]
@@ -45,7 +45,7 @@ class Workspace(_bindings.WorkspaceCalls):
             try:
                 self._open(begin)
             except ReadOnlyError:
-                # A commit is to be finished: for that alone the topmost lower is granted for writing.
+                # A commit has to be completed: only for that the topmost lower is granted for writing.
                 with locked(self.lowers[0]):
                     self._open("open", self.lowers[0])
             self._found = super().recovered()
@@ -54,7 +54,7 @@ class Workspace(_bindings.WorkspaceCalls):
             self._opened = opened.pop_all()
 
     def _remember(self) -> str:
-        """How to begin. The lowers are those that are remembered, unless others are given."""
+        """Returns the options to open it. The default lowers are those that the workspace remembers."""
         with guest([], [self.upper]) as instance:
             try:
                 remembered = instance.call("workspace", "describe", self.upper)
@@ -66,7 +66,7 @@ class Workspace(_bindings.WorkspaceCalls):
         return "open"
 
     def _open(self, begin: str, *writable: str) -> None:
-        """Goes on in an instance of the component that may write these, too."""
+        """Continues in an instance of the component that may write these, too."""
         self._current.close()
         instance = self._current.enter_context(guest([self.upper, *writable], self.lowers))
         options = self._options(self.upper)
@@ -76,7 +76,7 @@ class Workspace(_bindings.WorkspaceCalls):
         return record(upper=upper, lowers=self.lowers, **vars(self._how))
 
     def _call_with(self, writable: AnyPath, name: str, *arguments: object) -> Any:
-        """Makes a call that writes one more directory, which is granted and locked for as long as that takes."""
+        """Makes a call that writes one more directory, which is granted and locked in the meantime."""
         with locked(writable):
             self._open("open", place(writable))
             try:
@@ -88,11 +88,11 @@ class Workspace(_bindings.WorkspaceCalls):
                     self._open("open")
 
     def recovered(self) -> list[Finding]:
-        """What opening found and did, in order. Empty when all was clean."""
+        """Returns the findings of the open, in order. Empty if everything was clean."""
         return self._found
 
     def walk(self, path: str = ".") -> Iterator[tuple[str, Entry]]:
-        """The path of everything below a directory, with what it is."""
+        """Returns the path of every entry below a directory, with its kind."""
         for entry in self.iterdir(path):
             below = str(PurePosixPath(path, entry.name))
             yield below, entry
@@ -100,7 +100,7 @@ class Workspace(_bindings.WorkspaceCalls):
                 yield from self.walk(below)
 
     def exists(self, path: str) -> bool:
-        """Whether there is something at a path; a link is not followed."""
+        """Returns whether a path exists; a link is not followed."""
         try:
             self.stat(path)
         except (NotFoundError, NotDirectoryError):
@@ -108,7 +108,7 @@ class Workspace(_bindings.WorkspaceCalls):
         return True
 
     def read(self, path: str, offset: int, length: int) -> bytes:
-        """The bytes of a file from an offset; fewer than asked for are the last."""
+        """Reads the bytes of a file from an offset; fewer than requested are the last."""
         if length <= PIECE_BYTES:
             return super().read(path, offset, length)
         starts = range(offset, offset + length, PIECE_BYTES)
@@ -116,7 +116,7 @@ class Workspace(_bindings.WorkspaceCalls):
         return b"".join(takewhile(bool, (self.read(path, start, end - start) for start, end in zip(starts, ends))))
 
     def materialize(self, path: str, source: AnyPath) -> None:
-        """Puts a file of its own in place of a link, or of a file, with what the caller reads at ``source``.
+        """Replaces a link, or a file, by a file with the content at ``source``, which the caller can read.
 
         No link is followed in a workspace. Where it leads is often known to the caller: it is what the
         link shows in the lower directory itself.
@@ -139,7 +139,7 @@ class Workspace(_bindings.WorkspaceCalls):
 
     @contextmanager
     def checkout(self, path: str, *beside: str) -> Iterator[Path]:
-        """A real file with what a path holds, for libraries that want one, such as SQLite.
+        """Provides a real file with the content of a path, for libraries that need one, such as SQLite.
 
         At the end of the block what was written to it is put back, unless the block fails. Each file is
         put back as a whole. Paths ``beside`` it, such as those of companions, come and go with it.
@@ -166,7 +166,7 @@ class Workspace(_bindings.WorkspaceCalls):
 
     @contextmanager
     def open(self, path: str, mode: str = "r", **how: Any) -> Iterator[IO[Any]]:
-        """A file, as the function ``open`` gives it; what was written is put back at the end, all or nothing."""
+        """Opens a file as the function ``open`` does; changes are written back at the end, atomically."""
         if "r" in mode:
             self.stat(path)
         with self.checkout(path) as real, real.open(mode, **how) as file:
@@ -175,24 +175,24 @@ class Workspace(_bindings.WorkspaceCalls):
     def commit(
         self, *, conflicts: OnConflict = "fail", durability: Durability = "full", **paths: Unpack[Select]
     ) -> Receipt:
-        """Writes the chosen changes to the topmost lower, all or nothing. The workspace goes on from there."""
+        """Commits the selected changes to the topmost lower atomically. The workspace stays usable."""
         into, chosen = self.lowers[0], _bindings.select(paths)
         how = record(into=into, paths=chosen, durability=durability, conflicts=conflicts)
         receipt: Receipt = self._call_with(into, "commit", how)
         return receipt
 
     def export(self, to: AnyPath, durability: Durability = "full") -> Receipt:
-        """Writes all that is shown to an empty directory, all or nothing."""
+        """Writes the merged tree to an empty directory, atomically."""
         receipt: Receipt = self._call_with(to, "export-to", place(to), durability)
         return receipt
 
     def fork(self, upper: AnyPath) -> "Workspace":
-        """Makes a second workspace from the present state, in an empty directory."""
+        """Creates a second workspace from the present state, in an empty directory."""
         self._call_with(upper, "fork", self._options(place(upper)))
         return Workspace(upper, (), self._how)
 
     def discard(self) -> None:
-        """Gives up all that was written, and the workspace with it."""
+        """Discards every change, and the workspace itself."""
         super().discard()
         self.close()
 

@@ -1,4 +1,4 @@
-//! Python: dataclasses, literals and exceptions, and classes of calls.
+//! Python: dataclasses, literals, exceptions, and classes of calls.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use wit_parser::{Enum, Record, Type, TypeDefKind, Variant};
 use super::{Call, Class, Paged, Param, Shape, Usual, classes, docs, is_variant, options, own_types, shape};
 use crate::contract::Contract;
 
-/// What Python calls such an error, too.
+/// The built-in exceptions of Python that such an error also is.
 const PYTHONS_OWN: [(&str, &str); 12] = [
     ("already-exists", "FileExistsError"),
     ("invalid-argument", "ValueError"),
@@ -40,10 +40,10 @@ from wasmtime import Store, WasiConfig, WasmtimeError
 from wasmtime import _ffi as ffi
 from wasmtime import component as wasm
 ";
-/// How the component is called.
+/// The base classes that call the component.
 const PRELUDE: &str = include_str!("prelude.py");
 
-/// The module.
+/// Returns the module.
 pub fn module(contract: &Contract) -> Result<String> {
     let mut public = vec!["StoppedError".to_owned()];
     let types = types(contract, &mut public);
@@ -57,18 +57,18 @@ pub fn module(contract: &Contract) -> Result<String> {
     Ok(format!("{head}\n\n{IMPORTS}\n{all}\n{named}\n\n\n{types}\n\n{PRELUDE}\n\n{calls}"))
 }
 
-/// The types and errors, whose names are made known.
+/// Returns the types and errors, and adds their names to the public ones.
 fn types(contract: &Contract, public: &mut Vec<String>) -> String {
     let mut items = Vec::new();
     let writer = Writer { contract };
     for (_, name, id) in own_types(contract) {
         let ty = &contract.resolve.types[id];
-        let said = docs(&ty.docs);
+        let docs = docs(&ty.docs);
         let class = name.to_upper_camel_case();
         match &ty.kind {
             TypeDefKind::Record(record) if name == "error" => {
-                // The kinds were told before their base.
-                items.insert(0, error(record, said));
+                // The kinds come after their base.
+                items.insert(0, error(record, docs));
                 public.push("OnionskinError".to_owned());
                 continue;
             }
@@ -78,10 +78,10 @@ fn types(contract: &Contract, public: &mut Vec<String>) -> String {
                 continue;
             }
             TypeDefKind::Record(record) => {
-                items.push(writer.record(&class, record, said, options(&contract.resolve, Type::Id(id)).is_some()));
+                items.push(writer.record(&class, record, docs, options(&contract.resolve, Type::Id(id)).is_some()));
             }
-            TypeDefKind::Enum(cases) => items.push(literals(&class, cases, said)),
-            TypeDefKind::Variant(variant) => items.push(writer.variant(&class, variant, said)),
+            TypeDefKind::Enum(cases) => items.push(literals(&class, cases, docs)),
+            TypeDefKind::Variant(variant) => items.push(writer.variant(&class, variant, docs)),
             _ => continue,
         }
         public.push(class);
@@ -89,7 +89,7 @@ fn types(contract: &Contract, public: &mut Vec<String>) -> String {
     items.join("\n\n")
 }
 
-/// The calls.
+/// Returns the calls.
 fn calls(contract: &Contract) -> String {
     let writer = Writer { contract };
     let options = own_types(contract).filter_map(|(_, name, id)| {
@@ -117,25 +117,25 @@ impl Writer<'_> {
         }
     }
 
-    fn record(&self, name: &str, record: &Record, said: &str, can_be_left_out: bool) -> String {
+    fn record(&self, name: &str, record: &Record, docs: &str, can_be_left_out: bool) -> String {
         let head = if can_be_left_out {
             format!("class {name}(TypedDict, total=False):\n")
         } else {
             format!("@dataclass(frozen=True)\nclass {name}:\n")
         };
-        let mut text = head + &told(said, 4) + "\n";
+        let mut text = head + &docstring(docs, 4) + "\n";
         for field in &record.fields {
             let ty = match shape(&self.contract.resolve, field.ty) {
                 Shape::List(of) if can_be_left_out => format!("Iterable[{}]", self.ty(of)),
                 _ => self.ty(field.ty),
             };
             let _ = writeln!(text, "    {}: {ty}", own_name(&field.name));
-            text.push_str(&told(docs(&field.docs), 4));
+            text.push_str(&docstring(docs(&field.docs), 4));
         }
         text
     }
 
-    fn variant(&self, name: &str, variant: &Variant, said: &str) -> String {
+    fn variant(&self, name: &str, variant: &Variant, docs: &str) -> String {
         let (full, plain): (Vec<_>, Vec<_>) = variant.cases.iter().partition(|case| case.ty.is_some());
         let plain = plain.iter().map(|case| format!("\"{}\"", case.name)).collect::<Vec<_>>();
         let mut kinds = vec![format!("Literal[{}]", plain.join(", "))];
@@ -143,10 +143,10 @@ impl Writer<'_> {
             kinds.push(format!("tuple[Literal[\"{name}\"], {}]", self.ty(ty)));
         }
         let parts = variant.cases.iter().map(|case| (case.name.as_str(), docs(&case.docs)));
-        alias(name, &kinds.join(" | "), said, parts)
+        alias(name, &kinds.join(" | "), docs, parts)
     }
 
-    /// What the component is given for options: the usual, but for what is said.
+    /// Returns the function that fills in the defaults of options for the component.
     fn options(&self, name: &str, fields: &[(&str, Type, Usual)]) -> String {
         let (class, function) = (name.to_upper_camel_case(), name.to_snake_case());
         let mut text = format!("def {function}(how: {class}) -> Any:\n    given: dict[str, Any] = {{\n");
@@ -164,7 +164,7 @@ impl Writer<'_> {
 
     fn class(&self, class: &Class) -> String {
         let mut text = format!("class {}Calls({}):\n", class.name.to_upper_camel_case(), class.base());
-        text.push_str(&told(class.docs, 4));
+        text.push_str(&docstring(class.docs, 4));
         let _ = writeln!(text, "\n    _interface, _name = \"{}\", \"{}\"", class.interface, class.name);
         for call in &class.calls {
             text.push_str(&self.call(call));
@@ -180,7 +180,7 @@ impl Writer<'_> {
             given.push(passed);
         }
         let head = |result: &str| {
-            let (name, docs) = (own_name(call.name), told(call.docs, 8));
+            let (name, docs) = (own_name(call.name), docstring(call.docs, 8));
             format!("\n    def {name}({}) -> {result}:\n{docs}", params.join(", "))
         };
         if let Some(paged) = &call.paged {
@@ -221,7 +221,7 @@ impl Writer<'_> {
     }
 }
 
-/// A name, where Python keeps some to itself.
+/// Returns a name, changed where Python reserves it.
 fn own_name(name: &str) -> String {
     match name {
         "except" => "exclude".to_owned(),
@@ -230,19 +230,19 @@ fn own_name(name: &str) -> String {
     }
 }
 
-fn literals(name: &str, cases: &Enum, said: &str) -> String {
+fn literals(name: &str, cases: &Enum, docs: &str) -> String {
     let names = cases.cases.iter().map(|case| format!("\"{}\"", case.name)).collect::<Vec<_>>();
     let parts = cases.cases.iter().map(|case| (case.name.as_str(), docs(&case.docs)));
-    alias(name, &format!("Literal[{}]", names.join(", ")), said, parts)
+    alias(name, &format!("Literal[{}]", names.join(", ")), docs, parts)
 }
 
-fn alias<'a>(name: &str, kinds: &str, said: &str, parts: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let parts = parts.map(|(name, said)| format!("\n\n{name}: {said}")).collect::<String>();
-    format!("{name}: TypeAlias = {kinds}\n{}", told(&format!("{said}{parts}"), 0))
+fn alias<'a>(name: &str, kinds: &str, docs: &str, parts: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let parts = parts.map(|(name, docs)| format!("\n\n{name}: {docs}")).collect::<String>();
+    format!("{name}: TypeAlias = {kinds}\n{}", docstring(&format!("{docs}{parts}"), 0))
 }
 
-/// The base of all errors. What it is about and what caused it are told beside the message.
-fn error(record: &Record, said: &str) -> String {
+/// Returns the base of all errors. Subject and cause are attributes beside the message.
+fn error(record: &Record, docs: &str) -> String {
     let field =
         |name: &str| record.fields.iter().find(|field| field.name == name).map_or("", |field| docs(&field.docs));
     format!(
@@ -255,10 +255,10 @@ fn error(record: &Record, said: &str) -> String {
         self.subject = subject
 {}        self.cause = cause
 {}"#,
-        told(said, 4),
-        told(field("kind"), 4),
-        told(field("subject"), 8),
-        told(field("cause"), 8),
+        docstring(docs, 4),
+        docstring(field("kind"), 4),
+        docstring(field("subject"), 8),
+        docstring(field("cause"), 8),
     )
 }
 
@@ -267,17 +267,17 @@ fn errors(kinds: &Enum) -> String {
         let own = PYTHONS_OWN.iter().find(|(of, _)| *of == kind.name);
         let bases = own.map_or("OnionskinError".to_owned(), |(_, base)| format!("OnionskinError, {base}"));
         let class = kind.name.to_upper_camel_case();
-        format!("class {class}Error({bases}):\n{}\n    kind = \"{}\"\n", told(docs(&kind.docs), 4), kind.name)
+        format!("class {class}Error({bases}):\n{}\n    kind = \"{}\"\n", docstring(docs(&kind.docs), 4), kind.name)
     });
     classes.collect::<Vec<_>>().join("\n\n")
 }
 
-/// A docstring.
-fn told(said: &str, deep: usize) -> String {
+/// Returns a docstring.
+fn docstring(docs: &str, deep: usize) -> String {
     let margin = " ".repeat(deep);
     let mut text = String::new();
-    let end = if said.contains('\n') { "\n\"\"\"" } else { "\"\"\"" };
-    for line in format!("\"\"\"{said}{end}").lines() {
+    let end = if docs.contains('\n') { "\n\"\"\"" } else { "\"\"\"" };
+    for line in format!("\"\"\"{docs}{end}").lines() {
         if !line.is_empty() {
             text.push_str(&margin);
         }

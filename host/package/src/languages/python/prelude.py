@@ -10,22 +10,22 @@ RECORDS: dict[tuple[str, ...], Any] = {
 }
 AnyPath = str | os.PathLike[str]
 PAGE = 4096
-"""Names and changes that are asked for at once."""
+"""The number of names or changes in one call."""
 PIECE_BYTES = 1 << 20
-"""Bytes that are passed at once."""
+"""The number of bytes in one call."""
 SPOOLED_BYTES_MIN = 8 << 10
-"""From here on content goes to the component by way of a file, where it can: passed, it costs 0.1 us per byte."""
+"""From this size on content goes through a file where possible: in a call it costs 0.1 us per byte."""
 
 
 def place(path: AnyPath) -> str:
-    """What a path of the host leads to."""
+    """Resolves a path of the host."""
     return str(Path(path).resolve(strict=True))
 
 
 class Instance:
-    """The component with the directories that it may see, each under its place, and whether it may write them.
+    """The component with its granted directories, each by its path, and whether it may write them.
 
-    Calls from several threads take turns.
+    Calls from several threads are serialized.
     """
 
     def __init__(self, linker: wasm.Linker, component: wasm.Component, grants: dict[str, bool]) -> None:
@@ -52,7 +52,7 @@ class Instance:
             except WasmtimeError as error:
                 self.stopped = True
                 raise StoppedError(f"the component was stopped in {name}: open it again: {error}") from error
-        # A result is told by its tag where both sides are records, and by its type otherwise.
+        # A result is recognized by its tag where both sides are records, and by its type otherwise.
         failed = isinstance(answer, wasm.Record) and hasattr(answer, "subject")
         if isinstance(answer, wasm.Variant):
             failed, answer = answer.tag == "err", answer.payload
@@ -63,7 +63,7 @@ class Instance:
         return lifted(answer)
 
     def take(self, resource: wasm.ResourceAny) -> bool:
-        """Whether a resource was still there. It is not any more."""
+        """Removes a resource from the list, and returns whether it was in it."""
         with self._turn:
             is_there = resource in self._resources
             if is_there:
@@ -71,13 +71,13 @@ class Instance:
             return is_there
 
     def drop(self, resource: wasm.ResourceAny) -> None:
-        """Drops a resource, unless that is done."""
+        """Drops a resource, unless it was dropped before."""
         with self._turn:
             if self.take(resource) and not self.stopped:
                 resource.drop(self.engine)
 
     def close(self) -> None:
-        """Drops what is left, the youngest first: the store itself is the last."""
+        """Drops the remaining resources, the newest first and the store last."""
         with self._turn:
             for resource in reversed(self._resources.copy()):
                 self.drop(resource)
@@ -85,13 +85,13 @@ class Instance:
             self._spool.cleanup()
 
     def spool(self, data: bytes) -> Path:
-        """A file with this content, until the next one is asked for."""
+        """Creates a file with this content, which exists until the next call."""
         content = Path(self._spool.name, "content")
         content.write_bytes(data)
         return content
 
     def granted(self, host: AnyPath) -> str:
-        """The name in the component of what a place on the host leads to."""
+        """Returns the component's name of the target of a path on the host."""
         found = place(host)
         if not any(Path(found).is_relative_to(grant) for grant in self._grants):
             message = f"{host}: leads to {found}, which was not granted: pass it as lower"
@@ -110,7 +110,7 @@ class Instance:
 
 
 class Resource:
-    """Something that the component gave out, and calls on it."""
+    """A resource of the component, and its calls."""
 
     _interface: ClassVar[str]
     _name: ClassVar[str]
@@ -120,20 +120,20 @@ class Resource:
         self._resource = resource
 
     def drop(self) -> None:
-        """Gives it up, and leaves nothing behind."""
+        """Drops it, and leaves nothing behind."""
         self._guest.drop(self._resource)
 
     def _call(self, name: str, *arguments: object) -> Any:
         return self._guest.call(self._interface, f"[method]{self._name}.{name}", self._resource, *arguments)
 
     def _consume(self, name: str) -> Any:
-        """Makes a call that takes the resource for good, also when it fails."""
+        """Makes a call that consumes the resource, even when it fails."""
         if not self._guest.take(self._resource):
             raise InvalidArgumentError("it was committed or dropped: begin again")
         return self._guest.call(self._interface, f"[static]{self._name}.{name}", self._resource)
 
     def _pages(self, name: str, *arguments: object, each: str | None) -> Iterator[Any]:
-        """What a call tells page by page: in a field beside where the next begins, or else after the last name."""
+        """Iterates over pages, each in a field beside the start of the next, or else after the last name."""
         after, more = None, True
         while more:
             page = self._call(name, *arguments, after, PAGE)
@@ -143,13 +143,13 @@ class Resource:
 
 
 class Root(Resource):
-    """What was opened. ``with`` closes it."""
+    """An open resource. ``with`` closes it."""
 
     _opened: ExitStack
-    """What is given back when it is closed: the instance, and the lock."""
+    """The resources to release on close: the instance, and the lock."""
 
     def close(self) -> None:
-        """Gives it back. Writers and transactions that were not committed are dropped."""
+        """Closes it. Writers and transactions that were not committed are dropped."""
         self._opened.close()
 
     def __enter__(self) -> Self:
@@ -160,17 +160,17 @@ class Root(Resource):
 
 
 class Uncommitted(Resource):
-    """What is committed at the end of a ``with`` statement, or dropped when that fails."""
+    """A change that a ``with`` statement commits at its end, or drops when it fails."""
 
     receipt: Receipt
-    """What was achieved, once it is committed."""
+    """The achieved durability and the counts, after the commit."""
 
     def _consume(self, name: str) -> Any:
         self.receipt = super()._consume(name)
         return self.receipt
 
     def commit(self) -> Receipt:
-        """Decides and publishes. Errors before the decision leave nothing changed."""
+        """Decides and publishes. An error before the commit point leaves everything unchanged."""
         raise NotImplementedError
 
     def __enter__(self) -> Self:
@@ -184,7 +184,7 @@ class Uncommitted(Resource):
 
 
 class _Function:
-    """A function, whose types are asked for once, and which passes lists of bytes as a whole."""
+    """A function whose types are looked up once, and which passes lists of bytes as a whole."""
 
     def __init__(self, function: wasm.Func, engine: Store) -> None:
         kind = function.type(engine)
@@ -198,7 +198,7 @@ class _Function:
 
 
 class _Bytes:
-    """A type, of which bytes are passed as a whole. The package wasmtime passes them one by one, at 1 us each."""
+    """A type whose bytes are passed as a whole. The package wasmtime passes them one by one, at 1 us each."""
 
     STEP = ctypes.sizeof(ffi.wasmtime_component_val_t)
     AT: int = ffi.wasmtime_component_val_t.of.offset
@@ -231,7 +231,7 @@ class _Bytes:
 
 
 def _passed_list(value: Any) -> Any:
-    """The list that is passed, by itself, in the case of a variant, or in the place of an error."""
+    """Returns the list of bytes: by itself, in the case of a variant, or in the place of an error."""
     inside = {
         ffi.WASMTIME_COMPONENT_VARIANT.value: lambda: value.of.variant.val,
         ffi.WASMTIME_COMPONENT_RESULT.value: lambda: value.of.result.is_ok and value.of.result.val,
@@ -247,7 +247,7 @@ def tagged(case: Any) -> wasm.Variant:
 
 
 def lifted(value: Any) -> Any:
-    """An answer in the types of this package."""
+    """Converts a result to the types of this package."""
     match value:
         case list():
             return [lifted(one) for one in value]

@@ -1,4 +1,4 @@
-//! TypeScript: classes of calls, over the types that jco makes.
+//! TypeScript: classes of calls, over the types that jco generates.
 
 use std::fmt::Write as _;
 
@@ -19,10 +19,10 @@ import type * as types from \"../gen/interfaces/onionskin-fs-types.js\";
 import type * as workspace from \"../gen/interfaces/onionskin-fs-workspace.js\";
 import type { Root as Exports } from \"../gen/onionskin.js\";
 ";
-/// How the component is called.
+/// The base classes that call the component.
 const PRELUDE: &str = include_str!("prelude.ts");
 
-/// The module.
+/// Returns the module.
 #[must_use]
 pub fn module(contract: &Contract) -> String {
     let writer = Writer { contract };
@@ -35,13 +35,13 @@ pub fn module(contract: &Contract) -> String {
     items.join("\n")
 }
 
-/// The types of the contract, from where jco puts them, in one module.
+/// Returns the types of the contract in one module, re-exported from the modules of jco.
 #[must_use]
 pub fn types(contract: &Contract) -> String {
     let mut module = "// Generated from the contract, `wit/`: its types.\n".to_owned();
     let resolve = &contract.resolve;
     let mut items: Vec<_> = own_types(contract).collect();
-    // An error is a class of ours.
+    // An error is a class of the package.
     items.retain(|(_, name, id)| *name != "error" && resolve.types[*id].kind != TypeDefKind::Resource);
     for of in items.chunk_by(|one, other| one.0 == other.0) {
         let names: Vec<String> =
@@ -70,10 +70,10 @@ impl Writer<'_> {
         }
     }
 
-    /// What is usual.
+    /// Returns the default options.
     fn options(&self, interface: &str, name: &str, fields: &[(&str, Type, Usual)]) -> String {
         let (constant, class) = (name.to_shouty_snake_case(), name.to_upper_camel_case());
-        let mut text = format!("/** What is usual. */\nexport const {constant}: {interface}.{class} = {{\n");
+        let mut text = format!("/** The defaults. */\nexport const {constant}: {interface}.{class} = {{\n");
         for (field, ty, usual) in fields {
             let usual = match usual {
                 Usual::Case(case) => self.case(*ty, case),
@@ -91,7 +91,7 @@ impl Writer<'_> {
 
     fn class(&self, class: &Class) -> String {
         let name = class.name.to_upper_camel_case();
-        let mut text = told(class.docs, 0);
+        let mut text = comment(class.docs, 0);
         let _ = writeln!(text, "export class {name}Calls extends {} {{", class.base());
         let _ =
             writeln!(text, "    protected override readonly of = [\"{}\", \"{name}\"] as const;\n", class.interface);
@@ -103,7 +103,7 @@ impl Writer<'_> {
         let name = call.name.to_lower_camel_case();
         let (params, mut given): (Vec<_>, Vec<_>) =
             call.params.iter().map(|param| self.param(class.interface, param)).unzip();
-        let head = |result: &str| format!("{}    {name}({}): {result} {{\n", told(call.docs, 4), params.join(", "));
+        let head = |result: &str| format!("{}    {name}({}): {result} {{\n", comment(call.docs, 4), params.join(", "));
         if let Some(paged) = &call.paged {
             let (of, field) = match paged {
                 Paged::Items(of) => (of, "undefined".to_owned()),
@@ -150,14 +150,14 @@ impl Writer<'_> {
     }
 }
 
-/// A comment that tools read.
-fn told(said: &str, deep: usize) -> String {
+/// Returns a documentation comment.
+fn comment(docs: &str, deep: usize) -> String {
     let margin = " ".repeat(deep);
-    if !said.contains('\n') {
-        return format!("{margin}/** {said} */\n");
+    if !docs.contains('\n') {
+        return format!("{margin}/** {docs} */\n");
     }
     let mut text = format!("{margin}/**\n");
-    for line in said.lines() {
+    for line in docs.lines() {
         let _ = writeln!(text, "{}", format!("{margin} * {line}").trim_end());
     }
     text + &margin + " */\n"

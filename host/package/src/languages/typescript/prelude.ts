@@ -1,6 +1,6 @@
 type Kind = types.ErrorKind | "stopped";
 
-/** A failed call. What each kind means, and what it leaves behind, is described in the contract. */
+/** A failed call. The contract describes each kind, and the state that it leaves behind. */
 export class OnionskinError extends Error {
     override readonly name = "OnionskinError";
 
@@ -8,9 +8,9 @@ export class OnionskinError extends Error {
         /** One of the contract, or `stopped`: as if the process had died inside the call. */
         readonly kind: Kind,
         message: string,
-        /** What it is about: mostly a path relative to the root. */
+        /** The subject: mostly a path relative to the root. */
         readonly subject = "",
-        /** What the filesystem said, for people and logs; or what stopped the component. */
+        /** The cause that the filesystem reported, for people and logs; or the event that stopped the component. */
         override readonly cause?: unknown,
     ) {
         super(message);
@@ -24,20 +24,20 @@ export function encoded(data: Data): Uint8Array {
     return typeof data === "string" ? new TextEncoder().encode(data) : data;
 }
 
-/** Names and changes that are asked for at once. */
+/** The number of names or changes in one call. */
 const PAGE = 4096;
 
-/** Bytes that are passed at once. */
+/** The number of bytes in one call. */
 const PIECE_BYTES = 4 << 20;
 
-/** Content in parts that can be passed at once. */
+/** Splits content into parts for single calls. */
 export function pieces(data: Data): Uint8Array[] {
     const bytes = encoded(data);
     const count = Math.ceil(bytes.length / PIECE_BYTES);
     return Array.from({ length: count }, (_, at) => bytes.subarray(at * PIECE_BYTES, (at + 1) * PIECE_BYTES));
 }
 
-/** Makes what releases a lock when it is closed; the lock is released at once where that fails. */
+/** Makes an object that releases a lock when it is closed; if that fails, the lock is released at once. */
 export function holding<T>(release: () => void, make: (release: () => void) => T): T {
     try {
         return make(release);
@@ -49,16 +49,16 @@ export function holding<T>(release: () => void, make: (release: () => void) => T
 
 type Disposable = object & { [Symbol.dispose]?: () => void };
 
-/** The component, instantiated, where each directory has the name of its place. */
+/** An instance of the component, in which each directory is named by its path. */
 export class Instance {
     readonly #exports: Exports;
     readonly #resources = new Set<Disposable>();
-    /** Whether it takes no calls any more. */
+    /** Whether it accepts no further calls. */
     stopped = false;
 
     constructor(
         exports: Exports,
-        /** The directories that it may see at the moment; whether it may change them. */
+        /** The directories that are granted at present, and whether each may be changed. */
         readonly grants: Map<string, boolean>,
     ) {
         this.#exports = exports;
@@ -83,7 +83,7 @@ export class Instance {
         }
     }
 
-    /** Makes a call that takes a resource for good, also when it fails. */
+    /** Makes a call that consumes a resource, even when it fails. */
     consume<T extends Disposable, A>(resource: T, use: (exports: Exports, resource: T) => A): A {
         if (!this.#resources.delete(resource)) {
             throw new OnionskinError("invalid-argument", "it was committed or dropped: begin again");
@@ -91,18 +91,18 @@ export class Instance {
         return this.call((exports) => use(exports, resource));
     }
 
-    /** Drops a resource, unless that is done. */
+    /** Drops a resource, unless it was dropped before. */
     drop(resource: Disposable): void {
         if (this.#resources.delete(resource) && !this.stopped) this.call(() => resource[Symbol.dispose]?.());
     }
 
-    /** Drops what is left, the youngest first: the store itself is the last. */
+    /** Drops the remaining resources, the newest first and the store last. */
     close(): void {
         for (const resource of [...this.#resources].reverse()) this.drop(resource);
         this.stopped = true;
     }
 
-    /** Does something with one more directory, which may be changed for as long as that takes. */
+    /** Runs a function with one more directory, which may be changed in the meantime. */
     granting<T>(directory: string, act: (place: string) => T): T {
         const place = realpathSync(directory);
         const before = this.grants.get(place);
@@ -115,7 +115,7 @@ export class Instance {
         }
     }
 
-    /** The name in the component of what a place on the host leads to. */
+    /** Returns the component's name of the target of a path on the host. */
     granted(host: string): string {
         const place = realpathSync(host);
         if ([...this.grants.keys()].some((granted) => (place + sep).startsWith(granted + sep))) return place;
@@ -124,9 +124,9 @@ export class Instance {
     }
 }
 
-/** Something that the component gave out, and calls on it. */
+/** A resource of the component, and its calls. */
 export abstract class Resource {
-    /** The interface and the name of it. */
+    /** Its interface and its name. */
     protected abstract readonly of: readonly ["store" | "workspace", string];
 
     constructor(
@@ -143,7 +143,7 @@ export abstract class Resource {
         return this.guest.consume(this.resource, (exports, it) => (exports[interface_] as any)[of][name](it));
     }
 
-    /** What a call tells page by page: in a field beside where the next begins, or else after the last name. */
+    /** Iterates over pages, each in a field beside the start of the next, or else after the last name. */
     protected *pages(name: string, field: string | undefined, ...given: unknown[]): Generator<any> {
         for (let after: string | undefined; ; ) {
             const page = this.call(name, ...given, after, PAGE);
@@ -155,7 +155,7 @@ export abstract class Resource {
     }
 }
 
-/** What was opened. The end of a `using` block closes it. */
+/** An open resource. The end of a `using` block closes it. */
 export abstract class Root extends Resource {
     readonly #release: () => void;
 
@@ -164,7 +164,7 @@ export abstract class Root extends Resource {
         this.#release = release;
     }
 
-    /** Gives it back. Writers and transactions that were not committed are dropped. */
+    /** Closes it. Writers and transactions that were not committed are dropped. */
     close(): void {
         try {
             this.guest.close();
@@ -178,9 +178,9 @@ export abstract class Root extends Resource {
     }
 }
 
-/** What the end of a `using` block drops, unless it was committed. */
+/** A change that the end of a `using` block drops, unless it was committed. */
 export abstract class Uncommitted extends Resource {
-    /** Gives it up, and leaves nothing behind. */
+    /** Drops it, and leaves nothing behind. */
     drop(): void {
         this.guest.drop(this.resource);
     }
