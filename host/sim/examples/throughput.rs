@@ -1,8 +1,8 @@
 //! Prints how many crash images are enumerated in a second by one core.
 //!
-//! The work is that of a commit with little content: at each of its crash points about ten
-//! operations are pending, and every closed subset of them is tried, told from the others and
-//! counted. Images that are new are made whole, too.
+//! The work is that of a commit with little content: at each of its crash points about ten operations are pending, and
+//! every closed subset of them is explored, distinguished from the others and counted. New images are materialized,
+//! too.
 
 use std::hint::black_box;
 use std::time::Instant;

@@ -90,17 +90,17 @@ impl Contents {
         next
     }
 
-    /// The hash of what a reader sees.
+    /// The hash of the visible content.
     pub(crate) fn seen(&self, content: u32) -> u128 {
         self.known[content as usize].seen
     }
 
-    /// A hash of what a reader sees in which file.
+    /// A hash of the visible content of a file and of its inode.
     pub(crate) fn mark(&self, content: u32) -> u128 {
         self.known[content as usize].mark
     }
 
-    /// What a reader sees, and when it was last changed if an operation did.
+    /// The visible content, and the time of its last change if an operation made one.
     pub(crate) fn bytes(&self, content: u32) -> (Arc<Vec<u8>>, Option<u64>) {
         if self.known[content as usize].from.is_none() {
             return (self.files[self.known[content as usize].file as usize].base.clone(), None);

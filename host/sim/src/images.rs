@@ -9,7 +9,7 @@ use crate::op::Trace;
 use crate::scan::Scan;
 use crate::tree::Tree;
 
-/// What a crash at one moment can leave behind.
+/// The crash states of one crash point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
     /// The unique images.

@@ -1,4 +1,4 @@
-//! What a crash may do to what was not synced.
+//! The effects of a crash on unsynced operations.
 
 use serde::Serialize;
 
@@ -61,8 +61,8 @@ pub struct Power {
     pub model: Model,
     /// How writes are torn.
     pub tear: Tear,
-    /// Whether a file whose length reached the disk before its data shows what was there before,
-    /// not zeros.
+    /// Whether a file whose length reached the disk before its data shows the former content of the disk instead of
+    /// zeros.
     pub garbage: bool,
     /// How far to enumerate.
     pub bounds: Bounds,
@@ -75,11 +75,11 @@ impl Power {
         Power { model, tear: Tear::Pages, garbage: false, bounds: Bounds::default() }
     }
 
-    /// What a length without data shows.
+    /// The content of a length without data.
     pub(crate) fn fill(&self) -> u8 {
         if self.garbage { GARBAGE } else { 0 }
     }
 }
 
-/// The byte that stands for what was on the platter before.
+/// The byte that stands for the former content of the disk.
 pub(crate) const GARBAGE: u8 = 0xDB;

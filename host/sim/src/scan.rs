@@ -12,13 +12,13 @@ use crate::window::{Hashes, Window};
 /// A crash image that was met in a scan.
 #[derive(Clone, Debug)]
 pub(crate) struct Image {
-    /// What tells it from every other image, in any scan.
+    /// The hash that distinguishes it from every other image, in any scan.
     pub(crate) hash: u128,
     /// The image itself, unless it was known before the scan.
     pub(crate) disk: Option<Disk>,
 }
 
-/// What a crash at one point can leave behind.
+/// The crash states of one crash point.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct At {
     /// How many operations were pending.
@@ -88,7 +88,7 @@ impl<'t> Scan<'t> {
         *points += 1;
         let mut window = Window::new(replay, power.fill(), hashes);
         let mut bounds = power.bounds;
-        // By the place in the trace: what is drawn does not depend on who scans which points.
+        // By the position in the trace: the samples do not depend on the thread that scans a point.
         bounds.seed ^= *fed as u64;
         let (mut raw, mut found) = (0, Vec::new());
         let exhaustive = enumerate(&mut window, &bounds, &mut |window| {

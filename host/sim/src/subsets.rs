@@ -13,13 +13,13 @@ use crate::window::Window;
 pub struct Bounds {
     /// Up to this many pending operations every closed subset is tried.
     pub exhaustive_ops: u32,
-    /// Up to this many closed subsets every one is tried, whatever the number of operations.
+    /// Up to this many closed subsets all are explored, whatever the number of operations.
     pub exhaustive_subsets: u64,
     /// Beyond this many pending operations inclusions stop at two.
     pub triples_ops: u32,
     /// How many samples are drawn.
     pub samples: u32,
-    /// What decides the samples.
+    /// The seed of the samples.
     pub seed: u64,
 }
 
@@ -29,8 +29,8 @@ impl Default for Bounds {
     }
 }
 
-/// Tries subsets of a window, calling `each` with each of them included. Says whether all closed
-/// subsets were tried.
+/// Explores subsets of a window, calling `each` with each of them included. Returns whether all closed subsets were
+/// explored.
 pub(crate) fn enumerate(window: &mut Window<'_>, bounds: &Bounds, each: &mut impl FnMut(&mut Window<'_>)) -> bool {
     let free = window.steps.iter().filter(|step| !step.forced).count();
     let few =

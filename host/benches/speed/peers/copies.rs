@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::programs::{package, said};
+use super::programs::{output_of, package};
 use crate::pairs::Pairs;
 use crate::place::Place;
 use crate::report::{Report, Target};
@@ -62,8 +62,8 @@ fn beside_agentfs(
     };
     let peer = || {
         let database = place.directory("agentfs-database")?.join("delta.db");
-        let told = said(Command::new(agentfs).arg(&ground.lower).arg(&database).arg("4").args(names))?;
-        Ok(Duration::try_from_secs_f64(told.trim().parse()?)?)
+        let output = output_of(Command::new(agentfs).arg(&ground.lower).arg(&database).arg("4").args(names))?;
+        Ok(Duration::try_from_secs_f64(output.trim().parse()?)?)
     };
     Pairs::run(bench.pairs(7, 3), ours, peer)
 }
@@ -93,5 +93,5 @@ fn cold(bench: &Bench, place: &Place) -> Result<Pairs> {
 /// Evicts a file from the cache of the system, as far as the system permits.
 fn forget(path: &Path) -> Result<()> {
     let file = format!("if={}", path.display());
-    said(Command::new("dd").args([file.as_str(), "iflag=nocache", "count=0", "status=none"])).map(drop)
+    output_of(Command::new("dd").args([file.as_str(), "iflag=nocache", "count=0", "status=none"])).map(drop)
 }

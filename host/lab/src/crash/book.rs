@@ -1,4 +1,4 @@
-//! What came of a trial, in a form to write down: nothing in it depends on time or threads.
+//! The results of a trial in serializable form: nothing in them depends on time or threads.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::{Depth, Trial, Tried, lines, page};
 /// The most bytes a page may have; images are left out until it fits.
 const PAGE_BYTES_MAX: usize = 3_000_000;
 
-/// What came of several operations, and how they were tried.
+/// The results of several operations, and the settings of the trial.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Book {
     trial: Settings,
@@ -20,7 +20,7 @@ pub struct Book {
     operations: Vec<Chapter>,
 }
 
-/// What decides the result of a trial.
+/// The settings that determine the result of a trial.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Settings {
     models: Vec<Model>,
@@ -32,21 +32,21 @@ struct Settings {
 /// Sums over all operations and models.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Sums {
-    /// How many operations were tried.
+    /// The number of operations.
     pub operations: u64,
-    /// What crashes led to.
+    /// The results of crashes.
     #[serde(flatten)]
     pub crashes: Totals,
-    /// How many calls were made to fail.
+    /// The number of injected faults.
     pub faults: u64,
-    /// How many images of crashes in harmed runs were recovered.
+    /// The number of crash images of faulty runs that were recovered.
     pub fault_images: u64,
-    /// How many promises were broken after a fault.
+    /// The number of broken promises after a fault.
     pub fault_violations: u64,
 }
 
 impl Sums {
-    /// The sums over what was tried.
+    /// The sums.
     #[must_use]
     pub fn of(tried: &[Tried]) -> Self {
         tried.iter().fold(Self::default(), |mut sums, it| {
@@ -67,17 +67,17 @@ impl Sums {
 struct Chapter {
     name: String,
     about: String,
-    /// Whether a check judged what came out: then there are no stages.
+    /// Whether a check decided on the results: then there are no stages.
     checked: bool,
     complete: bool,
     totals: Totals,
-    /// The calls that change something. A crash can fall before the first and after each.
+    /// The calls that make a change. A crash point is before the first and after each.
     steps: Vec<String>,
-    /// Which steps are syncs.
+    /// The steps that are syncs.
     syncs: Vec<usize>,
-    /// Which steps decide: the first after which a crash can lead to the new state.
+    /// The commit points: the first steps after which a crash can lead to the new state.
     commits: Vec<usize>,
-    /// How many parts were acknowledged at each point.
+    /// The number of acknowledged parts at each crash point.
     acknowledged: Vec<u32>,
     models: Vec<Row>,
     faults: Option<FaultReport>,
@@ -106,13 +106,13 @@ struct Row {
     shown: Vec<Vec<Image>>,
 }
 
-/// An image: what its recovery counts as, what it is, and what recovery made of it if that was kept;
-/// both as numbers of `trees`.
+/// An image: the stage of its recovery, the image itself, and the result of the recovery if that was kept; both as
+/// numbers of `trees`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 struct Image(Outcome, usize, Option<usize>);
 
 impl Book {
-    /// Writes down what was tried. Images are left out until the page is not too large.
+    /// Records the results. Images are left out until the page fits.
     #[must_use]
     pub fn new(trial: &Trial, tried: &[Tried]) -> Self {
         let mut limit = super::SHOWN_MAX;
@@ -134,7 +134,7 @@ impl Book {
         }
     }
 
-    /// The page: one HTML document that needs nothing else.
+    /// Returns the page: one self-contained HTML document.
     #[must_use]
     pub fn html(&self) -> String {
         page::html(self)
@@ -148,8 +148,8 @@ impl Book {
 }
 
 impl Chapter {
-    /// An operation, with so many images of each outcome for each crash point; but where a promise
-    /// was broken there is at least one.
+    /// An operation, with up to this many images of each outcome for each crash point, and at least one for a broken
+    /// promise.
     fn new(tried: &Tried, limit: usize) -> Self {
         let Tried { about, checked, report, complete, results, faults } = tried;
         let mut trees = Trees { results, all: Vec::new(), numbers: BTreeMap::new() };
@@ -176,8 +176,8 @@ impl Chapter {
     }
 }
 
-/// The steps that decide: of those between two acknowledgements, the first after which a crash can
-/// lead to the new state.
+/// Returns the commit points: between two acknowledgements, the first step after which a crash can lead to the new
+/// state.
 fn commits(report: &Report) -> Vec<usize> {
     let Some(first) = report.models.first() else {
         return Vec::new();
@@ -218,7 +218,7 @@ impl Row {
 
 /// Printed trees, each once.
 struct Trees<'t> {
-    /// What recovery made of images.
+    /// The results of the recovery of images.
     results: &'t BTreeMap<String, String>,
     all: Vec<String>,
     numbers: BTreeMap<String, usize>,

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
-/// How deep values get lines of their own: the operations, the models of each, and their fields.
+/// The depth up to which values get lines of their own: the operations, the models of each, and their fields.
 const DEPTH_MAX: usize = 5;
 
 /// A value as JSON, with the last newline.
@@ -22,7 +22,7 @@ pub(super) fn to_string(value: &impl Serialize) -> String {
 #[derive(Default)]
 struct Lines {
     depth: usize,
-    /// Whether something stands in the value that is open.
+    /// Whether the open value has an element.
     filled: bool,
 }
 

@@ -1,9 +1,8 @@
-//! Every public operation, crashed at every point, and what recovery made of it: run, counted and
-//! written down as a page that people can read.
+//! Every public operation, crashed at every crash point, and the results of its recovery: explored, counted and written
+//! as a readable page.
 //!
-//! [`Trial::run`] puts one operation of [`onionskin_sim::operations`] on trial, and
-//! [`Trial::run_guest`] a program of somebody else. A [`Book`] holds
-//! what came of several, without times and without the number of threads: the same trial of the
+//! [`Trial::run`] explores one operation of [`onionskin_sim::operations`], and [`Trial::run_guest`] any program. A
+//! [`Book`] contains the results of several, without times and without the number of threads: the same trial of the
 //! same code writes the same bytes.
 
 mod book;
@@ -28,15 +27,14 @@ use onionskin_sim::{Bounds, Harm, Model, Tear};
 
 use watched::Watched;
 
-/// How many images of each outcome are kept for each crash point.
+/// The number of images of each outcome that are kept for each crash point.
 const SHOWN_MAX: usize = 3;
-/// How many crashes in a row are followed in somebody else's program: its check may leave something
-/// new each time.
+/// The number of crashes in a row that are explored for a program, whose check may leave a new state each time.
 const GUEST_ROUNDS_MAX: u32 = 8;
-/// How many violations by faults are told for each operation.
+/// The number of reported violations by faults for each operation.
 const FAULTS_SHOWN_MAX: usize = 8;
 
-/// How far a trial goes.
+/// The depth of a trial.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Depth {
@@ -47,20 +45,20 @@ pub enum Depth {
     Full,
 }
 
-/// What is tried, and how far.
+/// The settings of a trial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trial {
-    /// Under which models. An operation that promises nothing under a model is not tried under it.
+    /// The models. An operation that promises nothing under a model is not explored under it.
     pub models: Vec<Model>,
-    /// How far.
+    /// The depth.
     pub depth: Depth,
-    /// Whether every call is made to fail, too.
+    /// Whether faults are injected in every call, too.
     pub faults: bool,
-    /// Whether to keep what recovery made of the images that a [`Book`] shows. It takes some time.
+    /// Whether to keep the results of the images that a [`Book`] shows, which takes some time.
     pub results: bool,
-    /// What decides the samples, where not every state is tried.
+    /// The seed of the samples, where not every state is explored.
     pub seed: u64,
-    /// How many threads work. No result depends on it.
+    /// The number of threads. No result depends on it.
     pub threads: usize,
 }
 
@@ -77,21 +75,21 @@ impl Default for Trial {
     }
 }
 
-/// What came of one operation.
+/// The result of one operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tried {
-    /// What the operation does, in one line.
+    /// The description of the operation, in one line.
     pub about: String,
-    /// Whether a check judged what came out, and not a comparison with what was before and after.
+    /// Whether a check decided on the results, instead of a comparison with the states before and after.
     pub checked: bool,
-    /// What crashes led to. It has one part for each model, and with [`Depth::Full`] two.
+    /// The results of crashes: one part for each model, and two with [`Depth::Full`].
     pub report: Report,
-    /// Whether crashes were followed one after another to their end. They are not where each leaves
-    /// something new, or where there are more images than the explorer takes.
+    /// Whether chains of crashes were explored to their end. They are not if each leaves a new state, or if there are
+    /// more images than the explorer's bound.
     pub complete: bool,
-    /// What recovery made of the images in the report, printed as they are there.
+    /// The results of the images in the report, printed as there.
     pub results: BTreeMap<String, String>,
-    /// What faults led to, if there were any.
+    /// The results of faults, if any were injected.
     pub faults: Option<FaultReport>,
 }
 
@@ -104,7 +102,7 @@ impl Tried {
 }
 
 impl Trial {
-    /// Puts an operation on trial. `progress` is told how far that is.
+    /// Explores an operation, and reports its progress to `progress`.
     #[must_use]
     pub fn run(&self, operation: &Operation, progress: &Progress) -> Tried {
         let plans: Vec<Plan> = self.plans().iter().map(|plan| operation.plan(plan)).collect();
@@ -121,15 +119,14 @@ impl Trial {
         Tried { about: operation.about.to_owned(), checked: false, report, complete, results, faults }
     }
 
-    /// Puts somebody else's program on trial. Faults are left out: what a program has to do about
-    /// one is its own affair.
+    /// Explores a program. Faults are left out, since every program defines its own response to them.
     #[must_use]
     pub fn run_guest(&self, guest: &Guest<'_>, progress: &Progress) -> Tried {
         let plan = |plan: Plan| Plan { rounds_max: GUEST_ROUNDS_MAX, ..plan };
         let plans: Vec<Plan> = self.plans().into_iter().map(plan).collect();
         progress.begin(&plans, false);
         let (mut report, results) = self.explore(guest, &plans, progress);
-        // Everything is allowed that the check lets pass: there are no states to compare with.
+        // Every state that the check accepts is allowed: there are no states to compare with.
         report.stages.clear();
         let complete = report.models.iter().all(|model| model.complete);
         let about = format!("run `{}`, check `{}`", guest.run.join(" "), guest.check.join(" "));
@@ -154,7 +151,7 @@ impl Trial {
         (report, results)
     }
 
-    /// One plan for each model, and another where writes are torn.
+    /// Returns one plan for each model, and another one with torn writes.
     fn plans(&self) -> Vec<Plan> {
         let plan = |model: Model, torn: bool| Plan {
             tear: if torn { Tear::Sectors } else { Tear::Pages },
@@ -167,7 +164,7 @@ impl Trial {
         let mut plans = Vec::new();
         for model in &self.models {
             plans.push(plan(*model, false));
-            // A killed process tears nothing: what it wrote is with the operating system.
+            // A killed process tears nothing: the operating system has its writes.
             if self.depth == Depth::Full && *model != Model::Process {
                 plans.push(plan(*model, true));
             }

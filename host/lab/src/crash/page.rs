@@ -11,6 +11,6 @@ pub(super) fn html(book: &Book) -> String {
     let data = serde_json::to_string(book).expect("plain data has a form as JSON");
     // Inside of a script only `<` could end it or begin a comment.
     let data = data.replace('<', "\\u003c");
-    // The data comes last, so that nothing in it is taken for a place to fill.
+    // The data comes last, so that nothing in it is taken for a placeholder.
     PAGE.replace("/*style*/", STYLE).replace("/*script*/", SCRIPT).replace("/*data*/", &data)
 }

@@ -1,4 +1,4 @@
-//! Somebody else's program on trial.
+//! A program as the subject of the explorer.
 
 use std::fs;
 use std::path::Path;
@@ -9,12 +9,11 @@ use onionskin_sim::{SimFs, Tree};
 
 use crate::simulated::{Ended, How, Program};
 
-/// A program whose run is crashed, and that says itself, of every state a crash leaves, whether it
-/// will do: a check that exits with 0 on all of them is all that is asked.
+/// A program whose run is crashed, and that decides itself on every crash state: the only requirement is that its check
+/// exits with 0.
 ///
-/// A check may repair what it finds; it is crashed as well, and what it leaves is checked again.
-/// On standard input it gets what the run had printed when it was crashed: what a program says is
-/// done must be there.
+/// A check may repair the files; it is crashed as well, and checked again. On standard input it gets the text that the
+/// run had printed before the crash, which acknowledges changes that must be present.
 pub struct Guest<'g> {
     /// The program.
     pub program: &'g Program,
@@ -22,16 +21,16 @@ pub struct Guest<'g> {
     pub run: Vec<String>,
     /// The arguments of the check.
     pub check: Vec<String>,
-    /// What is there before the run.
+    /// The initial files.
     pub files: Tree,
 }
 
 impl Guest<'_> {
-    /// Tries both without a crash: the run, and the check before and after it. A program that
-    /// fails so is not ready to be crashed, and the text says where.
+    /// Runs both without a crash: the run, and the check before and after it. If one of them fails the program is not
+    /// ready to be crashed, and the text names it.
     ///
     /// # Errors
-    /// Where the program does not start.
+    /// The program does not start.
     pub fn rehearse(&self) -> Result<Option<String>, Error> {
         let fs = SimFs::holding(&self.program.scene(&self.files));
         for (arguments, when) in [(&self.check, "before the run"), (&self.run, ""), (&self.check, "after the run")] {
@@ -52,11 +51,11 @@ impl Guest<'_> {
     }
 }
 
-/// What a directory of the host holds, as the files of a [`Guest`]. A name more of one file becomes
-/// a file of its own.
+/// Returns the content of a directory of the host as the files of a [`Guest`]. Each hard link becomes a file of its
+/// own.
 ///
 /// # Errors
-/// Where something below cannot be read.
+/// An entry below cannot be read.
 pub fn files(directory: &Path) -> Result<Tree, Error> {
     let mut files = Tree::new();
     let mut waiting = vec![(directory.to_owned(), Vec::new())];
@@ -80,7 +79,7 @@ pub fn files(directory: &Path) -> Result<Tree, Error> {
     Ok(files)
 }
 
-/// How a start came to its end, and what it printed.
+/// Describes the end of a run, and its output.
 fn told(arguments: &[String], ended: &Ended, when: &str) -> String {
     let how = match &ended.how {
         How::Exited(code) => format!("exited with {code}"),
@@ -110,7 +109,7 @@ impl Subject for Guest<'_> {
         self.perform(fs, &self.check)
     }
 
-    /// The check judges what is there, and nobody else.
+    /// The check alone decides on leftovers.
     fn is_leftover(&self, _: &str) -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! How far a trial is, for whoever wants to show it.
+//! The progress of a trial, for display.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use onionskin_sim::Model;
 use onionskin_sim::explore::Plan;
 
-/// How far the trial of one operation is. It may be read from any thread.
+/// The progress of the trial of one operation. It may be read from any thread.
 #[derive(Debug, Default)]
 pub struct Progress {
     states: AtomicU64,
@@ -19,28 +19,27 @@ pub struct Progress {
 struct Phases {
     started: Option<Instant>,
     names: Vec<String>,
-    /// How much of the work each part is thought to be.
+    /// The estimated share of the work of each part.
     weights: Vec<u32>,
     done: usize,
     done_after: Duration,
 }
 
 impl Progress {
-    /// How many states were recovered, over all operations.
+    /// The number of recovered states, over all operations.
     #[must_use]
     pub fn states(&self) -> u64 {
         self.states.load(Ordering::Relaxed)
     }
 
-    /// What is being done: a model, or `faults`.
+    /// The present part: a model, or `faults`.
     #[must_use]
     pub fn phase(&self) -> String {
         let phases = self.phases();
         phases.names.get(phases.done).cloned().unwrap_or_else(|| "..".to_owned())
     }
 
-    /// How long the operation will take, from how long its first models took. Nothing is known
-    /// before the first is done.
+    /// Returns the estimated duration of the operation, from that of its first models. `None` before the first is done.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
         let phases = self.phases();
@@ -78,15 +77,15 @@ impl Progress {
     }
 
     fn phases(&self) -> MutexGuard<'_, Phases> {
-        // Whoever panicked while showing progress has not harmed the numbers.
+        // A panic in the display has not damaged the numbers.
         self.phases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// How much work the faults are, next to the models.
+/// The work of the faults, relative to the models.
 const FAULTS_WEIGHT: u32 = 40;
 
-/// How much work a model is, next to the others: measured on the operations there are.
+/// The work of a model, relative to the others, measured on the existing operations.
 fn weight(model: Model) -> u32 {
     match model {
         Model::Process => 1,

@@ -1,4 +1,4 @@
-//! A subject that is watched: how often it recovered, and what from what.
+//! A subject with records of its recoveries and their results.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
@@ -8,16 +8,15 @@ use onionskin_sim::{SimFs, Switches, Tree};
 
 use super::Progress;
 
-/// A subject as it is, but for the watching.
+/// The subject, unchanged except for the records.
 pub(super) struct Watched<'w> {
     pub(super) subject: &'w dyn Subject,
     pub(super) progress: &'w Progress,
-    /// What recovery made of each image, if anybody wants to know.
+    /// The result of each image, if they are kept.
     pub(super) results: Option<Mutex<Results>>,
 }
 
-/// What recovery made of printed images. Images are kept as hashes, since there are many; results
-/// are few.
+/// The results of printed images. Images are kept as hashes, since there are many; results are few.
 #[derive(Default)]
 pub(super) struct Results {
     of: HashMap<blake3::Hash, usize>,
@@ -26,8 +25,8 @@ pub(super) struct Results {
 }
 
 impl Results {
-    /// Of two results for images that are printed alike the lesser stays, so that it does not
-    /// matter which thread came first.
+    /// Of two results for images that are printed alike the lesser is kept, so that the order of threads does not
+    /// matter.
     fn add(&mut self, image: &str, result: String) {
         let number = *self.numbers.entry(result).or_insert_with_key(|result| {
             self.printed.push(result.clone());

@@ -1,4 +1,4 @@
-//! What goes wrong on simulated ground, as wasmtime says it on Linux.
+//! The errors of the simulated filesystem, with the codes of wasmtime on Linux.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use onionskin::fs::Cause;
 use wasmtime_wasi::p2::FsError;
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 
-/// The code for a cause. wasmtime has no name for some errors of Linux, and calls them `io`.
+/// Returns the code of a cause. wasmtime has no code for some errors of Linux, and reports `io`.
 pub(super) const fn code(cause: Cause) -> ErrorCode {
     match cause {
         Cause::Access => ErrorCode::Access,
@@ -31,7 +31,7 @@ pub(super) fn refused(cause: Cause) -> FsError {
     code(cause).into()
 }
 
-/// Ends the guest of whose death a fault of the simulated filesystem decided.
+/// Ends the guest after a fault of the simulated filesystem that kills the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Died;
 

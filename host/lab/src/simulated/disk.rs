@@ -12,15 +12,15 @@ use wasmtime::component::Linker;
 
 use super::{Ground, View};
 
-/// A [`SimFs`] for [`StoreBuilder::filesystem`](onionskin_host::StoreBuilder::filesystem): the component runs
-/// there as it does on a disk, and cannot tell the difference.
+/// A [`SimFs`] for [`StoreBuilder::filesystem`](onionskin_host::StoreBuilder::filesystem): the component runs there as
+/// it does on a disk, without a visible difference.
 ///
 /// Paths are relative to the root of the simulated filesystem. It belongs to one thread: stores on it
 /// panic when they are used on another one.
 pub struct Disk(SendWrapper<SimFs>);
 
 impl Disk {
-    /// Shares the filesystem: what the component changes is seen in `fs`.
+    /// Shares the filesystem: changes of the component are visible in `fs`.
     #[must_use]
     pub fn new(fs: &SimFs) -> Self {
         Self(SendWrapper::new(fs.clone()))

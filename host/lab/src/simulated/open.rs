@@ -1,4 +1,4 @@
-//! What is behind the descriptors of a guest.
+//! The resources behind the descriptors of a guest.
 
 use onionskin_sim::{Dir, File};
 use wasmtime::component::{Resource, ResourceTableError};
@@ -28,22 +28,21 @@ pub(super) struct OpenDir {
 pub(super) struct OpenFile {
     pub(super) file: File,
     pub(super) flags: DescriptorFlags,
-    /// Whether the grant that it was opened below is for writing.
+    /// Whether its grant is for writing.
     pub(super) granted: bool,
 }
 
 impl OpenFile {
-    /// As the operating system sees it, which is asked after the grant.
+    /// The access mode of the operating system, which is checked after the grant.
     pub(super) fn writes(&self) -> bool {
         self.flags.contains(DescriptorFlags::WRITE)
     }
 }
 
-/// What is left of a listing, the next entry last.
+/// The rest of a listing, the next entry last.
 pub(super) struct Listing(pub(super) Vec<Result<DirectoryEntry, ErrorCode>>);
 
-/// The types of the resources are wasmtime's, which leave no room for ours: both have the same
-/// number in the table.
+/// The types of the resources belong to wasmtime and cannot hold ours: both have the same number in the table.
 impl View<'_> {
     pub(super) fn push(&mut self, open: Open) -> Result<Fd, ResourceTableError> {
         Ok(Resource::new_own(self.table.push(open)?.rep()))
@@ -66,7 +65,7 @@ impl View<'_> {
         }
     }
 
-    /// As [`View::dir`], where something below is to be changed.
+    /// As [`View::dir`], for a change of an entry below.
     pub(super) fn dir_to_change(&self, fd: &Fd) -> FsResult<Dir> {
         let dir = self.dir(fd)?;
         if dir.is_writable() { Ok(dir) } else { Err(ErrorCode::NotPermitted.into()) }

@@ -1,5 +1,5 @@
-//! Any WASI command on simulated ground: `wasi:cli/run`, with everything else of WASI made so that
-//! the same start does the same.
+//! Any WASI command on the simulated filesystem: `wasi:cli/run`, with a deterministic implementation of all other
+//! interfaces of WASI.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,36 +24,35 @@ use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use super::streams::Printer;
 use super::{Died, Ground, View};
 
-/// Where a program finds its files, in the simulated filesystem; it calls the place `/`.
+/// The directory of the program's files in the simulated filesystem; its guest path is `/`.
 pub const FILES: &str = "files";
-/// In that place, where the files of a layered program are, and where its changes go.
+/// In that directory, the files of a layered program, and its changes.
 const LOWER: &str = "lower";
 const UPPER: &str = "upper";
-/// What a program has printed, in the simulated filesystem.
+/// The output of a program, in the simulated filesystem.
 pub const PRINTED: &str = "printed";
 
-/// The most instructions that one start may take, about.
+/// The approximate maximum of instructions in one run.
 const FUEL: u64 = 20_000_000_000;
-/// The most bytes of memory that one start may use.
+/// The maximum of bytes of memory in one run.
 const MEMORY_BYTES: usize = 1 << 30;
-/// The most bytes that are kept of what a program prints.
+/// The maximum of bytes that are kept of the output of a program.
 const PRINTED_BYTES: usize = 16 << 20;
-/// Random bytes repeat after so many.
+/// The period of the random bytes.
 const RANDOM_BYTES: usize = 1 << 16;
-/// When every start begins, in seconds since 1970: the first of January 2000.
+/// The time at the start of every run, in seconds since 1970: the first of January 2000.
 const EPOCH_SECONDS: u64 = 946_684_800;
-/// How much later it is whenever a program looks at a clock, in nanoseconds.
+/// The advance of the clock at each reading, in nanoseconds.
 const TICK: u64 = 1_000;
 
-/// How a component begins, and how a module does: the magic, and the version with its layer.
+/// The headers of a component and of a module: the magic, and the version with its layer.
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
 /// A program, compiled.
 ///
-/// What it prints to standard output is told to the world: it goes to [`PRINTED`], each write
-/// durable at once, so that a crash falls before it or after it. Standard input of a start is
-/// what was printed before. Clocks begin anew with each start and go by looks, and random numbers
-/// are drawn from a seed of the start; there is no network.
+/// Standard output counts as acknowledged: it goes to [`PRINTED`], each write durable at once, so that a crash falls
+/// before it or after it. Standard input of a run is the text printed before. Clocks start anew in each run and advance
+/// by readings, and random numbers are drawn from a seed; there is no network.
 pub struct Program {
     engine: Engine,
     command: CommandPre<Machine>,
@@ -61,12 +60,12 @@ pub struct Program {
     is_layered: bool,
 }
 
-/// How a start came to its end.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// How.
     pub how: How,
-    /// What it printed to standard output and to standard error, one after the other.
+    /// The text printed to standard output, followed by that to standard error.
     pub said: String,
 }
 
@@ -81,7 +80,7 @@ pub enum How {
     Died,
 }
 
-/// What one start is given.
+/// The parameters of one run.
 struct Machine {
     wasi: WasiCtx,
     table: ResourceTable,
@@ -105,11 +104,11 @@ impl Machine {
 }
 
 impl Program {
-    /// Compiles a component with `wasi:cli/run`. Layered, it finds its files over originals that it
-    /// cannot write: the overlay is put between.
+    /// Compiles a component with `wasi:cli/run`. Layered, its files are over originals that it cannot write: the
+    /// overlay is composed with it.
     ///
     /// # Errors
-    /// Where the file cannot be read, is a module and no component, or asks for more than WASI 0.2.
+    /// The file cannot be read, is a core module, or imports more than WASI 0.2.
     pub fn load(path: &Path, is_layered: bool) -> Result<Self, crate::Error> {
         let wasm = std::fs::read(path).map_err(|error| Error::Io {
             action: "read the program",
@@ -140,13 +139,13 @@ impl Program {
         load().map_err(|source| Error::Component { action: "load as a command of WASI", source }.into())
     }
 
-    /// What it is called: the name of its file.
+    /// Returns its name: that of its file.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// A filesystem with some files for the program, and nothing printed.
+    /// Returns a filesystem with files for the program, and without output.
     #[must_use]
     pub fn scene(&self, files: &Tree) -> Tree {
         let mut scene = Tree::new().dir(FILES).file(PRINTED, "");
@@ -161,9 +160,9 @@ impl Program {
     /// Starts the program with arguments, on a filesystem with a [`Program::scene`].
     ///
     /// # Errors
-    /// Where the filesystem has no such scene, or the program does not start.
+    /// The filesystem has no such scene, or the program does not start.
     pub fn start(&self, fs: &SimFs, arguments: &[String]) -> Result<Ended, Error> {
-        // A program may write its files in place; that is no matter of this watch. But not originals.
+        // A program may write its files in place, which the monitor ignores; but not originals.
         fs.own(PRINTED);
         fs.own(&if self.is_layered { format!("{FILES}/{UPPER}") } else { FILES.to_owned() });
         let err = MemoryOutputPipe::new(PRINTED_BYTES);
@@ -217,12 +216,12 @@ impl Program {
     }
 }
 
-/// What a filesystem lacks that was not made by [`Program::scene`].
+/// The error for a filesystem without the directories of [`Program::scene`].
 fn missing(path: &'static str) -> impl Fn(Cause) -> Error {
     move |_| Error::Io { action: "find", path: path.into(), source: std::io::ErrorKind::NotFound.into() }
 }
 
-/// The directory of the files, the file of what is printed, and what that holds.
+/// The directory of the files, the file of the output, and its content.
 fn scene(fs: &SimFs) -> Result<(onionskin_sim::Dir, File, Vec<u8>), Error> {
     let (files, _) = fs.walk(&fs.root(), &format!("{FILES}/"), false).map_err(missing(FILES))?;
     let how = OpenHow { write: true, ..OpenHow::default() };
@@ -233,7 +232,7 @@ fn scene(fs: &SimFs) -> Result<(onionskin_sim::Dir, File, Vec<u8>), Error> {
     Ok((files, printed, before))
 }
 
-/// Standard output of a start.
+/// Standard output of a run.
 fn stdout(mut store: StoreContextMut<'_, Machine>, (): ()) -> wasmtime::Result<(Resource<DynOutputStream>,)> {
     let machine = store.data_mut();
     let fs = SendWrapper::clone(&machine.ground.fs);
@@ -260,7 +259,7 @@ fn random(kind: &str, seed: &str) -> Vec<u8> {
     bytes
 }
 
-/// To sleep takes no time but that of the clock.
+/// A sleep takes no real time, and only advances the clock.
 fn sleep(
     mut store: StoreContextMut<'_, Machine>,
     (nanoseconds,): (u64,),
@@ -276,7 +275,7 @@ fn sleep_until(store: StoreContextMut<'_, Machine>, (instant,): (u64,)) -> wasmt
     sleep(store, (left,))
 }
 
-/// What a sleeper waits for.
+/// The deadline of a sleep.
 struct Awake;
 
 #[async_trait]
@@ -284,7 +283,7 @@ impl Pollable for Awake {
     async fn ready(&mut self) {}
 }
 
-/// A clock that moves when it is looked at, and when somebody sleeps.
+/// A clock that advances when it is read, and by sleeps.
 #[derive(Clone, Default)]
 struct Clock(Arc<AtomicU64>);
 

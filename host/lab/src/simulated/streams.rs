@@ -1,6 +1,6 @@
 //! Files as streams of bytes.
 //!
-//! A simulated disk is never busy: what is asked for is done at once, and nothing is waited for.
+//! A simulated disk is never busy: requests are done at once, and nothing waits.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use super::codes::{Died, code};
 /// The most bytes that one call reads or writes, as in wasmtime.
 const CHUNK_BYTES_MAX: usize = 64 << 10;
 
-/// The bytes of a file from some place on.
+/// The bytes of a file from an offset.
 pub(super) struct Reader {
     pub(super) fs: SendWrapper<SimFs>,
     pub(super) file: File,
@@ -47,7 +47,7 @@ impl Pollable for Reader {
     async fn ready(&mut self) {}
 }
 
-/// Where the next bytes go.
+/// The position of the next bytes.
 pub(super) enum Position {
     At(u64),
     End,
@@ -101,11 +101,11 @@ impl Pollable for Writer {
     async fn ready(&mut self) {}
 }
 
-/// Standard output, which the world reads as it is written: what is printed stays printed.
+/// Standard output, whose text is read as it is written: printed text stays printed.
 pub(super) struct Printer {
     pub(super) fs: SendWrapper<SimFs>,
     pub(super) file: File,
-    /// Where it goes for people.
+    /// The copy for people.
     pub(super) copy: Box<dyn OutputStream>,
 }
 
@@ -134,7 +134,7 @@ impl Pollable for Printer {
     async fn ready(&mut self) {}
 }
 
-/// What a stream says of a call; the code of an error is in it for `filesystem-error-code`.
+/// Returns the result of a stream call; an error contains its code for `filesystem-error-code`.
 fn told<T>(fs: &SimFs, result: Result<T, Cause>) -> StreamResult<T> {
     if fs.is_dead() {
         return Err(StreamError::Trap(Died.into()));

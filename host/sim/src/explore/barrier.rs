@@ -17,7 +17,7 @@ pub enum Dropped {
     Recovery(u32),
 }
 
-/// What became of leaving a sync out.
+/// The result of leaving a sync out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Barrier {
     /// Which sync.
@@ -51,7 +51,7 @@ fn trial(subject: &dyn Subject, plan: &Plan, dropped: Dropped, call: String) -> 
     Barrier { dropped, call, caught: report.violations().next().cloned() }
 }
 
-/// The syncs that recoveries make: by number, as told in the first image that comes so far.
+/// The syncs of recoveries, by number, as printed in the first image that reaches them.
 fn recovery_syncs(subject: &dyn Subject, plan: &Plan) -> Vec<String> {
     let fs = prepared(subject);
     let _ = guarded(|| subject.run(&fs));

@@ -1,4 +1,4 @@
-//! One recovery: what it makes of what it finds, and what a crash during it leaves behind.
+//! One recovery: its result, and the crash states during it.
 
 use rustc_hash::FxHashSet;
 
@@ -10,7 +10,7 @@ use crate::op::Trace;
 use crate::scan::{Image, Scan};
 use crate::simfs::{Fault, Harm, Recording, SimFs, When};
 
-/// What a recovery is checked against.
+/// The expectation of a recovery.
 #[derive(Clone, Copy)]
 pub(crate) struct Court<'c> {
     pub(crate) subject: &'c dyn Subject,
@@ -37,10 +37,10 @@ pub(crate) struct Effort {
     pub(crate) raw: u64,
 }
 
-/// What came of a recovery.
+/// The result of a recovery.
 #[derive(Debug)]
 pub(crate) struct Finding {
-    /// The stages that the result counts as, or what went wrong.
+    /// The stages that the result matches, or the violation.
     pub(crate) reached: Result<u32, String>,
     /// Where the result is no stage, how it differs.
     pub(crate) after: String,

@@ -1,4 +1,4 @@
-//! The explorer: every state a crash can leave an operation in, and what recovery makes of it.
+//! The explorer: every crash state of an operation, and the result of its recovery.
 //!
 //! One run is recorded, and each of its crash points enumerated from the record. Every different
 //! image is recovered once. A crash in a recovery leaves further images, which join the others
@@ -109,8 +109,7 @@ pub fn explore(subject: &dyn Subject, plan: &Plan) -> Report {
     }
 }
 
-/// Runs the operation once without harm, and notes the stages. The text is what is wrong with the
-/// run itself.
+/// Runs the operation once without a fault, and records the stages. The text describes a failure of the run itself.
 pub(crate) fn record(subject: &dyn Subject, dropped: Option<Dropped>) -> (Recording, Stages, Option<String>) {
     let fs = prepared(subject);
     if let Some(Dropped::Operation(number)) = dropped {
@@ -149,14 +148,14 @@ struct Trial<'t> {
     done: Done,
 }
 
-/// What was done so far.
+/// The work done so far.
 #[derive(Default)]
 struct Done {
     /// The images of each crash point of the operation, as numbers into the pool.
     points: Vec<(At, Vec<usize>)>,
     effort: Effort,
     kills: u64,
-    /// What went wrong right after a kill: at which point, what, and the difference.
+    /// A violation right after a kill: the crash point, the text, and the difference.
     killed: Vec<(usize, String, String)>,
     killed_breaches: u64,
 }
@@ -171,8 +170,8 @@ impl Trial<'_> {
         self.recording.acknowledged.iter().filter(|(at, _)| *at <= point).count()
     }
 
-    /// Enumerates the crash points of the operation. Threads take points in turn, each with a
-    /// scan of its own; the image kept is the one met first, whoever met it.
+    /// Enumerates the crash points of the operation. Threads take points in turn, each with a scan of its own; the
+    /// first image is kept, whichever thread found it.
     fn operation(&mut self) {
         let count = self.recording.trace.points();
         let threads = self.court.plan.threads.clamp(1, count);
@@ -199,7 +198,7 @@ impl Trial<'_> {
         }
     }
 
-    /// Recovers image after image until nothing is new. Says whether that came to an end.
+    /// Recovers image after image until there is no new one. Returns whether it reached that end.
     fn recoveries(&mut self) -> bool {
         if self.court.plan.kills {
             self.killed();

@@ -1,4 +1,4 @@
-//! Every image that was met, what recovery made of it, and what it has to make of it.
+//! Every known image, the result of its recovery, and the expectation.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -17,7 +17,7 @@ pub(crate) enum Origin {
     Recovery { image: usize, duty: usize },
 }
 
-/// What must hold of an image, and on whose account.
+/// The expectation of an image, and its origin.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Duty {
     /// The stages that are allowed.
@@ -77,8 +77,7 @@ impl Pool {
         }
     }
 
-    /// Takes in what came of the recovery of an image. `keep` says whether its disk is still
-    /// wanted when nothing is wrong.
+    /// Records the result of the recovery of an image. `keep` keeps its disk even without a violation.
     pub(crate) fn settle(&mut self, number: usize, finding: Finding, keep: bool) {
         let mut children = Vec::with_capacity(finding.children.len());
         for child in finding.children {
@@ -88,7 +87,7 @@ impl Pool {
         let known = &mut self.images[number];
         let suspect = !matches!(finding.reached, Ok(reached) if reached != 0);
         if !keep && !suspect && finding.after.is_empty() {
-            // Most images are never printed; a lost acknowledgement is told by its path.
+            // Most images are never printed; a lost acknowledgement is reported by its path.
             known.disk = None;
         }
         known.children = children;
@@ -96,8 +95,8 @@ impl Pool {
         known.reached = Some(finding.reached);
     }
 
-    /// Hands duties on along recoveries: what had to hold before a crash in a recovery has to hold
-    /// after it, and what a recovery reported has to stay. Returns what was not met.
+    /// Propagates expectations along recoveries: a guarantee before a crash in a recovery remains one after it, and a
+    /// state that a recovery reported has to stay. Returns the violated ones.
     pub(crate) fn breaches(&mut self) -> Vec<Breach> {
         let mut breaches = Vec::new();
         let all = self.images.iter().enumerate();

@@ -1,10 +1,10 @@
-//! What an exploration found. Nothing in it depends on time or on the number of threads.
+//! The result of an exploration. Nothing in it depends on time or on the number of threads.
 
 use serde::Serialize;
 
 use crate::model::{Model, Tear};
 
-/// What became of one subject.
+/// The result for one subject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The name of the subject.
@@ -34,7 +34,7 @@ impl Report {
     }
 }
 
-/// What became of one subject under one model.
+/// The result for one subject under one model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ModelReport {
     /// The model.
@@ -80,7 +80,7 @@ pub struct PointReport {
     pub shown: Vec<Shown>,
 }
 
-/// What recovery made of an image.
+/// The result of the recovery of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -95,9 +95,9 @@ pub enum Outcome {
 /// An image, printed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Shown {
-    /// What recovery made of it.
+    /// The result of its recovery.
     pub outcome: Outcome,
-    /// What the crash left.
+    /// The crash state.
     pub tree: String,
 }
 
@@ -106,11 +106,11 @@ pub struct Shown {
 pub struct Violation {
     /// The crashes that lead to it, one on a line.
     pub path: Vec<String>,
-    /// What is wrong.
+    /// The violation.
     pub text: String,
-    /// What the last crash left.
+    /// The state after the last crash.
     pub image: String,
-    /// What recovery made of it, where that is no stage: the difference to the first stage.
+    /// The result of the recovery where it is not a stage: the difference to the first stage.
     pub after: String,
 }
 

@@ -5,7 +5,7 @@ use super::pool::{Breach, Known, Origin};
 use super::report::{Outcome, PointReport, Shown, Violation};
 use crate::tree::Tree;
 
-/// What is wrong with what recovery reached.
+/// The violation in a recovered state.
 pub(super) fn wrong(reached: &Result<u32, String>, allowed: u32) -> String {
     match reached {
         Err(text) => text.clone(),
@@ -103,7 +103,7 @@ impl Trial<'_> {
         told
     }
 
-    /// What became of an image that was met at a point; nothing if it was never recovered.
+    /// The result for an image of a crash point; nothing if it was never recovered.
     fn outcome(&self, known: &Known, point: usize) -> Option<Outcome> {
         let reached = match known.reached.as_ref()? {
             Ok(reached) => *reached & self.allowed(point),

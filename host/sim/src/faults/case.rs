@@ -1,4 +1,4 @@
-//! One harmed run, and what is left of it.
+//! One run with faults, and its remains.
 
 use std::sync::Mutex;
 
@@ -13,7 +13,7 @@ use crate::tree::Tree;
 /// The faults of one run.
 pub(super) type Case = Vec<Fault>;
 
-/// What a harmed run said of itself.
+/// The outcome that a run with faults reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Claim {
     Acknowledged,
@@ -25,7 +25,7 @@ pub(super) enum Claim {
     Recovery,
 }
 
-/// What came of one case.
+/// The result of one case.
 #[derive(Debug)]
 pub(super) struct Told {
     pub(super) injected: u32,
@@ -34,8 +34,7 @@ pub(super) struct Told {
     pub(super) violations: Vec<FaultViolation>,
 }
 
-/// Where cases are tried. What recovery makes of an image is worked out once, whichever case the
-/// image comes from.
+/// The environment of the cases. Each image is recovered once, whichever case it comes from.
 pub(super) struct Bench<'c> {
     court: Court<'c>,
     reached: Mutex<FxHashMap<u128, Result<u32, String>>>,
@@ -125,7 +124,7 @@ impl<'c> Bench<'c> {
         told
     }
 
-    /// Holds what recovery reached against what is allowed; hands back what may follow.
+    /// Compares the recovered state with the allowed ones; returns the states that may follow.
     fn check(
         &self,
         reached: &Result<u32, String>,

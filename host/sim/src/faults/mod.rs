@@ -1,8 +1,7 @@
 //! Fault sweeps: every call of an operation, and of its recovery, fails in every way.
 //!
-//! After each, a new process recovers without harm, and what it finds is held against what the
-//! error claimed. Then the power is lost, too: at the end of the harmed run, and after the
-//! recovery that followed.
+//! After each, a new process recovers without faults, and its state is compared with the claim of the error. Then power
+//! is lost, too: at the end of the faulty run, and after the recovery that followed.
 
 mod case;
 
@@ -20,7 +19,7 @@ use case::{Bench, Case, Told};
 /// Which faults are injected.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sweep {
-    /// What every call is made to fail with.
+    /// The faults of every call.
     pub harms: Vec<Harm>,
     /// Whether each fault comes to stay, too.
     pub sticky: bool,
@@ -33,7 +32,7 @@ pub struct Sweep {
     pub stable: bool,
     /// Under which power the images of the harmed runs are made.
     pub power: Power,
-    /// How many violations are told.
+    /// The maximum of reported violations.
     pub shown: usize,
     /// How many threads work. No result depends on it.
     pub threads: usize,
@@ -58,7 +57,7 @@ impl Default for Sweep {
     }
 }
 
-/// What a sweep found.
+/// The result of a sweep.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FaultReport {
     /// The name of the subject.
@@ -100,11 +99,11 @@ impl FaultReport {
 /// A promise that a fault broke.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FaultViolation {
-    /// The faults, and what they came to.
+    /// The faults, and their results.
     pub faults: Vec<String>,
-    /// What is wrong.
+    /// The violation.
     pub text: String,
-    /// What the harmed run left to recover from, and how the result differs, where it does.
+    /// The state that the faulty run left, and the difference of the result, if any.
     pub detail: String,
 }
 

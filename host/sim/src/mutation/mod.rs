@@ -22,7 +22,7 @@ pub enum Change {
     Swapped(Pair),
 }
 
-/// What is mutated.
+/// The mutated part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// The operation.
@@ -31,14 +31,14 @@ pub enum Part {
     Recovery,
 }
 
-/// A mutation, and what became of it.
+/// A mutation, and its result.
 #[derive(Clone, Debug)]
 pub struct Mutant {
-    /// What is mutated.
+    /// The mutated part.
     pub part: Part,
     /// How.
     pub change: Change,
-    /// What it broke first. Nothing: it is redundant, or the trial is weak.
+    /// The first violation. None: the step is redundant, or the exploration is weak.
     pub caught: Option<String>,
 }
 
@@ -85,7 +85,7 @@ pub fn mutations(operation: &Operation, plan: &Plan) -> Vec<(Part, Change)> {
 
 fn watch(fs: &SimFs, part: Part, found: &mut BTreeSet<(Part, Change)>, act: impl FnOnce(&Door) -> bool) {
     let door = Door::new(fs, &Twist::Watch);
-    // What goes wrong without a mutation is the explorer's finding.
+    // A violation without a mutation belongs to the explorer.
     let _ = guarded(|| if act(&door) { Ok(()) } else { Err(Failure::new(Class::Other, "it failed")) });
     found.extend(door.syncs().into_iter().map(|(sync, number)| (part, Change::Without(sync, number))));
     found.extend(door.pairs().into_iter().map(|pair| (part, Change::Swapped(pair))));
@@ -120,7 +120,7 @@ pub fn mutate_where(operation: &Operation, plan: &Plan, wanted: impl Fn(&Change)
     mutations(operation, plan).into_iter().filter(|(_, change)| wanted(change)).map(trial).collect()
 }
 
-/// What is wrong with a mutant, as soon as anything is.
+/// Returns the first violation of a mutant.
 fn catch(operation: &Operation, plan: &Plan, subject: &Twisted<&Operation>) -> Option<String> {
     let whole = operation.plan(plan);
     let quick = Plan { kills: false, rounds_max: 1, ..whole.clone() };

@@ -78,8 +78,8 @@ fn replacements() -> Vec<Operation> {
             replace(store, "conv/metadata.json", &how)
         }),
         Operation {
-            // The directory is made independent first. That alone changes nothing that a reader
-            // of the old content could tell, so it counts as old.
+            // The directory is made independent first. That alone changes nothing for a reader of the old content, so
+            // it counts as old.
             matches: |found, stage| found == stage || (*stage == workspace() && *found == materialized()),
             ..single(
                 "replace-through-link",

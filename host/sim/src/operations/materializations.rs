@@ -1,4 +1,4 @@
-//! What is shared by link becomes one's own.
+//! Content that is shared by link becomes independent.
 
 use onionskin::error::ErrorKind;
 use onionskin::persist::materialize::{Content, Source};

@@ -1,5 +1,5 @@
-//! What programs do on a workspace through `wasi:filesystem`: `/upper` over `/top` and `/lower`, as the
-//! workspaces beside this have it.
+//! Operations of programs on a workspace through `wasi:filesystem`: `/upper` over `/top` and `/lower`, as in the module
+//! of workspaces.
 
 use onionskin::error::{Error, ErrorKind};
 use onionskin::fs::Fs as _;
@@ -74,7 +74,7 @@ fn link(door: &Door, old: &str, new: &str, sync: bool) -> Done {
     })
 }
 
-/// What workspaces show, whatever there is of the draft.
+/// The tree of the workspaces, regardless of the draft.
 fn saves(found: &crate::Tree, stage: &crate::Tree) -> bool {
     let shown = |disk| view(disk).without(|path| path.ends_with("/draft") || path.ends_with("/.left"));
     shown(found) == shown(stage)

@@ -1,4 +1,4 @@
-//! What is there before an operation.
+//! The initial trees of operations.
 
 use crate::tree;
 use crate::tree::Tree;
@@ -25,7 +25,7 @@ pub(super) fn workspace() -> Tree {
     }
 }
 
-/// A directory of which some files are managed, and some are nobody's business.
+/// A directory with managed and unmanaged files.
 pub(super) fn conversations() -> Tree {
     tree! {
         dir "lower";

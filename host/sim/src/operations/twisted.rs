@@ -7,7 +7,7 @@ use crate::explore::{Failure, Subject, record};
 use crate::simfs::{SimFs, Switches};
 use crate::tree::Tree;
 
-/// An operation with its protocol mutated. It is held to what the operation promises as it is.
+/// An operation with a mutated protocol, which has to keep the promises of the original.
 pub struct Twisted<O> {
     operation: O,
     run: Twist,
@@ -16,7 +16,7 @@ pub struct Twisted<O> {
 }
 
 impl<O: Borrow<Operation>> Twisted<O> {
-    /// An operation, with what is wrong with its way to the filesystem, and with that of recovery.
+    /// An operation, with the mutations of its filesystem, and of that of the recovery.
     #[must_use]
     pub fn new(operation: O, run: Twist, recover: Twist) -> Self {
         let (_, stages, _) = record(operation.borrow(), None);

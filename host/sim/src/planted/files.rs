@@ -64,7 +64,7 @@ fn sweep(fs: &SimFs) -> Result<(), Cause> {
 /// Two writers, in the order that does the harm.
 struct FixedName;
 
-/// Opens the temporary file, empties what is there, and writes the first half.
+/// Opens the temporary file, truncates it, and writes the first half.
 fn begin(fs: &SimFs, dir: &Dir, half: &[u8]) -> Result<File, Cause> {
     let how = OpenHow { create: true, truncate: true, write: true, ..OpenHow::default() };
     let Found::File(file) = fs.open_at(dir, "t", how)? else { return Err(Cause::IsDirectory) };

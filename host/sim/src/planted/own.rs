@@ -138,7 +138,7 @@ fn errors() -> Vec<Planted> {
     ]
 }
 
-/// Removes everything staged, whatever the log says.
+/// Removes everything staged, regardless of the log.
 fn sweep_staging(door: &Door) {
     let sweep = || -> Result<(), Cause> {
         let fs = door.fs();

@@ -115,7 +115,7 @@ impl Swap {
     }
 }
 
-/// What the next start does: a backup is put back if a swap was under way, else it is an orphan.
+/// The recovery of the next start: a backup is restored if a swap was in progress, otherwise it is an orphan.
 fn clean(fs: &SimFs) -> Result<(), Cause> {
     let ws = fs.open_dir(&fs.root(), "ws")?;
     let under_way = exists(fs, &ws, "d.staging")?;

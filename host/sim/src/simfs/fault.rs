@@ -16,22 +16,21 @@ pub enum When {
     Sync(u32),
 }
 
-/// What goes wrong.
+/// The fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Harm {
     /// The call fails and has no effect.
     Fail(Cause),
-    /// The call takes effect, and the caller is told that it failed.
+    /// The call takes effect, and the caller gets an error.
     FailLate(Cause),
     /// A write takes about half of the bytes. Nothing happens to any other call.
     ShortWrite,
-    /// A sync of a file fails with `Io`, and what was to be written to that file is dropped for
-    /// ever. A sync of a directory only fails. Nothing happens to any other call.
+    /// A sync of a file fails with `Io`, and the pending writes of that file are dropped for ever. A sync of a
+    /// directory only fails. Other calls are not affected.
     LoseSync,
     /// A sync does nothing and reports success. Nothing happens to any other call.
     SkipSync,
-    /// The disk is full: what needs room fails with `InsufficientSpace`. Nothing happens to any other
-    /// call.
+    /// The disk is full: a call that needs space fails with `InsufficientSpace`. Other calls are not affected.
     Full,
     /// The process is dead: this call and every later one fail with `Io`.
     Die,
@@ -42,7 +41,7 @@ pub enum Harm {
 pub struct Fault {
     /// The call.
     pub when: When,
-    /// What happens to it.
+    /// The fault of the call.
     pub harm: Harm,
     /// Whether every later call suffers the same.
     pub sticky: bool,
@@ -92,13 +91,13 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    /// Takes all faults away; what was counted stays.
+    /// Removes all faults; the counts stay.
     pub(crate) fn heal(&mut self) {
         self.list.clear();
         self.dead = false;
     }
 
-    /// Counts a call and says how it goes.
+    /// Counts a call and returns its fault.
     pub(crate) fn admit(&mut self, verb: Verb) -> Result<Pass, Cause> {
         let counts = self.counts;
         self.counts.calls += 1;

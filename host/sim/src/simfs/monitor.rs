@@ -1,8 +1,8 @@
-//! The watch over ground truth: what no run may touch.
+//! The monitor of accesses that are forbidden in every run.
 
 use crate::disk::Ino;
 
-/// What a run did that it must never do.
+/// A forbidden access of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trespass {
@@ -21,9 +21,9 @@ pub enum Trespass {
 /// One trespass and where it happened.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Intrusion {
-    /// What was done.
+    /// The access.
     pub what: Trespass,
-    /// To what, as far as the path is known.
+    /// Its path, as far as it is known.
     pub path: String,
     /// The number of the call.
     pub call: u32,

@@ -1,4 +1,4 @@
-//! One crash point made dense: what is durable, and what each pending operation would change.
+//! One crash point in compact form: the durable state, and the changes of each pending operation.
 //!
 //! A window is the hot part of the enumeration. Including an operation touches a few numbers and
 //! one running hash and can be undone, so an image is a hash until it proves to be new.
@@ -28,7 +28,7 @@ struct Slot {
     key: Name,
 }
 
-/// What a name may mean.
+/// The meanings of a name.
 #[derive(Debug)]
 struct Binding {
     key: Name,
@@ -65,7 +65,7 @@ pub(crate) struct Step {
     effects: Vec<Effect>,
 }
 
-/// What including an operation replaced.
+/// The state that an included operation replaced.
 #[derive(Clone, Copy, Debug)]
 enum Undo {
     Slot { slot: u32, binding: u32 },
@@ -271,7 +271,7 @@ impl<'r> Window<'r> {
         if binding == NOWHERE { 0 } else { self.bindings[binding as usize].mark }
     }
 
-    /// Takes back what was included since a mark.
+    /// Undoes the inclusions since a mark.
     pub(crate) fn undo(&mut self, mark: usize) {
         while self.undo.len() > mark {
             match self.undo.pop().expect("there is more than the mark") {

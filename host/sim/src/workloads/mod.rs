@@ -1,5 +1,5 @@
-//! Sequences of operations on a small namespace, each a subject of the explorer. Its oracle is what
-//! was visible when each operation was acknowledged.
+//! Sequences of operations on a small namespace, each a subject of the explorer. Its oracle is the visible state at
+//! each acknowledgement.
 
 mod steps;
 
@@ -25,8 +25,8 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// What of a plan applies: after a sequence with an operation on one file, what an open showed
-    /// need not survive the next loss of power.
+    /// Adapts a plan: after a sequence with an operation on one file, a state that an open showed need not survive the
+    /// next power loss.
     #[must_use]
     pub fn plan(&self, plan: &Plan) -> Plan {
         let stable = self.steps.iter().all(|step| step.stable);

@@ -13,8 +13,8 @@ fn file(found: Found) -> Option<File> {
     }
 }
 
-/// Opening for writing what was there before is reported, truncating it too; what the run made
-/// itself it may open as it likes, and what was declared its own.
+/// Opening an existing file for writing is reported, and so is truncating it; files that the run created, or that were
+/// declared its own, are free.
 #[test]
 fn write_open_of_what_was_there_is_reported() -> Result<(), Cause> {
     let fs = SimFs::holding(&tree! { file "old" = "x"; file "own/log" = "x"; });
@@ -88,7 +88,7 @@ fn metadata_hash_is_of_the_inode() -> Result<(), Cause> {
     Ok(())
 }
 
-/// What a call did is written down, with its place and its result.
+/// Every call is recorded, with its path and its result.
 #[test]
 fn calls_are_written_down() -> Result<(), Cause> {
     let fs = SimFs::holding(&tree! { dir "d"; });

@@ -1,4 +1,4 @@
-//! What becomes of content.
+//! The crash states of content.
 
 use onionskin::fs::{Cause, Fs};
 use onionskin_sim::{Found, Model, OpenHow, Power, SimFs, Tear, Tree};
@@ -38,7 +38,7 @@ fn length_and_data_are_separate() -> Result<(), Cause> {
     Ok(())
 }
 
-/// With garbage, a length without data shows what was on the disk before; zeros do not come.
+/// With garbage, a length without data shows the former content of the disk, and never zeros.
 #[test]
 fn extension_shows_garbage_where_wanted() -> Result<(), Cause> {
     let (fs, file) = named(b"")?;
@@ -87,7 +87,7 @@ fn page_is_torn_at_sectors_where_wanted() -> Result<(), Cause> {
     Ok(())
 }
 
-/// A synced file is never torn, whatever the switches.
+/// A synced file is never torn, with any switches.
 #[test]
 fn synced_content_is_never_torn() -> Result<(), Cause> {
     let fs = SimFs::new();

@@ -1,4 +1,4 @@
-//! What becomes of directories and of what is in them.
+//! The crash states of directories and their entries.
 
 use onionskin::fs::{Cause, Fs};
 use onionskin_sim::{Model, SimFs, tree};
@@ -105,7 +105,7 @@ fn changes_follow_a_renamed_directory() -> Result<(), Cause> {
     Ok(())
 }
 
-/// A removed directory may still be there, and what was removed from it first may be in it.
+/// A removed directory may still exist, with the entries that were removed from it first.
 #[test]
 fn removal_of_a_tree_is_not_ordered() -> Result<(), Cause> {
     let fs = SimFs::holding(&tree! { file "d/f" = "x"; });

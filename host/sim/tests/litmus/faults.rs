@@ -1,4 +1,4 @@
-//! What a harmed call leaves.
+//! The state after a fault.
 
 use onionskin::fs::{Cause, Fs};
 use onionskin_sim::{Fault, Harm, Model, SimFs, Switches, Tree, When, tree};
@@ -35,7 +35,7 @@ fn skipped_sync_keeps_nothing() -> Result<(), Cause> {
     Ok(())
 }
 
-/// A short write takes some bytes and says how many.
+/// A short write accepts some bytes and returns their number.
 #[test]
 fn short_write_tells_how_many() -> Result<(), Cause> {
     let fs = SimFs::with_switches(Switches { short_writes: true, ..Switches::default() });
@@ -47,7 +47,7 @@ fn short_write_tells_how_many() -> Result<(), Cause> {
     Ok(())
 }
 
-/// A dead process changes nothing more; what it had done stays visible to the next.
+/// A dead process changes nothing more; its earlier changes stay visible to the next.
 #[test]
 fn dead_process_changes_nothing() -> Result<(), Cause> {
     let fs = SimFs::new();
@@ -63,7 +63,7 @@ fn dead_process_changes_nothing() -> Result<(), Cause> {
     Ok(())
 }
 
-/// A failed call has no effect unless it is said to fail late.
+/// A failed call has no effect unless the fault comes late.
 #[test]
 fn failed_call_has_no_effect() -> Result<(), Cause> {
     let fs = SimFs::new();
@@ -76,7 +76,7 @@ fn failed_call_has_no_effect() -> Result<(), Cause> {
     Ok(())
 }
 
-/// What is switched off is refused, and leaves nothing.
+/// A feature that is switched off is refused, and leaves nothing.
 #[test]
 fn switched_off_is_unsupported() -> Result<(), Cause> {
     let off = Switches { directory_sync: false, hard_links: false, symlinks: false, ..Switches::default() };

@@ -1,4 +1,4 @@
-//! How the models differ, and what happens between a kill and a loss of power.
+//! The differences of the models, and the time between a kill and a power loss.
 
 use onionskin::fs::{Cause, Fs};
 use onionskin_sim::{Bounds, Model, Power, SimFs, Switches, tree};
@@ -46,7 +46,7 @@ fn lying_sync_keeps_nothing() -> Result<(), Cause> {
     Ok(())
 }
 
-/// Whatever is reachable under a kinder model is reachable under a harsher one.
+/// A state that is reachable under a kinder model is reachable under a harsher one.
 #[test]
 fn kinder_models_reach_less() -> Result<(), Cause> {
     let fs = SimFs::holding(&tree! { file "a/f" = "x"; dir "b"; });
@@ -71,8 +71,8 @@ fn kinder_models_reach_less() -> Result<(), Cause> {
     Ok(())
 }
 
-/// A kill, then a new process, then a loss of power: what the first one did not sync is still
-/// pending when the second one syncs another directory, and may still be lost.
+/// A kill, then a new process, then a loss of power: unsynced operations of the first one are still pending when the
+/// second one syncs another directory, and may still be lost.
 #[test]
 fn killed_process_leaves_its_writes_pending() -> Result<(), Cause> {
     let fs = SimFs::holding(&tree! { dir "a"; dir "b"; });
@@ -86,7 +86,7 @@ fn killed_process_leaves_its_writes_pending() -> Result<(), Cause> {
     next.make_dir(&b, "seen")?;
     next.sync_dir(&b)?;
     exactly(&any(&next), &[tree! { dir "a"; dir "b/seen"; }, tree! { file "a/f" = "x"; dir "b/seen"; }]);
-    // Had the second one synced what it read, its own step would never outlive the cause.
+    // If the second one had synced the directory that it read, its own step would never outlive the cause.
     next.sync_dir(&next.open_dir(&next.root(), "a")?)?;
     exactly(&any(&next), &[tree! { file "a/f" = "x"; dir "b/seen"; }]);
     Ok(())
@@ -104,8 +104,8 @@ fn images_are_at_rest() -> Result<(), Cause> {
     Ok(())
 }
 
-/// Beyond the bound not every subset is tried, and it is said so; few closed subsets are tried
-/// in full, however many operations there are.
+/// Beyond the bound not every subset is explored, and the report says so; few closed subsets are explored in full,
+/// whatever the number of operations.
 #[test]
 fn what_is_not_exhaustive_says_so() -> Result<(), Cause> {
     let fs = SimFs::new();

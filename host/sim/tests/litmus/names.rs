@@ -1,4 +1,4 @@
-//! What becomes of names.
+//! The crash states of names.
 
 use onionskin::fs::{Cause, Fs};
 use onionskin_sim::{Model, SimFs, tree};
@@ -69,8 +69,8 @@ fn unlink_then_create_is_old_none_or_new() -> Result<(), Cause> {
     Ok(())
 }
 
-/// A removal cannot reach the disk before what it removes: a file created and removed again
-/// leaves the file that had the name before, never an empty place.
+/// A removal cannot reach the disk before the entry that it removes: a file created and removed again leaves the file
+/// that had the name before, never an empty place.
 #[test]
 fn delete_depends_on_the_set_it_takes_back() -> Result<(), Cause> {
     let fs = SimFs::holding(&tree! { file "a" = "old"; });

@@ -1,4 +1,4 @@
-//! What is right is cleared, and every part of it that matters is missed when it is left out.
+//! Correct protocols pass, and leaving out any necessary part is detected.
 
 use onionskin_sim::explore::{Dropped, Plan, drop_each_sync, explore};
 use onionskin_sim::{Model, Tear};
@@ -22,7 +22,7 @@ fn correct_protocols_are_clean() {
     }
 }
 
-/// Under a disk that lies nothing holds; an explorer that says otherwise is blind.
+/// With a lying disk no protocol holds; an explorer that reports otherwise is blind.
 #[test]
 fn lying_disk_is_caught() {
     let report = explore(&Replace::default(), &Plan::under(&[Model::Lying]));
@@ -43,7 +43,7 @@ fn every_sync_is_missed() {
     assert_eq!(missed, [Dropped::Operation(5), Dropped::Recovery(4)], "{barriers:#?}");
 }
 
-/// The same seed gives the same report, whatever the number of threads.
+/// The same seed gives the same report, for any number of threads.
 #[test]
 fn reports_do_not_depend_on_threads() {
     let one = explore(&TwoFiles::default(), &Plan { threads: 1, ..Plan::default() });

@@ -1,4 +1,4 @@
-//! The explorer on trial: it clears what is right, and finds what is wrong.
+//! Tests of the explorer: correct protocols pass, and wrong ones are found.
 
 mod clean;
 mod planted;

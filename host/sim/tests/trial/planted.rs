@@ -1,4 +1,4 @@
-//! Planted bugs, each found, and found for what it is.
+//! Planted bugs, each found, and reported as what it is.
 
 use onionskin_sim::Model;
 use onionskin_sim::explore::{Plan, Report, explore};
@@ -6,7 +6,7 @@ use onionskin_sim::explore::{Plan, Report, explore};
 use crate::replace::{self, Replace};
 use crate::two_files::{self, TwoFiles};
 
-/// A report says what is wrong, in these words, at least once.
+/// Asserts that a report contains this text at least once.
 #[track_caller]
 fn finds(report: &Report, words: &str) {
     let all: Vec<_> = report.violations().collect();
@@ -57,7 +57,7 @@ fn recovery_without_sync_is_found() {
     assert!(!two_files(two_files::Bug::RecoversWithoutSync, Model::Any).is_clean());
 }
 
-/// What recovery leaves behind without leave is no stage.
+/// A state with leftovers that are not allowed is not a stage.
 #[test]
 fn leftover_is_found() {
     let report = two_files(two_files::Bug::LeavesTemporary, Model::Any);

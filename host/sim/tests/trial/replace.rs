@@ -7,7 +7,7 @@ use onionskin_sim::{SimFs, tree};
 /// Replaces `d/a` by a temporary and a rename; recovery removes the temporary.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Replace {
-    /// What is done wrong.
+    /// The planted error.
     pub(crate) bug: Bug,
 }
 
@@ -27,7 +27,7 @@ pub(crate) enum Bug {
     IgnoresShortWrite,
     /// The error of the rename is dropped.
     DropsRenameError,
-    /// A failure after the rename is told as if nothing had happened.
+    /// A failure after the rename is reported as if nothing had happened.
     ClaimsTooMuch,
     /// The operation panics when it cannot write.
     Panics,
@@ -83,7 +83,7 @@ impl Replace {
 
     fn clean(fs: &SimFs) -> Result<(), Cause> {
         let dir = fs.open_dir(&fs.root(), "d")?;
-        // What recovery finds must not change again once it has said so.
+        // A state that a recovery reported must not change again.
         fs.sync_dir(&dir)?;
         match fs.remove_file(&dir, "t") {
             Ok(()) => fs.sync_dir(&dir),

@@ -16,7 +16,7 @@ fn finds(report: &FaultReport, words: &str) {
     assert!(found, "{:#?}", report.violations);
 }
 
-/// Every call fails in every way, and the error told the truth each time.
+/// Every call fails in every way, and the error is accurate each time.
 #[test]
 fn correct_protocols_stand_every_fault() {
     let cause = onionskin::fs::Cause::Io;
@@ -60,7 +60,7 @@ fn panic_is_found() {
     assert!(report.not_committed > 0);
 }
 
-/// The same sweep gives the same report, whatever the number of threads.
+/// The same sweep gives the same report, for any number of threads.
 #[test]
 fn reports_do_not_depend_on_threads() {
     let one = sweep(&TwoFiles::default(), &Sweep { threads: 1, ..Sweep::default() });

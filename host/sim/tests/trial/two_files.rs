@@ -7,7 +7,7 @@ use onionskin_sim::{Dir, SimFs, tree};
 /// Changes `a` and `b` together. A log is published by a rename, then applied, then removed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct TwoFiles {
-    /// What is done wrong.
+    /// The planted error.
     pub(crate) bug: Bug,
 }
 
@@ -25,7 +25,7 @@ pub(crate) enum Bug {
     RecoversWithoutSync,
     /// Recovery leaves its temporary behind.
     LeavesTemporary,
-    /// Recovery appends to what it finds, and so does more each time.
+    /// Recovery appends to the content that it finds, and so adds more each time.
     IsNotIdempotent,
 }
 

@@ -63,12 +63,12 @@ fn types(contract: &Contract, public: &mut Vec<String>) -> String {
     let writer = Writer { contract };
     for (_, name, id) in own_types(contract) {
         let ty = &contract.resolve.types[id];
-        let docs = docs(&ty.docs);
+        let comment = docs(&ty.docs);
         let class = name.to_upper_camel_case();
         match &ty.kind {
             TypeDefKind::Record(record) if name == "error" => {
                 // The kinds come after their base.
-                items.insert(0, error(record, docs));
+                items.insert(0, error(record, comment));
                 public.push("OnionskinError".to_owned());
                 continue;
             }
@@ -78,10 +78,10 @@ fn types(contract: &Contract, public: &mut Vec<String>) -> String {
                 continue;
             }
             TypeDefKind::Record(record) => {
-                items.push(writer.record(&class, record, docs, options(&contract.resolve, Type::Id(id)).is_some()));
+                items.push(writer.record(&class, record, comment, options(&contract.resolve, Type::Id(id)).is_some()));
             }
-            TypeDefKind::Enum(cases) => items.push(literals(&class, cases, docs)),
-            TypeDefKind::Variant(variant) => items.push(writer.variant(&class, variant, docs)),
+            TypeDefKind::Enum(cases) => items.push(literals(&class, cases, comment)),
+            TypeDefKind::Variant(variant) => items.push(writer.variant(&class, variant, comment)),
             _ => continue,
         }
         public.push(class);
@@ -117,13 +117,13 @@ impl Writer<'_> {
         }
     }
 
-    fn record(&self, name: &str, record: &Record, docs: &str, can_be_left_out: bool) -> String {
+    fn record(&self, name: &str, record: &Record, comment: &str, can_be_left_out: bool) -> String {
         let head = if can_be_left_out {
             format!("class {name}(TypedDict, total=False):\n")
         } else {
             format!("@dataclass(frozen=True)\nclass {name}:\n")
         };
-        let mut text = head + &docstring(docs, 4) + "\n";
+        let mut text = head + &docstring(comment, 4) + "\n";
         for field in &record.fields {
             let ty = match shape(&self.contract.resolve, field.ty) {
                 Shape::List(of) if can_be_left_out => format!("Iterable[{}]", self.ty(of)),
@@ -135,7 +135,7 @@ impl Writer<'_> {
         text
     }
 
-    fn variant(&self, name: &str, variant: &Variant, docs: &str) -> String {
+    fn variant(&self, name: &str, variant: &Variant, comment: &str) -> String {
         let (full, plain): (Vec<_>, Vec<_>) = variant.cases.iter().partition(|case| case.ty.is_some());
         let plain = plain.iter().map(|case| format!("\"{}\"", case.name)).collect::<Vec<_>>();
         let mut kinds = vec![format!("Literal[{}]", plain.join(", "))];
@@ -143,7 +143,7 @@ impl Writer<'_> {
             kinds.push(format!("tuple[Literal[\"{name}\"], {}]", self.ty(ty)));
         }
         let parts = variant.cases.iter().map(|case| (case.name.as_str(), docs(&case.docs)));
-        alias(name, &kinds.join(" | "), docs, parts)
+        alias(name, &kinds.join(" | "), comment, parts)
     }
 
     /// Returns the function that fills in the defaults of options for the component.
@@ -230,19 +230,19 @@ fn own_name(name: &str) -> String {
     }
 }
 
-fn literals(name: &str, cases: &Enum, docs: &str) -> String {
+fn literals(name: &str, cases: &Enum, comment: &str) -> String {
     let names = cases.cases.iter().map(|case| format!("\"{}\"", case.name)).collect::<Vec<_>>();
     let parts = cases.cases.iter().map(|case| (case.name.as_str(), docs(&case.docs)));
-    alias(name, &format!("Literal[{}]", names.join(", ")), docs, parts)
+    alias(name, &format!("Literal[{}]", names.join(", ")), comment, parts)
 }
 
-fn alias<'a>(name: &str, kinds: &str, docs: &str, parts: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let parts = parts.map(|(name, docs)| format!("\n\n{name}: {docs}")).collect::<String>();
-    format!("{name}: TypeAlias = {kinds}\n{}", docstring(&format!("{docs}{parts}"), 0))
+fn alias<'a>(name: &str, kinds: &str, comment: &str, parts: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let parts = parts.map(|(name, comment)| format!("\n\n{name}: {comment}")).collect::<String>();
+    format!("{name}: TypeAlias = {kinds}\n{}", docstring(&format!("{comment}{parts}"), 0))
 }
 
 /// Returns the base of all errors. Subject and cause are attributes beside the message.
-fn error(record: &Record, docs: &str) -> String {
+fn error(record: &Record, comment: &str) -> String {
     let field =
         |name: &str| record.fields.iter().find(|field| field.name == name).map_or("", |field| docs(&field.docs));
     format!(
@@ -255,7 +255,7 @@ fn error(record: &Record, docs: &str) -> String {
         self.subject = subject
 {}        self.cause = cause
 {}"#,
-        docstring(docs, 4),
+        docstring(comment, 4),
         docstring(field("kind"), 4),
         docstring(field("subject"), 8),
         docstring(field("cause"), 8),
@@ -273,11 +273,11 @@ fn errors(kinds: &Enum) -> String {
 }
 
 /// Returns a docstring.
-fn docstring(docs: &str, deep: usize) -> String {
+fn docstring(comment: &str, deep: usize) -> String {
     let margin = " ".repeat(deep);
     let mut text = String::new();
-    let end = if docs.contains('\n') { "\n\"\"\"" } else { "\"\"\"" };
-    for line in format!("\"\"\"{docs}{end}").lines() {
+    let end = if comment.contains('\n') { "\n\"\"\"" } else { "\"\"\"" };
+    for line in format!("\"\"\"{comment}{end}").lines() {
         if !line.is_empty() {
             text.push_str(&margin);
         }

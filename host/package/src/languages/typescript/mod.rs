@@ -91,7 +91,7 @@ impl Writer<'_> {
 
     fn class(&self, class: &Class) -> String {
         let name = class.name.to_upper_camel_case();
-        let mut text = comment(class.docs, 0);
+        let mut text = doc_comment(class.docs, 0);
         let _ = writeln!(text, "export class {name}Calls extends {} {{", class.base());
         let _ =
             writeln!(text, "    protected override readonly of = [\"{}\", \"{name}\"] as const;\n", class.interface);
@@ -103,7 +103,8 @@ impl Writer<'_> {
         let name = call.name.to_lower_camel_case();
         let (params, mut given): (Vec<_>, Vec<_>) =
             call.params.iter().map(|param| self.param(class.interface, param)).unzip();
-        let head = |result: &str| format!("{}    {name}({}): {result} {{\n", comment(call.docs, 4), params.join(", "));
+        let head =
+            |result: &str| format!("{}    {name}({}): {result} {{\n", doc_comment(call.docs, 4), params.join(", "));
         if let Some(paged) = &call.paged {
             let (of, field) = match paged {
                 Paged::Items(of) => (of, "undefined".to_owned()),
@@ -151,13 +152,13 @@ impl Writer<'_> {
 }
 
 /// Returns a documentation comment.
-fn comment(docs: &str, deep: usize) -> String {
+fn doc_comment(comment: &str, deep: usize) -> String {
     let margin = " ".repeat(deep);
-    if !docs.contains('\n') {
-        return format!("{margin}/** {docs} */\n");
+    if !comment.contains('\n') {
+        return format!("{margin}/** {comment} */\n");
     }
     let mut text = format!("{margin}/**\n");
-    for line in docs.lines() {
+    for line in comment.lines() {
         let _ = writeln!(text, "{}", format!("{margin} * {line}").trim_end());
     }
     text + &margin + " */\n"
