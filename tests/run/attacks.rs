@@ -1,4 +1,4 @@
-//! Programs that try to get out of their layer.
+//! Programs that try to escape from their layer.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use crate::ground::{Ground, link, put};
 use crate::guests::program;
 use crate::trial::{Said, as_data, onionskin, written};
 
-/// A tree with links that lead out of it, beside what they lead to.
+/// A tree with links that lead out of it, beside their targets.
 fn ground() -> Ground {
     let ground = Ground::new(|top, base| {
         put(top, "file", "of the topmost");
@@ -24,8 +24,8 @@ fn attack(ground: &Ground, more: &[&str], arguments: &[&str]) -> Option<Said> {
     Some(ground.layered(more, &program("attack")?, arguments))
 }
 
-/// The way out: a program asks for the filesystem in several versions, of which a layer that is put under
-/// one leaves the others to the host, with the workspace's own records. All of them show the layer.
+/// An escape by imports: a program imports the filesystem in several versions. A layer behind one of them would leave
+/// the others to the host, with the records of the workspace. All of them show the layer.
 #[test]
 fn a_program_that_imports_the_filesystem_twice_sees_the_layer_by_all() {
     let ground = ground();
@@ -35,13 +35,13 @@ fn a_program_that_imports_the_filesystem_twice_sees_the_layer_by_all() {
         .map(|version| format!("{version} sees /data\n{version} does not open the map of /data: no-entry\n"));
     assert_eq!(said.out, sees.concat(), "{}", said.err);
     ground.assert_lowers_stay();
-    // As it is, it would see what it is given, twice.
+    // Without the layer it would see its grants, twice.
     let plain = ground.plain(&program("attack").expect("it was built"), &["raw"]);
     assert_eq!(plain.out, sees.concat(), "{}", plain.err);
 }
 
-/// Whatever else of the package a program imports, it is refused by name: what the layer does not export,
-/// a version that it does not have, one with another type, and a name like the one of the layer itself.
+/// Every other import from the package is refused by name: an interface that the layer does not export, an unknown
+/// version, another type, and a name like that of the layer itself.
 #[test]
 fn a_program_that_imports_more_of_the_filesystem_than_the_layer_has_is_refused() {
     let ground = ground();
@@ -64,8 +64,8 @@ fn a_program_that_imports_more_of_the_filesystem_than_the_layer_has_is_refused()
     assert!(said.err.contains("onionskin:layer/p00"), "{}", said.err);
 }
 
-/// Paths, links and the names of the layer's own records, in every case: nothing outside is read or
-/// written, and what is written of the names inside is content of the layer.
+/// Paths, links and the names of the layer's own records, in every case: nothing outside is read or written, and files
+/// written under these names inside are content of the layer.
 #[test]
 fn no_path_leads_out_of_the_layer() {
     let ground = ground();
@@ -81,8 +81,8 @@ fn no_path_leads_out_of_the_layer() {
     assert_eq!(changes.out, "added  moved-on\nadded  own\n", "{}", changes.err);
 }
 
-/// Pipes and devices are opened neither in a lower nor in a directory that is given as it is: a pipe that
-/// nobody writes to would never be open.
+/// Pipes and devices are opened neither in a lower nor in a plain directory: opening a pipe without a writer would
+/// block.
 #[test]
 fn pipes_and_devices_are_not_opened() {
     let Some(program) = program("attack") else { return };

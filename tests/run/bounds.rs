@@ -1,4 +1,4 @@
-//! What a program may use, and what it sees.
+//! The limits of a program, and its world.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use crate::ground::{Ground, put};
 use crate::guests::program;
 use crate::trial::{Said, as_data, onionskin, written};
 
-/// Longer than a test may take on a busy machine, and shorter than what is stopped would.
+/// Longer than a test takes on a busy machine, and shorter than the run that is stopped.
 const SOON: Duration = Duration::from_secs(60);
 
 fn ground() -> Ground {
@@ -19,7 +19,7 @@ fn greedy(ground: &Ground, more: &[&str], arguments: &[&str]) -> Option<Said> {
     Some(ground.layered(more, &program("greedy")?, arguments))
 }
 
-/// Time: for a program that computes and for one that sleeps.
+/// Time, for a program that computes and for one that sleeps.
 #[test]
 fn a_program_that_runs_too_long_is_stopped() {
     let ground = ground();
@@ -34,7 +34,7 @@ fn a_program_that_runs_too_long_is_stopped() {
     assert_eq!(said.code, Some(0), "{}", said.err);
 }
 
-/// Memory: the program is told that there is no more, and so is who started it.
+/// Memory: the program gets no more, and the message says so.
 #[test]
 fn a_program_gets_no_more_memory_than_it_may() {
     let Some(said) = greedy(&ground(), &["--memory", "64M"], &["memory"]) else { return };
@@ -43,7 +43,7 @@ fn a_program_gets_no_more_memory_than_it_may() {
     assert!(said.err.contains("more memory than its --memory allows"), "{}", said.err);
 }
 
-/// Time: for one that the compiler is at for minutes. It is 50 KiB long.
+/// Time, for a program of 50 KiB that takes minutes to compile.
 #[test]
 fn a_program_that_is_compiled_too_long_is_stopped() {
     let ground = ground();
@@ -57,7 +57,7 @@ fn a_program_that_is_compiled_too_long_is_stopped() {
     assert!(!ground.at("upper").exists(), "a workspace was made of it");
 }
 
-/// A module with many functions that have many variables each, and nothing in it.
+/// A module with many functions of many variables each, and an empty body.
 fn slow_to_compile() -> Vec<u8> {
     const FUNCTIONS: usize = 4000;
     let number = |mut number: usize| {
@@ -85,7 +85,7 @@ fn slow_to_compile() -> Vec<u8> {
     .concat()
 }
 
-/// Time: for one that writes to standard output, where nobody reads.
+/// Time, for a program that writes to a standard output without a reader.
 #[test]
 fn a_program_whose_output_is_not_read_is_stopped() {
     let (ground, Some(program)) = (ground(), program("attack")) else { return };
@@ -108,7 +108,7 @@ fn a_program_whose_output_is_not_read_is_stopped() {
     drop(unread);
 }
 
-/// Memory: tables take it, too, and all instances have one budget.
+/// Memory: tables count, too, and all instances share one budget.
 #[test]
 fn tables_and_all_instances_have_one_budget() {
     let ground = ground();
@@ -141,7 +141,7 @@ fn tables_and_all_instances_have_one_budget() {
     assert!(said.err.contains("more memory than its --memory allows"), "{}", said.err);
 }
 
-/// The stack: what calls itself without an end ends by a trap, and the host lives.
+/// The stack: an endless recursion ends by a trap, and the host survives.
 #[test]
 fn a_program_that_calls_itself_too_deep_ends_by_a_trap() {
     let ground = ground();
@@ -151,13 +151,13 @@ fn a_program_that_calls_itself_too_deep_ends_by_a_trap() {
         assert_eq!(said.code, Some(1), "{said:?}");
         assert!(said.err.contains("call stack exhausted"), "{}", said.err);
     }
-    // One with variables in its memory is at the end of that before.
+    // A recursion with variables in memory exhausts the memory first.
     let Some(said) = program("attack").map(|program| ground.layered(&[], &program, &["deep"])) else { return };
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.err.contains("out of bounds memory access"), "{}", said.err);
 }
 
-/// Entries: directories, links and second names as well as files, where they are made.
+/// Entries: directories, links and second names count as files do, when they are created.
 #[test]
 fn every_kind_of_entry_counts() {
     let Some(program) = program("attack") else { return };
@@ -188,12 +188,12 @@ fn a_program_does_not_get_the_last_descriptors() {
         assert_eq!(said.status.code(), Some(0), "{how}: {told}");
         let (opened, why) = out.trim().split_once(": ").expect("it says how many and why");
         assert!(opened.parse::<u32>().is_ok_and(|opened| (50..192).contains(&opened)), "{how}: {out}");
-        // The layer knows of an error what it has a word for.
+        // The layer passes on an error that has a code.
         assert!(["OutOfMemory", "Uncategorized"].contains(&why), "{how}: {out}");
     }
 }
 
-/// A module that is cut off or changed anywhere is refused in words, or runs.
+/// A module that is truncated or changed anywhere is refused with a message, or runs.
 #[test]
 fn a_damaged_module_does_not_end_the_host() {
     let (ground, Some(program)) = (ground(), program("greedy")) else { return };
@@ -216,7 +216,7 @@ fn a_damaged_module_does_not_end_the_host() {
     ground.assert_lowers_stay();
 }
 
-/// Space: what is refused is refused before it is there, and what is given back can be had again.
+/// Space: a write over the limit is refused before it happens, and released space can be used again.
 #[test]
 fn an_upper_directory_holds_no_more_than_it_may() {
     const MOST: u64 = 1 << 20;
@@ -226,7 +226,7 @@ fn an_upper_directory_holds_no_more_than_it_may() {
         let told = format!("{what}: {said:?}");
         if is_refused {
             assert_eq!(said.code, Some(1), "{told}");
-            // For a stream the C library of WASI says no more than that it failed.
+            // For a stream the C library of WASI reports nothing but a failure.
             assert!(said.err.contains("Quota exceeded") || said.err.contains("I/O error"), "{told}");
         } else {
             assert_eq!(said.code, Some(0), "{told}");
@@ -238,7 +238,7 @@ fn an_upper_directory_holds_no_more_than_it_may() {
     let Some(said) = greedy(&ground, &["--max-entries", "50"], &["many", "/data"]) else { return };
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.out.contains("QuotaExceeded") && said.out.starts_with("made "), "{said:?}");
-    // The workspace is sound and can be worked on.
+    // The workspace is sound and can be used further.
     let status = onionskin(["workspace".as_ref(), "status".as_ref(), ground.at("upper").as_os_str()]);
     assert_eq!(status.code, Some(0), "{}", status.err);
 }
@@ -256,9 +256,9 @@ fn held(ground: &Ground) -> u64 {
     bytes
 }
 
-/// The world of a program is what was named: arguments, environment and directories, and no network.
+/// A program sees exactly the named arguments, environment and directories, and no network.
 #[test]
-fn a_program_sees_what_it_is_given_and_nothing_else() {
+fn a_program_sees_its_grants_and_nothing_else() {
     let ground = ground();
     let Some(greedy) = program("greedy") else { return };
     fs::create_dir(ground.at("in")).expect("a writable directory");

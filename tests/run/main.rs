@@ -1,19 +1,19 @@
-//! `onionskin run`: programs as they are, on directories that stay as they are.
+//! `onionskin run`: unmodified programs, on directories that stay unchanged.
 //!
 //! | promise | module |
 //! |---|---|
-//! | all of `std::fs` gives the same output, exit code and tree as on a plain copy; lowers stay as they are | [`files`] |
-//! | so does SQLite, in every journal mode; killed at any call, a transaction is there or it is not | [`database`] |
+//! | every call of `std::fs` gives the same output, exit code and tree as on a plain copy; lowers stay unchanged | [`files`] |
+//! | so does SQLite, in every journal mode; a transaction of a killed program is whole or absent | [`database`] |
 //! | so do the tools of uutils, command by command | [`coreutils`] |
 //! | so do programs in Python and JavaScript | [`languages`] |
 //! | a module for WASI preview 1 runs as a component does | [`modules`] |
 //! | nothing that a program imports or names leads out of its layer | [`attacks`] |
-//! | what a program may use is bounded, and it sees what it is given and nothing else | [`bounds`] |
-//! | what becomes of the changes is said, and is as it was asked for | [`ends`] |
-//! | on a terminal they are shown and asked about, deletions first | [`review`] |
+//! | the resources of a program are bounded, and it sees its grants and nothing else | [`bounds`] |
+//! | the changes are handled as requested, and the summary says how | [`ends`] |
+//! | on a terminal a review shows the changes, deletions first, and asks | [`review`] |
 //!
-//! The programs are in `tests/guests` and are built here; one that cannot be built on a machine is left
-//! out aloud, and under CI it is a failure.
+//! The programs are in `tests/guests` and are built here; one that cannot be built on a machine is skipped with a
+//! message, and fails where `CI` is set.
 
 mod attacks;
 mod bounds;

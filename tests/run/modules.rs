@@ -1,9 +1,9 @@
-//! A module for WASI preview 1, made a component when it is run.
+//! A module for WASI preview 1, which becomes a component when it is run.
 
 use crate::ground::{Ground, put};
 use crate::guests::program;
 
-/// Its exit code arrives whole.
+/// Its exit code is passed on unchanged.
 #[test]
 fn a_module_runs_as_a_component_does() {
     let Some(program) = program("module") else { return };

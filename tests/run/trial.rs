@@ -1,4 +1,4 @@
-//! The same program on a plain directory and on a layered one.
+//! Runs the same program on a plain directory and on a layered one.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::ground::{Ground, tree};
 
-/// What the command said.
+/// The output of the command.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) code: Option<i32>,
@@ -15,7 +15,7 @@ pub(crate) struct Said {
     pub(crate) err: String,
 }
 
-/// `onionskin`, with nobody at a terminal.
+/// Runs `onionskin` without a terminal.
 pub(crate) fn onionskin<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Said {
     let output = Command::new(env!("CARGO_BIN_EXE_onionskin"))
         .args(arguments)
@@ -26,7 +26,7 @@ pub(crate) fn onionskin<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>)
     Said { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
 }
 
-/// A module or component that is written in the text format.
+/// Writes a module or component in the text format.
 pub(crate) fn written(ground: &Ground, name: &str, text: &str) -> PathBuf {
     let place = ground.at(name);
     fs::write(&place, wat::parse_str(text).expect("it is WebAssembly")).expect("a writable directory");
@@ -39,13 +39,13 @@ pub(crate) fn as_data(host: &Path) -> String {
 }
 
 impl Ground {
-    /// On the plain copy, where `/data` is.
+    /// Runs a program on the plain copy, which is `/data`.
     pub(crate) fn plain(&self, program: &Path, arguments: &[&str]) -> Said {
         let program = program.to_str().expect("a plain name");
         onionskin([&["run", "--dir", &as_data(&self.at("plain")), program][..], arguments].concat())
     }
 
-    /// On the lowers, with what was changed before.
+    /// Runs a program on the lower directories, with the changes of earlier runs.
     pub(crate) fn layered(&self, more: &[&str], program: &Path, arguments: &[&str]) -> Said {
         let (top, base, upper) = (as_data(&self.at("top")), as_data(&self.at("base")), self.at("upper"));
         let run = ["run", "--lower", &top, "--lower", &base, "--upper", upper.to_str().expect("a plain name")];
@@ -53,7 +53,7 @@ impl Ground {
         onionskin([&run[..], more, &[program], arguments].concat())
     }
 
-    /// Runs a program on both, and holds one against the other: what it printed, and its exit code.
+    /// Runs a program on both, and asserts the same output and exit code.
     pub(crate) fn compare(&self, program: &Path, arguments: &[&str]) -> Said {
         let (plain, layered) = (self.plain(program, arguments), self.layered(&[], program, arguments));
         let differing = plain.out.lines().zip(layered.out.lines()).filter(|(plain, layered)| plain != layered);
@@ -67,7 +67,7 @@ impl Ground {
         layered
     }
 
-    /// Holds what the layers show against the plain copy, and the lowers against what they were.
+    /// Asserts that the merged tree equals the plain copy, and that the lowers are unchanged.
     pub(crate) fn assert_same_trees(&self) {
         let out = self.at("out");
         if out.exists() {

@@ -1,4 +1,4 @@
-//! Tries to reach what it was not given, and to take more than it may.
+//! Tries to reach more than its grants, and to exceed its limits.
 //!
 //!     attack raw                       the directories of the layer, by imports of its own
 //!     attack names DIRECTORY           names of the layer in every case, paths and links that lead out
@@ -8,7 +8,7 @@
 //!     attack deep                      calls itself without an end
 //!     attack flood                     standard output without an end
 //!
-//! Each says what it got.
+//! Each prints its results.
 
 mod raw;
 
@@ -44,7 +44,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Does it again and again, until it fails; says how often it went well.
+/// Repeats a call until it fails; prints the number of successes.
 fn count(mut make: impl FnMut(String) -> io::Result<()>) {
     for number in 0..20_000 {
         if let Err(error) = make(format!("made-{number}")) {
@@ -61,7 +61,7 @@ fn deep(depth: u64) -> u64 {
     if depth == 0 { 0 } else { deep(std::hint::black_box(depth + 1)) + below[(depth % 16) as usize] }
 }
 
-/// Opens all that there is in a directory.
+/// Opens every entry of a directory.
 fn special(directory: &Path) -> io::Result<()> {
     let mut entries: Vec<_> = fs::read_dir(directory)?.collect::<io::Result<_>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
@@ -72,7 +72,7 @@ fn special(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Tries what leads out of a directory, and into the records of the layer.
+/// Tries paths that lead out of a directory, and into the records of the layer.
 fn names(directory: &Path) {
     let out = [
         "..", "../secret", "../upper", "../data#upper", "./../secret", "dir/../../secret", "/secret", "//secret",
@@ -93,17 +93,17 @@ fn names(directory: &Path) {
         say("rename", name, fs::rename(directory.join("file"), directory.join(name)));
         say("name", name, fs::hard_link(directory.join("file"), directory.join(name)));
     }
-    // A link of its own leads no further than one that was there.
+    // A new link leads no further than an existing one.
     let _ = symlink("../secret", &directory.join("own"));
     say("read", "own", fs::read(directory.join("own")).map(|_| ()));
     say("write", "own", fs::write(directory.join("own"), "x"));
-    // A directory that is open is renamed, and another one is in its place.
+    // An open directory is renamed, and another one is in its place.
     let _ = fs::create_dir(directory.join("moved"));
     let _ = fs::rename(directory.join("moved"), directory.join("moved-on"));
     say("read", "moved/../../secret", fs::read(directory.join("moved/../../secret")).map(|_| ()));
 }
 
-/// Makes a link; the standard library has no stable way to.
+/// Creates a link, for which the standard library has no stable call.
 fn symlink(text: &str, path: &Path) -> io::Result<()> {
     unsafe extern "C" {
         #[link_name = "symlink"]
@@ -111,7 +111,7 @@ fn symlink(text: &str, path: &Path) -> io::Result<()> {
     }
     let c = |text: &str| CString::new(text).map_err(io::Error::other);
     let (text, path) = (c(text)?, c(&path.to_string_lossy())?);
-    // SAFETY: both end with a zero, and are read alone.
+    // SAFETY: both end with a zero, and are only read.
     if unsafe { make(text.as_ptr(), path.as_ptr()) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

@@ -1,4 +1,4 @@
-//! The filesystem asked for under names of its own, in two versions beside the one of the standard library.
+//! Imports of the filesystem in two versions, beside the one of the standard library.
 
 #[allow(clippy::all)]
 mod bindings {
@@ -73,10 +73,10 @@ mod bindings {
     });
 }
 
-/// Where a workspace keeps which path shows what.
+/// The map of a workspace.
 const MAP: &str = ".onionskin/workspace/map";
 
-/// Tries to write the map of every workspace by both versions; says what each gets to see.
+/// Tries to write the map of every workspace by both versions; prints the result of each.
 macro_rules! try_version {
     ($version:literal, $module:ident) => {{
         use bindings::wasi::$module::preopens::get_directories;
