@@ -8,7 +8,7 @@ use onionskin_host::{Error, ErrorKind, Grant, Kind};
 pub(crate) struct Failure {
     /// A word for programs.
     pub(crate) kind: &'static str,
-    /// The path that it is about.
+    /// The path of the failure.
     pub(crate) path: PathBuf,
     /// One or two sentences, and the way out.
     pub(crate) message: String,
@@ -37,7 +37,7 @@ impl From<onionskin_lab::Error> for Failure {
     }
 }
 
-/// The option or command that helps, where one does.
+/// Returns the option or command that helps, if there is one.
 fn advice(error: &Error) -> Option<String> {
     let lower = |path: &PathBuf| format!("On the command line: --lower {}", path.parent().unwrap_or(path).display());
     match error {

@@ -1,9 +1,9 @@
-//! Upper directories are kept apart from what they lie over, which they would be shown in, and change.
+//! Upper directories are kept apart from their lowers: otherwise they would appear in the merged tree, and change it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Why an upper directory, which need not be there yet, may not be where it is, if it is inside a lower.
+/// Returns the reason why an upper directory, which need not exist yet, is refused: it is inside a lower.
 pub(super) fn inside(upper: &Path, lowers: &[PathBuf]) -> Option<String> {
     let place = std::path::absolute(upper).unwrap_or_else(|_| upper.to_owned());
     let place = place.ancestors().find_map(|above| {

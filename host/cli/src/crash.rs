@@ -1,4 +1,4 @@
-//! `crash`: every operation crashed at every point, and what recovery made of it.
+//! `crash`: every operation, crashed at every crash point and recovered.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,19 +20,18 @@ use serde_json::{Value, json};
 use super::render::{self, Answer};
 use super::{Context, Stop};
 
-/// How often the progress is drawn.
+/// The interval of drawing the progress.
 const TICK: Duration = Duration::from_millis(120);
 
-/// Crashes operations at every point, into every state that a loss of power can leave, and
-/// recovers from each of them.
+/// Crashes operations at every point, into every state that a power loss can leave, and recovers from each of them.
 ///
-/// It happens in memory, on the filesystem simulated for it: the operations are those of the
-/// component, compiled for this machine. Every different state is recovered once, and recovery is
-/// crashed in the same way. What comes out must be the old state or the new one.
+/// This runs in memory, on a simulated filesystem: the operations are those of the component, compiled for this
+/// machine. Every distinct state is recovered once, and the recovery is crashed in the same way. The result must be the
+/// old state or the new one.
 ///
-/// With --component it is done to any command of WASI 0.2, which sees one directory, named /, and no
-/// network. Its run is crashed, and its check must exit with 0 on every state. On standard input the
-/// check gets what the run had printed before the crash, so that it can insist on what was said.
+/// With --component any command of WASI 0.2 is crashed, which sees one directory, named /, and no network. Its check
+/// must exit with 0 on every state. On standard input the check gets the text that the run had printed before the
+/// crash, so that it can verify every acknowledgement.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -43,10 +42,10 @@ Examples:
 
 Exit codes: 0 no promise was broken, 1 one was, 2 wrong usage.")]
 pub(super) struct Crash {
-    /// An operation to try, of those that --list names; may be given several times. All, if not given
+    /// An operation to explore, as --list names it; may be given several times. All, if not given
     #[arg(long = "operation", value_name = "NAME", value_parser = names(), hide_possible_values = true)]
     operations: Vec<String>,
-    /// What survives a crash, of what was not synced; may be given several times. All, if not given
+    /// The part of unsynced operations that survives a crash; may be given several times. All, if not given
     #[arg(long = "model", value_enum, value_name = "MODEL")]
     models: Vec<Survives>,
     /// Also make every call fail in every way, in operations and in recovery
@@ -56,16 +55,16 @@ pub(super) struct Crash {
     /// garbage, and with --faults pairs of faults
     #[arg(long)]
     full: bool,
-    /// Which states are tried where there are too many to try all
+    /// The seed of the samples, where there are too many states to explore all
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// How many threads work; the result does not depend on it. As many as can run, if not given
+    /// The number of threads, on which the result does not depend. As many as can run, if not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
     /// Write crash.html, a page with pictures, and crash.json to this directory
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
-    /// Only name the operations and say what they do
+    /// Only list the operations with their descriptions
     #[arg(long)]
     list: bool,
     /// Crash this program instead: a component with wasi:cli/run
@@ -75,13 +74,13 @@ pub(super) struct Crash {
     /// The arguments with which the program is crashed, quoted as for a shell
     #[arg(long, value_name = "ARGS", requires = "component", value_parser = words, allow_hyphen_values = true)]
     run: Option<Words>,
-    /// The arguments with which the program says, by its exit code, whether what is left will do
+    /// The arguments of the check, whose exit code accepts or rejects a state
     #[arg(long, value_name = "ARGS", requires = "component", value_parser = words, allow_hyphen_values = true)]
     check: Option<Words>,
-    /// The files that the program finds; none, if not given. Nothing is written there
+    /// The initial files of the program; none, if not given. Nothing is written there
     #[arg(long, value_name = "DIR", requires = "component")]
     dir: Option<PathBuf>,
-    /// Lay the files of the program over those, which it then cannot write: its changes go to a workspace
+    /// Make these files read-only originals: the changes of the program go to a workspace
     #[arg(long, requires = "component")]
     layered: bool,
 }
@@ -210,7 +209,7 @@ fn try_all(operations: &[Operation], trial: &Trial) -> Vec<Tried> {
 fn bar(operations: usize, progress: &Arc<Progress>) -> ProgressBar {
     let phase = Arc::clone(progress);
     let phase = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
-        // Where the line cannot be written nothing can be said about it.
+        // A failure to write the line cannot be reported.
         let _ = write!(out, "{}", phase.phase());
     };
     let rate = Arc::clone(progress);
@@ -245,7 +244,7 @@ fn write(book: &Book, directory: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// What went wrong in full, then one line for each operation.
+/// The violations in full, then one line for each operation.
 fn summary(tried: &[Tried], faults: bool) -> String {
     let mut head = ["operation", "crash points", "raw images", "unique", "exhaustive", "old", "new"].to_vec();
     if faults {
@@ -273,7 +272,7 @@ fn row(name: &str, totals: &Totals, faults: Option<(u64, u64)>) -> Vec<String> {
     row
 }
 
-/// The violations of an operation, each with how it comes about.
+/// The violations of an operation, each with its crash point and crash state.
 fn broken(tried: &Tried) -> String {
     let name = &tried.report.subject;
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! `demo`: the stories, told as they are checked.
+//! `demo`: the demonstrations, printed while they are checked.
 
 use std::io;
 
@@ -17,7 +17,7 @@ Examples:
 
 Exit codes: 0 every promise held, 1 one did not, 2 wrong usage.";
 
-/// Broken cases told in full, for each promise; the first ones tell most.
+/// The number of broken cases that are printed in full for each promise; the first ones are the most instructive.
 const BROKEN_SHOWN_MAX: usize = 3;
 
 pub(super) fn run(context: &Context) -> Result<(), Stop> {
@@ -39,8 +39,8 @@ pub(super) fn run(context: &Context) -> Result<(), Stop> {
     if all_held { Ok(()) } else { Err(Stop::Broken) }
 }
 
-/// A directory for the stories: in memory where there is such a place, since thousands of syncs
-/// take their time and no power is lost here.
+/// Creates a directory for the demonstrations: in memory where possible, since thousands of syncs are slow on a disk
+/// and no power is lost here.
 fn scratch() -> Result<TempDir, Error> {
     if let Ok(directory) = tempfile::tempdir_in("/dev/shm") {
         return Ok(directory);

@@ -12,10 +12,10 @@ use super::file::{CHUNK_BYTES, finish};
 use super::input::{Input, progress};
 use super::render::Answer;
 
-/// Absolute links that are made files of their own before a commit is given up.
+/// The maximum of absolute links that are materialized before a commit is abandoned.
 const LINKS_MAX: usize = 40;
 
-/// What the component's own paths begin with: a link there is not one to be replaced.
+/// The prefix of the component's own paths, whose links must not be replaced.
 const RESERVED: &str = ".onionskin";
 
 #[derive(clap::Args)]
@@ -26,9 +26,9 @@ Examples:
 
 What is in DIR and not in SRC stays as it is, sub-directories included.")]
 pub(super) struct PutDir {
-    /// The directory below which everything happens
+    /// The root of the store
     root: PathBuf,
-    /// The directory to change, relative to ROOT; created if it is not there. `.` is ROOT itself
+    /// The directory to change, relative to ROOT; created if it does not exist. `.` is ROOT itself
     dir: String,
     /// Put every regular file of this directory, and of the directories in it
     #[arg(long, value_name = "SRC")]
@@ -70,8 +70,7 @@ pub(super) fn put(context: &Context, arguments: &PutDir) -> Result<Answer, Error
     Ok(answer)
 }
 
-/// Stages and commits; again, where the commit met an absolute link, once that is a file of its
-/// own.
+/// Stages and commits; and again, after an absolute link that stopped the commit was materialized.
 fn commit(store: &Store, arguments: &PutDir, options: &DirectoryOptions, tree: &Tree) -> Result<Receipt, Error> {
     let mut links = 0;
     loop {
@@ -119,7 +118,7 @@ fn stage(
     Ok(())
 }
 
-/// What is to be put: names as the contract writes them, and where the content is.
+/// The files to put: names in the form of the contract, and the paths of their content.
 #[derive(Default)]
 struct Tree {
     files: Vec<(String, PathBuf)>,

@@ -14,8 +14,8 @@ use super::input::{Input, progress, wanted};
 use super::render::{self, Answer};
 use super::{Context, Stop};
 
-/// Bytes given to the component at once: enough that calls cost nothing, little enough that its
-/// memory stays small.
+/// The number of bytes in one call of the component: large enough to make calls cheap, small enough to keep its memory
+/// small.
 pub(super) const CHUNK_BYTES: u64 = 1 << 20;
 
 #[derive(clap::Args)]
@@ -25,26 +25,26 @@ Examples:
   onionskin replace ./workspace data/table.bin --from ./table.bin --lower /srv/cache
   onionskin replace ./store a.txt --from ./a.txt --when unchanged=sha256:9f86d081884c7d65...")]
 pub(super) struct Replace {
-    /// The directory below which everything happens
+    /// The root of the store
     root: PathBuf,
-    /// The file, relative to ROOT; the directory that it is in must exist
+    /// The file, relative to ROOT; its directory must exist
     path: String,
     /// Take the new content from this file, instead of standard input
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
-    /// Refuse content that is not JSON, before anything is touched
+    /// Refuse content that is not JSON, before any change
     #[arg(long)]
     json: bool,
-    /// How far the change must have gone when the command returns
+    /// The promise that holds when the command returns
     #[arg(long, value_enum, default_value = "full")]
     durability: Durable,
-    /// What to do about a symbolic link at PATH or on the way to it
+    /// The treatment of a symbolic link at PATH or among its parents
     #[arg(long, value_enum, default_value = "replace")]
     symlinks: Symlinks,
-    /// What must hold: `absent`, `single-link`, or `unchanged=sha256:HEX`
+    /// The precondition: `absent`, `single-link`, or `unchanged=sha256:HEX`
     #[arg(long, value_name = "CONDITION", value_parser = When::parse)]
     when: Option<When>,
-    /// Leave a file alone that has this content already
+    /// Keep a file that already has this content
     #[arg(long)]
     keep_identical: bool,
     /// Grant this directory for reading, for absolute links that lead there; may be repeated
@@ -58,14 +58,14 @@ Examples:
   onionskin materialize ./workspace index.db --lower /srv/cache
   onionskin materialize ./workspace table.bin --content replace --from ./table.bin")]
 pub(super) struct Materialize {
-    /// The directory below which everything happens
+    /// The root of the store
     root: PathBuf,
     /// The link or file, relative to ROOT
     path: String,
     /// Grant this directory for reading, for absolute links that lead there; may be repeated
     #[arg(long, value_name = "DIR")]
     lower: Vec<PathBuf>,
-    /// What PATH is to hold
+    /// The new content of PATH
     #[arg(long, value_enum, default_value = "keep")]
     content: Holds,
     /// With `--content replace`: take it from this file, instead of standard input
@@ -75,7 +75,7 @@ pub(super) struct Materialize {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Durable {
-    /// Seen by other programs; whole if the process dies, but not after a power loss
+    /// Visible to other programs; whole if the process dies, but not after a power loss
     Visible,
     /// Whole after a power loss, old or new
     Data,
@@ -87,21 +87,21 @@ enum Durable {
 enum Symlinks {
     /// Fail
     Refuse,
-    /// A link at PATH is replaced by the file; one on the way becomes a directory of its own
+    /// A link at PATH is replaced by the file; one among the parents becomes an independent directory
     Replace,
-    /// The file that the link leads to is replaced, if it is below ROOT
+    /// The target of the link is replaced, if it is below ROOT
     FollowWithin,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Holds {
-    /// What it shows now
+    /// The present content
     Keep,
-    /// New content; what it showed is not even copied
+    /// New content; the old content is not copied
     Replace,
 }
 
-/// A condition as it is written on the command line.
+/// A precondition in the form of the command line.
 #[derive(Clone)]
 enum When {
     Absent,
@@ -125,8 +125,8 @@ impl When {
             .ok_or_else(|| "give `absent`, `single-link`, or `unchanged=sha256:` and 64 hexadecimal digits".to_owned())
     }
 
-    /// As the contract has it. A digest alone does not tell the length that goes with it: that of
-    /// what is there now is taken, since another length would not have the digest.
+    /// Converts it to the form of the contract. A digest does not include the length: the present one is used, since
+    /// content of another length would not have the digest.
     fn precondition(&self, store: &Store, path: &str) -> Result<Precondition, Error> {
         match self {
             Self::Absent => Ok(Precondition::Absent),
@@ -178,8 +178,7 @@ pub(super) fn replace(context: &Context, arguments: &Replace) -> Result<Answer, 
     finish(context, store, &arguments.path, &receipt)
 }
 
-/// Small content goes in one call; larger content is streamed, so that no more than a chunk of it
-/// is in memory.
+/// Small content goes in one call; larger content is streamed, so that at most one chunk of it is in memory.
 fn write(store: &Store, path: &str, mut input: Input, options: &WriteOptions) -> Result<Receipt, Error> {
     let chunk_bytes = store.limits()?.chunk_bytes.min(CHUNK_BYTES);
     let mut chunk = input.chunk(chunk_bytes)?;
@@ -243,8 +242,7 @@ pub(super) fn materialize(context: &Context, arguments: &Materialize) -> Result<
     Ok(finish(context, store, &arguments.path, &receipt)?)
 }
 
-/// Bytes below a path, links followed, for a progress bar alone: what cannot be looked at does not
-/// count.
+/// Returns the bytes below a path, with links followed, for a progress bar only: unreadable entries do not count.
 fn size(path: &Path) -> Option<u64> {
     let metadata = fs::metadata(path).ok()?;
     if !metadata.is_dir() {
@@ -254,7 +252,7 @@ fn size(path: &Path) -> Option<u64> {
     Some(entries.flatten().filter_map(|entry| size(&entry.path())).sum())
 }
 
-/// What happened, as an answer; and the root is given back.
+/// Returns the result as an answer, and closes the root.
 pub(super) fn finish(context: &Context, store: Store, path: &str, receipt: &Receipt) -> Result<Answer, Error> {
     let recovered = store.recovered()?;
     let steps = if context.explain { Some(store.steps()?) } else { None };

@@ -7,19 +7,19 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use onionskin_host::Error;
 
-/// Copies of fewer bytes are over before a bar is read.
+/// Shorter copies end before anyone could read a progress bar.
 const PROGRESS_BYTES_MIN: u64 = 64 << 20;
 
-/// Where new content comes from.
+/// The source of new content.
 pub(super) struct Input {
     name: PathBuf,
     reader: Box<dyn Read>,
-    /// Its length, where that is known.
+    /// Returns its length, where that is known.
     pub(super) length: Option<u64>,
 }
 
 impl Input {
-    /// The file, or standard input where there is none.
+    /// Opens the file, or standard input without one.
     pub(super) fn open(from: Option<&Path>) -> Result<Self, Error> {
         let Some(path) = from else {
             let name = PathBuf::from("standard input");
@@ -40,7 +40,7 @@ impl Input {
         Ok(Self { name: path.to_owned(), reader: Box::new(file), length })
     }
 
-    /// The next bytes, as many as asked for unless the content ends before.
+    /// Returns the next bytes: the requested number unless the content ends before.
     pub(super) fn chunk(&mut self, bytes_max: u64) -> Result<Vec<u8>, Error> {
         let mut chunk = Vec::new();
         self.reader.by_ref().take(bytes_max).read_to_end(&mut chunk).map_err(|error| failed(&self.name, error))?;
@@ -52,15 +52,15 @@ fn failed(path: &Path, source: io::Error) -> Error {
     Error::Io { action: "read the new content", path: path.to_owned(), source }
 }
 
-/// So that the library can read it. What it fails with has no need of the name.
+/// For the library, whose error does not need the name.
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.reader.read(buffer)
     }
 }
 
-/// A bar on standard error for a copy of this many bytes, if somebody is there to see it and it
-/// takes long enough.
+/// Returns a progress bar on standard error for a copy of this many bytes, if it is a terminal and the copy takes long
+/// enough.
 pub(super) fn progress(bytes: Option<u64>) -> ProgressBar {
     let Some(bytes) = bytes.filter(|bytes| *bytes > PROGRESS_BYTES_MIN && wanted()) else {
         return ProgressBar::hidden();
@@ -70,7 +70,7 @@ pub(super) fn progress(bytes: Option<u64>) -> ProgressBar {
     ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr()).with_style(style)
 }
 
-/// Whether anybody would see a bar.
+/// Whether a progress bar would be visible.
 pub(super) fn wanted() -> bool {
     io::stderr().is_terminal()
 }

@@ -1,4 +1,4 @@
-//! `probe`, `inspect` and `recover`: what is so at a root.
+//! `probe`, `inspect` and `recover`: the state of a root.
 
 use std::path::PathBuf;
 

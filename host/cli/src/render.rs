@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::advice::Failure;
 
-/// What a command has to say.
+/// The answer of a command.
 pub(super) struct Answer {
     /// For standard output, with the last newline.
     pub(super) text: String,
@@ -23,7 +23,7 @@ impl Answer {
         Self { text, notes: Vec::new(), json }
     }
 
-    /// Adds the steps that ran, if they were asked for.
+    /// Adds the executed steps, if requested.
     pub(super) fn with_steps(mut self, steps: Option<Vec<Step>>) -> Self {
         if let Some(steps) = steps {
             self.text.push_str(&steps_table(&steps));
@@ -32,7 +32,7 @@ impl Answer {
         self
     }
 
-    /// Adds what was put right before anything else was done.
+    /// Adds the findings of the recovery before the command.
     pub(super) fn with_recovered(mut self, recovered: &[Finding]) -> Self {
         let note = |it: &Finding| format!("first {}: {}: {}", verdict(it.verdict), place(&it.path), it.detail);
         self.notes.extend(recovered.iter().map(note));
@@ -40,7 +40,7 @@ impl Answer {
         self
     }
 
-    /// Adds what was left out.
+    /// Adds the paths that were left out.
     pub(super) fn skipped(&mut self, names: &[String]) {
         if !names.is_empty() {
             self.notes.push(format!("not put, since not a regular file: {}", names.join(", ")));
@@ -132,7 +132,7 @@ fn findings_json(findings: &[Finding]) -> Value {
     findings.iter().map(|it| json!({"path": it.path, "verdict": verdict(it.verdict), "detail": it.detail})).collect()
 }
 
-/// The steps as they ran, one on each line.
+/// The executed steps, one on each line.
 pub(super) fn steps_table(steps: &[Step]) -> String {
     if steps.is_empty() {
         return "no step was needed\n".to_owned();

@@ -1,11 +1,10 @@
-//! A hash by which two disks are told apart: of what a walk from the root finds, whatever the
-//! numbers of the inodes.
+//! A hash that distinguishes two disks: of the tree below the root, independent of the numbers of the inodes.
 
 use xxhash_rust::xxh3::xxh3_128;
 
 const NEVER: u32 = u32::MAX;
 
-/// What a walk finds under a name, apart from directories.
+/// The content under a name, directories excepted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Leaf {
     /// A file, by the hash of its content.
@@ -32,7 +31,7 @@ impl Canon {
         self.count = 0;
     }
 
-    /// Writes a name down; says whether what it leads to is met for the first time.
+    /// Records a name; returns whether its inode is visited for the first time.
     pub(crate) fn name(&mut self, name: u128, ino: usize) -> bool {
         self.out.extend_from_slice(&name.to_le_bytes());
         let met = self.met[ino];

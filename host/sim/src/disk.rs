@@ -1,4 +1,4 @@
-//! What is on a disk: inodes, and the names that lead to them.
+//! The content of a disk: inodes, and the names that lead to them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -156,8 +156,8 @@ impl Disk {
         }
     }
 
-    /// Carries out one micro-operation. `fill` is what a length without data shows: zeros, or
-    /// what was on the platter before.
+    /// Carries out one micro-operation. `fill` is the content of a length without data: zeros, or the former content of
+    /// the disk.
     pub(crate) fn apply(&mut self, op: &Op, fill: u8) {
         match op {
             Op::Names(changes) => changes.iter().for_each(|change| self.change(change)),
@@ -217,9 +217,8 @@ impl Disk {
         false
     }
 
-    /// The disk as a walk from the root finds it: what no name leads to is gone, inodes are
-    /// numbered in the order of the walk, and a name that leads back up is dropped, as a check of
-    /// the filesystem would.
+    /// Returns the disk in canonical form: inodes without a name are removed, inodes are numbered in the order of a
+    /// walk from the root, and a name that leads back up is dropped, as a check of the filesystem would do.
     pub(crate) fn compact(&self) -> Disk {
         let mut renumbered = vec![None; self.len()];
         let mut compact = Disk { inodes: Vec::new(), clock: self.clock };

@@ -1,4 +1,4 @@
-//! What a call leaves to be written: micro-operations, and the order they were asked for.
+//! The pending writes of a call: micro-operations in the order of their requests.
 
 use std::sync::Arc;
 
@@ -61,7 +61,7 @@ impl Op {
     }
 }
 
-/// What happened to the disk, in program order.
+/// The events on the disk, in program order.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     /// An inode came to be, without a name and without content.
@@ -69,7 +69,7 @@ pub(crate) enum Event {
     Op(Op),
     SyncFile(Ino),
     SyncDir(Ino),
-    /// A sync failed, and the kernel dropped what was to be written to this file.
+    /// A sync failed, and the kernel dropped the pending writes of this file.
     Lost(Ino),
     /// A time was set, which counts as durable at once.
     Times(Ino, u64),
@@ -103,7 +103,7 @@ impl Trace {
         self.points.len()
     }
 
-    /// The disk as the calls saw it at a crash point; what a killed process leaves behind.
+    /// The visible disk at a crash point, which a killed process leaves behind.
     #[must_use]
     pub fn visible(&self, point: usize) -> Disk {
         let mut disk = self.base.clone();
@@ -120,8 +120,7 @@ impl Trace {
         disk
     }
 
-    /// What happened to the disk, in order, with the crash points between: one on a line. Questions
-    /// leave nothing here.
+    /// The events on the disk in order, with the crash points between them, one on a line. Queries are not recorded.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();

@@ -1,4 +1,4 @@
-//! From what happened to what is durable and what is pending, under one model.
+//! Derives the durable state and the pending operations from the events, under one model.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(crate) struct Pending {
     pub(crate) durable: bool,
 }
 
-/// What is durable (B) and what is pending (P) after some events.
+/// The durable state (B) and the pending operations (P) after some events.
 #[derive(Debug)]
 pub(crate) struct Replay {
     power: Power,
@@ -42,7 +42,7 @@ impl Replay {
                 self.disk.push(inode.clone());
             }
             Event::Times(ino, time) => self.disk.inode_mut(*ino).modified = *time,
-            // What a killed process did stays in the page cache, whatever was synced or lost.
+            // The writes of a killed process stay in the page cache, synced or not.
             Event::Op(op) if self.power.model == Model::Process => self.disk.apply(op, 0),
             Event::Op(Op::Names(changes)) => self.names(changes),
             Event::Op(op @ Op::Size { .. }) => {
@@ -128,7 +128,7 @@ impl Replay {
     /// Makes some operations durable, with everything that they need.
     fn sync(&mut self, asked: impl Fn(&Op) -> bool) {
         let mut needed: Vec<u64> = Vec::new();
-        // What is needed is earlier, so one pass from the end sees every need before it is met.
+        // Dependencies are earlier, so one pass from the end sees every dependent before its dependency.
         for pending in self.pending.iter_mut().rev() {
             if pending.durable || asked(&pending.op) || needed.contains(&pending.id) {
                 pending.durable = true;

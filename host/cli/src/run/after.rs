@@ -1,4 +1,4 @@
-//! What becomes of the changes when the program has ended, and what is said of them.
+//! The fate of the changes after the program has ended, and the summary.
 
 use std::io::{self, Write as _};
 
@@ -13,10 +13,10 @@ use crate::render::count;
 use crate::workspace::show;
 use crate::{Context, Format, Stop};
 
-/// Changes that are listed for people; of more it is said where they are listed.
+/// The maximum of changes in the summary; for more it names the command that lists them.
 const LISTED_MAX: usize = 20;
 
-/// What became of the changes of one directory.
+/// The fate of the changes of one directory.
 struct Settled {
     layers: Layers,
     changes: Vec<Change>,
@@ -40,8 +40,8 @@ impl Fate {
     }
 }
 
-/// Decides about the changes, does it, and says so. `told` is what else is to be said of the end. Without
-/// upper directories nothing was started.
+/// Decides on the changes, executes the decision, and prints the summary. `told` is an additional message about the
+/// end. Without upper directories nothing was started.
 pub(super) fn settle(
     context: &Context,
     what: What,
@@ -65,7 +65,7 @@ pub(super) fn settle(
     if !all.is_empty() {
         let onionskin = Onionskin::load()?;
         for layers in all {
-            // It was opened before the program; what it did is in it, whatever comes of the end.
+            // It was opened before the program, and has its changes, however the program ended.
             let session = onionskin.workspace(&layers.upper).lowers(&layers.lowers);
             let changes = changes(&session).inspect_err(|_| uppers.keep())?;
             open.push((layers, session, changes));
@@ -119,7 +119,7 @@ pub(super) fn settle(
 fn changes(session: &WorkspaceBuilder) -> Result<Vec<Change>, Error> {
     let mut workspace = session.open()?;
     let changes = workspace.changes(&Select::default())?;
-    // What a program leaves is durable when this command has ended, whether or not it asked for that.
+    // The changes of a program are durable when this command has ended, whether or not the program synced them.
     workspace.sync()?;
     workspace.close()?;
     Ok(changes)
@@ -145,7 +145,7 @@ fn listed(layers: &Layers, changes: &[Change], all: bool) -> String {
     text
 }
 
-/// What is to become of the changes: asked until there is an answer.
+/// Asks for the fate of the changes until there is an answer.
 fn ask() -> Result<Fate, Stop> {
     loop {
         let mut out = io::stderr().lock();
@@ -163,7 +163,7 @@ fn ask() -> Result<Fate, Stop> {
 }
 
 impl Settled {
-    /// What became of it, for people; nothing where nothing was changed.
+    /// Returns the outcome for people; nothing without changes.
     fn text(&self, what: What, code: u8) -> String {
         let Self { layers, changes, fate } = self;
         if changes.is_empty() {
@@ -188,7 +188,7 @@ impl Settled {
     }
 }
 
-/// Where changes are kept, and how to go on from there.
+/// Returns the directory of the kept changes, and the next commands.
 fn way_on(layers: &Layers) -> String {
     let (upper, into) = (layers.upper.display(), into(layers));
     format!("kept in {upper}: onionskin workspace diff {upper}, commit {upper} --into {into}, or discard {upper}")
@@ -199,7 +199,7 @@ fn into(layers: &Layers) -> impl std::fmt::Display {
     layers.lowers.first().map(|it| it.display().to_string()).unwrap_or_default()
 }
 
-/// All of it for programs: one line, on standard error, where it is the last.
+/// Returns the summary for programs: one line, the last one on standard error.
 fn summary(settled: &[Settled], code: u8, told: Option<&str>) -> Value {
     let one = |it: &Settled| {
         json!({

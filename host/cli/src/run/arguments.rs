@@ -1,4 +1,4 @@
-//! What can be said to `run`.
+//! The arguments of `run`.
 
 use std::env;
 use std::ffi::OsString;
@@ -31,49 +31,49 @@ running, waiting, and the work after the end, for which there are two seconds mo
 
 The exit code is that of the program; 1 when it was stopped or failed, or could not be run; 2 wrong usage.";
 
-/// Runs a WASI program on directories that stay as they are; its changes go elsewhere
+/// Runs a WASI program on directories that stay unchanged; its changes go elsewhere
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Run {
-    /// A directory that stays as it is, and its name in the program; several of one name lie one over
-    /// the other, the topmost first
+    /// A directory that stays unchanged, and its name in the program; several of one name are layered, the topmost
+    /// first
     #[arg(long, value_name = "HOST::GUEST", value_parser = place)]
     pub(super) lower: Vec<Place>,
-    /// Where changes go: made if it is not there, and gone on with if it has changes
+    /// The directory for the changes: created if it does not exist, and continued if it has changes
     #[arg(long, value_name = "DIR", requires = "lower")]
     pub(super) upper: Option<PathBuf>,
-    /// A directory given as it is: what the program writes is written there
+    /// A directory that the program may write directly
     #[arg(long, value_name = "HOST::GUEST[::ro]", value_parser = mount)]
     dir: Vec<Mount>,
-    /// A variable of the environment of the program; by its name alone, as it is here
+    /// A variable of the program's environment; with a name only, its value is passed through
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
     env: Vec<Option<(String, String)>>,
-    /// Keep the changes, in an upper directory whose place is told; with --upper it is so without
+    /// Keep the changes in a new directory, and print its path. This is the default with --upper
     #[arg(long, group = "end", requires = "lower")]
     keep: bool,
-    /// Write the changes to the topmost lower, all or nothing, if the program exits with 0
+    /// Write the changes to the topmost lower atomically, if the program exits with 0
     #[arg(long, group = "end", requires = "lower")]
     commit: bool,
-    /// Give up the changes; without --upper it is so without
+    /// Discard the changes. This is the default without --upper
     #[arg(long, group = "end", requires = "lower")]
     discard: bool,
-    /// Show the changes and ask what is to become of them
+    /// Show the changes, and ask whether to commit, discard or keep them
     #[arg(long, group = "end", requires = "lower")]
     review: bool,
-    /// How long it may run, such as 500ms, 10s or 5m
+    /// The time limit, such as 500ms, 10s or 5m
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) timeout: Option<Duration>,
-    /// How much memory it may use, such as 256M; 1G if nothing is said
+    /// The memory limit, such as 256M; 1G by default
     #[arg(long, value_name = "SIZE", value_parser = size)]
     memory: Option<u64>,
-    /// How much the upper directories may hold, as the lengths of all files
+    /// The limit for the total length of all files in the upper directories
     #[arg(long, value_name = "SIZE", value_parser = size, requires = "lower")]
     max_bytes: Option<u64>,
-    /// How many files, directories and links the upper directories may hold
+    /// The limit for the number of files, directories and links in the upper directories
     #[arg(long, value_name = "N", requires = "lower")]
     max_entries: Option<u64>,
     /// A component for wasi:cli, or a module for WASI preview 1, and its arguments
-    // One list: so what follows the program is never taken for an option of this command.
+    // One list, so that the arguments after the program are never options of this command.
     #[arg(required = true, trailing_var_arg = true, num_args = 1.., value_names = ["PROGRAM", "ARGUMENTS"])]
     command: Vec<OsString>,
 }
@@ -85,7 +85,7 @@ pub(super) struct Place {
     pub(super) guest: String,
 }
 
-/// What is to become of the changes.
+/// The fate of the changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
     Keep,
@@ -110,7 +110,7 @@ impl Run {
         Path::new(self.command.first().expect("it is required"))
     }
 
-    /// Returns all that the program is given but the layers.
+    /// Returns the world of the program except the layers.
     pub(super) fn world(&self) -> Result<World, Stop> {
         let arguments = self.command[1..].iter().map(|argument| argument.to_str().map(str::to_owned));
         let arguments = arguments.collect::<Option<_>>();
@@ -120,7 +120,7 @@ impl Run {
             mounts: self.dir.clone(),
             limits: Limits {
                 time: self.timeout,
-                // More than there can be is no limit.
+                // A value beyond the maximum means no limit.
                 memory_bytes: self.memory.map_or(MEMORY_BYTES_DEFAULT, |it| usize::try_from(it).unwrap_or(usize::MAX)),
                 quota: Quota { bytes: self.max_bytes, entries: self.max_entries },
             },
@@ -143,7 +143,7 @@ fn mount(text: &str) -> Result<Mount, String> {
     Ok(Mount { host, guest, read_only })
 }
 
-/// A variable with its value; nothing for one that is handed through and is not set.
+/// A variable with its value; nothing for one that is passed through and is not set.
 fn variable(text: &str) -> Result<Option<(String, String)>, String> {
     let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
     if name.is_empty() {

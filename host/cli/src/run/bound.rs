@@ -1,4 +1,4 @@
-//! The time for all that a run does, the work after its end included.
+//! The time limit of a run, the work after its end included.
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,24 +11,23 @@ use serde_json::json;
 use super::arguments::Run;
 use crate::{Context, FAILED, Format, Stop};
 
-/// How long the work after the end may take beyond the time of the program.
+/// The additional time for the work after the end of the program.
 const AFTER: Duration = Duration::from_secs(2);
 
-/// Whether the time still counts.
+/// Whether the limit is still in force.
 #[derive(Default)]
 pub(super) struct Bound {
     is_lifted: AtomicBool,
 }
 
 impl Bound {
-    /// Lifts the bound, for a commit or a question: neither is given up half way.
+    /// Lifts the limit for a commit or a question, neither of which is abandoned half-way.
     pub(super) fn lift(&self) {
         self.is_lifted.store(true, Ordering::Relaxed);
     }
 }
 
-/// Does all of a run. Where there is a limit of time it is done on another thread, which may wait for what
-/// never comes: this process ends in time.
+/// Executes a run. With a time limit it is on another thread, which may block for ever: this process ends in time.
 pub(super) fn within(
     context: &Context,
     arguments: &Run,
@@ -50,8 +49,8 @@ pub(super) fn within(
     })
 }
 
-/// Ends this process. What the program has changed is in its upper directory, as after a crash; a temporary
-/// one is removed by the next run.
+/// Ends this process. The changes of the program are in its upper directory, as after a crash; a temporary one is
+/// removed by the next run.
 fn stop(context: &Context, arguments: &Run) -> ! {
     let told = format!(
         "{}: stopped, since it ran longer than its --timeout allows; what it changed was not looked at",
@@ -61,7 +60,7 @@ fn stop(context: &Context, arguments: &Run) -> ! {
         Format::Text => told,
         Format::Json => json!({"exit": FAILED, "message": told, "layers": []}).to_string(),
     };
-    // Where nobody reads it, the exit code is left.
+    // If the message cannot be written, the exit code remains.
     let _ = writeln!(io::stderr(), "{text}");
     process::exit(FAILED.into())
 }

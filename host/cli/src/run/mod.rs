@@ -1,4 +1,4 @@
-//! `run`: a program on directories that stay as they are.
+//! `run`: a program on directories that stay unchanged.
 
 mod after;
 mod arguments;
@@ -18,10 +18,10 @@ use self::bound::Bound;
 use self::uppers::Uppers;
 use super::{Context, FAILED, Stop};
 
-/// What this program is called with to compile a program for another process of it.
+/// The argument with which this program compiles a program for another process of its own.
 const COMPILE: &str = "compile-for-run";
 
-/// Compiles, if that is what this process was started for.
+/// Compiles, if this process was started for that.
 pub(super) fn compile() -> Option<ExitCode> {
     let mut arguments = std::env::args().skip(1);
     let is_asked = arguments.next().is_some_and(|first| first == COMPILE);
@@ -46,14 +46,14 @@ pub(super) fn run(context: &Context, arguments: &Run) -> Result<(), Stop> {
             command.arg(COMPILE);
             command
         }),
-        // Where nobody knows where this program is, it compiles itself.
+        // If the path of this program is unknown, this process compiles.
         Err(_) => program,
     };
     let uppers = Uppers::make(arguments, what)?;
     bound::within(context, arguments, |bound| start(context, arguments, &program, world, uppers, bound))
 }
 
-/// Starts the program, and sees to what it leaves.
+/// Starts the program, and handles its changes.
 fn start(
     context: &Context,
     arguments: &Run,
@@ -84,7 +84,7 @@ fn code(how: &How) -> u8 {
     }
 }
 
-/// What is to be said of the end, if it is not what the program had in mind.
+/// Returns the message about the end, if the program did not end by itself.
 fn told(arguments: &Run, ended: &Ended) -> Option<String> {
     let program = arguments.program().display();
     let end = match &ended.how {

@@ -1,4 +1,4 @@
-//! Temporary upper directories, which go away with their run, also with one that was killed.
+//! Temporary upper directories, which are removed with their run, even if it was killed.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -6,34 +6,32 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-/// How the names begin of what is made in the directory for temporary files.
+/// The prefix of names in the directory for temporary files.
 const PREFIX: &str = "onionskin-run-";
 
-/// How the name of a file ends that is locked while its run lives. The directory beside it has the name
-/// without.
+/// The suffix of the file that is locked while its run lives. The directory beside it has the same name without it.
 const RUNNING: &str = ".running";
 
-/// How often another name is tried.
+/// The number of attempts with other names.
 const TRIES: usize = 16;
 
-/// A directory that this user alone may look into. It goes away when this is dropped, and with the next run
-/// of the same user when this process was killed.
+/// A directory with access for this user only. It is removed on drop, or by the next run of the same user if this
+/// process was killed.
 pub(super) struct Temporary {
     directory: PathBuf,
-    /// Locked: the run lives. Without it nobody removes the directory.
+    /// Locked while the run lives. Without it no run removes the directory.
     running: Option<NamedTempFile>,
     is_kept: bool,
 }
 
 impl Temporary {
-    /// Makes one, and removes those of runs that are dead. One whose changes are `wanted` outlives a run that
-    /// is killed.
+    /// Creates one, and removes those of dead runs. One whose changes are `wanted` survives a killed run.
     pub(super) fn make(wanted: bool) -> io::Result<Self> {
         let place = std::env::temp_dir();
         sweep(&place);
         for _ in 0..TRIES {
             let running = tempfile::Builder::new().prefix(PREFIX).suffix(RUNNING).tempfile_in(&place)?;
-            // The run of somebody who saw it before it was locked takes it for that of a dead one.
+            // Another run that saw it before it was locked took it for that of a dead one.
             if running.as_file().try_lock().is_err() || !running.path().exists() {
                 continue;
             }
@@ -55,7 +53,7 @@ impl Temporary {
 
     /// Lets the directory stay.
     pub(super) fn keep(&mut self) {
-        // First what would let the next run remove it.
+        // First the file that would let the next run remove it.
         self.running = None;
         self.is_kept = true;
     }
@@ -64,7 +62,7 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if !self.is_kept {
-            // What cannot be removed is tried again by the next run, as long as the file beside it is there.
+            // The next run retries a failed removal, as long as the file beside it exists.
             let removed = fs::remove_dir_all(&self.directory);
             if removed.is_err()
                 && let Some(running) = self.running.take()
@@ -75,7 +73,7 @@ impl Drop for Temporary {
     }
 }
 
-/// Makes directories that nobody else may look into.
+/// Creates directories without access for other users.
 pub(super) fn private() -> DirBuilder {
     #[cfg_attr(not(unix), expect(unused_mut, reason = "there are no modes"))]
     let mut builder = DirBuilder::new();
@@ -88,8 +86,7 @@ fn beside(running: &Path) -> PathBuf {
     running.with_extension("")
 }
 
-/// Removes the directories of runs that are dead. What goes wrong is left to the next run: this one does not
-/// need it.
+/// Removes the directories of dead runs. A failure is left to the next run, since this one does not depend on it.
 fn sweep(place: &Path) {
     let Ok(entries) = fs::read_dir(place) else { return };
     for entry in entries.flatten() {
@@ -101,7 +98,7 @@ fn sweep(place: &Path) {
     }
 }
 
-/// Removes what belongs to a run of this user that is not alive.
+/// Removes the files of a dead run of this user.
 fn remove_if_dead(running: &Path) -> io::Result<()> {
     let (file, directory) = (open_own(running)?, beside(running));
     if file.try_lock().is_err() {

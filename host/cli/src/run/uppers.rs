@@ -1,4 +1,4 @@
-//! Where the changes of a program go: an upper directory for each directory with layers.
+//! The upper directories of a run: one for each layered directory.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,16 +12,16 @@ use crate::apart::inside;
 
 /// The upper directories of one run.
 pub(super) struct Uppers {
-    /// The directory that goes away with this, if there is one.
+    /// The temporary directory, if there is one.
     temporary: Option<Temporary>,
     layers: Vec<Layers>,
-    /// Those that were made.
+    /// The directories that were created.
     made: Vec<PathBuf>,
 }
 
 impl Uppers {
-    /// Makes the directories that are missing, for this user alone. Of several names each has its own, whose
-    /// name is made of it.
+    /// Creates the missing directories, for this user only. Each of several names has its own, with a name derived from
+    /// it.
     pub(super) fn make(arguments: &Run, what: What) -> Result<Self, Error> {
         let mut layers: Vec<Layers> = Vec::new();
         for place in &arguments.lower {
@@ -79,7 +79,7 @@ impl Uppers {
         }
     }
 
-    /// Whether the directories go away at the end.
+    /// Whether the directories are removed at the end.
     pub(super) fn is_temporary(&self) -> bool {
         self.temporary.is_some()
     }
@@ -88,7 +88,7 @@ impl Uppers {
 impl Drop for Uppers {
     fn drop(&mut self) {
         for made in &self.made {
-            // One in which something was begun is not empty, and stays.
+            // A directory with changes is not empty, and stays.
             let _it_is_in_use = fs::remove_dir(made);
         }
     }

@@ -1,4 +1,4 @@
-//! `commit`, `discard`, `export`, `checkpoint`, `restore` and `fork`: what becomes of a state.
+//! `commit`, `discard`, `export`, `checkpoint`, `restore` and `fork`: the fate of a state.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -21,19 +21,19 @@ a directory matches all below it.")]
 pub(super) struct Commit {
     #[command(flatten)]
     upper: Upper,
-    /// The topmost lower: it is named, so that nothing is written by mistake
+    /// The topmost lower, named so that nothing is written by mistake
     #[arg(long, value_name = "DIR")]
     into: PathBuf,
-    /// Commit what one of these globs matches, and what that cannot be without; may be repeated
+    /// Commit only paths that one of these globs matches, and their dependencies; may be repeated
     #[arg(long, value_name = "GLOB")]
     only: Vec<String>,
-    /// But nothing that one of these globs matches; may be repeated
+    /// Except paths that one of these globs matches; may be repeated
     #[arg(long, value_name = "GLOB")]
     except: Vec<String>,
-    /// Where both sides changed, what was written here replaces what is there
+    /// In conflicts, the change of the workspace replaces that of the lower
     #[arg(long, conflicts_with = "theirs")]
     ours: bool,
-    /// Where both sides changed, what is there stays, and what was written here is given up
+    /// In conflicts, the lower stays, and the change of the workspace is discarded
     #[arg(long)]
     theirs: bool,
     /// Do not ask
@@ -45,7 +45,7 @@ pub(super) struct Commit {
 pub(super) struct Export {
     #[command(flatten)]
     upper: Upper,
-    /// An empty directory; it is made if it is not there
+    /// An empty directory, created if it does not exist
     out: PathBuf,
 }
 
@@ -62,10 +62,10 @@ pub(super) struct Discard {
 pub(super) struct Checkpoint {
     #[command(flatten)]
     upper: Upper,
-    /// What to call the state
+    /// The label of the state
     #[arg(default_value = "", conflicts_with = "drop")]
     label: String,
-    /// Keep this state no longer, instead; what it alone needed is given back
+    /// Drop this state instead, and release its space
     #[arg(long, value_name = "N")]
     drop: Option<u64>,
 }
@@ -82,7 +82,7 @@ pub(super) struct Restore {
 pub(super) struct Fork {
     #[command(flatten)]
     upper: Upper,
-    /// The directory that is to hold the second workspace; it is made if it is not there
+    /// The directory for the second workspace, created if it does not exist
     upper2: PathBuf,
 }
 
@@ -120,8 +120,7 @@ pub(super) fn commit(context: &Context, arguments: &Commit) -> Result<Answer, St
     Ok(answer)
 }
 
-/// Says of a refusal for conflicts what can be said to it on the command line. The component's message
-/// ends in their paths.
+/// Adds the options for conflicts to the message of the component, which ends in their paths.
 fn with_choice(error: Error, into: &Path) -> Error {
     match error {
         Error::Guest { root, error } if error.kind == ErrorKind::Conflicts => {
@@ -142,7 +141,7 @@ fn is_somebody_there() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Shows what is about to happen, and asks.
+/// Shows the planned action, and asks.
 fn is_confirmed(text: &str, question: &str) -> Result<bool, Stop> {
     let mut out = io::stderr().lock();
     write!(out, "{text}{question} [y/N] ")?;
@@ -199,7 +198,7 @@ pub(super) fn restore(context: &Context, arguments: &Restore) -> Result<Answer, 
     finish(workspace, &text, json!({"restored": arguments.number, "before": before}))
 }
 
-/// Says of a state that is not kept what can be done on the command line.
+/// Adds the command that lists states to the message about an unknown one.
 fn unknown_checkpoint(error: Error, number: u64) -> Error {
     match error {
         Error::Guest { root, error } if error.kind == ErrorKind::NotFound => {

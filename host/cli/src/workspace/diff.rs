@@ -9,20 +9,20 @@ use similar::TextDiff;
 
 use super::show;
 
-/// Larger files are compared by nobody who reads.
+/// Larger files are not compared.
 const BYTES_MAX: u64 = 8 << 20;
 
 /// Unchanged lines around changed ones.
 const CONTEXT_LINES: usize = 3;
 
-/// What is shown of one change.
+/// The output for one change.
 pub(super) struct Diff {
-    /// Lines, or one line that says why there are none.
+    /// Lines, or one line with the reason why there are none.
     pub(super) text: String,
     pub(super) is_text: bool,
 }
 
-/// Shows a change. `all` tells which directories were moved, and so where an original is.
+/// Shows a change. `all` has the moved directories, and so the path of an original.
 pub(super) fn of(workspace: &mut Workspace, change: &Change, all: &[Change]) -> Result<Diff, Error> {
     let path = &change.path;
     let before = match &change.what {
@@ -59,7 +59,7 @@ pub(super) fn of(workspace: &mut Workspace, change: &Change, all: &[Change]) -> 
     Ok(Diff { text, is_text: true })
 }
 
-/// Where the lowers have what is at a path, unless they have it nowhere.
+/// Returns the path of an original in the lowers, if there is one.
 fn source(path: &str, all: &[Change]) -> String {
     let below = |change: &Change| {
         let ChangeKind::Renamed(from) = &change.what else { return None };
@@ -69,7 +69,7 @@ fn source(path: &str, all: &[Change]) -> String {
     all.iter().filter_map(below).max().map_or_else(|| path.to_owned(), |(_, source)| source)
 }
 
-/// The text of a file of the lowers, read on the host; none for what is no text.
+/// Returns the text of a file of the lowers, read on the host; `None` if it is not text.
 fn original(workspace: &Workspace, path: &str) -> Result<Option<String>, Error> {
     for lower in workspace.lowers() {
         let place: PathBuf = lower.join(path);
@@ -86,7 +86,7 @@ fn original(workspace: &Workspace, path: &str) -> Result<Option<String>, Error> 
     Ok(None)
 }
 
-/// The text of a file of the workspace.
+/// Returns the text of a file of the workspace.
 fn present(workspace: &mut Workspace, path: &str) -> Result<Option<String>, Error> {
     let mut content = Vec::new();
     for chunk in workspace.chunks(path) {

@@ -32,7 +32,7 @@ pub(super) struct Ls {
 pub(super) struct Put {
     #[command(flatten)]
     upper: Upper,
-    /// The file inside the workspace; the directory that it is in must exist
+    /// The file inside the workspace; its directory must exist
     path: String,
     /// Take the new content from this file, instead of standard input
     #[arg(long, value_name = "FILE")]
@@ -45,7 +45,7 @@ pub(super) struct Rm {
     upper: Upper,
     /// The path inside the workspace
     path: String,
-    /// Remove a directory with all that is in it
+    /// Remove a directory with everything in it
     #[arg(long, short)]
     recursive: bool,
 }

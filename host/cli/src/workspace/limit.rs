@@ -1,4 +1,4 @@
-//! `limit`: how much a workspace may hold, from when it is made or from now on.
+//! `limit`: the limits of a workspace, set on creation or later.
 
 use onionskin_host::{Error, Quota};
 use serde_json::{Value, json};
@@ -7,14 +7,13 @@ use super::super::Context;
 use super::super::render::Answer;
 use super::{Upper, close, open, show};
 
-/// Limits, as they are asked for.
+/// The requested limits.
 #[derive(clap::Args)]
 pub(super) struct Limits {
-    /// How many bytes the files of the workspace may have, those of checkpoints included: 500000, 64KiB,
-    /// 10MiB, 2GiB, or `none`
+    /// The limit for the bytes of its files, checkpoints included: 500000, 64KiB, 10MiB, 2GiB, or `none`
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     max_bytes: Option<Most>,
-    /// How many files, directories and links of its own it may have, or `none`
+    /// The limit for the number of its files, directories and links, or `none`
     #[arg(long, value_name = "N", value_parser = entries)]
     max_entries: Option<Most>,
 }
@@ -38,13 +37,13 @@ pub(super) struct Limit {
 }
 
 impl Limits {
-    /// The limits of a workspace that is made: what is not given is not limited.
+    /// The limits of a new workspace: a missing one is unlimited.
     pub(super) fn quota(&self) -> Quota {
         let given = |most: Option<Most>| most.and_then(|Most(limit)| limit);
         Quota { bytes: given(self.max_bytes), entries: given(self.max_entries) }
     }
 
-    /// The limits of one that has some: what is not given stays.
+    /// The limits of an existing workspace: a missing one stays.
     fn over(&self, quota: Quota) -> Quota {
         let given = |most: Option<Most>, before| most.map_or(before, |Most(limit)| limit);
         Quota { bytes: given(self.max_bytes, quota.bytes), entries: given(self.max_entries, quota.entries) }

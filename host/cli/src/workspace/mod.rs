@@ -1,4 +1,4 @@
-//! `workspace`: a writable directory over others that do not change, and what becomes of the changes.
+//! `workspace`: a writable directory over others that do not change, and the review of the changes.
 
 mod apply;
 mod diff;
@@ -38,61 +38,61 @@ pub(super) struct Arguments {
     command: Command,
 }
 
-/// The workspace that a command is about.
+/// The workspace of a command.
 #[derive(clap::Args)]
 struct Upper {
-    /// The directory that holds the changes
+    /// The upper directory, with the changes
     upper: PathBuf,
-    /// Take this directory for the lower, which was moved; may be repeated, the topmost first
+    /// The new path of a lower that was moved; may be repeated, the topmost first
     #[arg(long, value_name = "DIR")]
     moved: Vec<PathBuf>,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Makes an empty workspace in UPPER, over directories that stay as they are
+    /// Creates an empty workspace in UPPER, over directories that stay unchanged
     Create(Create),
-    /// Says how much was changed, and over what
+    /// Reports the number of changes, the limits and the lowers
     Status(Upper),
-    /// Lists what was changed: kind and path of each, deletions first
+    /// Lists the changes: kind and path of each, deletions first
     Changes(review::Changes),
-    /// Shows what was changed in texts, line by line
+    /// Shows the changes of texts, line by line
     Diff(review::Changes),
-    /// Lists what somebody else changed below, where it was changed here, too
+    /// Lists the changes of lowers at paths that were changed here, too
     Conflicts(Upper),
-    /// Writes changes to the topmost lower, all or nothing; asks first
+    /// Writes changes to the topmost lower atomically; asks first
     Commit(apply::Commit),
-    /// Gives up all changes, and the workspace with them; asks first on a terminal
+    /// Discards all changes, and the workspace itself; asks first on a terminal
     Discard(apply::Discard),
-    /// Writes all that the workspace shows to an empty directory, all or nothing
+    /// Writes the merged tree to an empty directory atomically
     Export(apply::Export),
-    /// Keeps the present state to come back to, under a number; nothing is copied. Or drops one
+    /// Keeps the present state under a number, without copying; or drops a kept state
     Checkpoint(apply::Checkpoint),
-    /// Comes back to a state that was kept; the present one is kept before
+    /// Restores a kept state; the present one is kept first
     Restore(apply::Restore),
-    /// Makes a second workspace from the present state
+    /// Creates a second workspace from the present state
     Fork(apply::Fork),
-    /// Limits how much the workspace may hold, from now on
+    /// Sets the limits of the workspace
     Limit(limit::Limit),
     /// Lists a directory
     Ls(files::Ls),
     /// Writes the content of a file to standard output, as it is
     Cat(files::Named),
-    /// Gives a file other content, all or nothing
+    /// Replaces the content of a file atomically
     Put(files::Put),
     /// Removes a file, a link, or an empty directory
     Rm(files::Rm),
-    /// Gives something another name, and replaces what had it
+    /// Renames an entry, and replaces the one of the new name
     Mv(files::Mv),
-    /// Makes a directory
+    /// Creates a directory
     Mkdir(files::Named),
 }
 
 #[derive(clap::Args)]
 struct Create {
-    /// The directory that is to hold the changes; it is made if it is not there
+    /// The directory for the changes, created if it does not exist
     upper: PathBuf,
-    /// The directories to lay it over, the topmost first
+    /// The lower directories, the topmost first
     #[arg(long, value_name = "DIR", num_args = 1.., required = true)]
     lower: Vec<PathBuf>,
     #[command(flatten)]
@@ -128,7 +128,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<(), Stop> 
     context.print(&answer)
 }
 
-/// An upper directory, and the crash that was asked for.
+/// An upper directory, and the requested crash.
 fn session(context: &Context, upper: &Path) -> Result<WorkspaceBuilder, Error> {
     let session = Onionskin::load()?.workspace(upper);
     Ok(match &context.faults {
@@ -141,7 +141,7 @@ fn open(context: &Context, upper: &Upper) -> Result<Workspace, Error> {
     open_in(session(context, &upper.upper)?, upper)
 }
 
-/// As [`open`], with what is written shown to whoever looks.
+/// As [`open`], with a progress bar for writes.
 fn open_with_progress(context: &Context, upper: &Upper) -> Result<Workspace, Error> {
     let session = session(context, &upper.upper)?;
     open_in(if wanted() { session.faults(&progress::faults(context)) } else { session }, upper)
@@ -160,7 +160,7 @@ fn create(context: &Context, arguments: &Create) -> Result<Answer, Error> {
     let session = session(context, &arguments.upper)?.lowers(&arguments.lower);
     let workspace = session.quota(arguments.limits.quota()).create().inspect_err(|_| {
         if is_new {
-            // Where something is in it, it stays: the next one recovers.
+            // A directory with entries stays: the next command recovers it.
             let _empty_or_not = fs::remove_dir(&arguments.upper);
         }
     })?;
@@ -169,20 +169,20 @@ fn create(context: &Context, arguments: &Create) -> Result<Answer, Error> {
     finish(workspace, &text, json!({"lowers": arguments.lower}))
 }
 
-/// Makes what was done durable, closes the workspace, and says so in one line.
+/// Makes the changes durable, closes the workspace, and prints one line.
 fn finish(mut workspace: Workspace, text: &str, json: Value) -> Result<Answer, Error> {
     workspace.sync()?;
     close(workspace, format!("{text}\n"), json)
 }
 
-/// As [`finish`], where nothing was done.
+/// As [`finish`], without a change.
 fn close(workspace: Workspace, text: String, json: Value) -> Result<Answer, Error> {
     let answer = Answer::new(text, json).with_recovered(workspace.recovered());
     workspace.close()?;
     Ok(answer)
 }
 
-/// A directory that may be there already.
+/// Creates a directory unless it exists.
 fn make_directory(path: &Path) -> Result<(), Error> {
     match fs::create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),

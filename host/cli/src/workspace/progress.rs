@@ -1,4 +1,4 @@
-//! How far something got that may take long, for somebody who looks.
+//! The progress of long operations, on a terminal.
 
 use std::time::{Duration, Instant};
 
@@ -7,11 +7,11 @@ use onionskin_host::{Fault, Faults};
 
 use super::super::Context;
 
-/// What is over before this is shown nowhere.
+/// Operations that end before this show nothing.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Counts what the component writes, on a line of standard error that goes when the command ends. A
-/// crash that was asked for comes as well.
+/// Counts what the component writes, on a line of standard error that goes when the command ends. A requested crash
+/// comes as well.
 pub(super) fn faults(context: &Context) -> Faults {
     let line = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
     let style = ProgressStyle::with_template("{spinner} {bytes} written, {bytes_per_sec}, {elapsed}");

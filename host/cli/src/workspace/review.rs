@@ -1,4 +1,4 @@
-//! `status`, `changes`, `diff` and `conflicts`: what was done, before anything is done with it.
+//! `status`, `changes`, `diff` and `conflicts`: the review of the changes.
 
 use onionskin_host::{Change, ChangeKind, Error, Select};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Changes as people and programs read them.
+//! Changes in the formats for people and for programs.
 
 use std::env;
 use std::io::{self, IsTerminal as _};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::render::table;
 
-/// What kind of thing a path is.
+/// Returns the word for a kind.
 pub(super) fn kind(kind: NodeKind) -> &'static str {
     match kind {
         NodeKind::File => "file",
@@ -18,7 +18,7 @@ pub(super) fn kind(kind: NodeKind) -> &'static str {
     }
 }
 
-/// What became of a path, in a word.
+/// Returns the word for a change.
 pub(crate) fn word(change: &ChangeKind) -> &'static str {
     match change {
         ChangeKind::Deleted => "deleted",
@@ -43,7 +43,7 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
-/// One change on each line: its kind, its path, and what there is to add. Sizes are for people.
+/// One change on each line: its kind, its path, and details. Sizes are for people.
 pub(crate) fn changes(changes: &[Change], is_for_people: bool) -> String {
     let row = |change: &Change| {
         let size = if is_for_people && change.kind == NodeKind::File && change.what != ChangeKind::Deleted {
@@ -80,12 +80,12 @@ pub(crate) fn changes_json(changes: &[Change]) -> Value {
     changes.iter().map(one).collect()
 }
 
-/// Whether somebody reads what goes to standard output.
+/// Whether standard output is a terminal.
 pub(super) fn has_reader() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Gives lines the colour of what they begin with, where somebody sees it and wants it.
+/// Colours lines by their beginning, on a terminal unless colours are switched off.
 pub(super) fn in_colour(text: String) -> String {
     const COLOURS: [(&str, u8); 9] = [
         ("deleted", 31),

@@ -1,10 +1,10 @@
-//! A simulated filesystem as a host of `wasi:filesystem`: what a component is given on a disk, it is
-//! given on one that can lose power.
+//! A simulated filesystem as a host of `wasi:filesystem`: the component gets the same interface, on a disk that can
+//! lose power.
 //!
-//! [`Ground`] is a [`SimFs`] and what of it is granted. Behind the traits that wasmtime generates it
-//! answers as wasmtime does on Linux, with the same codes, so that a program cannot tell the two
-//! apart; `tests/conformance` holds that. Every call of the guest is one call of the simulated
-//! filesystem, with its faults: a fault of which the process dies ends the guest.
+//! [`Ground`] is a [`SimFs`] with its grants. Behind the traits that wasmtime generates it behaves as wasmtime does on
+//! Linux, with the same codes, so that a program cannot distinguish the two, as `tests/conformance` checks. Every call
+//! of the guest is one call of the simulated filesystem, with its faults: a fault that kills the process ends the
+//! guest.
 //!
 //! Not simulated: modes, owners, and times of access, which are those of the last change.
 
@@ -26,23 +26,23 @@ pub use codes::Died;
 pub use disk::Disk;
 pub use program::{Ended, FILES, How, PRINTED, Program};
 
-/// A simulated filesystem, and what of it a guest is granted.
+/// A simulated filesystem, and the grants of a guest.
 ///
-/// The filesystem belongs to one thread; the engine wants a state that could go to another. It may
-/// be sent, and has to be used, and dropped, where it was made.
+/// The filesystem belongs to one thread; the engine requires a state that can be sent. It may be sent, and has to be
+/// used and dropped on the thread that created it.
 pub struct Ground {
     fs: SendWrapper<SimFs>,
     grants: Vec<(Dir, String)>,
 }
 
 impl Ground {
-    /// A filesystem of which nothing is granted yet.
+    /// A filesystem without grants.
     #[must_use]
     pub fn new(fs: &SimFs) -> Self {
         Self { fs: SendWrapper::new(fs.clone()), grants: Vec::new() }
     }
 
-    /// Grants the directory at a path, as `name` in the guest; for reading alone if its handle is.
+    /// Grants the directory at a path, as `name` in the guest; for reading only if its handle is read-only.
     #[must_use]
     pub fn grant(mut self, directory: Dir, name: impl Into<String>) -> Self {
         self.grants.push((directory, name.into()));
@@ -61,14 +61,14 @@ pub struct View<'a> {
     table: &'a mut ResourceTable,
 }
 
-/// What `add_to_linker` of the generated interfaces is told to find in a state: a [`View`].
+/// The type that `add_to_linker` of the generated interfaces looks up in a state: a [`View`].
 pub struct Simulated;
 
 impl HasData for Simulated {
     type Data<'a> = View<'a>;
 }
 
-/// Links `wasi:filesystem` to simulated ground.
+/// Links `wasi:filesystem` to the simulated filesystem.
 pub(crate) fn add_to_linker<T: Send + 'static>(
     linker: &mut Linker<T>,
     view: fn(&mut T) -> View<'_>,

@@ -1,5 +1,4 @@
-//! The calls of `wasi:filesystem`. What is refused before the filesystem is asked, and in which
-//! order, is what wasmtime does.
+//! The calls of `wasi:filesystem`. The checks before a call of the filesystem, and their order, are those of wasmtime.
 
 use onionskin::fs::{Cause, Fs as _, Kind};
 use onionskin_sim::{Dir, Found, NodeStat, OpenHow, SimFs, Stamp};
@@ -27,7 +26,7 @@ const READ_BYTES_MAX: Filesize = 64 << 10;
 const NANOSECONDS: u64 = 1_000_000_000;
 
 impl View<'_> {
-    /// Makes a call on the filesystem, and ends the guest if it died of it.
+    /// Makes a call on the filesystem, and ends the guest if the fault kills it.
     fn ask<T>(&self, call: impl FnOnce(&SimFs) -> Result<T, Cause>) -> FsResult<T> {
         let fs: &SimFs = &self.ground.fs;
         let result = call(fs);
@@ -37,7 +36,7 @@ impl View<'_> {
         result.map_err(refused)
     }
 
-    /// Opens the directory itself that a path leads to.
+    /// Opens the target directory of a path.
     fn open_here(&mut self, dir: &Dir, open: OpenFlags, flags: DescriptorFlags) -> FsResult<Fd> {
         if open.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE) || flags.contains(DescriptorFlags::WRITE) {
             return Err(ErrorCode::IsDirectory.into());
@@ -53,7 +52,7 @@ impl View<'_> {
             exclusive: open.contains(OpenFlags::EXCLUSIVE),
             directory: open.contains(OpenFlags::DIRECTORY),
             truncate: open.contains(OpenFlags::TRUNCATE),
-            // So wasmtime opens for the operating system, and so it tells the guest.
+            // wasmtime opens with this mode, and reports it to the guest.
             read: asked.contains(DescriptorFlags::READ) || !asked.contains(DescriptorFlags::WRITE),
             write: asked.contains(DescriptorFlags::WRITE) || makes,
         };
@@ -220,7 +219,7 @@ impl wasi::HostDescriptor for View<'_> {
         let listed = self.ask(|fs| fs.list_each(&dir))?;
         let entry = |(name, kind)| DirectoryEntry { name, type_: type_of(kind) };
         let entries = listed.into_iter().map(|listed| {
-            // Here an illegal name is one that is not UTF-8, and not an argument of the guest.
+            // Here an illegal name is one that is not UTF-8, not an argument of the guest.
             listed.map(entry).map_err(|cause| match cause {
                 Cause::IllegalName => ErrorCode::IllegalByteSequence,
                 cause => code(cause),
@@ -290,12 +289,12 @@ impl wasi::HostDescriptor for View<'_> {
         if changes && !from.is_writable() {
             return Err(ErrorCode::NotPermitted.into());
         }
-        // An exclusive creation does not look behind a link.
+        // An exclusive creation does not follow a link.
         let exclusive = open.contains(OpenFlags::CREATE | OpenFlags::EXCLUSIVE);
         let follow = if exclusive { PathFlags::empty() } else { follow };
         let fs = SendWrapper::clone(&self.ground.fs);
         if open.contains(OpenFlags::CREATE) && path.ends_with('/') && !path.trim_end_matches('/').is_empty() {
-            // No file is made under the name of a directory, there or not.
+            // No file is created under a path with a trailing slash, whether the directory exists or not.
             paths::find(&fs, &from, paths::without_slash(&path), false).map_err(refused)?;
             return Err(ErrorCode::IsDirectory.into());
         }

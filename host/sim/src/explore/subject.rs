@@ -1,4 +1,4 @@
-//! What is put on trial.
+//! The subject of an exploration.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,11 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::simfs::{SimFs, Switches};
 use crate::tree::Tree;
 
-/// What an error says of the state that it left behind.
+/// The claim of an error about the state that it left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
-    /// Nothing changed: recovery finds what was there before.
+    /// Nothing changed: recovery finds the state before the operation.
     NotCommitted,
     /// Decided but not finished: recovery completes it.
     NeedsRecovery,
@@ -23,14 +23,14 @@ pub enum Class {
 /// Why an operation or a recovery failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What the error claims.
+    /// The claim of the error.
     pub class: Class,
     /// The error, for people.
     pub text: String,
 }
 
 impl Failure {
-    /// A failure of a class, told by anything that can be shown.
+    /// A failure of a class, described by a displayable value.
     pub fn new(class: Class, text: impl fmt::Display) -> Self {
         Failure { class, text: text.to_string() }
     }
@@ -51,7 +51,7 @@ impl fmt::Display for Failure {
 /// Every method gets all it needs from the filesystem and from `self`, which does not change: a
 /// subject is run many times, by several threads, and must do the same each time.
 pub trait Subject: Sync {
-    /// What the subject is called in reports.
+    /// Returns the name of the subject in reports.
     fn name(&self) -> String;
 
     /// How the filesystem behaves.
@@ -59,16 +59,16 @@ pub trait Subject: Sync {
         Switches::default()
     }
 
-    /// Sets the scene. Whatever it leaves is durable before [`Subject::run`] begins.
+    /// Sets the scene, which is durable before [`Subject::run`] begins.
     fn setup(&self, fs: &SimFs);
 
     /// Performs the operation. Success acknowledges it.
     ///
-    /// An operation of several parts may call [`SimFs::acknowledge`] after each, when what is
-    /// visible is what must survive; then success adds nothing.
+    /// An operation of several parts may call [`SimFs::acknowledge`] after each, when the visible state must survive;
+    /// then success adds nothing.
     fn run(&self, fs: &SimFs) -> Result<(), Failure>;
 
-    /// Does what a new process does first. It must succeed on everything a crash leaves behind.
+    /// Recovers as a new process does first. It must succeed in every crash state.
     fn recover(&self, fs: &SimFs) -> Result<(), Failure>;
 
     /// Whether a path may be left behind after recovery; it is ignored, with what is below it.
@@ -77,13 +77,13 @@ pub trait Subject: Sync {
         false
     }
 
-    /// The states that are allowed in turn: before the operation, and after each acknowledgement.
-    /// `seen` is what was visible then, without leftovers.
+    /// The states that are allowed in turn: before the operation, and after each acknowledgement. `seen` is the visible
+    /// state then, without leftovers.
     fn stages(&self, seen: Vec<Tree>) -> Vec<Tree> {
         seen
     }
 
-    /// Whether what recovery left counts as a stage.
+    /// Whether the state after the recovery matches a stage.
     fn matches(&self, found: &Tree, stage: &Tree) -> bool {
         found == stage
     }

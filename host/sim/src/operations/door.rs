@@ -25,13 +25,13 @@ pub enum Twist {
     /// A sync does nothing: the one printed like this, and of several such in one run the one with
     /// this number, from 0.
     SkipSync(String, u32),
-    /// Syncs of what holds this text do nothing.
+    /// Syncs of paths that contain this text do nothing.
     SkipSyncs(&'static str),
     /// A change that fails is taken for one that succeeded.
     SwallowErrors,
     /// A sync that fails is made again.
     RetrySyncs,
-    /// What a rename replaces is removed first.
+    /// The target of a rename is removed first.
     RemoveFirst,
     /// A log has its final name from the start.
     LogInPlace,
@@ -64,14 +64,14 @@ impl Door {
         Door { fs: fs.clone(), twist: Rc::new(twist.clone()), hung: Rc::default() }
     }
 
-    /// What is behind the door.
+    /// The wrapped filesystem.
     #[must_use]
     pub fn fs(&self) -> &SimFs {
         &self.fs
     }
 
-    /// Every change that was followed by another with no question between them that could tell
-    /// their order, and that can wait: all but the creation of a file, which the next call needs.
+    /// Every change that can be delayed and was followed by another without a query in between that could observe their
+    /// order: all but the creation of a file, which the next call needs.
     #[must_use]
     pub fn pairs(&self) -> Vec<Pair> {
         self.hung.borrow().pairs.clone()
@@ -101,7 +101,7 @@ impl Door {
         question(&self.fs)
     }
 
-    /// Opening reads nothing that a change could have to wait for, unless it opens what is new.
+    /// An open depends on no delayed change, unless it opens a new entry.
     fn open<T>(&self, open: impl Fn(&SimFs) -> Result<T, Cause>) -> Result<T, Cause> {
         match *self.twist {
             Twist::Straight => open(&self.fs),

@@ -1,4 +1,4 @@
-//! Operations that meet one another, or somebody who is not the owner.
+//! Operations that interfere with one another, or with a program that is not the owner.
 
 use std::sync::OnceLock;
 
@@ -23,7 +23,7 @@ fn dropped(store: &Store<Door>, publish: Publish) -> Done {
     changes(&mut transaction)
 }
 
-/// What is staged and not decided on when something else is acknowledged.
+/// Staged content of an undecided change when another change is acknowledged.
 fn without_staging(seen: Vec<Tree>) -> Vec<Tree> {
     seen.into_iter().map(|tree| tree.without(|path| path == "ws/.onionskin")).collect()
 }
@@ -115,8 +115,8 @@ fn independent() -> Tree {
     workspace().remove("ws/linked").file("ws/linked/inner", "inside").file("ws/linked/deep/leaf", "leaf")
 }
 
-/// Entries that somebody else adds to a directory while it is being switched. The scene is what a
-/// killed owner left, with the entries in what was the directory; the operation is to open it.
+/// Entries that another program adds to a directory while it is being switched. The scene is the state after a killed
+/// owner, with the entries in the former directory; the operation opens it.
 fn late() -> Vec<Operation> {
     let open = Act::Bare(|door| open_door(door).map(drop));
     vec![
@@ -178,8 +178,7 @@ fn with_late_entries(publish: Publish) -> Tree {
     left.file("ws/.onionskin-1.old/notes/late.txt", "late").file("ws/.onionskin-1.old/new/late.txt", "late, too")
 }
 
-/// What is there when a process is killed right after the first such call on a path that holds
-/// this.
+/// Returns the state after a process was killed right after the first such call on a path that contains this text.
 pub(super) fn killed_after(scene: &Tree, verb: Verb, part: &str, run: impl Fn(&Door) -> Done) -> Tree {
     let attempt = |death: Option<u32>| {
         let fs = SimFs::holding(scene);
@@ -199,7 +198,7 @@ pub(super) fn killed_after(scene: &Tree, verb: Verb, part: &str, run: impl Fn(&D
     fs.tree()
 }
 
-/// An error that says that the root was lost.
+/// An error of an owner that has lost the root.
 pub(super) fn is_locked(error: &Error) -> bool {
     error.kind() == ErrorKind::Locked
 }

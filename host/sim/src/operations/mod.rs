@@ -1,5 +1,5 @@
-//! Every public operation of the store, on a scene that shows what it must care for, as subjects of
-//! the explorer. Tests and the `crash` command run the same list.
+//! Every public operation of the store, on scenes with the obstacles that it must handle, as subjects of the explorer.
+//! Tests and the `crash` command run the same list.
 
 mod directories;
 mod door;
@@ -32,37 +32,37 @@ pub use twisted::Twisted;
 pub struct Operation {
     /// Its name, as the command line takes it.
     pub name: &'static str,
-    /// What it does, in one line.
+    /// Its description, in one line.
     pub about: &'static str,
     /// How the filesystem behaves.
     pub switches: Switches,
-    /// What is there before. The root of the store is `ws`, an original is below `lower`.
+    /// The initial tree. The root of the store is `ws`, an original is below `lower`.
     pub scene: fn() -> Tree,
     /// Under which models it promises anything: a write of the durability `visible` promises
     /// nothing for a loss of power.
     pub models: &'static [Model],
-    /// Whether what opening shows after a crash survives the next one, although it was never
-    /// acknowledged. One file has no record that would tell recovery which directory to sync.
+    /// Whether a state that an open shows after a crash survives the next crash, although it was never acknowledged. A
+    /// change of one file leaves no record of the directory to sync.
     pub stable: bool,
     /// Whether crashes can follow one another for ever, each leaving something new: every takeover
     /// of a root leaves an epoch. Then only a few are followed.
     pub endless: bool,
     /// The operation. Its success is the acknowledgement.
     pub act: Act,
-    /// What the next process does first.
+    /// The recovery by the next process.
     pub reopen: fn(&Door) -> Result<(), Error>,
     /// The states that are allowed in turn, made of those that were acknowledged.
     pub stages: fn(Vec<Tree>) -> Vec<Tree>,
-    /// Whether what was found counts as a state that is allowed.
+    /// Whether a state matches an allowed one.
     pub matches: fn(&Tree, &Tree) -> bool,
 }
 
-/// What an operation does.
+/// The action of an operation.
 #[derive(Clone, Copy)]
 pub enum Act {
     /// Something with an open store, which is closed afterwards.
     Store(fn(&Store<Door>) -> Result<(), Error>),
-    /// Something that opens what it needs.
+    /// An action that opens its own roots.
     Bare(fn(&Door) -> Result<(), Error>),
 }
 
@@ -107,7 +107,7 @@ impl Operation {
         self
     }
 
-    /// What of a plan applies to this operation.
+    /// Adapts a plan to this operation.
     #[must_use]
     pub fn plan(&self, plan: &Plan) -> Plan {
         let promised = |model: &Model| *model == Model::Lying || self.models.contains(model);
@@ -119,7 +119,7 @@ impl Operation {
         }
     }
 
-    /// What of a sweep applies to this operation.
+    /// Adapts a sweep to this operation.
     #[must_use]
     pub fn sweep(&self, sweep: &Sweep) -> Sweep {
         let model = if self.models.contains(&sweep.power.model) { sweep.power.model } else { Model::Process };
@@ -137,7 +137,7 @@ impl Operation {
         door.settle().map_err(|cause| Failure::new(Class::Other, cause))
     }
 
-    /// Does what the next process does first, through a door.
+    /// Recovers as the next process does, through a wrapped filesystem.
     pub(crate) fn recover_by(&self, door: &Door) -> Result<(), Failure> {
         (self.reopen)(door).map_err(failed)?;
         door.settle().map_err(|cause| Failure::new(Class::Other, cause))
@@ -184,7 +184,7 @@ fn door_grants(door: &Door) -> Preopens<Door> {
     grants(door, &door.fs().root())
 }
 
-/// What an error claims of the state it left behind.
+/// Returns the claim of an error about the state that it left behind.
 #[must_use]
 pub fn class(error: &Error) -> Class {
     match error.kind() {
@@ -198,8 +198,8 @@ pub(crate) fn failed(error: Error) -> Failure {
     Failure::new(class(&error), error)
 }
 
-/// Whether two trees hold the same under the same names, whatever names are one inode: where a link
-/// that fails is made up for by a copy, which names are one inode is not promised.
+/// Whether two trees have the same content under the same names, regardless of hard links: where a copy replaces a
+/// failed link, the sharing of inodes is not promised.
 fn same_content(one: &Tree, other: &Tree) -> bool {
     let alone = |node: &Node| match node {
         Node::File { bytes, .. } => Node::File { bytes: bytes.clone(), group: None },

@@ -1,7 +1,6 @@
 //! Workspaces: `/upper` over `/top`, which takes commits, over `/lower`, which takes nothing.
 //!
-//! What counts is what a workspace shows, and what the lowers hold: which number a content has on
-//! the disk is nobody's business.
+//! The tree of a workspace and the content of the lowers count; the number of a content on the disk does not.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -74,7 +73,7 @@ pub(super) fn open(door: &Door) -> Result<Workspace<Door>, Error> {
     Workspace::open(door.clone(), &door_grants(door), &options("/upper"))
 }
 
-/// What the next process does: opens all there is, which recovers it.
+/// Recovers as the next process does: opens every workspace.
 fn reopen(door: &Door) -> Done {
     for upper in ["/upper", "/upper2"] {
         match Workspace::open(door.clone(), &door_grants(door), &options(upper)) {
@@ -91,7 +90,7 @@ fn reopen(door: &Door) -> Done {
 /// How many views are remembered: recoveries of many images end in few states.
 const VIEWS_MAX: usize = 1024;
 
-/// What the lowers hold, and what the workspaces on a disk show.
+/// Returns the content of the lowers, and the trees of the workspaces on a disk.
 pub(super) fn view(disk: &Tree) -> Tree {
     static KNOWN: Mutex<Option<HashMap<u128, Tree>>> = Mutex::new(None);
     let digest = disk.digest();
@@ -151,14 +150,14 @@ fn shown(workspace: &mut Workspace<SimFs>, at: &str, mut view: Tree) -> Tree {
     view
 }
 
-/// Whether a disk shows what another one does, and nothing is left on it that no record names. What
-/// was acknowledged may have contents on it that wait for the next sync to go.
+/// Whether a disk shows the same as another one, and has no content that no record names. An acknowledged state may
+/// have contents that the next sync removes.
 pub(super) fn shows(found: &Tree, stage: &Tree) -> bool {
     view(found) == view(stage).without(|path| path.ends_with("/.left"))
 }
 
-/// As [`shows`]; or, where the stage is the first one, whether every path shows what it did before or
-/// does afterwards, and nothing else but files that nothing was under and that were never synced.
+/// As [`shows`]; or, where the stage is the first one, whether every path has its state before or after the operation,
+/// except new files that were never synced.
 fn shows_between(found: &Tree, stage: &Tree) -> bool {
     static BEFORE: OnceLock<Tree> = OnceLock::new();
     static AFTER: OnceLock<Tree> = OnceLock::new();
@@ -206,7 +205,7 @@ pub(super) fn lowers() -> Tree {
     }
 }
 
-/// What is left of a tree when this was done to it; found out once.
+/// The tree after this operation, computed once.
 fn made(left: &OnceLock<Tree>, from: fn() -> Tree, act: fn(&Door) -> Done) -> Tree {
     left.get_or_init(|| {
         let fs = SimFs::holding(&from());
@@ -375,7 +374,7 @@ fn durable() -> Vec<Operation> {
             ..power("workspace-sync", "changes of all sorts, synced together", written, many)
         },
         Operation {
-            // The writes are of many pages, and their order is what other operations try.
+            // The writes have many pages, and other operations explore their order.
             models: &[Model::Process],
             matches: shows_renamed,
             ..power("workspace-compact", "a map that has grown is written anew", linked, |door| {

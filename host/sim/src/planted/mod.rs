@@ -16,17 +16,17 @@ use crate::simfs::{Dir, Harm, SimFs};
 pub struct Planted {
     /// Its name.
     pub name: &'static str,
-    /// What happens to whom.
+    /// The description of the bug.
     pub story: &'static str,
     /// Who has it.
     pub subject: Box<dyn Subject>,
-    /// What brings it to light.
+    /// The search that finds it.
     pub search: Search,
-    /// What a violation says, in part.
+    /// A part of the text of a violation.
     pub shows: &'static str,
 }
 
-/// What brings a bug to light.
+/// The search that finds a bug.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Search {
     /// Crashes, under a model.

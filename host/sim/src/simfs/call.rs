@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use onionskin::fs::Cause;
 
-/// What was called.
+/// The verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
@@ -52,7 +52,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// Whether the call changes what is visible or what is durable: a crash point follows it.
+    /// Whether the call changes the visible or the durable state: a crash point follows it.
     #[must_use]
     pub fn mutates(self) -> bool {
         match self {
@@ -137,16 +137,16 @@ impl fmt::Display for Place {
     }
 }
 
-/// One call: what, where, and what came of it.
+/// One call: its verb, its path, and its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// What was called.
+    /// The verb.
     pub verb: Verb,
-    /// What it was called on.
+    /// The path of the call.
     pub place: Place,
     /// The second path of a rename or link.
     pub to: Option<Place>,
-    /// What the caller was told.
+    /// The result that the caller got.
     pub result: Result<(), Cause>,
     /// Whether a fault was at work.
     pub harmed: bool,

@@ -144,7 +144,7 @@ impl Fs for SimFs {
 }
 
 impl SimFs {
-    /// What an open file is now.
+    /// Returns the metadata of an open file.
     ///
     /// # Errors
     /// Injected ones alone.
@@ -176,7 +176,7 @@ impl SimFs {
     }
 }
 
-/// As the component makes a number of the two, so that what it notes means the same here.
+/// Combines the two into a number as the component does, so that its records mean the same here.
 fn number((lower, upper): (u64, u64)) -> u128 {
     u128::from(upper) << 64 | u128::from(lower)
 }

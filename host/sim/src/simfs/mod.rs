@@ -38,25 +38,25 @@ use crate::tree::Tree;
 
 /// A filesystem in memory that can lose power.
 ///
-/// A value is a handle: clones lead to the same filesystem. It is bound to one thread; what goes
-/// between threads are a [`Disk`] and a [`Recording`].
+/// A value is a handle: clones lead to the same filesystem. It is bound to one thread; a [`Disk`] and a [`Recording`]
+/// can be passed between threads.
 #[derive(Clone, Debug)]
 pub struct SimFs {
     state: Rc<RefCell<State>>,
 }
 
-/// What a run left behind: what happened to the disk, and which calls made it happen.
+/// The recording of a run: the events on the disk, and the calls that caused them.
 #[derive(Clone, Debug)]
 pub struct Recording {
     /// The disk at the start and everything since.
     pub trace: Trace,
     /// The calls, in order.
     pub calls: Vec<Call>,
-    /// What the run did that it must never do.
+    /// The forbidden accesses of the run.
     pub intrusions: Vec<Intrusion>,
     /// The crash point at each acknowledgement, and the disk that was visible then.
     pub acknowledged: Vec<(usize, Disk)>,
-    /// What is visible at the end.
+    /// The visible state at the end.
     pub visible: Disk,
 }
 
@@ -102,8 +102,8 @@ impl SimFs {
         SimFs { state: Rc::new(RefCell::new(State::new(disk, trace, switches))) }
     }
 
-    /// The filesystem as the next process finds it when one was killed at a crash point: all of
-    /// it visible, and what was not synced still waiting for the power to go.
+    /// Returns the filesystem after a process was killed at a crash point: everything is visible, and unsynced
+    /// operations are still pending.
     #[must_use]
     pub fn resume(trace: &Trace, point: usize, switches: Switches) -> Self {
         let visible = trace.visible(point);
@@ -123,13 +123,13 @@ impl SimFs {
         self.state.borrow().switches
     }
 
-    /// What calls see now.
+    /// Returns the visible tree.
     #[must_use]
     pub fn tree(&self) -> Tree {
         Tree::of(&self.state.borrow().disk)
     }
 
-    /// What calls see now, as a disk.
+    /// Returns the visible state as a disk.
     #[must_use]
     pub fn disk(&self) -> Disk {
         self.state.borrow().disk.compact()
@@ -141,8 +141,8 @@ impl SimFs {
         self.state.borrow_mut().settle();
     }
 
-    /// Begins the life of another process: calls are counted from 0, no fault is left, and every
-    /// inode counts as older than the process. What was not synced stays so.
+    /// Begins the life of another process: calls are counted from 0, no fault is left, and every inode counts as older
+    /// than the process. Unsynced operations stay pending.
     pub fn restart(&self) {
         let mut state = self.state.borrow_mut();
         let own = std::mem::take(&mut state.monitor.own);
@@ -153,8 +153,7 @@ impl SimFs {
         state.monitor.own = own;
     }
 
-    /// Marks the moment at which the caller of the operation learns that it is done. From here on
-    /// a crash may not undo what is visible now.
+    /// Marks the acknowledgement of the operation to its caller. From here on a crash must not undo the visible state.
     pub fn acknowledge(&self) {
         let mut state = self.state.borrow_mut();
         let point = state.trace.points.len() - 1;
@@ -196,7 +195,7 @@ impl SimFs {
         self.state.borrow().calls.clone()
     }
 
-    /// What was done that must never be done.
+    /// Returns the forbidden accesses.
     #[must_use]
     pub fn intrusions(&self) -> Vec<Intrusion> {
         self.state.borrow().monitor.intrusions.clone()
@@ -207,7 +206,7 @@ impl SimFs {
         self.state.borrow_mut().monitor.own.push(path.to_owned());
     }
 
-    /// What happened so far.
+    /// Returns the events so far.
     #[must_use]
     pub fn recording(&self) -> Recording {
         let state = self.state.borrow();

@@ -1,4 +1,4 @@
-//! Calls on inodes, wider than the core's door: what `wasi:filesystem` offers a guest.
+//! Calls on inodes, beyond the trait of the core: those that `wasi:filesystem` offers a guest.
 //!
 //! A host over the simulated filesystem resolves a path with [`SimFs::walk`] and then works with
 //! one directory and one name, as the system calls with `at` in their name do.
@@ -32,7 +32,7 @@ pub struct OpenHow {
     pub write: bool,
 }
 
-/// What becomes of the time of the last change.
+/// The new time of the last change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stamp {
     /// It stays.
@@ -43,7 +43,7 @@ pub enum Stamp {
     At(u64),
 }
 
-/// What was found under a name and opened.
+/// The entry that was found under a name and opened.
 #[derive(Clone, Debug)]
 pub enum Found {
     /// A directory.
@@ -52,10 +52,10 @@ pub enum Found {
     File(File),
 }
 
-/// What is known of an inode.
+/// The metadata of an inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NodeStat {
-    /// What the core is told, too.
+    /// The metadata that the core gets, too.
     pub stat: Stat,
     /// The number of the inode.
     pub ino: Ino,
@@ -143,7 +143,7 @@ impl SimFs {
         })
     }
 
-    /// Sets the length of an open file; what is added reads as zeros. Durable after a sync.
+    /// Sets the length of an open file; an extension reads as zeros. Durable after a sync.
     pub fn set_size(&self, file: &File, length: u64) -> Result<(), Cause> {
         self.call(Verb::SetSize, file.here(), None, |state, _| state.set_size(file, length))
     }
@@ -153,8 +153,7 @@ impl SimFs {
         self.call(Verb::Write, file.here(), None, |state, pass| state.write(file, None, bytes, pass))
     }
 
-    /// Appends to a file and syncs it, in one: what a program tells the world is told or not, and no
-    /// crash takes it back.
+    /// Appends to a file and syncs it, atomically: the output of a program is printed or not, and no crash undoes it.
     pub fn tell(&self, file: &File, bytes: &[u8]) -> Result<usize, Cause> {
         self.call(Verb::Write, file.here(), None, |state, pass| {
             let taken = state.write(file, None, bytes, pass)?;
@@ -163,8 +162,8 @@ impl SimFs {
         })
     }
 
-    /// Sets the time of the last change of a name, without following a link. Times are no part of
-    /// what is compared after a crash, so this counts as durable at once.
+    /// Sets the time of the last change of a name, without following a link. Times are not compared after a crash, so
+    /// this counts as durable at once.
     pub fn set_times(&self, at: &Dir, name: &str, modified: Stamp) -> Result<(), Cause> {
         self.call(Verb::SetTimes, at.place(name), None, |state, _| {
             state.check_writable(at)?;
@@ -202,13 +201,13 @@ impl SimFs {
         self.call(Verb::OpenDir, dir.here(), None, |_, _| Ok(dir.clone()))
     }
 
-    /// Every entry of a directory, each with its name or why that cannot be told: a host tells the
-    /// others where one has none.
+    /// Returns every entry of a directory, each with its name or the reason why it has none: a host returns the others
+    /// in that case.
     pub fn list_each(&self, dir: &Dir) -> Result<Vec<Result<Listed, Cause>>, Cause> {
         self.call(Verb::List, dir.here(), None, |state, _| state.list(dir))
     }
 
-    /// What is known of a name, the number of its inode too.
+    /// Returns the metadata of a name, including the number of its inode.
     pub fn stat_at(&self, at: &Dir, name: &str) -> Result<NodeStat, Cause> {
         self.call(Verb::Stat, at.place(name), None, |state, _| {
             let ino = state.find(at.ino, name.as_bytes())?.ino;
@@ -216,7 +215,7 @@ impl SimFs {
         })
     }
 
-    /// What is known of an open directory.
+    /// Returns the metadata of an open directory.
     pub fn stat_dir(&self, dir: &Dir) -> Result<NodeStat, Cause> {
         self.call(Verb::StatFile, dir.here(), None, |state, _| {
             let (stat, device) = (state.stat(dir.ino), state.disk.inode(dir.ino).device);
@@ -224,7 +223,7 @@ impl SimFs {
         })
     }
 
-    /// What is known of an open file, the number of its inode too.
+    /// Returns the metadata of an open file, including the number of its inode.
     pub fn stat_node(&self, file: &File) -> Result<NodeStat, Cause> {
         self.call(Verb::StatFile, file.here(), None, |state, _| {
             let (stat, device) = (state.stat(file.ino), state.disk.inode(file.ino).device);
@@ -232,15 +231,14 @@ impl SimFs {
         })
     }
 
-    /// What is under a name, if anything is. Not a call: a host looks so on the way to one.
+    /// Returns the entry under a name, if there is one. Not a call of its own: a host does this as part of one.
     #[must_use]
     pub fn kind_of(&self, at: &Dir, name: &str) -> Option<Kind> {
         let state = self.state.borrow();
         state.find(at.ino, name.as_bytes()).ok().map(|entry| state.kind(entry.ino))
     }
 
-    /// The text of a link as it is stored, absolute ones too: what a host knows and a guest does
-    /// not.
+    /// Returns the stored text of a link, absolute ones too, which a host knows and a guest does not.
     #[must_use]
     pub fn link_text(&self, at: &Dir, name: &str) -> Option<String> {
         let state = self.state.borrow();

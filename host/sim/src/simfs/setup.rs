@@ -1,5 +1,4 @@
-//! Setting the scene: what no run could do itself. All of it is durable at once and none of it
-//! is a call.
+//! Setting the scene beyond the calls of a run. All of it is durable at once and none of it is a call.
 
 use crate::disk::{Disk, Ino, ROOT, fold_case};
 use crate::tree::{Node, Tree};
@@ -7,8 +6,8 @@ use crate::tree::{Node, Tree};
 use super::SimFs;
 
 impl SimFs {
-    /// Replaces what is on the disk by a tree, all of it durable. The tree may hold what calls
-    /// cannot make: absolute links, pipes, names that are not UTF-8.
+    /// Replaces the content of the disk by a tree, all of it durable. The tree may have entries that calls cannot
+    /// create: absolute links, pipes, names that are not UTF-8.
     pub fn plant(&self, tree: &Tree) {
         let mut state = self.state.borrow_mut();
         let own = std::mem::take(&mut state.monitor.own);
@@ -18,8 +17,8 @@ impl SimFs {
         state.monitor.own = own;
     }
 
-    /// Adds one node to what is on the disk, with the directories above it, and settles.
-    /// Marks that were set before are gone: plant first, then mark.
+    /// Adds one node to the disk, with the directories above it, and makes everything durable. Earlier marks are
+    /// removed: plant first, then mark.
     pub fn plant_at(&self, path: &[u8], node: Node) {
         self.plant(&self.tree().with(path, node));
     }

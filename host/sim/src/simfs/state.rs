@@ -1,4 +1,4 @@
-//! What is behind the handles: the visible disk, the trace, and the book-keeping of a run.
+//! The state behind the handles: the visible disk, the trace, and the counters of a run.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub const NAME_BYTES_MAX: usize = 255;
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) switches: Switches,
-    /// What calls see.
+    /// The visible disk.
     pub(crate) disk: Disk,
     /// How many names lead to each inode of `disk`.
     pub(crate) links: Vec<u32>,
@@ -27,7 +27,7 @@ pub(crate) struct State {
     pub(crate) calls: Vec<Call>,
     pub(crate) faults: Faults,
     pub(crate) monitor: Monitor,
-    /// The crash point at each acknowledgement, and what was visible then.
+    /// The crash point at each acknowledgement, and the visible state then.
     pub(crate) acknowledged: Vec<(usize, Disk)>,
 }
 
@@ -171,7 +171,7 @@ impl State {
                 Change::Set { ino, .. } => self.links[ino.0 as usize] += 1,
                 Change::Del { .. } => {}
             }
-            // One at a time: the second of a pair must find what the first left.
+            // One at a time: the second of a pair must see the effect of the first.
             self.disk.apply(&Op::Names(vec![change.clone()]), 0);
         }
         self.trace.events.push(Event::Op(Op::Names(changes)));

@@ -1,6 +1,6 @@
 //! How this filesystem differs from a plain one.
 
-/// What the simulated filesystem offers and how it behaves. The default is an ordinary local one.
+/// The features and the behaviour of the simulated filesystem. The default is an ordinary local one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Switches {
     /// Whether a directory can be synced; without, the call is `Unsupported`.
@@ -15,7 +15,7 @@ pub struct Switches {
     pub short_writes: bool,
     /// Whether listings come in descending order, to catch who relies on ascending.
     pub listing_reversed: bool,
-    /// Whether the time of the last change is told.
+    /// Whether the time of the last change is reported.
     pub times: bool,
 }
 

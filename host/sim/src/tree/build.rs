@@ -12,8 +12,8 @@ impl Tree {
         Tree { nodes: BTreeMap::new() }
     }
 
-    /// The tree with one more node, and the directories above it. What was at the path is
-    /// replaced, with all that was below.
+    /// The tree with one more node, and the directories above it. The former entry is replaced, with everything below
+    /// it.
     ///
     /// # Panics
     /// If the path is empty, or leads through something that is no directory.
@@ -70,7 +70,7 @@ impl Tree {
         self.with(path, shared)
     }
 
-    /// The tree without a path and what is below it.
+    /// Returns the tree without a path and everything below it.
     #[must_use]
     pub fn remove(mut self, path: impl AsRef<[u8]>) -> Self {
         self.nodes.retain(|other, _| !steps(other).any(|step| step == path.as_ref()));

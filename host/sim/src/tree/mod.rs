@@ -1,4 +1,4 @@
-//! The content of a filesystem as a value: what tests compare.
+//! The content of a filesystem as a value, for comparisons in tests.
 
 mod build;
 mod diff;
@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::disk::{Body, Disk, Entries, Entry, Ino, Inode, Name, ROOT};
 
-/// What stands at one path.
+/// The entry at one path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Node {
     /// A file. Files with the same `group` are one inode; a file with one name has none.
@@ -31,15 +31,15 @@ pub enum Node {
 
 /// Everything a filesystem holds: path by path, with the identity of hard links.
 ///
-/// Paths are bytes, relative to the root, with `/` between components. Numbers of inodes and times
-/// are no part of it, so two trees are equal exactly if no program can tell them apart by content.
+/// Paths are bytes, relative to the root, with `/` between components. Numbers of inodes and times are no part of it,
+/// so two trees are equal exactly if no program can distinguish them by content.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tree {
     nodes: BTreeMap<Vec<u8>, Node>,
 }
 
 impl Tree {
-    /// What a disk holds.
+    /// Returns the tree of a disk.
     #[must_use]
     pub fn of(disk: &Disk) -> Self {
         let mut walk = Walk { disk, nodes: BTreeMap::new(), names: BTreeMap::new(), above: vec![] };
@@ -49,12 +49,12 @@ impl Tree {
         tree
     }
 
-    /// Every path and what stands there, in the order of paths.
+    /// Returns every path and its entry, in the order of paths.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Node)> {
         self.nodes.iter().map(|(path, node)| (path.as_slice(), node))
     }
 
-    /// What stands at a path.
+    /// Returns the entry at a path.
     #[must_use]
     pub fn get(&self, path: impl AsRef<[u8]>) -> Option<&Node> {
         self.nodes.get(path.as_ref())
@@ -93,7 +93,7 @@ impl Tree {
         self.nodes.len()
     }
 
-    /// The tree without the paths that `leave_out` names, and without what is below them.
+    /// Returns the tree without the paths that `leave_out` names, and without everything below them.
     #[must_use]
     pub fn without(&self, leave_out: impl Fn(&str) -> bool) -> Tree {
         let mut nodes = BTreeMap::new();
@@ -107,7 +107,7 @@ impl Tree {
         tree
     }
 
-    /// What lies below a directory, as a tree of its own.
+    /// Returns the content of a directory as a tree of its own.
     #[must_use]
     pub fn below(&self, path: &str) -> Tree {
         let cut = |found: &Vec<u8>| {

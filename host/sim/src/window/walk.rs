@@ -1,4 +1,4 @@
-//! What is included at the moment, as a walk from the root finds it.
+//! The included state, as a walk from the root.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ impl Window<'_> {
         bindings.map(|binding| &self.bindings[binding as usize])
     }
 
-    /// The hash of the image, by which it is told from every other.
+    /// The hash that distinguishes the image from every other.
     pub(crate) fn canonical(&mut self) -> u128 {
         let mut canon = std::mem::take(&mut self.canon);
         let mut above = std::mem::take(&mut self.above);
@@ -52,8 +52,7 @@ impl Window<'_> {
         above.pop();
     }
 
-    /// The image as a disk at rest: inodes are numbered in the order of the walk, and what no name
-    /// leads to is gone.
+    /// The image as a disk at rest: inodes are numbered in the order of the walk, and those without a name are removed.
     pub(crate) fn disk(&self) -> Disk {
         let mut copy = Copy {
             window: self,

@@ -14,11 +14,11 @@ type Done = Result<(), Error>;
 pub struct Step {
     /// Its name.
     pub name: &'static str,
-    /// Whether what an open shows after a crash in it survives the next.
+    /// Whether a state that an open shows after a crash in it survives the next crash.
     pub stable: bool,
     /// Whether it goes through a linked directory, which it makes independent.
     pub through_link: bool,
-    /// What it does.
+    /// Its action.
     pub act: fn(&Store<Door>) -> Done,
 }
 

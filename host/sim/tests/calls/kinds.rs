@@ -1,4 +1,4 @@
-//! What each call answers for each kind of entry.
+//! The result of each call for each kind of entry.
 
 use onionskin::fs::{Cause, Fs, Kind};
 use onionskin_sim::{Node, SimFs, Switches, Tree, tree};
@@ -12,7 +12,7 @@ fn scene() -> Tree {
     }
 }
 
-/// A rename, and what comes of it.
+/// A rename, and its result.
 #[track_caller]
 fn rename(from: &str, to: &str, expected: Result<Tree, Cause>) {
     let fs = SimFs::holding(&scene());
@@ -24,7 +24,7 @@ fn rename(from: &str, to: &str, expected: Result<Tree, Cause>) {
     }
 }
 
-/// A rename replaces what stands at the new name if the kinds allow, and says why if not.
+/// A rename replaces the entry of the new name if the kinds permit, and otherwise reports the reason.
 #[test]
 fn rename_over_every_kind() {
     rename("file2", "file", Ok(scene().remove("file2").file("file", "f2")));
@@ -41,7 +41,7 @@ fn rename_over_every_kind() {
     rename("none", "file", Err(Cause::NoEntry));
 }
 
-/// A directory goes neither into itself nor over what holds it.
+/// A directory can be renamed neither into itself nor over its parent.
 #[test]
 fn rename_into_itself_is_refused() -> Result<(), Cause> {
     let fs = SimFs::holding(&scene());
@@ -55,7 +55,7 @@ fn rename_into_itself_is_refused() -> Result<(), Cause> {
     Ok(())
 }
 
-/// Opening, removing and linking tell kinds apart, and never follow a link.
+/// Opening, removing and linking distinguish kinds, and never follow a link.
 #[test]
 fn calls_tell_kinds_apart() -> Result<(), Cause> {
     let fs = SimFs::holding(&scene());

@@ -1,8 +1,7 @@
-//! Known answers: small programs of which it is certain what a crash can leave.
+//! Known answers: small programs whose crash states are certain.
 //!
-//! Each test says what it promises of the simulated filesystem. A test that names an image as
-//! reachable guards against a simulator kinder than reality; one that excludes an image guards
-//! against alarms about states that no disk can be in.
+//! Each test states a promise of the simulated filesystem. A test that names an image as reachable guards against a
+//! simulator kinder than reality; one that excludes an image guards against alarms about states that no disk can be in.
 
 mod content;
 mod directories;
