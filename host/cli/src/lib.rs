@@ -45,10 +45,10 @@ Examples:
 Exit codes: 0 done, 1 failed, 2 wrong usage, 70 stopped by --crash-at.
 `run` passes on that of its program.";
 
-/// Writes files and directories all or nothing, and never through a link.
+/// Writes files and directories atomically, and never through a link.
 ///
-/// The work is done by a WebAssembly component that sees ROOT and what is granted with --lower,
-/// and nothing else. Each command that writes first finishes or undoes what a crash left.
+/// The work is done by a WebAssembly component that sees only ROOT and the directories granted with --lower. Each
+/// command that writes first completes or undoes interrupted changes.
 #[derive(Parser)]
 #[command(name = "onionskin", version, after_help = EXAMPLES)]
 struct Arguments {
@@ -60,15 +60,14 @@ struct Arguments {
 
 #[derive(clap::Args)]
 struct Global {
-    /// How to answer; as JSON, one object on standard output, and a failure as one on standard error
+    /// The format of the answer; JSON is one object on standard output, or on standard error for a failure
     #[arg(long, global = true, value_enum, default_value = "text")]
     format: Format,
-    /// Also print the steps that ran, of a command that changes ROOT: what each did, to which path,
-    /// and why it is there
+    /// Also print the executed steps of a command that changes ROOT: the action, the path and the reason of each
     #[arg(long, global = true)]
     explain: bool,
-    /// Stop the component just before its N-th call that changes something (exit code 70); with N
-    /// beyond the last, a normal run
+    /// Stop the component just before its N-th call that makes a change (exit code 70); a normal run if N is beyond the
+    /// last
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     crash_at: Option<u64>,
 }
@@ -83,31 +82,31 @@ enum Format {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Shows what is promised, on generated data, and checks that it holds
+    /// Demonstrates the promises on generated data, and checks them
     #[command(after_help = demo::HELP)]
     Demo,
     Crash(crash::Crash),
-    /// Tries what works at ROOT and says what can be promised there; leaves nothing behind
+    /// Tests the abilities of ROOT and reports the promise that can be kept there; leaves nothing behind
     Probe(look::Root),
-    /// Gives a file new content, all or nothing
+    /// Replaces the content of a file atomically
     Replace(file::Replace),
-    /// Turns a link, or a file with several hard links, into a file or directory of its own
+    /// Turns a link, or a file with several hard links, into an independent file or directory
     Materialize(file::Materialize),
-    /// Puts every file of a directory into one below ROOT, all together or not at all
+    /// Puts every file of a directory into one below ROOT, atomically
     PutDir(directory::PutDir),
     /// Lays a writable directory over others that do not change; review, commit or discard the changes
     Workspace(workspace::Arguments),
     Run(run::Run),
-    /// Says what opening ROOT would find and do, without doing it
+    /// Reports the findings of an open of ROOT, without changing anything
     Inspect(look::Root),
     /// Finishes or undoes what a crash left at ROOT
     Recover(look::Root),
 }
 
-/// Why there is no answer.
+/// The reason for a missing answer.
 enum Stop {
     Failed(Failure),
-    /// A promise was seen broken, and it was said which.
+    /// A promise was broken, and the output names it.
     Broken,
     /// The answer could not be written.
     Output(io::Error),
@@ -162,7 +161,7 @@ fn run(command: Command, context: &Context) -> Result<(), Stop> {
     context.print(&answer)
 }
 
-/// What all commands share.
+/// The options that all commands share.
 struct Context {
     format: Format,
     explain: bool,
@@ -177,7 +176,7 @@ impl Context {
         Self { format, explain, crash_at, faults }
     }
 
-    /// A root with its grants, and the crash that was asked for.
+    /// A root with its grants, and the requested crash.
     fn session(&self, root: &PathBuf, lowers: &[PathBuf]) -> Result<StoreBuilder, Error> {
         let session = Onionskin::load()?.store(root).lowers(lowers);
         Ok(match &self.faults {
@@ -223,11 +222,11 @@ impl Context {
             Err(Stop::Exited(code)) => ExitCode::from(code),
             Err(Stop::Usage(message)) => {
                 let error = Arguments::command().error(clap::error::ErrorKind::ArgumentConflict, message);
-                // Where standard error is closed there is nobody to tell.
+                // A closed standard error cannot be reported.
                 let _ = error.print();
                 ExitCode::from(USAGE)
             }
-            // The reader has seen enough.
+            // The reader has closed the pipe.
             Err(Stop::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Err(Stop::Output(error)) => {
                 let _ = writeln!(io::stderr(), "error: cannot write the answer: {error}");
@@ -244,7 +243,7 @@ impl Context {
         }
     }
 
-    /// Whether the crash came, also where it came while something was dropped.
+    /// Whether the crash came, even in a destructor.
     fn crashed(&self) -> bool {
         self.faults.as_ref().is_some_and(Faults::fired)
     }

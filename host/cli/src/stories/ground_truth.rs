@@ -1,5 +1,4 @@
-//! Ground truth: originals that stay byte for byte what they are, whatever is written over the
-//! links that show them.
+//! Ground truth: originals that stay byte-identical, whatever is written over the links to them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,20 +12,20 @@ use super::{Teller, Trouble, listed};
 
 /// Nothing below the cache changes: no content, no mode, no name.
 pub const ORIGINALS: &str = "Originals are never changed";
-/// SQLite finds every row of the original in the copy, also those that are in its log alone.
+/// SQLite finds every row of the original in the copy, including those that are only in its log.
 pub const INDEX: &str = "A materialized index has the old rows and takes new ones";
-/// A workspace file holds what was written, and what was not written still shows the original.
+/// A written file of the workspace has its new content, and the others still show the original.
 pub const CONTENT: &str = "What is written over a link is what is read back";
-/// The message names the link and the grant that is missing.
+/// The message names the link and the missing grant.
 pub const GRANTS: &str = "A link out of the grants is refused, by name";
-/// The host saw every call of the component, and none of them opened such a file.
+/// The host recorded every call of the component, and none of them opened such a file.
 pub const MONITOR: &str = "No existing file is opened for writing";
-/// The workspace has the names that it must have and no others.
+/// The workspace has exactly the expected names.
 pub const LEFT_OVER: &str = "Nothing is left over";
 
 const NEW_CONTENT: &[u8] = b"{\"written\": \"over the link\"}\n";
 
-/// Tells the story on generated data, in a directory that does not exist yet.
+/// Runs the demonstration on generated data, in a directory that does not exist yet.
 pub fn tell(onionskin: &Onionskin, directory: &Path, teller: &mut Teller<'_>) -> Result<(), Trouble> {
     teller.title("Ground truth")?;
     teller.say(
@@ -37,7 +36,7 @@ pub fn tell(onionskin: &Onionskin, directory: &Path, teller: &mut Teller<'_>) ->
     tell_over(onionskin, &set_up(directory)?, teller)
 }
 
-/// Tells the story on any cache and a workspace that shows it.
+/// Runs the demonstration on any cache and a workspace of links to it.
 pub fn tell_over(onionskin: &Onionskin, places: &Places, teller: &mut Teller<'_>) -> Result<(), Trouble> {
     let originals = tree::read(&places.cache)?;
     let names = names_when_done(&originals, places)?;
@@ -85,8 +84,7 @@ fn refused_without_grant(onionskin: &Onionskin, places: &Places, teller: &mut Te
     Ok(store.close()?)
 }
 
-/// Materializes a database and adds to it with SQLite. What must then be in it is found out by
-/// doing the same to a plain copy.
+/// Materializes a database and adds to it with SQLite. The expected content comes from the same steps on a plain copy.
 fn index(store: &Store, places: &Places, database: &Database, teller: &mut Teller<'_>) -> Result<(), Trouble> {
     let Database { path, about, add } = database;
     teller.say(&format!("{path} is {about}. It is materialized, and SQLite adds a row to it."))?;
@@ -95,7 +93,7 @@ fn index(store: &Store, places: &Places, database: &Database, teller: &mut Telle
         let original = places.cache.join(format!("{path}{suffix}"));
         if original.exists() {
             let to = copy.path().join(format!("copy.db{suffix}"));
-            // The content alone: a read-only original must not make a read-only copy.
+            // The content only: a read-only original must not cause a read-only copy.
             let content = fs::read(&original).map_err(Trouble::files(&original))?;
             fs::write(&to, content).map_err(Trouble::files(&to))?;
         }
@@ -106,7 +104,7 @@ fn index(store: &Store, places: &Places, database: &Database, teller: &mut Telle
     teller.check(INDEX, &format!("materialize {path}, add a row"), &expected, &seen)
 }
 
-/// Adds to a database, and says how many rows each of its tables has.
+/// Adds to a database, and returns the number of rows of each table.
 fn add_and_count(path: &Path, add: &str) -> Result<String, Trouble> {
     let run = || {
         let connection = Connection::open(path)?;
@@ -175,8 +173,7 @@ fn overwrite(store: &Store, places: &Places, teller: &mut Teller<'_>) -> Result<
     Ok(())
 }
 
-/// The names that the workspace may have in the end: those it has, and those below each linked
-/// directory.
+/// Returns the names that the workspace may have at the end: the present ones, and those below each linked directory.
 fn names_when_done(originals: &Tree, places: &Places) -> Result<Vec<String>, Trouble> {
     let mut names: Vec<String> = tree::read(&places.workspace)?.into_keys().collect();
     let linked = |name: &&String| {

@@ -1,8 +1,7 @@
-//! Two stories that use the component as a program would, and check what it promises.
+//! Two demonstrations that use the component as a program would, and check its promises.
 //!
-//! `onionskin demo` tells them; tests run the same functions in silence. [`ground_truth`] is about
-//! originals that must never change, [`conversations`] about a directory that is persisted over
-//! and over while crashes come at every moment.
+//! `onionskin demo` prints them; tests run the same functions silently. [`ground_truth`] is about originals that must
+//! never change, [`conversations`] about a directory that is persisted repeatedly with crashes at every call.
 
 pub mod conversations;
 pub mod ground_truth;
@@ -18,21 +17,21 @@ use onionskin_host::{Error, Onionskin};
 
 pub use teller::{Promise, Teller};
 
-/// Tells both stories in an empty directory. What was promised and what came of it is then in the
-/// teller; an error means that a story could not go on.
+/// Runs both demonstrations in an empty directory. The teller then has the promises and their results; an error means
+/// that a demonstration could not continue.
 pub fn tell(onionskin: &Onionskin, directory: &Path, teller: &mut Teller<'_>) -> Result<(), Trouble> {
     ground_truth::tell(onionskin, &directory.join("ground-truth"), teller)?;
     conversations::tell(onionskin, &directory.join("conversations"), teller)
 }
 
-/// Why a story could not go on. A broken promise is not trouble: the teller counts it.
+/// The reason why a demonstration could not continue. A broken promise is not trouble: the teller counts it.
 #[derive(Debug)]
 pub enum Trouble {
-    /// A call failed that must not fail.
+    /// A call failed unexpectedly.
     Host(Error),
-    /// The files of the story could not be made or looked at.
+    /// The files of the demonstration could not be created or read.
     Files(PathBuf, io::Error),
-    /// SQLite failed on a database of the story.
+    /// SQLite failed on a database of the demonstration.
     Sqlite(PathBuf, rusqlite::Error),
     /// The teller could not write.
     Output(io::Error),

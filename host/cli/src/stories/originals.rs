@@ -1,4 +1,4 @@
-//! The data of the first story: a cache of originals and a workspace of links.
+//! The data of the first demonstration: a cache of originals and a workspace of links.
 
 use std::fs;
 #[cfg(not(unix))]
@@ -9,33 +9,33 @@ use rusqlite::Connection;
 
 use super::Trouble;
 
-/// The two directories of the story, and what is done with their files.
+/// The two directories of the demonstration, and the use of their files.
 pub struct Places {
     /// The originals.
     pub cache: PathBuf,
-    /// Names that lead to them: absolute links, at its top.
+    /// The links to them: absolute ones, at the top.
     pub workspace: PathBuf,
     /// Databases to materialize; paths in both directories.
     pub databases: Vec<Database>,
-    /// Files to write over, and what is particular about each.
+    /// Files to overwrite, with their special properties.
     pub files: Vec<(String, &'static str)>,
-    /// Files beside those, which must show the original still.
+    /// Files beside those, which must still show the original.
     pub untouched: Vec<(String, &'static str)>,
 }
 
-/// A SQLite database of the story.
+/// A SQLite database of the demonstration.
 pub struct Database {
     /// Its path in both directories.
     pub path: String,
-    /// What it is, in words.
+    /// Its description.
     pub about: &'static str,
-    /// The SQL that adds something to it.
+    /// The SQL that adds to it.
     pub add: &'static str,
 }
 
 impl Places {
-    /// A new workspace that shows every entry at the top of a cache. Every `.db` is materialized
-    /// and added to; every other file is written over.
+    /// A new workspace that shows every entry at the top of a cache. Every `.db` is materialized and added to; every
+    /// other file is overwritten.
     pub fn over(cache: &Path, workspace: &Path) -> Result<Self, Trouble> {
         fs::create_dir_all(workspace).map_err(Trouble::files(workspace))?;
         let cache = fs::canonicalize(cache).map_err(Trouble::files(cache))?;
@@ -62,7 +62,7 @@ impl Places {
     }
 }
 
-/// Generates a cache with everything that has once led a write astray, and a workspace over it.
+/// Generates a cache with every kind of entry that once misdirected a write, and a workspace over it.
 pub fn set_up(directory: &Path) -> Result<Places, Trouble> {
     let cache = directory.join("cache");
     for path in [cache.join("tables/deep"), directory.join("workspace")] {
@@ -136,8 +136,8 @@ fn index(path: &Path) -> Result<(), Trouble> {
         .map_err(Trouble::sqlite(path))
 }
 
-/// A database as a program leaves it that was killed: its rows are in the `-wal` file alone. It is
-/// copied while it is open, since SQLite empties the log when it closes.
+/// Creates a database as a killed program leaves it, with its rows only in the `-wal` file. It is copied while it is
+/// open, since SQLite empties the log when it closes.
 fn index_with_log(path: &Path) -> Result<(), Trouble> {
     let open = tempfile::tempdir().map_err(Trouble::files(std::env::temp_dir()))?;
     let source = open.path().join("open.db");

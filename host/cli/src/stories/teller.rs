@@ -1,28 +1,28 @@
-//! Who tells a story, and keeps count of its promises.
+//! Prints a demonstration, and counts its promises.
 
 use std::io::Write;
 
 use super::Trouble;
 
-/// Tells what is done, what was expected and what was seen; and counts.
+/// Prints actions, expectations and observations, and counts promises.
 pub struct Teller<'a> {
     out: Option<&'a mut dyn Write>,
     promises: Vec<Promise>,
 }
 
-/// One promise, and how often it was put to the test.
+/// A promise, and the number of its tests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Promise {
-    /// In words.
+    /// Its text.
     pub text: &'static str,
-    /// How many cases were tried.
+    /// The number of cases.
     pub cases: u64,
-    /// The cases in which it did not hold: what was tried, expected and seen.
+    /// The cases in which it was broken: action, expectation and observation.
     pub broken: Vec<String>,
 }
 
 impl<'a> Teller<'a> {
-    /// Tells in full.
+    /// Prints everything.
     pub fn new(out: &'a mut dyn Write) -> Self {
         Self { out: Some(out), promises: Vec::new() }
     }
@@ -33,13 +33,13 @@ impl<'a> Teller<'a> {
         Self { out: None, promises: Vec::new() }
     }
 
-    /// The promises so far, in the order in which they were first tried.
+    /// The promises so far, in the order of their first tests.
     #[must_use]
     pub fn promises(&self) -> &[Promise] {
         &self.promises
     }
 
-    /// Whether every promise held in every case, and there was one.
+    /// Whether every promise was kept in every case, and had one.
     #[must_use]
     pub fn all_held(&self) -> bool {
         !self.promises.is_empty() && self.promises.iter().all(|promise| promise.broken.is_empty())
@@ -53,7 +53,7 @@ impl<'a> Teller<'a> {
         self.line(&format!("\n{text}"))
     }
 
-    /// Tries a promise once, and tells about it.
+    /// Tests a promise once, and prints the result.
     pub(super) fn check(
         &mut self,
         promise: &'static str,
@@ -69,7 +69,7 @@ impl<'a> Teller<'a> {
         Ok(())
     }
 
-    /// Tries a promise once, and says nothing unless it is broken.
+    /// Tests a promise once, and prints it only if it is broken.
     pub(super) fn count(&mut self, text: &'static str, done: &str, expected: &str, seen: &str) {
         let at = self.promises.iter().position(|promise| promise.text == text);
         let at = at.unwrap_or_else(|| {
@@ -83,7 +83,7 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// How many cases were broken so far.
+    /// Returns the number of broken cases so far.
     pub(super) fn broken(&self) -> usize {
         self.promises.iter().map(|promise| promise.broken.len()).sum()
     }

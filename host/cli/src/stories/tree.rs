@@ -1,4 +1,4 @@
-//! What a directory holds, to be compared with what it held before.
+//! The tree of a directory, for comparison with a former one.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,5 +1,4 @@
-//! Conversations: a directory that is persisted over and over, while crashes and errors come at
-//! every moment.
+//! Conversations: a directory that is persisted repeatedly, with crashes and faults at every call.
 
 mod stage;
 
@@ -12,34 +11,34 @@ use super::tree::{self, difference};
 use super::{Teller, Trouble, listed};
 use stage::{Side, Stage, expected, persist, unmanaged_of};
 
-/// After a crash the directory holds the old managed files or the new ones, and no mixture.
+/// After a crash the directory has the old managed files or the new ones, and no mixture.
 pub const OLD_OR_NEW: &str = "After a crash at any call: exactly the old or exactly the new files";
-/// After a failed call the same, and the error says on which side it was.
+/// The same after a failed call, and the error names the side of the commit point.
 pub const TRUE_ERRORS: &str = "After an error at any call: the files are as the error says";
-/// What was acknowledged is there.
+/// Acknowledged changes are present.
 pub const ACKNOWLEDGED: &str = "What was acknowledged is there";
-/// Unmanaged files, modes and sub-directories are as they were.
+/// Unmanaged files, modes and sub-directories are unchanged.
 pub const UNMANAGED: &str = "Files that are not part of the change stay as they were";
-/// The root holds the directory, and what its mode keeps.
+/// The root has the directory, and the generations of its mode.
 pub const LEFT_OVER: &str = "After opening, nothing is left over";
-/// The second opening finds nothing to do and changes nothing.
+/// The second open has no findings and changes nothing.
 pub const OPEN_TWICE: &str = "Opening twice equals opening once";
-/// The host saw every call of the component, and none of them opened such a file.
+/// The host recorded every call of the component, and none of them opened such a file.
 pub const MONITOR: &str = "No existing file is opened for writing";
 
-/// A run that has not ended by itself after so many calls never will.
+/// The maximum of calls in a run; a longer run counts as endless.
 const CALLS_MAX: u64 = 10_000;
 
-/// A way to publish, and how often it was done before the change that is interrupted.
+/// A publish mode, and the number of publishes before the interrupted change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scene {
-    /// How the change becomes visible.
+    /// The publish mode.
     pub publish: Publish,
-    /// Earlier changes that went well.
+    /// The number of earlier changes.
     pub earlier: u32,
 }
 
-/// The scenes that differ in what they do: a `pointer` that is first made, and one that has old
+/// The scenes with different steps, among them a `pointer` that is published for the first time, and one with old
 /// generations to collect.
 pub const SCENES: [Scene; 4] = [
     Scene { publish: Publish::InPlace, earlier: 0 },
@@ -48,32 +47,32 @@ pub const SCENES: [Scene; 4] = [
     Scene { publish: Publish::Pointer, earlier: 3 },
 ];
 
-/// What happens at the N-th mutating call.
+/// The fault at the N-th mutating call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blow {
-    /// The component is stopped before it.
+    /// The component is stopped before the call.
     Crash,
-    /// It fails with this code, and so does every later one if `lasting`.
+    /// The call fails with this code, and so does every later one if `lasting`.
     Failure {
         /// The code.
         code: ErrorCode,
-        /// Whether it keeps failing.
+        /// Whether later calls fail, too.
         lasting: bool,
     },
 }
 
-/// What became of the cases of one scene and blow.
+/// The outcomes of the cases of one scene and fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Cases in which the directory held the old files.
+    /// Cases in which the directory had the old files.
     pub old: u64,
-    /// Cases in which it held the new ones.
+    /// Cases in which it had the new ones.
     pub new: u64,
-    /// Cases in which it held neither, or could not be opened.
+    /// Cases in which it had neither, or could not be opened.
     pub neither: u64,
 }
 
-/// Tells the story in a directory that does not exist yet.
+/// Runs the demonstration in a directory that does not exist yet.
 pub fn tell(onionskin: &Onionskin, directory: &Path, teller: &mut Teller<'_>) -> Result<(), Trouble> {
     teller.title("Conversations")?;
     teller.say(
@@ -124,8 +123,8 @@ pub fn over_and_over(onionskin: &Onionskin, root: &Path, scene: Scene, teller: &
     Ok(())
 }
 
-/// Makes the same change again and again, each time on a new copy and with the blow one call
-/// later, until it comes too late. After each, the root is opened and looked at, twice.
+/// Makes the same change repeatedly, each time on a new copy and with the fault one call later, until the change
+/// completes before it. After each, the root is opened and checked twice.
 pub fn at_every_call(
     onionskin: &Onionskin,
     directory: &Path,
@@ -181,7 +180,7 @@ impl Scene {
 }
 
 impl Blow {
-    /// A crash; an error that comes once; and one that stays, as that of a full disk does.
+    /// A crash; an error that occurs once; and a lasting one, such as that of a full disk.
     pub const ALL: [Self; 3] = [
         Self::Crash,
         Self::Failure { code: ErrorCode::Io, lasting: false },

@@ -1,4 +1,4 @@
-//! The directory of the story: its files, one change to them, and what must come of it.
+//! The directory of the demonstration: its files, one change to them, and the expected result.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use crate::stories::{Teller, Trouble, listed};
 
 const DIRECTORY: &str = "conversation";
 
-/// The newest generations, which a pointer keeps.
+/// The number of generations that a pointer keeps.
 const GENERATIONS_MAX: usize = 2;
 
-/// The files that are not part of any change.
+/// The files that no change touches.
 const UNMANAGED_FILES: [(&str, &str); 4] = [
     ("QUERY_MESSAGE.md", "# Query\n"),
     ("run.sh", "#!/bin/sh\necho run\n"),
@@ -25,25 +25,25 @@ const UNMANAGED_FILES: [(&str, &str); 4] = [
     ("attachments/deep/notes.txt", "kept\n"),
 ];
 
-/// A root with one conversation in it.
+/// A root with one conversation.
 pub(super) struct Stage {
     root: PathBuf,
     scene: Scene,
     pub(super) unmanaged: Tree,
 }
 
-/// Which files a directory holds.
+/// The files of a directory.
 pub(super) enum Side {
-    /// Those from before the change.
+    /// Those before the change.
     Old,
-    /// Those that the change made.
+    /// Those after the change.
     New,
-    /// Neither; these differ from the old ones.
+    /// Neither; these paths differ from the old files.
     Neither(String),
 }
 
 impl Stage {
-    /// Makes revision 0 with plain files, and then the earlier changes of the scene.
+    /// Creates revision 0 with plain files, and then makes the earlier changes of the scene.
     pub(super) fn set_up(onionskin: &Onionskin, root: &Path, scene: Scene) -> Result<Self, Trouble> {
         let directory = root.join(DIRECTORY);
         let managed = managed(0);
@@ -67,13 +67,13 @@ impl Stage {
         onionskin.store(&self.root)
     }
 
-    /// What the directory holds now.
+    /// Returns the present tree of the directory.
     pub(super) fn directory(&self) -> Result<Tree, Trouble> {
         tree::read(&self.root.join(DIRECTORY))
     }
 
-    /// Makes one change with a blow in it, opens the root twice, and counts what was promised.
-    /// Returns whether the blow came, and which files are there.
+    /// Makes one change with a fault, opens the root twice, and counts the promises. Returns whether the fault
+    /// occurred, and which files are present.
     pub(super) fn strike(
         &self,
         onionskin: &Onionskin,
@@ -115,7 +115,7 @@ impl Stage {
         Ok((faults.fired(), side))
     }
 
-    /// Which files are there.
+    /// Returns which files are present.
     fn side(&self, now: &Tree) -> Side {
         let revision = self.scene.earlier;
         let now = tree::without_modes(now);
@@ -128,8 +128,8 @@ impl Stage {
         }
     }
 
-    /// What lies in the root beside the directory and has no business there. A pointer keeps its
-    /// two newest generations in the control directory.
+    /// Returns the entries that should not be left in the root. A pointer keeps its two newest generations in the
+    /// control directory.
     pub(super) fn left_over(&self) -> Result<String, Trouble> {
         let mut generations = Vec::new();
         let mut names = Vec::new();
@@ -152,13 +152,13 @@ impl Stage {
         Ok(listed(&names))
     }
 
-    /// Whether the directory is a link to a generation by now.
+    /// Whether the directory is a link to a generation.
     fn keeps_generations(&self) -> bool {
         self.root.join(DIRECTORY).is_symlink()
     }
 }
 
-/// Compares what is there with what the call said.
+/// Compares the present state with the outcome of the call.
 fn count_outcome(result: &Result<Receipt, Error>, side: &Side, case: &str, teller: &mut Teller<'_>) {
     let kind = match result {
         Err(Error::Guest { error, .. }) => Some(error.kind),
@@ -201,8 +201,8 @@ fn managed(revision: u32) -> Vec<(String, String)> {
     files
 }
 
-/// Opens the root and makes the change from the revision before to this one, in one transaction:
-/// files put, one in a new directory, one added, one renamed and one removed.
+/// Opens the root and makes the change from the previous revision to this one, in one transaction: files put, one in a
+/// new directory, one added, one renamed and one removed.
 pub(super) fn persist(session: &StoreBuilder, publish: Publish, revision: u32) -> Result<Receipt, Error> {
     let store = session.open(&OpenOptions::default())?;
     let how = DirectoryOptions::default().publish(publish);
@@ -218,7 +218,7 @@ pub(super) fn persist(session: &StoreBuilder, publish: Publish, revision: u32) -
     transaction.commit()
 }
 
-/// What the directory must hold at a revision, without modes.
+/// Returns the expected tree of the directory at a revision, without modes.
 pub(super) fn expected(revision: u32) -> Tree {
     let unmanaged = UNMANAGED_FILES.map(|(name, content)| (name.to_owned(), content.to_owned()));
     let mut tree = Tree::new();
@@ -231,7 +231,7 @@ pub(super) fn expected(revision: u32) -> Tree {
     tree
 }
 
-/// The part of the directory that is not the program's.
+/// Returns the unmanaged part of the directory.
 pub(super) fn unmanaged_of(tree: &Tree) -> Tree {
     let theirs = |name: &str| UNMANAGED_FILES.iter().any(|(file, _)| file.starts_with(name));
     tree.iter().filter(|(name, _)| theirs(name)).map(|(name, entry)| (name.clone(), entry.clone())).collect()
