@@ -8,7 +8,7 @@
 //!     greedy many DIRECTORY            files, until one cannot be created
 //!     greedy note DIRECTORY CODE       writes the file `note`, removes `other` and exits with CODE
 //!     greedy note-and-wait DIRECTORY   the same, then prints a line and waits for the end of its input
-//!     greedy look                      what it was given: arguments, environment, directories, input
+//!     greedy look                      prints arguments, environment, directories and input
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
