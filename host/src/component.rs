@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmtime::component::Component;
-use wasmtime::{Config, Engine};
+use wasmtime::{Config, Engine, Instance, Module, Store};
 
 use crate::Error;
 use crate::bindings::Linked;
@@ -42,6 +42,7 @@ struct Loaded {
 
 /// How to load the component; see [`Onionskin::builder`].
 pub struct Builder<'a> {
+    engine: Option<Engine>,
     source: Source<'a>,
     cache: Cache,
     bounds: Bounds,
@@ -63,9 +64,10 @@ impl Onionskin {
     #[must_use]
     pub fn builder() -> Builder<'static> {
         Builder {
+            engine: None,
             source: Source::Component(COMPONENT),
             cache: Cache::of_user(),
-            bounds: Bounds { memory_bytes: MEMORY_BYTES_DEFAULT, fuel: None },
+            bounds: Bounds { memory_bytes: MEMORY_BYTES_DEFAULT, fuel: None, epochs: None },
         }
     }
 
@@ -92,6 +94,14 @@ impl Onionskin {
 }
 
 impl<'a> Builder<'a> {
+    /// Uses an engine of the embedder, with its configuration, in place of one of this library. Where
+    /// that lacks what the limits need, [`Builder::build`] fails with [`Error::Component`].
+    #[must_use]
+    pub fn engine(mut self, engine: &Engine) -> Self {
+        self.engine = Some(engine.clone());
+        self
+    }
+
     /// Takes another build of the component than the embedded one.
     #[must_use]
     pub fn component(mut self, wasm: &'a [u8]) -> Self {
@@ -142,9 +152,19 @@ impl<'a> Builder<'a> {
         self
     }
 
+    /// Stops a call with [`Error::Trap`] when the epoch of the engine has advanced by this many ticks
+    /// since the call began. The embedder advances it: `Engine::increment_epoch` of the engine that
+    /// [`Builder::engine`] is given, which has to have epoch interruption. A call of the filesystem is
+    /// not interrupted.
+    #[must_use]
+    pub fn epochs_for_each_call(mut self, ticks: u64) -> Self {
+        self.bounds.epochs = Some(ticks);
+        self
+    }
+
     /// Compiles, and returns machine code for [`Builder::precompiled`] with the same settings.
     pub fn precompile(&self) -> Result<Vec<u8>, Error> {
-        let engine = self.engine()?;
+        let engine = self.usable_engine()?;
         match self.source {
             Source::Component(wasm) => engine.precompile_component(wasm).map_err(failed("compile")),
             Source::Precompiled(code) => Ok(code.to_vec()),
@@ -153,7 +173,7 @@ impl<'a> Builder<'a> {
 
     /// Loads the component.
     pub fn build(self) -> Result<Onionskin, Error> {
-        let engine = self.engine()?;
+        let engine = self.usable_engine()?;
         let component = match self.source {
             Source::Component(wasm) => {
                 let compile = || engine.precompile_component(wasm);
@@ -163,15 +183,49 @@ impl<'a> Builder<'a> {
         };
         let plain = Linkage::Plain.link(&engine, &component).map_err(failed("link"))?;
         let linked = Mutex::new(HashMap::from([(LinkageKey::Plain, Arc::new(plain))]));
-        let loaded = Loaded { engine, component, bounds: self.bounds, linked };
+        // An engine that counts fuel stops code that has none.
+        let fuel = self.bounds.fuel.or_else(|| has_fuel(&engine).then_some(u64::MAX));
+        let loaded = Loaded { engine, component, bounds: Bounds { fuel, ..self.bounds }, linked };
         Ok(Onionskin { loaded: Arc::new(loaded) })
     }
 
-    fn engine(&self) -> Result<Engine, Error> {
-        let mut config = Config::new();
-        config.wasm_component_model(true).consume_fuel(self.bounds.fuel.is_some());
-        Engine::new(&config).map_err(failed("set up the engine for"))
+    /// Returns the engine of the embedder, if it has what the limits need, or a new one.
+    fn usable_engine(&self) -> Result<Engine, Error> {
+        let Bounds { fuel, epochs, .. } = self.bounds;
+        let Some(engine) = &self.engine else {
+            let mut config = Config::new();
+            config.wasm_component_model(true).consume_fuel(fuel.is_some()).epoch_interruption(epochs.is_some());
+            return Engine::new(&config).map_err(failed("set up the engine for"));
+        };
+        let lacking = |text: &'static str| failed("use the given engine for")(wasmtime::Error::msg(text));
+        if fuel.is_some() && !has_fuel(engine) {
+            return Err(lacking("a limit of fuel needs an engine with `Config::consume_fuel`"));
+        }
+        if epochs.is_some() && !has_epochs(engine).map_err(failed("use the given engine for"))? {
+            return Err(lacking("a limit of epochs needs an engine with `Config::epoch_interruption`"));
+        }
+        Ok(engine.clone())
     }
+}
+
+/// Whether an engine counts fuel. No engine is asked for its configuration, so it is tried.
+fn has_fuel(engine: &Engine) -> bool {
+    Store::new(engine, ()).set_fuel(1).is_ok()
+}
+
+/// Whether an engine interrupts code at the end of an epoch: a function that does nothing is called
+/// when its time is over.
+fn has_epochs(engine: &Engine) -> wasmtime::Result<bool> {
+    const FUNCTION: &[u8] =
+        b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x07\x05\x01\x01f\0\0\x0a\x04\x01\x02\0\x0b";
+    let module = Module::new(engine, FUNCTION)?;
+    let mut store = Store::new(engine, ());
+    if has_fuel(engine) {
+        store.set_fuel(u64::MAX)?;
+    }
+    store.set_epoch_deadline(0);
+    let instance = Instance::new(&mut store, &module, &[])?;
+    Ok(instance.get_typed_func::<(), ()>(&mut store, "f")?.call(&mut store, ()).is_err())
 }
 
 /// Loads machine code from the cache, if that has a usable entry for what has this digest; else what

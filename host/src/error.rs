@@ -97,6 +97,11 @@ pub enum Trap {
         /// The limit, for each call.
         limit: u64,
     },
+    /// One call took longer than the limit of the builder.
+    OutOfTime {
+        /// The limit, in ticks of the epoch, for each call.
+        limit: u64,
+    },
     /// It wanted more memory than the limit of the builder.
     OutOfMemory {
         /// The limit, in bytes.
@@ -273,6 +278,11 @@ fn write_trap(f: &mut fmt::Formatter<'_>, root: &Path, trap: &Trap) -> fmt::Resu
             f,
             "{root}: the call used more than its {limit} units of fuel and was stopped. Open the \
              root again to recover; raise the limit or give less work to one call."
+        ),
+        Trap::OutOfTime { limit } => write!(
+            f,
+            "{root}: the call took longer than its {limit} ticks and was stopped. Open the root again to \
+             recover; raise the limit or give less work to one call."
         ),
         Trap::OutOfMemory { limit } => write!(
             f,

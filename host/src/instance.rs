@@ -101,14 +101,20 @@ impl Instance {
         if error.is::<MemoryExceeded>() {
             return Trap::OutOfMemory { limit: self.bounds.memory_bytes };
         }
-        match (error.downcast_ref::<wasmtime::Trap>(), self.bounds.fuel) {
-            (Some(wasmtime::Trap::OutOfFuel), Some(limit)) => Trap::OutOfFuel { limit },
+        let Bounds { fuel, epochs, .. } = self.bounds;
+        match (error.downcast_ref::<wasmtime::Trap>(), fuel, epochs) {
+            (Some(wasmtime::Trap::OutOfFuel), Some(limit), _) => Trap::OutOfFuel { limit },
+            (Some(wasmtime::Trap::Interrupt), _, Some(limit)) => Trap::OutOfTime { limit },
             _ => Trap::Fault { message: error.root_cause().to_string() },
         }
     }
 }
 
+/// Gives an instance the fuel and the time of one call.
 fn refuel(engine: &mut wasmtime::Store<State>, bounds: Bounds) -> Result<(), Error> {
+    /// Never reached: at a tick for each nanosecond, in 292 years.
+    const NO_DEADLINE: u64 = u64::MAX >> 1;
+    engine.set_epoch_deadline(bounds.epochs.unwrap_or(NO_DEADLINE));
     match bounds.fuel {
         None => Ok(()),
         Some(units) => engine.set_fuel(units).map_err(|source| Error::Component { action: "give fuel to", source }),

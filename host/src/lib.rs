@@ -79,5 +79,7 @@ pub use error::{Error, Grant, Kind, Trap};
 pub use faults::{Fault, Faults, HostCall, Outcome};
 pub use options::{CommitOptions, DirectoryOptions, OpenOptions, WriteOptions};
 pub use store::{Source, Store, StoreBuilder, Transaction, Writer};
+/// The engine, of which types are part of this interface: see [`Builder::engine`] and [`filesystem`].
+pub use wasmtime;
 pub use wasmtime_wasi::p2::bindings::sync::filesystem::types::ErrorCode;
 pub use workspace::{Workspace, WorkspaceBuilder};

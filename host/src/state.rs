@@ -13,7 +13,10 @@ use crate::faults::{Watch, Watched};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     pub(crate) memory_bytes: usize,
+    /// Fuel of one call.
     pub(crate) fuel: Option<u64>,
+    /// Ticks of the epoch of the engine, for one call.
+    pub(crate) epochs: Option<u64>,
 }
 
 /// The state that the host keeps for one instance of the component.

@@ -15,6 +15,7 @@
 //! | a full disk, a read-only one or a mount point in the way is an error, and nothing is lost | [`mounts`] |
 //! | a root has one owner | [`owners`] |
 //! | the component stays within its memory and fuel | [`bounds`] |
+//! | an engine of the embedder is used as it is configured | [`engines`] |
 //! | calls may be made from any thread, inside an asynchronous runtime or not | [`runtime`] |
 
 #![cfg(unix)]
@@ -25,6 +26,7 @@ mod scene;
 mod bounds;
 mod calls;
 mod databases;
+mod engines;
 mod errors;
 mod intents;
 mod links;

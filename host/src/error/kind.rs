@@ -16,6 +16,8 @@ pub enum Kind {
     InjectedCrash,
     /// [`Trap::OutOfFuel`].
     OutOfFuel,
+    /// [`Trap::OutOfTime`].
+    OutOfTime,
     /// [`Trap::OutOfMemory`].
     OutOfMemory,
     /// [`Trap::Stopped`].
@@ -44,6 +46,7 @@ impl Kind {
             Self::Contract(kind) => contract(kind),
             Self::InjectedCrash => "injected-crash",
             Self::OutOfFuel => "out-of-fuel",
+            Self::OutOfTime => "out-of-time",
             Self::OutOfMemory => "out-of-memory",
             Self::Stopped => "stopped",
             Self::Fault => "trap",
@@ -71,6 +74,7 @@ impl Error {
             Self::Guest { error, .. } => Kind::Contract(error.kind),
             Self::Trap { trap: Trap::Injected { .. }, .. } => Kind::InjectedCrash,
             Self::Trap { trap: Trap::OutOfFuel { .. }, .. } => Kind::OutOfFuel,
+            Self::Trap { trap: Trap::OutOfTime { .. }, .. } => Kind::OutOfTime,
             Self::Trap { trap: Trap::OutOfMemory { .. }, .. } => Kind::OutOfMemory,
             Self::Trap { trap: Trap::Stopped, .. } => Kind::Stopped,
             Self::Trap { trap: Trap::Fault { .. }, .. } => Kind::Fault,
@@ -101,6 +105,7 @@ impl From<Error> for io::Error {
             Error::Grant(_) => io::ErrorKind::PermissionDenied,
             Error::Locked { .. } => io::ErrorKind::ResourceBusy,
             Error::Trap { trap: Trap::OutOfMemory { .. }, .. } => io::ErrorKind::OutOfMemory,
+            Error::Trap { trap: Trap::OutOfTime { .. }, .. } => io::ErrorKind::TimedOut,
             Error::Trap { .. } | Error::Program { .. } | Error::Component { .. } => io::ErrorKind::Other,
         };
         Self::new(kind, error)
