@@ -261,7 +261,7 @@ fn io_way_out(kind: io::ErrorKind) -> &'static str {
         io::ErrorKind::PermissionDenied => "Check who may read and write there.",
         io::ErrorKind::NotADirectory => "Give a directory.",
         io::ErrorKind::IsADirectory => "Give a file.",
-        io::ErrorKind::Unsupported => "This operating system cannot do it.",
+        io::ErrorKind::Unsupported => "This operating system cannot do that.",
         _ => "Remove the cause and try again.",
     }
 }

@@ -1,6 +1,7 @@
 //! The lock that makes `ownership: host` true.
 
 use std::fs::{File, TryLockError};
+use std::io;
 use std::path::Path;
 
 use crate::Error;
@@ -16,8 +17,12 @@ pub(crate) struct RootLock {
 
 impl RootLock {
     /// Takes the lock on a directory that messages call `root`, or fails at once with
-    /// [`Error::Locked`].
+    /// [`Error::Locked`]. Only Unix locks directories; elsewhere the error is of the kind `unsupported`,
+    /// and a root can be owned by a lock file.
     pub(crate) fn take(root: &Path, place: &Path) -> Result<Self, Error> {
+        if !cfg!(unix) {
+            return Err(Error::io("lock the root", root, io::ErrorKind::Unsupported.into()));
+        }
         let directory = File::open(place).map_err(|error| Error::io("open the root", root, error))?;
         match directory.try_lock() {
             Ok(()) => Ok(Self { directory }),

@@ -28,7 +28,7 @@ pub enum Kind {
     LinkNotGranted,
     /// [`Grant::Outside`].
     NotGranted,
-    /// [`Error::Io`].
+    /// [`Error::Io`], but for what the operating system cannot do.
     Io,
     /// [`Error::Program`].
     Program,
@@ -87,6 +87,9 @@ impl Error {
             }
             Self::Link { .. } => Kind::Contract(ErrorKind::LinkUnreadable),
             Self::Locked { .. } => Kind::Contract(ErrorKind::Locked),
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::Unsupported => {
+                Kind::Contract(ErrorKind::Unsupported)
+            }
             Self::Io { .. } => Kind::Io,
             Self::Program { .. } => Kind::Program,
             Self::Layout { .. } => Kind::Layout,
