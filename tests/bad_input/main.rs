@@ -9,8 +9,7 @@
 //! | a full disk loses nothing, whichever call fails | [`full_disk`] |
 //! | no path and no record, whatever its bytes, causes a panic or a change outside the root | [`arbitrary`] |
 
-#[path = "../support/mod.rs"]
-mod support;
+use onionskin_tests_core as support;
 
 mod arbitrary;
 mod full_disk;

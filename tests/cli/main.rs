@@ -16,10 +16,6 @@
 
 #![cfg(unix)]
 
-#[path = "../hosts/ground.rs"]
-mod ground;
-#[path = "../hosts/screen.rs"]
-mod screen;
 mod world;
 
 mod crash;
@@ -32,3 +28,5 @@ mod readme;
 mod terminal;
 mod usage;
 mod workspace;
+
+use onionskin_tests::{ground, screen};

@@ -12,21 +12,10 @@
 
 #![cfg(unix)]
 
-#[path = "../scenario/command.rs"]
-mod command;
-#[path = "../hosts/ground.rs"]
-mod ground;
-#[path = "../run/guests.rs"]
-mod guests;
 mod languages;
 mod layered;
-#[path = "../run/ground.rs"]
-mod layers;
-mod plain;
 mod play;
 mod scenario;
 mod volumes;
-#[path = "../scenario/words.rs"]
-mod words;
-#[path = "../scenario/world.rs"]
-mod world;
+
+use onionskin_tests::{command, ground, guests, layers, plain, words, world};

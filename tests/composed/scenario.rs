@@ -119,9 +119,9 @@ fn stop(scene: &Value, make: impl Fn(&Value) -> World, is_new: impl Fn(&World, &
     for call in (1..CALLS_MAX).step_by(STRIDE) {
         let (world, context) = (make(&scene["before"]), format!("{}, call {call}", text(scene, "name")));
         for setup in scene["setup"].as_array().into_iter().flatten() {
-            assert_eq!(run(&world, &[], setup), 0, "{setup}");
+            assert_eq!(run(env!("CARGO_BIN_EXE_onionskin"), &world, &[], setup), 0, "{setup}");
         }
-        let code = run(&world, &["--crash-at", &call.to_string()], scene);
+        let code = run(env!("CARGO_BIN_EXE_onionskin"), &world, &["--crash-at", &call.to_string()], scene);
         let is_new = is_new(&world, &context);
         if code == 0 {
             assert!(is_new && olds > 0 && news > 0, "{context}: {olds} old, {news} new");

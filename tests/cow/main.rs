@@ -7,8 +7,7 @@
 //! | a source that cannot be read, or changes while it is read, is refused, and nothing changes | [`sources`] |
 //! | a whole workspace of links is overwritten and the originals stay byte-identical | [`ground_truth`] |
 
-#[path = "../support/mod.rs"]
-mod support;
+use onionskin_tests_core as support;
 
 mod databases;
 mod files;

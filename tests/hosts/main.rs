@@ -20,7 +20,6 @@
 
 #![cfg(unix)]
 
-mod ground;
 mod scene;
 
 mod bounds;
@@ -38,3 +37,5 @@ mod paths;
 mod runtime;
 mod shared;
 mod stories;
+
+use onionskin_tests::ground;

@@ -27,7 +27,7 @@ impl Mount {
         if run(Command::new("mount").args(["-t", "tmpfs", "-o", options, "onionskin"]).arg(&at)) {
             return Some(Self(at));
         }
-        ground::say("SKIPPED: only root can mount a filesystem");
+        ground::skip("only root can mount a filesystem");
         None
     }
 

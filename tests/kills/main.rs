@@ -7,9 +7,9 @@
 
 #![cfg(unix)]
 
-#[path = "../hosts/ground.rs"]
-mod ground;
 mod killed;
+
+use onionskin_tests::ground;
 
 use std::env;
 use std::fmt;

@@ -9,8 +9,7 @@
 //!
 //! The length of a token is tested in the suite `recovery`, the number of generations in `persist`.
 
-#[path = "../support/mod.rs"]
-mod support;
+use onionskin_tests_core as support;
 
 mod bounded;
 mod paths;

@@ -11,13 +11,9 @@
 #![cfg(unix)]
 
 mod consumers;
-#[path = "../hosts/ground.rs"]
-mod ground;
-#[path = "../run/guests.rs"]
-mod guests;
-#[path = "../composed/plain.rs"]
-mod plain;
 mod taken;
+
+use onionskin_tests::{ground, guests, plain};
 
 use std::path::{Path, PathBuf};
 

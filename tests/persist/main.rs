@@ -9,8 +9,7 @@
 //! | a directory is published in three modes, and each preserves the entries that the change does not name | [`publishing`] |
 //! | dropped work leaves nothing behind, and writers and transactions may be interleaved | [`interleaved`] |
 
-#[path = "../support/mod.rs"]
-mod support;
+use onionskin_tests_core as support;
 
 mod conditions;
 mod files;

@@ -11,11 +11,11 @@
 //! The programs are in `tests/guests` and are built here, for WASI. SQLite needs a C compiler for WASI: where it is
 //! missing its tests are skipped with a message, and fail where `CI` is set.
 
-mod guests;
 mod layered;
-mod ledgers;
 mod power;
 mod refused;
 mod save;
 mod sqlite;
 mod trial;
+
+use onionskin_tests::{ledgers, packages as guests};

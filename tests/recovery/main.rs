@@ -8,8 +8,7 @@
 //! | a directory is old or new as a whole after an interrupted swap | [`siblings`] |
 //! | a root has one owner at a time, and a takeover takes effect at once | [`locks`] |
 
-#[path = "../support/mod.rs"]
-mod support;
+use onionskin_tests_core as support;
 
 mod damage;
 mod decisions;

@@ -21,11 +21,9 @@ mod coreutils;
 mod database;
 mod ends;
 mod files;
-mod ground;
-mod guests;
 mod languages;
 mod modules;
 mod review;
-#[path = "../hosts/screen.rs"]
-mod screen;
 mod trial;
+
+use onionskin_tests::{guests, layers as ground, screen};

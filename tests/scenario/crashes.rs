@@ -23,7 +23,7 @@ fn crash_everywhere(scene: &Value) {
     let (mut olds, mut news) = (0, 0);
     for call in 1..=CALLS_MAX {
         let world = World::new(&scene["before"]);
-        let code = run(&world, &["--crash-at", &call.to_string()], scene);
+        let code = run(env!("CARGO_BIN_EXE_onionskin"), &world, &["--crash-at", &call.to_string()], scene);
         let store = onionskin().store(world.at("root")).open(&OpenOptions::default()).expect("it opens");
         let found = store.recovered().expect("findings can be read");
         store.close().expect("it closes");

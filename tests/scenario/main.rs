@@ -9,14 +9,11 @@
 
 #![cfg(unix)]
 
-mod command;
 mod crashes;
-#[path = "../hosts/ground.rs"]
-mod ground;
 mod steps;
-mod words;
 mod workspaces;
-mod world;
+
+use onionskin_tests::{command, ground, words, world};
 
 use std::sync::OnceLock;
 

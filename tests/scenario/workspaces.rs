@@ -65,9 +65,9 @@ fn stop_everywhere(scene: &Value) {
     for call in 1..=CALLS_MAX {
         let world = World::with_uppers(&scene["before"]);
         for setup in scene["setup"].as_array().expect("a list") {
-            assert_eq!(run(&world, &[], setup), 0, "{setup}");
+            assert_eq!(run(env!("CARGO_BIN_EXE_onionskin"), &world, &[], setup), 0, "{setup}");
         }
-        let code = run(&world, &["--crash-at", &call.to_string()], scene);
+        let code = run(env!("CARGO_BIN_EXE_onionskin"), &world, &["--crash-at", &call.to_string()], scene);
         let mut workspace = session(&world, &[]).open().expect("it opens");
         let changes = workspace.changes(&Select::default()).expect("the changes can be listed");
         let changes: Vec<String> = changes.into_iter().map(|change| change.path).collect();

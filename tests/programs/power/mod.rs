@@ -9,8 +9,6 @@
 //! Without settings a run is bounded for continuous integration: two transfers, fewer samples. With
 //! `ONIONSKIN_CRASH=full` there are five transfers, and only the bounds of the explorer apply.
 
-#[path = "../../guests/sqlite/src/ledger.rs"]
-mod ledger;
 mod oracle;
 mod subject;
 mod trial;
@@ -20,7 +18,7 @@ use onionskin_lab::simulated::Program;
 use onionskin_sim::explore::Plan;
 use onionskin_sim::{Bounds, Model, Tree};
 
-use crate::ledgers;
+use onionskin_tests::{ledger, ledgers};
 use trial::{Outcome, Trial};
 
 /// Whether the bounds for continuous integration are lifted.

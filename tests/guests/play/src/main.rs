@@ -13,7 +13,7 @@
 
 mod pace;
 mod store;
-#[path = "../../../scenario/words.rs"]
+#[path = "../../../shared/src/words.rs"]
 mod words;
 mod workspace;
 

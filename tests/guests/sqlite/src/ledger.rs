@@ -6,19 +6,19 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, Result};
 
 /// The line that acknowledges a transfer.
-pub(crate) const DONE: &str = "transferred";
+pub const DONE: &str = "transferred";
 /// The amount of a transfer.
-pub(crate) const MOVED: i64 = 10;
+pub const MOVED: i64 = 10;
 /// The initial amount of `one`, and the sum of both accounts.
 const FIRST: i64 = 60;
 const SUM: i64 = 100;
 
-pub(crate) fn open(file: &Path, locks: &str) -> Result<Connection> {
+pub fn open(file: &Path, locks: &str) -> Result<Connection> {
     Connection::open_with_flags_and_vfs(file, OpenFlags::SQLITE_OPEN_READ_WRITE, locks)
 }
 
 /// Returns the number of completed transfers; an error if the database is damaged, or money was lost or made.
-pub(crate) fn done(file: &Path, locks: &str) -> Result<i64, String> {
+pub fn done(file: &Path, locks: &str) -> Result<i64, String> {
     let (one, two) = accounts(file, locks).map_err(|error| error.to_string())??;
     let done = (FIRST - one) / MOVED;
     if one + two != SUM || one != FIRST - done * MOVED {
@@ -28,7 +28,7 @@ pub(crate) fn done(file: &Path, locks: &str) -> Result<i64, String> {
 }
 
 /// Returns the same; an error, too, unless it is the number of acknowledged transfers, or one more.
-pub(crate) fn check(file: &Path, locks: &str, printed: &str) -> Result<i64, String> {
+pub fn check(file: &Path, locks: &str, printed: &str) -> Result<i64, String> {
     let done = done(file, locks)?;
     let acknowledged = printed.lines().filter(|line| *line == DONE).count() as i64;
     if done < acknowledged || done > acknowledged + 1 {

@@ -10,8 +10,8 @@ use crate::words::texts;
 use crate::world::World;
 
 /// Runs a command of the scenario and returns its exit code.
-pub(crate) fn run(world: &World, options: &[&str], scene: &Value) -> i32 {
-    let mut running = Command::new(env!("CARGO_BIN_EXE_onionskin"))
+pub fn run(program: &str, world: &World, options: &[&str], scene: &Value) -> i32 {
+    let mut running = Command::new(program)
         .args(options)
         .args(texts(&scene["command"]))
         .current_dir(world.at(""))

@@ -1,29 +1,27 @@
 //! The vocabulary of the scenario, shared by its runners: reading cases and comparing results.
 
-#![allow(dead_code, reason = "not every suite uses all of it")]
-
 use std::fmt::Debug;
 
 use serde_json::Value;
 
 /// Returns the cases or the crashes of a scenario.
-pub(crate) fn part_of(scenario: &str, part: &str) -> Vec<Value> {
+pub fn part_of(scenario: &str, part: &str) -> Vec<Value> {
     let scenario: Value = serde_json::from_str(scenario).expect("the scenario is JSON");
     scenario[part].as_array().unwrap_or_else(|| panic!("{part} is a list")).clone()
 }
 
 /// Returns the text at a key, which every case must have.
-pub(crate) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_else(|| panic!("{key} is missing in {value}"))
 }
 
 /// Returns a list of texts.
-pub(crate) fn texts(list: &Value) -> Vec<String> {
+pub fn texts(list: &Value) -> Vec<String> {
     list.as_array().expect("a list").iter().map(|one| one.as_str().expect("a text").to_owned()).collect()
 }
 
 /// Returns the bytes that a case denotes: a text, or a text repeated.
-pub(crate) fn data(value: &Value) -> Vec<u8> {
+pub fn data(value: &Value) -> Vec<u8> {
     if let Some(text) = value.as_str() {
         return text.as_bytes().to_vec();
     }
@@ -32,7 +30,7 @@ pub(crate) fn data(value: &Value) -> Vec<u8> {
 }
 
 /// Returns the contract's name of a variant: `Case::RolledForward` is `rolled-forward`.
-pub(crate) fn name(case: impl Debug) -> String {
+pub fn name(case: impl Debug) -> String {
     let shown = format!("{case:?}");
     let mut name = String::new();
     for letter in shown.rsplit("::").next().unwrap_or(&shown).chars() {
@@ -45,7 +43,7 @@ pub(crate) fn name(case: impl Debug) -> String {
 }
 
 /// Asserts that the answer has the expected fields; lists are compared element by element.
-pub(crate) fn covers(answer: &Value, wanted: &Value, context: &str) {
+pub fn covers(answer: &Value, wanted: &Value, context: &str) {
     if let Value::Array(wanted) = wanted {
         let answers = answer.as_array().unwrap_or_else(|| panic!("{context}: {answer}"));
         assert_eq!(answers.len(), wanted.len(), "{context}: {answer}");

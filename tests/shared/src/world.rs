@@ -11,12 +11,12 @@ use crate::ground;
 use crate::words::text;
 
 /// The world of a case: `root`, `lower`, and the other entries at its beginning.
-pub(crate) struct World {
+pub struct World {
     directory: TempDir,
 }
 
 impl World {
-    pub(crate) fn new(before: &Value) -> Self {
+    pub fn new(before: &Value) -> Self {
         let world = Self { directory: ground::scratch() };
         for name in ["root", "lower"] {
             fs::create_dir(world.at(name)).expect("a new directory");
@@ -36,7 +36,7 @@ impl World {
     }
 
     /// A world with the directories that workspaces need.
-    pub(crate) fn with_uppers(before: &Value) -> Self {
+    pub fn with_uppers(before: &Value) -> Self {
         let world = Self::new(before);
         for place in ["upper", "new-upper", "out"] {
             fs::create_dir(world.at(place)).expect("a new directory");
@@ -44,12 +44,12 @@ impl World {
         world
     }
 
-    pub(crate) fn at(&self, path: &str) -> PathBuf {
+    pub fn at(&self, path: &str) -> PathBuf {
         self.directory.path().join(path)
     }
 
     /// Returns the content of each file below a directory, with links followed and without records.
-    pub(crate) fn files(&self, directory: &str) -> BTreeMap<String, String> {
+    pub fn files(&self, directory: &str) -> BTreeMap<String, String> {
         let mut files = BTreeMap::new();
         walk(&self.at(directory), "", &mut |path, place| {
             if place.is_file() {
@@ -60,7 +60,7 @@ impl World {
     }
 
     /// Returns the final state of a case.
-    pub(crate) fn look(&self) -> Value {
+    pub fn look(&self) -> Value {
         let mut links = Vec::new();
         walk(&self.at("root"), "", &mut |path, place| {
             if place.is_symlink() {
@@ -74,7 +74,7 @@ impl World {
 }
 
 /// Returns the final state that a case expects, with all fields.
-pub(crate) fn expected(tree: &Value) -> Value {
+pub fn expected(tree: &Value) -> Value {
     let or_none = |key: &str| tree.get(key).cloned().unwrap_or_else(|| json!([]));
     json!({ "files": tree["files"], "links": or_none("links"), "left": or_none("left") })
 }

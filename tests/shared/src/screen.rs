@@ -6,9 +6,9 @@ use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::process::{Command, Stdio};
 
 /// The result of a run on a terminal: the exit code and the text on the screen.
-pub(crate) struct Seen {
-    pub(crate) code: i32,
-    pub(crate) screen: String,
+pub struct Seen {
+    pub code: i32,
+    pub screen: String,
 }
 
 /// Opens a new terminal: the side of the person, and the side of the program.
@@ -25,7 +25,7 @@ fn terminal() -> (File, OwnedFd) {
 }
 
 /// Runs a command on a terminal and types this text.
-pub(crate) fn run(mut command: Command, typed: &str) -> Seen {
+pub fn run(mut command: Command, typed: &str) -> Seen {
     let (mut person, program) = terminal();
     let side = || Stdio::from(program.try_clone().expect("another handle"));
     let mut running = command.stdin(side()).stdout(side()).stderr(side()).spawn().expect("the program starts");

@@ -17,9 +17,9 @@ const OUTER_ONLY: [&str; 6] = [
 ];
 
 /// Builds a package of `tests/guests`, and returns the path of its program.
-pub(crate) fn build(package: &str, program: &str, settings: &[(&str, &str)]) -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/guests").join(package).join("Cargo.toml");
+pub fn build(package: &str, program: &str, settings: &[(&str, &str)]) -> PathBuf {
+    let target = crate::target_tmp().join("guests");
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guests").join(package).join("Cargo.toml");
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--release", "--locked", "--target", TARGET, "--manifest-path"]).arg(manifest);
     cargo.arg("--target-dir").arg(&target).envs(settings.iter().copied());

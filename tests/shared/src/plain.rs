@@ -1,8 +1,6 @@
 //! A plain WASI host: unmodified wasmtime and wasmtime-wasi, without locks and without our host; or the program
 //! `wasmtime`.
 
-#![allow(dead_code, reason = "not every suite uses all of it")]
-
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -21,18 +19,18 @@ const PRINTED_BYTES: usize = 1 << 20;
 const TRAPPED: i32 = 134;
 
 /// A directory, and the name under which it is granted for reading and writing.
-pub(crate) type Granted<'a> = (PathBuf, &'a str);
+pub type Granted<'a> = (PathBuf, &'a str);
 
 /// The result of a run.
 #[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) code: i32,
-    pub(crate) out: String,
-    pub(crate) err: String,
+pub struct Ended {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
 /// The runtime of a program.
-pub(crate) enum Host {
+pub enum Host {
     /// In this process.
     Library(Component),
     /// `wasmtime run`.
@@ -41,7 +39,7 @@ pub(crate) enum Host {
 
 impl Host {
     /// Compiles a program for [`WASMTIME`] if that is set, otherwise for this process.
-    pub(crate) fn new(program: &[u8], scratch: &Path) -> Self {
+    pub fn new(program: &[u8], scratch: &Path) -> Self {
         let Some(wasmtime) = std::env::var_os(WASMTIME).map(PathBuf::from) else {
             return Self::Library(compiled(program));
         };
@@ -55,7 +53,7 @@ impl Host {
     }
 
     /// Runs the program with directories granted under guest names.
-    pub(crate) fn run(&self, grants: &[Granted<'_>], arguments: &[&str], input: &str) -> Ended {
+    pub fn run(&self, grants: &[Granted<'_>], arguments: &[&str], input: &str) -> Ended {
         match self {
             Self::Library(component) => in_process(component, grants, arguments, input),
             Self::CommandLine { wasmtime, compiled } => {
@@ -71,7 +69,7 @@ impl Host {
 }
 
 /// Compiles a program for this process.
-pub(crate) fn compiled(program: &[u8]) -> Component {
+pub fn compiled(program: &[u8]) -> Component {
     let mut config = Config::new();
     // Without optimization: an interpreter runs once, and optimizing it would take longer than the run.
     config.cranelift_opt_level(OptLevel::None);
@@ -80,7 +78,7 @@ pub(crate) fn compiled(program: &[u8]) -> Component {
 }
 
 /// The WASI context and its resources.
-pub(crate) struct State {
+pub struct State {
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -92,7 +90,7 @@ impl WasiView for State {
 }
 
 /// Returns the linker and the state for an instance.
-pub(crate) fn wasi(
+pub fn wasi(
     engine: &Engine,
     grants: &[Granted<'_>],
     set: impl FnOnce(&mut WasiCtxBuilder),

@@ -13,46 +13,46 @@ use onionskin_sim::{Dir, File, SimFs};
 type OnRead = Box<dyn FnMut(&SimFs, &str)>;
 
 /// The hooks that a test sets, and the maxima that were observed.
-pub(crate) struct Hooks {
+pub struct Hooks {
     /// Called before every read, with the path of the file.
-    pub(crate) on_read: RefCell<OnRead>,
+    pub on_read: RefCell<OnRead>,
     /// Reports this length for files of this name.
-    pub(crate) fake_length: RefCell<Option<(&'static str, u64)>>,
+    pub fake_length: RefCell<Option<(&'static str, u64)>>,
     /// Reports this many additional files in directories of this name.
-    pub(crate) fake_entries: RefCell<Option<(&'static str, usize)>>,
+    pub fake_entries: RefCell<Option<(&'static str, usize)>>,
     /// The length of the longest read that was requested, in bytes.
-    pub(crate) longest_read: Cell<usize>,
+    pub longest_read: Cell<usize>,
     /// The length of the longest write that was requested, in bytes.
-    pub(crate) longest_write: Cell<usize>,
+    pub longest_write: Cell<usize>,
     /// The largest number of directories open at the same time.
-    pub(crate) most_open: Cell<usize>,
+    pub most_open: Cell<usize>,
     /// The largest number of files open at the same time.
-    pub(crate) most_files: Cell<usize>,
+    pub most_files: Cell<usize>,
     open: Rc<()>,
     files: Rc<()>,
 }
 
 /// The simulated filesystem behind the hooks.
 #[derive(Clone)]
-pub(crate) struct InterceptFs {
-    pub(crate) fs: SimFs,
-    pub(crate) hooks: Rc<Hooks>,
+pub struct InterceptFs {
+    pub fs: SimFs,
+    pub hooks: Rc<Hooks>,
 }
 
 /// An open directory that counts towards `most_open`.
-pub(crate) struct Counted {
+pub struct Counted {
     dir: Dir,
     _open: Rc<()>,
 }
 
 /// An open file that counts towards `most_files`.
-pub(crate) struct CountedFile {
+pub struct CountedFile {
     file: File,
     _open: Rc<()>,
 }
 
 impl InterceptFs {
-    pub(crate) fn on(fs: &SimFs) -> Self {
+    pub fn on(fs: &SimFs) -> Self {
         let hooks = Hooks {
             on_read: RefCell::new(Box::new(|_, _| ())),
             fake_length: RefCell::new(None),
@@ -68,7 +68,7 @@ impl InterceptFs {
     }
 
     /// Opens the store at `/ws`, with `/lower` granted for reading only.
-    pub(crate) fn open(&self) -> Result<Store<Self>, Error> {
+    pub fn open(&self) -> Result<Store<Self>, Error> {
         let mut entries = Vec::new();
         for (name, writable) in [("ws", true), ("lower", false)] {
             let dir = self.fs.open_dir(&self.fs.root(), name).expect("both grants are there");
@@ -79,7 +79,7 @@ impl InterceptFs {
     }
 
     /// Runs `act` before each of the first `times` reads of a file whose path ends with `name`.
-    pub(crate) fn at_read_of(&self, name: &'static str, mut times: usize, mut act: impl FnMut(&SimFs) + 'static) {
+    pub fn at_read_of(&self, name: &'static str, mut times: usize, mut act: impl FnMut(&SimFs) + 'static) {
         *self.hooks.on_read.borrow_mut() = Box::new(move |fs, path| {
             if times > 0 && path.ends_with(name) {
                 times -= 1;

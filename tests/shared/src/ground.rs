@@ -1,10 +1,7 @@
 //! Scratch directories on the real filesystem, and trees as they are found there.
 
-#![allow(dead_code, reason = "not every suite uses all of it")]
-
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,12 +9,14 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
+pub use crate::{say, skip};
+
 /// The space that the concurrent tests of a suite need, and a reserve.
 const ROOM_KIB: u64 = 1 << 20;
 
 /// Creates a scratch directory: in memory where there is space, since thousands of syncs are slow on a disk and these
 /// tests lose no power.
-pub(crate) fn scratch() -> TempDir {
+pub fn scratch() -> TempDir {
     static IN_MEMORY: OnceLock<bool> = OnceLock::new();
     let memory = Path::new("/dev/shm");
     let in_memory = *IN_MEMORY.get_or_init(|| free_kib(memory).is_some_and(|free| free >= ROOM_KIB));
@@ -32,22 +31,16 @@ fn free_kib(place: &Path) -> Option<u64> {
 }
 
 /// The cache of compiled code for the programs that tests start; without it each of them would compile the component.
-pub(crate) fn cache() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("onionskin-cache")
-}
-
-/// Prints a line that is visible also when the test passes and its output is captured.
-pub(crate) fn say(text: &str) {
-    // In one write, since tests run concurrently. A closed standard error loses nothing that matters.
-    let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
+pub fn cache() -> PathBuf {
+    crate::target_tmp().join("onionskin-cache")
 }
 
 /// Every entry below a directory, by its relative path.
-pub(crate) type Tree = BTreeMap<PathBuf, Entry>;
+pub type Tree = BTreeMap<PathBuf, Entry>;
 
 /// One entry. Links are not followed; pipes and sockets are not opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Entry {
+pub enum Entry {
     File { digest: blake3::Hash, mode: u32 },
     Directory,
     Link(PathBuf),
@@ -56,7 +49,7 @@ pub(crate) enum Entry {
 }
 
 /// Reads a directory and everything below it.
-pub(crate) fn read(directory: &Path) -> Tree {
+pub fn read(directory: &Path) -> Tree {
     let mut tree = Tree::new();
     let mut waiting = vec![PathBuf::new()];
     while let Some(below) = waiting.pop() {
@@ -92,30 +85,30 @@ fn look(path: &Path) -> Entry {
 }
 
 /// Returns the names that are in one tree only or differ between the two.
-pub(crate) fn difference(before: &Tree, after: &Tree) -> Vec<PathBuf> {
+pub fn difference(before: &Tree, after: &Tree) -> Vec<PathBuf> {
     let names: std::collections::BTreeSet<&PathBuf> = before.keys().chain(after.keys()).collect();
     names.into_iter().filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
 }
 
 /// The empty list of names.
-pub(crate) const NONE: [&Path; 0] = [];
+pub const NONE: [&Path; 0] = [];
 
 /// Returns the entries with a reserved name on their path.
-pub(crate) fn ours(tree: &Tree) -> Vec<PathBuf> {
+pub fn ours(tree: &Tree) -> Vec<PathBuf> {
     let is_ours =
         |path: &PathBuf| path.iter().any(|name| name.to_string_lossy().to_ascii_lowercase().starts_with(".onionskin"));
     tree.keys().filter(|path| is_ours(path)).cloned().collect()
 }
 
 /// Writes a file, and creates its parent directories.
-pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) {
+pub fn write(path: &Path, content: impl AsRef<[u8]>) {
     let parent = path.parent().expect("a file is in a directory");
     fs::create_dir_all(parent).unwrap_or_else(|error| panic!("{}: {error}", parent.display()));
     fs::write(path, content).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
 /// Copies a tree of files, directories and links.
-pub(crate) fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap_or_else(|error| panic!("{}: {error}", to.display()));
     for (name, entry) in read(from) {
         let place = to.join(&name);

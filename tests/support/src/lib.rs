@@ -1,8 +1,6 @@
 //! Shared by the suites of the core: a scene, the outcome of a call, and the assertions that hold after every call.
 
-#![allow(dead_code, reason = "not every suite uses all of it")]
-
-pub(crate) mod intercept;
+pub mod intercept;
 
 use std::fmt::Debug;
 
@@ -15,28 +13,28 @@ use onionskin::store::{Durability, Precondition, Receipt, Store, Symlinks, Write
 use onionskin_sim::{Ino, SimFs, Switches, Tree, operations};
 
 /// The header of a database file.
-pub(crate) const DATABASE: &[u8] = b"SQLite format 3\0 pages of the database";
+pub const DATABASE: &[u8] = b"SQLite format 3\0 pages of the database";
 /// A write-ahead log that is not empty.
-pub(crate) const WAL: &[u8] = &[0x37, 0x7f, 0x06, 0x82, 1, 2, 3];
+pub const WAL: &[u8] = &[0x37, 0x7f, 0x06, 0x82, 1, 2, 3];
 /// A rollback journal that is not empty.
-pub(crate) const JOURNAL: &[u8] = &[0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7, 9];
+pub const JOURNAL: &[u8] = &[0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7, 9];
 
 /// The outcome of a call: its value, or the kind of its error as the contract names it and the path that the error
 /// names.
-pub(crate) type Outcome<T> = Result<T, (&'static str, String)>;
+pub type Outcome<T> = Result<T, (&'static str, String)>;
 
 /// A simulated filesystem with a store's root at `ws` and originals below `lower`.
-pub(crate) struct Scene {
-    pub(crate) fs: SimFs,
+pub struct Scene {
+    pub fs: SimFs,
     lower: Tree,
 }
 
 impl Scene {
-    pub(crate) fn new(tree: &Tree) -> Self {
+    pub fn new(tree: &Tree) -> Self {
         Self::with(Switches::default(), tree)
     }
 
-    pub(crate) fn with(switches: Switches, tree: &Tree) -> Self {
+    pub fn with(switches: Switches, tree: &Tree) -> Self {
         let fs = SimFs::with_switches(switches);
         let mut tree = tree.clone();
         for needed in ["ws", "lower"] {
@@ -51,18 +49,18 @@ impl Scene {
     }
 
     /// Opens the root of this scene.
-    pub(crate) fn open(&self) -> Store<SimFs> {
+    pub fn open(&self) -> Store<SimFs> {
         operations::open(&self.fs).unwrap_or_else(|error| panic!("the scene must open: {error}\n{}", self.fs.tree()))
     }
 
     /// Opens the root as the owner with this token.
-    pub(crate) fn open_locked(&self, token: &str) -> Result<Store<SimFs>, Error> {
+    pub fn open_locked(&self, token: &str) -> Result<Store<SimFs>, Error> {
         let owner = Ownership::LockFile(token.to_owned());
         Store::open(self.fs.clone(), &operations::preopens(&self.fs), "/ws", &owner, false)
     }
 
     /// Returns the inode at a path and the time of its last change.
-    pub(crate) fn inode(&self, path: &str) -> (Ino, Option<u64>) {
+    pub fn inode(&self, path: &str) -> (Ino, Option<u64>) {
         let (dir, name) = self.fs.walk(&self.fs.root(), path, false).expect("the path leads somewhere");
         let found = self.fs.stat_at(&dir, &name).unwrap_or_else(|cause| panic!("{path}: {cause}"));
         (found.ino, found.stat.modified)
@@ -71,7 +69,7 @@ impl Scene {
     /// Asserts that the disk holds exactly this tree, that the originals are byte-identical, and that the monitor saw
     /// no forbidden write.
     #[track_caller]
-    pub(crate) fn ends_as(&self, context: &str, after: &Tree) {
+    pub fn ends_as(&self, context: &str, after: &Tree) {
         let mut after = after.clone();
         for needed in ["ws", "lower"] {
             if after.get(needed).is_none() {
@@ -86,7 +84,7 @@ impl Scene {
 
     /// As [`Scene::ends_as`], but ignores names that begin with `.onionskin`.
     #[track_caller]
-    pub(crate) fn shows(&self, context: &str, after: &Tree) {
+    pub fn shows(&self, context: &str, after: &Tree) {
         let visible = self.fs.tree().without(is_ours);
         assert!(visible == *after, "{context}: - is expected, + is found\n{}", after.diff(&visible));
         assert_eq!(self.fs.intrusions(), [], "{context}: the monitor");
@@ -94,13 +92,13 @@ impl Scene {
 }
 
 /// Whether a path of a tree contains a name that begins with `.onionskin`.
-pub(crate) fn is_ours(path: &str) -> bool {
+pub fn is_ours(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|name| name.starts_with(".onionskin"))
 }
 
 /// Opens the scene, runs `act`, drops the store, and asserts the outcome and the tree on the disk.
 #[track_caller]
-pub(crate) fn check<T: PartialEq + Debug>(
+pub fn check<T: PartialEq + Debug>(
     context: &str,
     before: &Tree,
     act: impl FnOnce(&Store<SimFs>) -> Result<T, Error>,
@@ -112,7 +110,7 @@ pub(crate) fn check<T: PartialEq + Debug>(
 
 /// As [`check`], on a filesystem with these switches.
 #[track_caller]
-pub(crate) fn check_with<T: PartialEq + Debug>(
+pub fn check_with<T: PartialEq + Debug>(
     switches: Switches,
     context: &str,
     before: &Tree,
@@ -130,28 +128,28 @@ pub(crate) fn check_with<T: PartialEq + Debug>(
 }
 
 /// The expected receipt of the first change of a store.
-pub(crate) fn receipt(achieved: Durability, applied: u64, bytes: u64) -> Receipt {
+pub fn receipt(achieved: Durability, applied: u64, bytes: u64) -> Receipt {
     Receipt { transaction: 1, achieved, applied, bytes }
 }
 
 /// The expected refusal: the kind as the contract names it, and the path in the error.
-pub(crate) fn refused<T>(kind: &'static str, subject: &str) -> Outcome<T> {
+pub fn refused<T>(kind: &'static str, subject: &str) -> Outcome<T> {
     Err((kind, subject.to_owned()))
 }
 
-pub(crate) fn outcome<T>(answer: Result<T, Error>) -> Outcome<T> {
+pub fn outcome<T>(answer: Result<T, Error>) -> Outcome<T> {
     answer.map_err(|error| (kind(&error), error.subject().to_owned()))
 }
 
 /// Returns the cause that the filesystem reported, for the kinds of error that carry one.
-pub(crate) fn cause(error: &Error) -> Option<Cause> {
+pub fn cause(error: &Error) -> Option<Cause> {
     let carries_cause =
         matches!(error.kind(), ErrorKind::NotCommitted | ErrorKind::NeedsRecovery | ErrorKind::OutcomeUnknown);
     error.cause().filter(|_| carries_cause)
 }
 
 /// Returns the kind of an error as the contract names it in `types.error-kind`.
-pub(crate) fn kind(error: &Error) -> &'static str {
+pub fn kind(error: &Error) -> &'static str {
     match error.kind() {
         ErrorKind::InvalidPath => "invalid-path",
         ErrorKind::NoPreopen => "no-preopen",
@@ -183,30 +181,30 @@ pub(crate) fn kind(error: &Error) -> &'static str {
 }
 
 /// Returns the verdict and the path of each finding.
-pub(crate) fn verdicts(findings: &[Finding]) -> Vec<(Verdict, &str)> {
+pub fn verdicts(findings: &[Finding]) -> Vec<(Verdict, &str)> {
     findings.iter().map(|finding| (finding.verdict, finding.path.as_str())).collect()
 }
 
 /// Durable write options with this policy for symbolic links.
-pub(crate) fn with_links(symlinks: Symlinks) -> WriteOptions {
+pub fn with_links(symlinks: Symlinks) -> WriteOptions {
     WriteOptions { symlinks, ..WriteOptions::default() }
 }
 
 /// Durable write options with this precondition.
-pub(crate) fn on_condition(when: Precondition) -> WriteOptions {
+pub fn on_condition(when: Precondition) -> WriteOptions {
     WriteOptions { when, ..WriteOptions::default() }
 }
 
 /// Durable options of a transaction in this publish mode.
-pub(crate) fn publish(publish: Publish) -> DirectoryOptions {
+pub fn publish(publish: Publish) -> DirectoryOptions {
     DirectoryOptions { publish, durability: Durability::Full, symlinks: Symlinks::Replace }
 }
 
 /// All publish modes.
-pub(crate) const PUBLISH: [Publish; 3] = [Publish::InPlace, Publish::Swap, Publish::Pointer];
+pub const PUBLISH: [Publish; 3] = [Publish::InPlace, Publish::Swap, Publish::Pointer];
 
 /// Renames without regard for locks, as another program would.
-pub(crate) fn rename_outside(fs: &SimFs, from: &str, to: &str) {
+pub fn rename_outside(fs: &SimFs, from: &str, to: &str) {
     let (source, old) = fs.walk(&fs.root(), from, false).expect("the old name leads somewhere");
     let (target, new) = fs.walk(&fs.root(), to, false).expect("the new name leads somewhere");
     fs.rename((&source, &old), (&target, &new)).expect("a rename of what is there");

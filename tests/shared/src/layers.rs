@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// The directories for one comparison.
-pub(crate) struct Ground {
+pub struct Ground {
     directory: TempDir,
     /// The lower directories at the beginning.
     before: [BTreeMap<String, String>; 2],
@@ -16,7 +16,7 @@ pub(crate) struct Ground {
 
 impl Ground {
     /// Fills two lower directories, the topmost first, and copies their merged tree.
-    pub(crate) fn new(fill: impl FnOnce(&Path, &Path)) -> Self {
+    pub fn new(fill: impl FnOnce(&Path, &Path)) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let at = |name: &str| directory.path().join(name);
         for name in ["top", "base", "plain"] {
@@ -30,7 +30,7 @@ impl Ground {
     }
 
     /// The tree that `tests/guests/files` expects: half of it in each lower directory.
-    pub(crate) fn of_files() -> Self {
+    pub fn of_files() -> Self {
         Self::new(|top, base| {
             put(top, "notes.txt", "notes of the topmost lower\n");
             put(top, "both.txt", "of the topmost");
@@ -65,12 +65,12 @@ impl Ground {
         })
     }
 
-    pub(crate) fn at(&self, name: &str) -> PathBuf {
+    pub fn at(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// Asserts that the lower directories are unchanged, including inodes and times.
-    pub(crate) fn assert_lowers_stay(&self) {
+    pub fn assert_lowers_stay(&self) {
         assert_eq!(inodes(&self.at("top")), self.before[0], "the topmost lower changed");
         assert_eq!(inodes(&self.at("base")), self.before[1], "the lower below changed");
     }
@@ -81,14 +81,14 @@ fn make(lower: &Path, directory: &str) {
 }
 
 /// Writes a file, and creates its parents.
-pub(crate) fn put(root: &Path, path: &str, content: impl AsRef<[u8]>) {
+pub fn put(root: &Path, path: &str, content: impl AsRef<[u8]>) {
     let path = root.join(path);
     fs::create_dir_all(path.parent().expect("a file is in a directory")).expect("a writable directory");
     fs::write(path, content).expect("a writable directory");
 }
 
 /// Creates a symbolic link.
-pub(crate) fn link(root: &Path, path: &str, text: &str) {
+pub fn link(root: &Path, path: &str, text: &str) {
     symlink(text, root.join(path)).expect("a writable directory");
 }
 
@@ -109,7 +109,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Returns the content of each path below.
-pub(crate) fn tree(root: &Path) -> BTreeMap<String, String> {
+pub fn tree(root: &Path) -> BTreeMap<String, String> {
     walk(root, &|path, metadata| content(path, metadata))
 }
 
