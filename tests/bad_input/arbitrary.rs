@@ -4,7 +4,7 @@ use onionskin::journal::{Journal, digest};
 use onionskin::path::RelPath;
 use onionskin::store::inspect;
 use onionskin_sim::{Tree, operations, tree};
-use proptest::prelude::*;
+use onionskin_tests_core::proptest::{self, prelude::*};
 
 use crate::CALLS;
 use crate::support::{Scene, kind};

@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use onionskin_tests::sha2::{Digest as _, Sha256};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
 use crate::world::{World, nothing};
 

@@ -1,8 +1,8 @@
 //! Random scripts.
 
-use fastrand::Rng;
 use onionskin_host::ErrorCode;
 use onionskin_sim::{Tree, tree};
+use onionskin_tests::fastrand::Rng;
 use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
     Advice, DescriptorFlags, DescriptorStat, DescriptorType, NewTimestamp, OpenFlags, PathFlags,
 };

@@ -32,10 +32,10 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use disk::{Disk, Event, Image};
-use fastrand::Rng;
 use ledger::Ledger;
 use mounted::{BTRFS, EXT4, EXT4_WRITEBACK, Kind, Mounted, XFS};
 use onionskin_host::Durability;
+use onionskin_tests::fastrand::Rng;
 use work::{Changes, Layers, Tree, Work};
 
 /// The outcome of an exploration.

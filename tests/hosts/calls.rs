@@ -6,7 +6,7 @@ use onionskin_host::{
     Action, Content, DirectoryOptions, Durability, ErrorKind, Evidence, Fault, Fingerprint, Identical, NodeKind,
     Onionskin, OpenOptions, Outcome, Precondition, Publish, Receipt, Source, Step, Tier, WriteOptions,
 };
-use sha2::{Digest as _, Sha256};
+use onionskin_tests::sha2::{Digest as _, Sha256};
 
 use crate::scene::{PUBLISH, Scene, onionskin, publish, refused};
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use onionskin_host::{
     DirectoryOptions, Durability, ErrorKind, Fault, Faults, OpenOptions, Publish, Store, Verdict, WriteOptions,
 };
-use sha2::{Digest as _, Sha256};
+use onionskin_tests::sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use crate::ground::{self, Tree};

@@ -29,7 +29,7 @@ pub(crate) fn onionskin<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>)
 /// Writes a module or component in the text format.
 pub(crate) fn written(ground: &Ground, name: &str, text: &str) -> PathBuf {
     let place = ground.at(name);
-    fs::write(&place, wat::parse_str(text).expect("it is WebAssembly")).expect("a writable directory");
+    fs::write(&place, onionskin_tests::wat::parse_str(text).expect("it is WebAssembly")).expect("a writable directory");
     place
 }
 

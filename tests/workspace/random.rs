@@ -6,8 +6,8 @@ use onionskin::store::{Durability, Preopens};
 use onionskin::workspace::glob::Select;
 use onionskin::workspace::{Change, Changed, CommitOptions, OnConflict, Options, Workspace};
 use onionskin_sim::{Fault, Harm, SimFs, Tree, When, tree};
-use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use onionskin_tests_core::proptest::prelude::*;
+use onionskin_tests_core::proptest::test_runner::{Config, TestRunner};
 
 use crate::model::{Model, Node};
 use crate::world::{World, options, plain, shown};

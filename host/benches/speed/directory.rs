@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use onionskin_host::{DirectoryOptions, OpenOptions as Opening, Store};
-use sha2::{Digest as _, Sha256};
+use onionskin_tests::sha2::{Digest as _, Sha256};
 
 use crate::pairs::{Pairs, each};
 use crate::persist::{create, refuse_directory, sync_directory};

@@ -1,4 +1,7 @@
 //! Shared by the test suites of the host and the program.
+//!
+//! What the suites depend on is a dependency of this package, and not only of tests: so `cargo run` and
+//! `cargo test` choose the same features of every package, and compile it once.
 
 #![cfg(unix)]
 
@@ -14,6 +17,11 @@ pub mod plain;
 pub mod screen;
 pub mod words;
 pub mod world;
+
+pub use fastrand;
+#[cfg(target_os = "linux")]
+pub use fuser;
+pub use {sha2, wat};
 
 use std::io::Write as _;
 use std::path::PathBuf;

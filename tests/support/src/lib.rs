@@ -1,6 +1,10 @@
 //! Shared by the suites of the core: a scene, the outcome of a call, and the assertions that hold after every call.
+//!
+//! What the suites depend on is a dependency of this package; see `onionskin-tests`.
 
 pub mod intercept;
+
+pub use proptest;
 
 use std::fmt::Debug;
 
