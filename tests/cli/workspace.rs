@@ -1,6 +1,7 @@
 //! `workspace`: a writable tree over a lower directory that stays unchanged until a commit.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -388,4 +389,18 @@ fn a_stopped_commit_is_all_or_nothing() {
         }
     }
     panic!("a commit makes more than {CALLS_MAX} calls");
+}
+
+/// The map of a workspace that others can write is not followed to its lower directories: they could have named
+/// any. Where the lowers are named, the workspace opens.
+#[test]
+fn the_lowers_of_a_workspace_that_others_can_write_have_to_be_named() {
+    let world = changed();
+    let open = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(world.at("up/.onionskin/workspace"), open).expect("the directory is ours");
+    for command in ["status", "changes", "diff"] {
+        let ran = world.run(&["workspace", command, "up"]);
+        assert!(ran.code == 1 && ran.err.contains("name its lowers"), "{command}: {ran:?}");
+    }
+    assert_eq!(world.done(&["workspace", "changes", "up", "--moved", "lower"]), CHANGES);
 }

@@ -1,5 +1,6 @@
 //! A workspace and its directories, before it is opened.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::bindings::types::{Error as GuestError, ErrorKind, Ownership};
@@ -85,16 +86,26 @@ impl WorkspaceBuilder {
     /// [`Workspace::recovered`]. A lock of the operating system is held on the upper directory: a
     /// second owner gets [`Error::Locked`].
     ///
-    /// The lowers are those that it remembers, unless some were named. A commit that a crash
-    /// interrupted is finished; for that alone the topmost lower is granted for writing.
+    /// The lowers are those that it remembers, unless some were named: those of the workspace of another
+    /// user have to be named. A commit that a crash interrupted is finished; for that alone the topmost
+    /// lower is granted for writing, and not for the workspace of another user.
     pub fn open(&self) -> Result<Workspace, Error> {
         let lock = self.lock()?;
         let mut builder = self.clone();
+        let is_own = belongs_to_this_user(&self.upper);
         if builder.lowers.is_empty() {
             builder.lowers = self.remembered()?;
+            if !is_own {
+                let text = "the workspace belongs to another user, or others can write it: name its lowers, on the \
+                            command line by --moved";
+                let why = io::Error::new(io::ErrorKind::PermissionDenied, text);
+                return Err(Error::io("take the lower directories that it names from", &self.upper, why));
+            }
         }
         let opened = match builder.opened(Vec::new(), Access::Read, None) {
-            Err(Error::Guest { error: GuestError { kind: ErrorKind::ReadOnly, .. }, .. }) => builder.finished()?,
+            Err(Error::Guest { error: GuestError { kind: ErrorKind::ReadOnly, .. }, .. }) if is_own => {
+                builder.finished()?
+            }
             opened => opened?,
         };
         Workspace::new(builder, lock, opened)
@@ -190,4 +201,25 @@ impl WorkspaceBuilder {
 /// A directory under its place, for writing.
 pub(super) fn granted(directory: &Path) -> Result<Granted, Error> {
     Granted::by_place("open the directory", directory, Access::Write)
+}
+
+/// Whether a workspace belongs to this user, and not everybody can write it: then it was this user who said
+/// which directories it lies over.
+#[cfg(unix)]
+fn belongs_to_this_user(upper: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    const WRITE_FOR_ALL: u32 = 0o002;
+    let user = rustix::process::geteuid().as_raw();
+    let places = ["", ".onionskin", ".onionskin/workspace", ".onionskin/workspace/map"];
+    places.iter().all(|place| match std::fs::metadata(upper.join(place)) {
+        Ok(found) => found.uid() == user && found.mode() & WRITE_FOR_ALL == 0,
+        // What is not there says nothing, and to open it says so.
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    })
+}
+
+/// The directories of a user are private where there are no modes.
+#[cfg(not(unix))]
+fn belongs_to_this_user(_: &Path) -> bool {
+    true
 }
