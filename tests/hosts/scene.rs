@@ -1,6 +1,5 @@
 //! A root and its originals on the real filesystem, and the assertions at the end of every test.
 
-use std::cell::OnceCell;
 use std::fmt::Debug;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
@@ -33,7 +32,7 @@ pub(crate) fn onionskin() -> &'static Onionskin {
 pub(crate) struct Scene {
     directory: TempDir,
     faults: Faults,
-    originals: OnceCell<Tree>,
+    originals: OnceLock<Tree>,
     ended: bool,
 }
 
@@ -52,7 +51,7 @@ impl Scene {
         for (name, content) in files {
             ground::write(&directory.path().join(name), content);
         }
-        Self { directory, faults: Faults::new(fault), originals: OnceCell::new(), ended: false }
+        Self { directory, faults: Faults::new(fault), originals: OnceLock::new(), ended: false }
     }
 
     /// Returns the absolute path of a name in the directory, such as `root/a`.

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::ground::{Ground, link, put};
 use crate::guests::program;
-use crate::trial::{Said, as_data, onionskin, written};
+use crate::trial::{Said, Trial as _, as_data, onionskin, written};
 
 /// A tree with links that lead out of it, beside their targets.
 fn ground() -> Ground {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::ground::{Ground, put};
 use crate::guests::program;
-use crate::trial::{Said, as_data, onionskin, written};
+use crate::trial::{Said, Trial as _, as_data, onionskin, written};
 
 /// Longer than a test takes on a busy machine, and shorter than the run that is stopped.
 const SOON: Duration = Duration::from_secs(60);
@@ -198,7 +198,7 @@ fn a_program_does_not_get_the_last_descriptors() {
 fn a_damaged_module_does_not_end_the_host() {
     let (ground, Some(program)) = (ground(), program("greedy")) else { return };
     let whole = fs::read(program).expect("it was built");
-    let mut random = fastrand::Rng::with_seed(0x0517);
+    let mut random = onionskin_tests::fastrand::Rng::with_seed(0x0517);
     for number in 0..40 {
         let mut damaged = whole.clone();
         let at = random.usize(8..whole.len());

@@ -2,6 +2,7 @@
 
 use crate::ground::{Ground, link, put};
 use crate::guests::program;
+use crate::trial::Trial as _;
 
 /// The commands, in order. Exit codes and output are compared after each, trees after every few.
 const SCRIPT: &str = "

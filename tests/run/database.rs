@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use crate::ground::Ground;
 use crate::guests::program;
+use crate::trial::Trial as _;
 
 /// Creates a database of some size in the lower directory at the bottom.
 fn ground(rows: u32) -> Ground {

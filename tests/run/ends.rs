@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::ground::{Ground, put, tree};
 use crate::guests::program;
-use crate::trial::{Said, as_data, onionskin, written};
+use crate::trial::{Said, Trial as _, as_data, onionskin, written};
 
 /// Creates one lower directory, `top`.
 pub(crate) fn ground() -> Ground {

@@ -2,6 +2,7 @@
 
 use crate::ground::Ground;
 use crate::guests::program;
+use crate::trial::Trial as _;
 
 /// Every line of its output is the same, and so is the resulting tree.
 #[test]

@@ -3,6 +3,7 @@
 
 use crate::ground::{Ground, put};
 use crate::guests::program;
+use crate::trial::Trial as _;
 
 /// A gzip of a pickle, `{"seen": 4}`, both written by Python.
 const PICKLE: &[u8] = include_bytes!("values.pickle.gz");

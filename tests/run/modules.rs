@@ -2,6 +2,7 @@
 
 use crate::ground::{Ground, put};
 use crate::guests::program;
+use crate::trial::Trial as _;
 
 /// Its exit code is passed on unchanged.
 #[test]

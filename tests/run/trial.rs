@@ -38,23 +38,35 @@ pub(crate) fn as_data(host: &Path) -> String {
     format!("{}::/data", host.to_str().expect("a plain name"))
 }
 
-impl Ground {
+/// Runs programs on the directories of a ground, and compares.
+pub(crate) trait Trial {
     /// Runs a program on the plain copy, which is `/data`.
-    pub(crate) fn plain(&self, program: &Path, arguments: &[&str]) -> Said {
+    fn plain(&self, program: &Path, arguments: &[&str]) -> Said;
+
+    /// Runs a program on the lower directories, with the changes of earlier runs.
+    fn layered(&self, more: &[&str], program: &Path, arguments: &[&str]) -> Said;
+
+    /// Runs a program on both, and asserts the same output and exit code.
+    fn compare(&self, program: &Path, arguments: &[&str]) -> Said;
+
+    /// Asserts that the merged tree equals the plain copy, and that the lowers are unchanged.
+    fn assert_same_trees(&self);
+}
+
+impl Trial for Ground {
+    fn plain(&self, program: &Path, arguments: &[&str]) -> Said {
         let program = program.to_str().expect("a plain name");
         onionskin([&["run", "--dir", &as_data(&self.at("plain")), program][..], arguments].concat())
     }
 
-    /// Runs a program on the lower directories, with the changes of earlier runs.
-    pub(crate) fn layered(&self, more: &[&str], program: &Path, arguments: &[&str]) -> Said {
+    fn layered(&self, more: &[&str], program: &Path, arguments: &[&str]) -> Said {
         let (top, base, upper) = (as_data(&self.at("top")), as_data(&self.at("base")), self.at("upper"));
         let run = ["run", "--lower", &top, "--lower", &base, "--upper", upper.to_str().expect("a plain name")];
         let program = program.to_str().expect("a plain name");
         onionskin([&run[..], more, &[program], arguments].concat())
     }
 
-    /// Runs a program on both, and asserts the same output and exit code.
-    pub(crate) fn compare(&self, program: &Path, arguments: &[&str]) -> Said {
+    fn compare(&self, program: &Path, arguments: &[&str]) -> Said {
         let (plain, layered) = (self.plain(program, arguments), self.layered(&[], program, arguments));
         let differing = plain.out.lines().zip(layered.out.lines()).filter(|(plain, layered)| plain != layered);
         let differing: Vec<_> =
@@ -67,8 +79,7 @@ impl Ground {
         layered
     }
 
-    /// Asserts that the merged tree equals the plain copy, and that the lowers are unchanged.
-    pub(crate) fn assert_same_trees(&self) {
+    fn assert_same_trees(&self) {
         let out = self.at("out");
         if out.exists() {
             fs::remove_dir_all(&out).expect("it is ours");

@@ -13,7 +13,7 @@ mod crashes;
 mod steps;
 mod workspaces;
 
-use onionskin_tests::{command, ground, words, world};
+use onionskin_tests::{command, words, world};
 
 use std::sync::OnceLock;
 
