@@ -74,7 +74,7 @@ pub(super) fn put(context: &Context, arguments: &PutDir) -> Result<Answer, Error
 fn commit(store: &Store, arguments: &PutDir, options: &DirectoryOptions, tree: &Tree) -> Result<Receipt, Error> {
     let mut links = 0;
     loop {
-        let mut transaction = store.begin(&arguments.dir, &options)?;
+        let mut transaction = store.begin(&arguments.dir, options)?;
         let bar = progress(Some(tree.bytes));
         stage(store, &mut transaction, arguments, tree, &bar)?;
         bar.finish_and_clear();
