@@ -41,7 +41,7 @@ fn live(session: &StoreBuilder, lower: &Path) -> Result<(), Error> {
         transaction.put("one", format!("{publish:?}").as_bytes())?;
         transaction.put("three", b"3")?;
         transaction.rename("three", "two")?;
-        transaction.put_file("copy", "/lower/0/original")?;
+        transaction.put_file("copy", lower.join("original"))?;
         transaction.commit()?;
     }
     let mut given_up = store.begin("conv", &DirectoryOptions::default())?;

@@ -44,8 +44,8 @@ static bool stored(void) {
     onionskin_fs_types_error_t error;
     onionskin_fs_types_receipt_t receipt;
     onionskin_fs_store_own_store_t owned;
-    onionskin_fs_store_open_options_t options = {.owner = {.tag = ONIONSKIN_FS_TYPES_OWNERSHIP_HOST}};
-    if (!onionskin_fs_store_static_store_open(lent("/root"), &options, &owned, &error)) return failed(&error);
+    onionskin_fs_store_open_options_t opening = {.owner = {.tag = ONIONSKIN_FS_TYPES_OWNERSHIP_HOST}};
+    if (!onionskin_fs_store_static_store_open(lent("/root"), &opening, &owned, &error)) return failed(&error);
     onionskin_fs_store_borrow_store_t store = onionskin_fs_store_borrow_store(owned);
 
     onionskin_fs_store_write_options_t options = {
