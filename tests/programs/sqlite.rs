@@ -39,7 +39,7 @@ fn full_may_forget_the_last_transfer() {
     let violations = output.violations();
     assert!(!violations.is_empty(), "no transfer was undone");
     for (text, _) in &violations {
-        assert!(text.contains("transfers report of: 1, done: 0"), "{text}");
+        assert!(text.contains("transfers acknowledged: 1, done: 0"), "{text}");
     }
 }
 
