@@ -131,7 +131,7 @@ fn a_recorded_version_does_not_change() {
         found.is_empty(),
         "the contract differs from the record of {}: {found:#?}\n\
          Once that version is released, raise it in wit/*.wit and Cargo.toml, and give new items the `@since` of the new \
-         one; then, and before a release, `just contract` records context is meant.",
+         one; then, and before a release, `just contract` records the change.",
         contract.name()
     );
 }

@@ -67,7 +67,7 @@ const SYNCS: Rows = &[
         ],
     ),
     (
-        "without the map that waits the lower is as committed and so is context is shown, which is context is compared; but the \
+        "without the map that waits the lower is as committed, and so is the merged tree that is compared; but the \
          workspace would be in conflict with its own commit",
         &["workspace-commit: Operation sync-dir upper/.onionskin/workspace #1"],
     ),
