@@ -134,7 +134,7 @@ fn generations<F: Fs>(exec: &mut Exec<F>, path: RelPath, directory: u64, generat
         let number = as_number(name).ok_or_else(|| control::not_ours(&store.child(name)))?;
         let needless = if published { number < kept_from } else { number == generation };
         if needless {
-            let place = store.child(&name);
+            let place = store.child(name);
             let tree = tree::read(exec, &At::store(place.clone()))?;
             useless.push((place, tree));
         }

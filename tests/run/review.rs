@@ -1,6 +1,5 @@
 //! `--review` on a terminal. (Without one it is refused before the program starts: see [`crate::bounds`].)
 
-use std::fs;
 use std::process::Command;
 
 use crate::ends::{CHANGES, ground, workspace};
