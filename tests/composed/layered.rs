@@ -41,7 +41,7 @@ fn a_program_is_the_same_on_layered_directories() {
     }
     assert!(changes.len() > 10, "{changes:?}");
     std::fs::create_dir(world.at("out")).expect("a new directory");
-    workspace.export(&world.at("out"), onionskin_host::Durability::Visible).expect("it can be exported");
+    workspace.export(world.at("out"), onionskin_host::Durability::Visible).expect("it can be exported");
     workspace.close().expect("it closes");
     assert_eq!(tree(&world.at("out")), tree(&world.at("plain")));
 }

@@ -196,12 +196,12 @@ impl Work for Layers {
         workspace.rename("d/old", "d/newer")?;
         workspace.sync()?;
         done(&mut workspace)?;
-        workspace.commit(&at.join("lower"), &CommitOptions::default())?;
+        workspace.commit(at.join("lower"), &CommitOptions::default())?;
         done(&mut workspace)?;
         workspace.append("new", &content(5, 4_000))?;
         workspace.sync()?;
         done(&mut workspace)?;
-        workspace.commit(&at.join("lower"), &CommitOptions::default())?;
+        workspace.commit(at.join("lower"), &CommitOptions::default())?;
         done(&mut workspace)?;
         workspace.close()?;
         Ok(seen)

@@ -27,7 +27,7 @@ fn the_host_accepts_the_component() {
     let mut workspace = onionskin.workspace(at("upper")).lower(at("root")).create().expect("it is made");
     workspace.append("a", b"b").expect("it is written");
     assert_eq!(read(&at("root/a")), b"a", "the lower is unchanged");
-    workspace.commit(&at("root"), &CommitOptions::default()).expect("it is committed");
+    workspace.commit(at("root"), &CommitOptions::default()).expect("it is committed");
     workspace.close().expect("it closes");
     assert_eq!(read(&at("root/a")), b"ab");
 }

@@ -181,8 +181,8 @@ impl<'a> Runner<'a> {
                 .map(|kept| kept.iter().map(|one| json!({ "number": one.number, "label": one.label })).collect()),
             "restore" => workspace.restore(number("number")).map(|kept| json!(kept)),
             "drop-checkpoint" => workspace.drop_checkpoint(number("number")).map(nothing),
-            "fork" => workspace.fork(&place())?.close().map(nothing),
-            "export" => workspace.export(&place(), Durability::Full).map(receipt),
+            "fork" => workspace.fork(place())?.close().map(nothing),
+            "export" => workspace.export(place(), Durability::Full).map(receipt),
             "commit" => {
                 let conflicts = match step["conflicts"].as_str() {
                     Some("ours") => OnConflict::Ours,
@@ -193,7 +193,7 @@ impl<'a> Runner<'a> {
                     .paths(select(step))
                     .durability(durability(&step["durability"]))
                     .conflicts(conflicts);
-                workspace.commit(&self.world.at(&self.lowers[0]), &options).map(receipt)
+                workspace.commit(self.world.at(&self.lowers[0]), &options).map(receipt)
             }
             call => panic!("there is no call {call}"),
         }
