@@ -38,7 +38,7 @@ pub enum Host {
 }
 
 impl Host {
-    /// Compiles a program for [`WASMTIME`] if that is set, otherwise for this process.
+    /// Compiles a program for `WASMTIME` if that is set, otherwise for this process.
     pub fn new(program: &[u8], scratch: &Path) -> Self {
         let Some(wasmtime) = std::env::var_os(WASMTIME).map(PathBuf::from) else {
             return Self::Library(compiled(program));
