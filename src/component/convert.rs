@@ -1,4 +1,4 @@
-//! Between the words of the contract and those of the core.
+//! Conversions between the types of the contract and those of the core.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;

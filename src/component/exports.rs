@@ -1,4 +1,4 @@
-//! What the component exports, call by call.
+//! The exports of the component, call by call.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -19,10 +19,10 @@ pub(super) struct Component;
 /// An open root.
 pub(super) struct Store(store::Store<WasiFs>);
 
-/// Content on its way.
+/// Content that is being staged.
 pub(super) struct Writer(RefCell<file::Writer<WasiFs>>);
 
-/// Changes on their way.
+/// Changes that are being staged.
 pub(super) struct Transaction(RefCell<transaction::Transaction<WasiFs>>);
 
 impl capabilities::Guest for Component {

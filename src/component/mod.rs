@@ -1,5 +1,5 @@
-//! The component's two faces: its exports, which parse and convert, and [`wasi_fs`], which is
-//! [`crate::fs::Fs`] over the imports. Nothing here decides anything.
+//! The two sides of the component: its exports, which parse and convert, and [`wasi_fs`], which implements
+//! [`crate::fs::Fs`] over the imports. No decision is made here.
 
 #[cfg(not(feature = "overlay"))]
 mod convert;
@@ -36,16 +36,17 @@ mod bindings {
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
-// The compiler asks for memcpy, memcmp and their kin by name; wasi-libc has them.
+// The compiler refers to memcpy, memcmp and the like by name; wasi-libc provides them.
 #[allow(unsafe_code)]
 #[link(name = "c")]
 unsafe extern "C" {}
 
-/// Where the host puts what it hands in. On this target `std` brings the export; it is not here.
+/// Allocates the memory into which the host writes its arguments. On this target `std` provides the export;
+/// it is not linked here.
 ///
 /// # Safety
-/// As the canonical ABI says: `old` is null with `old_length` 0, or an allocation of `old_length`
-/// bytes with this alignment, which is given up.
+/// As the canonical ABI requires: `old` is null with `old_length` 0, or an allocation of `old_length` bytes
+/// with this alignment, which is given up.
 #[allow(unsafe_code)]
 #[unsafe(export_name = "cabi_realloc")]
 unsafe extern "C" fn cabi_realloc(old: *mut u8, old_length: usize, align: usize, length: usize) -> *mut u8 {
@@ -66,8 +67,8 @@ unsafe extern "C" fn cabi_realloc(old: *mut u8, old_length: usize, align: usize,
     if place.is_null() { core::arch::wasm32::unreachable() } else { place }
 }
 
-/// A panic is a defect, not an answer: no input leads here. The instance traps and the host reports
-/// it; what was decided is completed by the next open.
+/// Traps: a panic is a defect, not an answer, and no input leads here. The host reports the trap; a change
+/// that was decided is completed by the next open.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()

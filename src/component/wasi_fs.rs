@@ -1,7 +1,7 @@
 //! [`Fs`] over `wasi:filesystem`.
 //!
-//! What hosts do differently, and why a call is made the way it is: a preopen is opened again as
-//! `.`, or Node can neither list nor sync it; `mutate-directory` is never asked for, because Node
+//! Hosts differ, which explains why some calls are made in an unusual way: a preopen is opened again as `.`,
+//! because Node can otherwise neither list nor sync it; `mutate-directory` is never requested, because Node
 //! has no such flag; streams are never used, so `wasi:io` is not imported.
 
 use alloc::rc::Rc;
@@ -16,11 +16,11 @@ use wasi::filesystem::types::{
 use crate::fs::{Cause, Fs, Kind, Listed, Stat};
 use crate::store::Preopens;
 
-/// The filesystem that the host gives.
+/// The filesystem that the host provides.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WasiFs;
 
-/// The directories that the host granted, opened again.
+/// Returns the directories that the host granted, opened again.
 pub(super) fn preopens() -> Preopens<WasiFs> {
     let entries = get_directories().into_iter().map(|(granted, name)| {
         let flags = (PathFlags::empty(), OpenFlags::DIRECTORY, DescriptorFlags::READ);
@@ -35,7 +35,7 @@ impl Fs for WasiFs {
     type File = Descriptor;
 
     fn open_dir(&self, at: &Descriptor, name: &str) -> Result<Descriptor, Cause> {
-        // wasmtime opens first and asks then: a pipe without a writer would never be open.
+        // wasmtime opens before it asks for the kind: the open of a pipe without a writer would never return.
         if self.stat(at, name)?.kind == Kind::Other {
             return Err(Cause::NotDirectory);
         }
@@ -121,7 +121,7 @@ impl Fs for WasiFs {
         file.set_size(size).map_err(cause)
     }
 
-    // In the overlay alone: Node's hosts have no such call.
+    // Used by the overlay alone: Node's hosts lack this call.
     #[cfg(feature = "overlay")]
     fn sync_data(&self, file: &Descriptor) -> Result<(), Cause> {
         file.sync_data().map_err(cause)
@@ -174,7 +174,7 @@ const fn kind(kind: DescriptorType) -> Kind {
     }
 }
 
-/// Every code of WASI, by name: one that is added to the contract must be placed here.
+/// Maps every error code of WASI by name: a code that is added to the contract must be placed here.
 const fn cause(code: ErrorCode) -> Cause {
     match code {
         ErrorCode::Access => Cause::Access,

@@ -16,11 +16,11 @@ use crate::workspace::{Origin, Place};
 impl<F: Fs> Overlay<F> {
     // ---- contents
 
-    /// The content behind a handle, open for writing: copied up if it has to be.
+    /// Returns the content behind a handle, open for writing; copies it up if necessary.
     ///
     /// # Errors
-    /// [`Code::BadDescriptor`] for what is not open for writing, or no file; [`Code::Busy`] for an
-    /// original that changes while it is copied; the filesystem's.
+    /// [`Code::BadDescriptor`] for a handle that is not open for writing, or is not a file; [`Code::Busy`]
+    /// for an original that changes while it is copied; the filesystem's errors.
     pub fn file_to_write(&mut self, handle: &Handle<F>) -> Answer<Rc<F::File>> {
         if !handle.access.write {
             return Err(Code::BadDescriptor);
@@ -28,7 +28,7 @@ impl<F: Fs> Overlay<F> {
         self.made_own(handle)
     }
 
-    /// As [`Overlay::file_to_write`], for a stream, which is written without asking.
+    /// As [`Overlay::file_to_write`], for a stream, whose writes are not announced to the overlay.
     ///
     /// # Errors
     /// As for [`Overlay::file_to_write`].
@@ -40,7 +40,7 @@ impl<F: Fs> Overlay<F> {
         Ok(file)
     }
 
-    /// Writes at an offset; returns how many bytes were taken.
+    /// Writes at an offset; returns the number of bytes written.
     ///
     /// # Errors
     /// As for [`Overlay::file_to_write`].
@@ -65,10 +65,10 @@ impl<F: Fs> Overlay<F> {
         Ok(self.workspace.exec().fs().set_size(&file, size)?)
     }
 
-    /// Makes what is behind a handle durable, with the names that lead to it; of a directory, the names.
+    /// Makes the content behind a handle durable, with the names that lead to it; for a directory, the names.
     ///
     /// # Errors
-    /// `io` when a sync fails: it is not made again, and nothing is changed any more.
+    /// `io` when a sync fails: it is not repeated, and no further change is accepted.
     pub fn sync(&mut self, handle: &Handle<F>) -> Answer<()> {
         self.kind(handle)?;
         match handle.content.get() {
@@ -84,7 +84,8 @@ impl<F: Fs> Overlay<F> {
         }
     }
 
-    /// The content behind a handle of any kind, one's own: whatever has the same one goes along.
+    /// Returns the content behind a handle of any kind, copied up if necessary: handles that share the
+    /// content follow it.
     pub fn made_own(&mut self, handle: &Handle<F>) -> Answer<Rc<F::File>> {
         let file = self.file(handle)?;
         let content = handle.content.get();
@@ -119,8 +120,8 @@ impl<F: Fs> Overlay<F> {
         self.file(handle)
     }
 
-    /// Lets a path that shows a file show one of our own; without `keep`, an empty one. Returns its
-    /// number.
+    /// Makes a path that shows a file show one of the workspace; without `keep`, an empty one. Returns the
+    /// number of the file.
     fn copy_up(&mut self, path: &RelPath, keep: bool) -> Answer<u64> {
         let place = self.workspace.find_place(path)?.ok_or(Cause::NoEntry)?;
         let is_single = !matches!(&place, Place::Lower(_, _, stat) if stat.links > 1);
@@ -149,7 +150,7 @@ impl<F: Fs> Overlay<F> {
         Ok(number)
     }
 
-    /// Takes the content of a file away. Nothing is copied.
+    /// Truncates a file to length 0. Nothing is copied.
     pub(super) fn empty(&mut self, path: &RelPath, place: &Place) -> Answer<u64> {
         if let Some(number) = place.number()
             && self.workspace.is_own_alone(number)?
@@ -162,7 +163,7 @@ impl<F: Fs> Overlay<F> {
         self.copy_up(path, false)
     }
 
-    /// Makes an empty file where nothing is.
+    /// Creates an empty file at a path that shows nothing.
     pub(super) fn create(&mut self, path: &RelPath) -> Answer<u64> {
         let number = self.workspace.own(path, true)?;
         self.changed(path);
@@ -171,10 +172,10 @@ impl<F: Fs> Overlay<F> {
 
     // ---- names
 
-    /// Makes a directory.
+    /// Creates a directory.
     ///
     /// # Errors
-    /// Those of wasmtime for the same call on a plain directory; so for all changes of names.
+    /// Those of wasmtime for the same call on a plain directory; the same applies to all changes of names.
     pub fn make_directory_at(&mut self, from: &Handle<F>, path: &str) -> Answer<()> {
         let from = self.directory(from)?;
         let path = self.find(&from, without_slash(path), false)?.free(Cause::AlreadyExists)?;
@@ -183,7 +184,7 @@ impl<F: Fs> Overlay<F> {
         Ok(())
     }
 
-    /// Makes a symbolic link.
+    /// Creates a symbolic link.
     ///
     /// # Errors
     /// As for [`Overlay::make_directory_at`].
@@ -208,7 +209,7 @@ impl<F: Fs> Overlay<F> {
         Ok(())
     }
 
-    /// Removes a directory that is empty.
+    /// Removes an empty directory.
     ///
     /// # Errors
     /// As for [`Overlay::make_directory_at`].
@@ -224,7 +225,7 @@ impl<F: Fs> Overlay<F> {
         self.take_away(&path)
     }
 
-    /// Removes what is no directory.
+    /// Removes an entry that is not a directory.
     ///
     /// # Errors
     /// As for [`Overlay::make_directory_at`].
@@ -245,7 +246,7 @@ impl<F: Fs> Overlay<F> {
         Ok(())
     }
 
-    /// Gives something another name, and replaces what had it.
+    /// Renames an entry, and replaces the entry that had the new name.
     ///
     /// # Errors
     /// As for [`Overlay::make_directory_at`].
@@ -278,7 +279,7 @@ impl<F: Fs> Overlay<F> {
         Ok(())
     }
 
-    /// Gives a file one more name; a link gets a second one with the same text.
+    /// Adds a name to a file; for a symbolic link, creates a second one with the same text.
     ///
     /// # Errors
     /// As for [`Overlay::make_directory_at`].
@@ -312,14 +313,14 @@ impl<F: Fs> Overlay<F> {
 
     // ---- times
 
-    /// Notes the time of a directory or link, for as long as the overlay lasts.
+    /// Records the time of a directory or link, in memory, for the lifetime of the overlay.
     ///
     /// # Errors
     /// As for [`Overlay::stat_at`].
     pub fn note_time(&mut self, from: &Handle<F>, path: &str, follow: bool, modified: u64) -> Answer<()> {
         self.kind(from)?;
         if from.is_removed_and(path) {
-            // Of a directory that was removed nobody asks the time.
+            // No caller can ask for the time of a removed directory.
             return Ok(());
         }
         let from = self.directory(from)?;
@@ -328,22 +329,22 @@ impl<F: Fs> Overlay<F> {
         Ok(())
     }
 
-    /// What is forgotten when a name has come or gone: its time, and that of its directory.
+    /// Forgets the recorded times that a new or removed name invalidates: its own, and that of its directory.
     fn changed(&mut self, path: &RelPath) {
         if !self.times.is_empty() {
             self.times.remove(path.parent().as_str());
         }
     }
 
-    // ---- whoever is open
+    // ---- open handles
 
-    /// Finds out what is open at a path, before it is there no more.
+    /// Determines the kind of every handle that is open at a path, before the entry is removed.
     fn know(&mut self, path: &RelPath) -> Answer<()> {
         let open: Vec<_> = self.open_handles().filter(|handle| handle.is_within(path)).collect();
         open.iter().try_for_each(|handle| self.kind(handle).map(drop))
     }
 
-    /// A path shows nothing any more of what it did: whoever is open there keeps the content.
+    /// Marks a path as no longer showing its content: handles that are open there keep the content.
     fn lost(&mut self, path: &RelPath) {
         self.unnamed += 1;
         for handle in self.open_handles().filter(|handle| handle.is_within(path)) {
@@ -378,7 +379,7 @@ impl<F: Fs> Overlay<F> {
 }
 
 impl<F: Fs> Handle<F> {
-    /// Goes on with another content, open for writing.
+    /// Switches a handle to another content, open for writing.
     fn take(&self, content: Content, file: Rc<F::File>) {
         self.kind.set(Some(Kind::File));
         self.content.set(content);

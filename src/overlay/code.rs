@@ -1,16 +1,16 @@
-//! What a call answers when it fails, as WASI has it.
+//! The errors of a call, as WASI defines them.
 
 use crate::error::{Error, ErrorKind};
 use crate::fs::Cause;
 
-/// Why a call failed.
+/// The reason why a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// What the filesystem itself answers, or would.
+    /// An error that the filesystem itself returns, or would return.
     Fs(Cause),
-    /// An argument that no such call can have.
+    /// An argument that is invalid for the call.
     Invalid,
-    /// The descriptor is not open for this, or not of this kind.
+    /// The descriptor is not open for this access, or is of another kind.
     BadDescriptor,
     /// In use: a directory that cannot be renamed, an original that changes while it is copied.
     Busy,
@@ -23,8 +23,8 @@ impl From<Cause> for Code {
 }
 
 impl From<Error> for Code {
-    /// The message of an error has no way to a program that knows `wasi:filesystem` alone: what is left
-    /// of it is the code that a plain directory would answer, and `io` where there is none.
+    /// Converts an error to a code. A program that knows `wasi:filesystem` alone cannot receive the message
+    /// of the error: it gets the code that a plain directory would return, or `io` where there is none.
     fn from(error: Error) -> Self {
         Self::Fs(match error.kind() {
             ErrorKind::NotFound | ErrorKind::NoPreopen => Cause::NoEntry,

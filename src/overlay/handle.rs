@@ -1,4 +1,4 @@
-//! What a program holds open, and what becomes of it while names and contents change.
+//! The handles that a program holds open, and how they follow changes of names and contents.
 
 use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
@@ -6,67 +6,67 @@ use core::cell::{Cell, RefCell};
 use crate::fs::{Fs, Kind};
 use crate::path::RelPath;
 
-/// An open file or directory of the merged tree. It goes with what it was opened as: when that is
-/// renamed, copied up or removed, the handle sees it.
+/// An open file or directory of the merged tree. It follows the entry that it was opened on: when that is
+/// renamed, copied up or removed, the handle is updated.
 pub struct Handle<F: Fs> {
-    /// What it is; nothing until that matters. Most are files.
+    /// The kind of the entry; `None` until it is needed. Most are files.
     pub(super) kind: Cell<Option<Kind>>,
-    /// For reading and for writing, as it was opened.
+    /// The access for which it was opened.
     pub(super) access: Access,
-    /// Where it is now; nothing once its name is gone.
+    /// The present path of the entry; `None` once its name is removed.
     pub(super) path: RefCell<Option<RelPath>>,
     pub(super) content: Cell<Content>,
-    /// Of a file: the content, open.
+    /// For a file: the content, open.
     pub(super) file: RefCell<Option<Rc<F::File>>>,
-    /// Whether that is open for writing.
+    /// Whether `file` is open for writing.
     pub(super) is_writable: Cell<bool>,
     pub(super) identity: Cell<Option<u128>>,
 }
 
-/// What a handle may be used for.
+/// The access that a handle allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Access {
-    /// It was opened for reading.
+    /// Opened for reading.
     pub read: bool,
-    /// It was opened for writing.
+    /// Opened for writing.
     pub write: bool,
 }
 
-/// Where the content behind a handle is.
+/// The location of the content behind a handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
-    /// It is a directory.
+    /// There is none: a directory.
     None,
     /// In a lower, at the place that the path shows.
     Lower,
     /// In a file of the workspace.
     Own(u64),
-    /// Under no name any more; handles with the same number have the same one.
+    /// Under no name any more; handles with the same number share the same content.
     Unnamed(u64),
 }
 
 impl<F: Fs> Handle<F> {
-    /// Whether it is known to be a directory; see [`super::Overlay::kind`].
+    /// Checks whether the handle is known to be a directory; see [`super::Overlay::kind`].
     pub fn is_known_directory(&self) -> bool {
         self.kind.get() == Some(Kind::Directory)
     }
 
-    /// What it was opened for.
+    /// Returns the access for which it was opened.
     pub const fn access(&self) -> Access {
         self.access
     }
 
-    /// Whether it is a directory that was removed, and a path leads to this itself.
+    /// Checks whether the handle is a directory that was removed, and the path leads to the directory itself.
     pub(super) fn is_removed_and(&self, path: &str) -> bool {
         self.is_known_directory() && matches!(path, "." | "./") && self.path.borrow().is_none()
     }
 
-    /// Whether what it was opened as is this, or below it.
+    /// Checks whether the entry that it was opened on is at this path, or below it.
     pub(super) fn is_within(&self, path: &RelPath) -> bool {
         self.path.borrow().as_ref().is_some_and(|own| own.is_within(path))
     }
 
-    /// Whether it was opened as this.
+    /// Checks whether the entry that it was opened on is at this path.
     pub(super) fn is_at(&self, path: &RelPath) -> bool {
         self.path.borrow().as_ref() == Some(path)
     }

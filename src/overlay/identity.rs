@@ -1,5 +1,5 @@
-//! What tells one file from another, for as long as it is the same file to a program: across renames
-//! and copy-up.
+//! The identity of a file: a number that is stable for as long as a program sees the same file, across
+//! renames and copy-up.
 
 use super::handle::Content;
 use super::{Answer, Code, Handle, Overlay};
@@ -8,10 +8,10 @@ use crate::path::RelPath;
 use crate::workspace::{Place, sum};
 
 impl<F: Fs> Overlay<F> {
-    /// A number that tells what a handle leads to from everything else.
+    /// Returns a number that distinguishes the entry behind a handle from all other entries.
     ///
     /// # Errors
-    /// The filesystem's.
+    /// The filesystem's errors.
     pub fn identity(&mut self, handle: &Handle<F>) -> Answer<u128> {
         self.kind(handle)?;
         if let Some(known) = handle.identity.get() {
@@ -32,7 +32,7 @@ impl<F: Fs> Overlay<F> {
         Ok(identity)
     }
 
-    /// As [`Overlay::identity`], of what a path leads to.
+    /// As [`Overlay::identity`], for the entry that a path leads to.
     ///
     /// # Errors
     /// Those of wasmtime for the same call on a plain directory.
@@ -46,8 +46,8 @@ impl<F: Fs> Overlay<F> {
         self.identity_of(&path, &place)
     }
 
-    /// A file of a lower with several names has the number that the filesystem gives it; all else goes
-    /// by where it came from.
+    /// Computes the identity of an entry. A file of a lower with several names has the number that the
+    /// filesystem assigns; for any other entry it is derived from the place the entry came from.
     pub(super) fn identity_of(&mut self, path: &RelPath, place: &Place) -> Answer<u128> {
         Ok(match place {
             Place::File(number) => self.identity_of_own(*number),
@@ -71,12 +71,12 @@ impl<F: Fs> Overlay<F> {
     }
 }
 
-/// Two sums, with different beginnings.
+/// Computes two sums, with different seeds.
 fn identity(kind: &str, bytes: &[u8]) -> u128 {
     let one = sum(sum(SEEDS.0, kind.as_bytes()), bytes);
     let other = sum(sum(SEEDS.1, kind.as_bytes()), bytes);
     u128::from(one) << 64 | u128::from(other)
 }
 
-/// Any two numbers.
+/// The seeds: two arbitrary numbers.
 const SEEDS: (u64, u64) = (0x9e37_79b9_7f4a_7c15, 0xcbf2_9ce4_8422_2325);

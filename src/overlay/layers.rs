@@ -1,9 +1,9 @@
-//! Which directories are layered: it is said by the names of the preopened directories, so that every
-//! host can say it, and no import beside the filesystem is needed.
+//! The layered directories. The names of the preopened directories define them, so that every host can do so,
+//! and no import beside the filesystem is needed.
 //!
-//! A directory `/data` is formed from the directories that are granted as `/data#upper` and
-//! `/data#lower`, and, below that, `/data#lower.2`, `/data#lower.3` and so on. All others are handed on
-//! as they are. With `/data#upper;entries=50` no more than 50 files, directories and links are made in it.
+//! A directory `/data` is formed from the directories that are granted as `/data#upper` and `/data#lower`,
+//! and, below that, `/data#lower.2`, `/data#lower.3` and so on. All others are passed on unchanged. With
+//! `/data#upper;entries=50` no more than 50 files, directories and links can be created in it.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -12,25 +12,25 @@ use alloc::vec::Vec;
 use crate::limits::LOWERS_MAX;
 use crate::text::as_number;
 
-/// A directory that is layered.
+/// A layered directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layered {
-    /// The name a program finds it by.
+    /// The name under which a program finds it.
     pub name: String,
     /// The name of its upper.
     pub upper: String,
     /// The names of its lowers, the topmost first.
     pub lowers: Vec<String>,
-    /// How many files, directories and links it may have of its own.
+    /// The number of files, directories and links that the upper may hold.
     pub entries: Option<u64>,
 }
 
-/// What a granted name is for.
+/// The role that a granted name has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part<'n> {
-    /// With the most entries.
+    /// The upper, with the maximum number of entries.
     Upper(&'n str, Option<u64>),
-    /// From 1, the topmost.
+    /// A lower, numbered from 1, the topmost.
     Lower(&'n str, u64),
     Plain(&'n str),
 }
@@ -53,15 +53,15 @@ impl<'n> Part<'n> {
     }
 }
 
-/// Whether a granted name is a part of a layered directory, and not handed on.
+/// Checks whether a granted name is part of a layered directory, and is not passed on.
 pub fn is_part(name: &str) -> bool {
     !matches!(Part::of(name), Part::Plain(_))
 }
 
-/// The layered directories among granted names.
+/// Finds the layered directories among granted names.
 ///
 /// # Errors
-/// What is missing, or there twice, in words.
+/// A message that names the part that is missing or given twice.
 pub fn layers(names: &[&str]) -> Result<Vec<Layered>, String> {
     let parts = || names.iter().map(|name| Part::of(name));
     let mut found: Vec<Layered> = Vec::new();

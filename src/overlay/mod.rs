@@ -1,13 +1,13 @@
-//! The overlay: the calls of `wasi:filesystem` over a workspace, so that a program which knows nothing
-//! of it can write nowhere else.
+//! The overlay: the calls of `wasi:filesystem` over a workspace. A program needs no knowledge of the
+//! workspace, and cannot write elsewhere.
 //!
-//! A handle is opened on what its path shows; opening is not writing. The first write copies up, and
-//! every handle on the same file sees the copy from then on. What is written goes into a file of the
-//! workspace in place, so its bytes need no way through here: whoever has a stream may hand out the
-//! filesystem's own, on [`Overlay::file_to_stream`].
+//! A handle is opened on the entry that its path shows; an open does not write. The first write copies the
+//! file up, and every handle on the same file sees the copy from then on. Content is written to a file of the
+//! workspace in place, so its bytes need not pass through the overlay: a component that provides streams may
+//! hand out the filesystem's own, on [`Overlay::file_to_stream`].
 //!
-//! What it does not keep: access times, which are those of the last change; and the times that are
-//! set on directories and links, which last as long as the overlay. Pipes and devices are read at most.
+//! Not kept are access times, for which those of the last change are returned; times that are set on
+//! directories and links last as long as the overlay. Pipes and devices can be read at most.
 
 mod change;
 mod code;
@@ -32,44 +32,45 @@ use walk::Spot;
 pub use code::Code;
 pub use handle::{Access, Handle};
 
-/// Calls after which the directories of lowers are looked up anew, that others may have moved.
+/// The number of calls after which the directories of lowers are looked up anew, because other processes may
+/// have moved them.
 const CALLS_PER_LOOK: u32 = 256;
 
 /// A workspace as a filesystem.
 pub struct Overlay<F: Fs> {
     workspace: Workspace<F>,
-    /// Whoever is still open.
+    /// The open handles.
     handles: Vec<Weak<Handle<F>>>,
-    /// The next number of a content without a name.
+    /// The next number for a content without a name.
     unnamed: u64,
-    /// What a content was before it was copied up, by its number.
+    /// The identity that a content had before it was copied up, by its number.
     identities: BTreeMap<u64, u128>,
     /// The times that were set on directories and links.
     times: BTreeMap<String, u64>,
     calls: u32,
 }
 
-/// How to open what a path leads to.
+/// The options of an open.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenHow {
-    /// Follow a link at the end.
+    /// Follow a link at the end of the path.
     pub follow: bool,
-    /// Make a file where nothing is.
+    /// Create a file when there is none.
     pub create: bool,
-    /// Only make it.
+    /// Fail when the entry exists.
     pub exclusive: bool,
-    /// Only a directory will do.
+    /// Fail unless the entry is a directory.
     pub directory: bool,
-    /// Take the content away.
+    /// Truncate the file to length 0.
     pub truncate: bool,
-    /// What it will be used for.
+    /// The access that is requested.
     pub access: Access,
 }
 
 type Answer<T> = Result<T, Code>;
 
 impl<F: Fs> Overlay<F> {
-    /// The overlay of a workspace.
+    /// Creates the overlay of a workspace.
     pub const fn new(mut workspace: Workspace<F>) -> Self {
         workspace.keep_spares(SPARES);
         Self {
@@ -82,19 +83,19 @@ impl<F: Fs> Overlay<F> {
         }
     }
 
-    /// Keeps this many empty files at hand, once a program makes files and syncs them: four, unless this is
-    /// called.
+    /// Sets how many empty files are kept in reserve, once a program creates files and syncs them: four,
+    /// unless this is called.
     pub const fn keep_spares(&mut self, count: usize) {
         self.workspace.keep_spares(count);
     }
 
-    /// The root of the merged tree.
+    /// Returns a handle on the root of the merged tree.
     pub fn root(&mut self) -> Rc<Handle<F>> {
         let access = Access { read: true, write: true };
         self.hand_out(RelPath::ROOT, Some(Kind::Directory), Content::None, None, access, false)
     }
 
-    /// Opens what a path leads to, and makes it where that is asked for.
+    /// Opens the entry that a path leads to, and creates it if requested.
     ///
     /// # Errors
     /// Those of wasmtime for the same call on a plain directory.
@@ -104,11 +105,11 @@ impl<F: Fs> Overlay<F> {
         let access = Access { read: how.access.read || !how.access.write, write: how.access.write || makes };
         let is_exclusive = how.create && how.exclusive;
         if how.create && path.ends_with('/') && !path.trim_end_matches('/').is_empty() {
-            // No file is made under the name of a directory, there or not.
+            // No file is created under a name that ends in a slash, whether or not it exists.
             self.find(&from, walk::without_slash(path), false)?;
             return Err(Cause::IsDirectory.into());
         }
-        // To be read, it need not be known what it is.
+        // For reading, the kind of the entry need not be known.
         if !access.write
             && !how.directory
             && let Some(place) = walk::plain(&from, path)
@@ -116,7 +117,7 @@ impl<F: Fs> Overlay<F> {
         {
             return Ok(self.hand_out(place, None, Content::Lower, Some(file), access, false));
         }
-        // An exclusive creation does not look behind a link.
+        // An exclusive creation does not follow a link.
         let spot = self.find(&from, path, how.follow && !is_exclusive)?;
         let Some(kind) = spot.kind() else {
             if !how.create {
@@ -132,7 +133,7 @@ impl<F: Fs> Overlay<F> {
             Kind::Directory if makes || how.access.write => Err(Cause::IsDirectory.into()),
             Kind::Directory => {
                 let (path, place) = spot.existing()?;
-                // Known from the beginning, because it may be removed while it is open.
+                // Known from the start, because the directory may be removed while it is open.
                 let identity = self.identity_of(&path, &place)?;
                 let access = Access { read: true, write: false };
                 let handle = self.hand_out(path, Some(kind), Content::None, None, access, false);
@@ -162,7 +163,8 @@ impl<F: Fs> Overlay<F> {
         }
     }
 
-    /// Opens a file of the workspace: for writing only if that is asked for and nothing shares it.
+    /// Opens a file of the workspace: for writing only if requested, and if no checkpoint and no other
+    /// workspace shares it.
     fn open_own(&mut self, path: RelPath, number: u64, access: Access) -> Answer<Rc<Handle<F>>> {
         let is_writable = access.write && self.workspace.is_own_alone(number)?;
         self.open_number(path, number, access, is_writable)
@@ -198,10 +200,11 @@ impl<F: Fs> Overlay<F> {
         handle
     }
 
-    /// What a handle was opened on. One that is to be read alone is asked when it matters.
+    /// Returns the kind of the entry that a handle was opened on. For a handle open for reading alone, the
+    /// filesystem is asked when the kind is first needed.
     ///
     /// # Errors
-    /// The filesystem's.
+    /// The filesystem's errors.
     pub fn kind(&mut self, handle: &Handle<F>) -> Answer<Kind> {
         if let Some(kind) = handle.kind.get() {
             return Ok(kind);
@@ -209,12 +212,12 @@ impl<F: Fs> Overlay<F> {
         Ok(self.find_out(handle)?.kind)
     }
 
-    /// Asks what a handle was opened on, for the first time.
+    /// Determines, for the first time, the kind of the entry that a handle was opened on.
     fn find_out(&mut self, handle: &Handle<F>) -> Answer<Stat> {
         let file = self.file(handle)?;
         let stat = self.workspace.exec().fs().stat_open(&file)?;
         if stat.kind == Kind::Directory {
-            // Known from the beginning, because it may be removed while it is open.
+            // Known from the start, because the directory may be removed while it is open.
             let path = handle.path.borrow().clone();
             if let Some(path) = path
                 && let Some(place) = self.workspace.find_place(&path)?
@@ -228,10 +231,10 @@ impl<F: Fs> Overlay<F> {
         Ok(stat)
     }
 
-    /// What a handle leads to now.
+    /// Returns the metadata of the entry behind a handle.
     ///
     /// # Errors
-    /// The filesystem's.
+    /// The filesystem's errors.
     pub fn stat(&mut self, handle: &Handle<F>) -> Answer<Stat> {
         self.workspace.forget_looks();
         if handle.kind.get().is_none() {
@@ -262,7 +265,7 @@ impl<F: Fs> Overlay<F> {
         Ok(stat)
     }
 
-    /// What a path leads to.
+    /// Returns the metadata of the entry that a path leads to.
     ///
     /// # Errors
     /// Those of wasmtime for the same call on a plain directory.
@@ -291,10 +294,10 @@ impl<F: Fs> Overlay<F> {
         Ok(stat)
     }
 
-    /// The names in a directory, sorted, and what they are; none in one that was removed.
+    /// Lists the names in a directory, sorted, with their kinds; none for a removed directory.
     ///
     /// # Errors
-    /// The filesystem's.
+    /// The filesystem's errors.
     pub fn list(&mut self, directory: &Handle<F>) -> Answer<Vec<(String, Kind)>> {
         if self.kind(directory)? == Kind::Directory && directory.path.borrow().is_none() {
             return Ok(Vec::new());
@@ -304,7 +307,7 @@ impl<F: Fs> Overlay<F> {
         Ok(entries.into_iter().map(|entry| (entry.name, entry.kind)).collect())
     }
 
-    /// The text of a link.
+    /// Reads the text of a link.
     ///
     /// # Errors
     /// Those of wasmtime for the same call on a plain directory.
@@ -322,7 +325,7 @@ impl<F: Fs> Overlay<F> {
         }
     }
 
-    /// The content behind a handle, open for reading at least.
+    /// Returns the content behind a handle, open at least for reading.
     ///
     /// # Errors
     /// [`Code::BadDescriptor`] for a directory.
@@ -330,7 +333,7 @@ impl<F: Fs> Overlay<F> {
         handle.file.borrow().clone().ok_or(Code::BadDescriptor)
     }
 
-    /// As [`Overlay::file`], to be read.
+    /// As [`Overlay::file`], for reading.
     ///
     /// # Errors
     /// [`Code::BadDescriptor`] for a directory, and for a handle that is not open for reading.
@@ -338,17 +341,17 @@ impl<F: Fs> Overlay<F> {
         if handle.access.read { self.file(handle) } else { Err(Code::BadDescriptor) }
     }
 
-    /// Up to `length` bytes from `offset`; empty at the end of the file.
+    /// Reads up to `length` bytes from `offset`; returns none at the end of the file.
     ///
     /// # Errors
-    /// As for [`Overlay::file_to_read`]; the filesystem's.
+    /// As for [`Overlay::file_to_read`]; the filesystem's errors.
     pub fn read(&mut self, handle: &Handle<F>, offset: u64, length: usize) -> Answer<Vec<u8>> {
         let file = self.file_to_read(handle)?;
         check_offset(offset)?;
         Ok(self.workspace.exec().fs().read(&file, offset, length)?)
     }
 
-    /// The path of a directory that is open.
+    /// Returns the path of an open directory.
     fn directory(&mut self, handle: &Handle<F>) -> Answer<RelPath> {
         self.workspace.forget_looks();
         self.calls += 1;
@@ -362,13 +365,13 @@ impl<F: Fs> Overlay<F> {
         handle.path.borrow().clone().ok_or_else(|| Cause::NoEntry.into())
     }
 
-    /// Whoever is open.
+    /// Returns the handles that are open.
     fn open_handles(&self) -> impl Iterator<Item = Rc<Handle<F>>> {
         self.handles.iter().filter_map(Weak::upgrade)
     }
 }
 
-/// Linux has signed offsets.
+/// Refuses offsets that do not fit the signed offsets of Linux.
 fn check_offset(offset: u64) -> Answer<()> {
     if i64::try_from(offset).is_ok() { Ok(()) } else { Err(Code::Invalid) }
 }

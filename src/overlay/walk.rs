@@ -1,7 +1,7 @@
-//! From the path of a program to a path of the merged tree.
+//! The translation of a path of the program to a path of the merged tree.
 //!
-//! The rules are those of wasmtime on Linux: links on the way are followed, the last one if asked for;
-//! an absolute path, an absolute link, and one `..` too many lead nowhere.
+//! The rules are those of wasmtime on Linux: links on the way are followed, the last one on request; an
+//! absolute path, an absolute link, or a `..` above the start is refused.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -13,34 +13,35 @@ use crate::limits::{LINKS_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX};
 use crate::path::{RelPath, is_reserved};
 use crate::workspace::Place;
 
-/// Where a path leads.
+/// The spot that a path leads to.
 pub(super) struct Spot {
     /// The path in the merged tree, without links on the way.
     pub(super) path: RelPath,
-    /// What stands there.
+    /// The entry there, if any.
     pub(super) place: Option<Place>,
-    /// The path names a directory itself, and no name in one: `.`, `a/..`, `a/`.
+    /// Whether the path names a directory itself, and no name in one: `.`, `a/..`, `a/`.
     pub(super) is_here: bool,
 }
 
 impl Spot {
-    /// What stands there, if anything does.
+    /// Returns the kind of the entry, if there is one.
     pub(super) fn kind(&self) -> Option<Kind> {
         self.place.as_ref().map(Place::kind)
     }
 
-    /// What stands there, where something must.
+    /// Returns the entry, which must exist.
     pub(super) fn existing(self) -> Result<(RelPath, Place), Code> {
         let place = self.place.ok_or(Cause::NoEntry)?;
         Ok((self.path, place))
     }
 
-    /// The name that is made, removed or moved; `here` is the answer where there is none, as for `a/..`.
+    /// Returns the spot of a name to be created, removed or moved; fails with `here` when the path names
+    /// none, as `a/..` does.
     pub(super) fn named(self, here: Code) -> Result<Self, Code> {
         if self.is_here { Err(here) } else { Ok(self) }
     }
 
-    /// The name to be made, where nothing is yet.
+    /// Returns the path of a name to be created, where no entry exists yet.
     pub(super) fn free(self, here: Cause) -> Result<RelPath, Code> {
         if self.is_here {
             return Err(here.into());
@@ -52,13 +53,13 @@ impl Spot {
         Ok(self.path)
     }
 
-    /// Refuses names that are ours.
+    /// Refuses names that are reserved for the store.
     pub(super) fn check_name(&self) -> Result<(), Code> {
         if is_reserved(self.path.name()) { Err(Cause::NotPermitted.into()) } else { Ok(()) }
     }
 }
 
-/// The path without what says that it is a directory, where that is understood.
+/// Returns the path without the trailing slashes that mark a directory, where a directory is implied.
 pub(super) fn without_slash(path: &str) -> &str {
     match path.trim_end_matches('/') {
         "" => path,
@@ -70,7 +71,8 @@ impl<F: Fs> Overlay<F> {
     /// Walks a path from a directory of the merged tree.
     pub(super) fn find(&mut self, from: &RelPath, path: &str, follow: bool) -> Result<Spot, Code> {
         check(path)?;
-        // One look where nothing is in the way: what stands below a link or a file is never found so.
+        // A single look suffices where nothing is in the way: an entry below a link or a file is never found
+        // so.
         if let Some(place) = plain(from, path)
             && let Some(found) = self.workspace.find_place(&place)?
             && !(follow && found.kind() == Kind::Symlink)
@@ -90,16 +92,16 @@ impl<F: Fs> Overlay<F> {
     }
 }
 
-/// A way through the merged tree.
+/// A walk through the merged tree.
 struct Walk<'w, F: Fs> {
     overlay: &'w mut Overlay<F>,
-    /// The directories of the way; the last is where it stands.
+    /// The directories on the way; the last is the present one.
     above: Vec<RelPath>,
     links: usize,
 }
 
 impl<F: Fs> Walk<'_, F> {
-    /// Goes along a path; returns the last name, or `.` for where it stands then.
+    /// Walks along a path; returns the last name, or `.` when the path ends at the present directory.
     fn along(&mut self, path: &str, follow: bool) -> Result<String, Code> {
         check(path)?;
         let must_be_directory = path.ends_with('/') || path.ends_with("/.");
@@ -112,7 +114,7 @@ impl<F: Fs> Walk<'_, F> {
             self.enter(last)?;
             return Ok(".".into());
         }
-        // A text that is not needed need not be readable.
+        // A link that is not followed need not be readable.
         match if follow { self.link(last)? } else { None } {
             Some(text) => self.follow(&text),
             None => Ok(last.into()),
@@ -156,7 +158,7 @@ impl<F: Fs> Walk<'_, F> {
         Ok(self.overlay.workspace.find_place(&path)?)
     }
 
-    /// The text of the link under a name, if it is one.
+    /// Reads the text of the link under a name, or `None` when the name is no link.
     fn link(&mut self, name: &str) -> Result<Option<String>, Code> {
         match self.look(name)? {
             Some(place) if place.kind() == Kind::Symlink => self.overlay.text_of(&place).map(Some),
@@ -173,13 +175,13 @@ impl<F: Fs> Walk<'_, F> {
     }
 }
 
-/// Where a path leads if no link is on the way; nothing where it has to be walked.
+/// Returns the path that is reached if no link is on the way; `None` where the path has to be walked.
 pub(super) fn plain(from: &RelPath, path: &str) -> Option<RelPath> {
     let is_plain = |name: &str| !matches!(name, "" | "." | "..") && name.len() <= NAME_BYTES_MAX && !is_reserved(name);
     if path.split('/').all(is_plain) && !path.contains('\0') { followed(from, path).ok() } else { None }
 }
 
-/// A path followed by more names.
+/// Returns a path followed by more names.
 fn followed(from: &RelPath, names: &str) -> Result<RelPath, Code> {
     if from.as_str().len() + 1 + names.len() > PATH_BYTES_MAX {
         return Err(Cause::NameTooLong.into());

@@ -1,4 +1,4 @@
-//! Changes of the merged tree: each stages what it needs, then appends one record.
+//! Changes of the merged tree: each stages its content, then appends one record.
 
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
@@ -15,18 +15,18 @@ use crate::persist::file::check_chunk;
 use crate::plan::{At, Plan};
 use crate::store::parse;
 
-/// What becomes of the content of a file.
+/// A change of the content of a file.
 pub(super) enum Edit {
-    /// These bytes go to this offset.
+    /// Writes these bytes at this offset.
     Write(u64, Vec<u8>),
-    /// It gets this length.
+    /// Sets this length.
     Size(u64),
-    /// It becomes these bytes.
+    /// Replaces the content by these bytes.
     Whole(Vec<u8>),
 }
 
 impl Edit {
-    /// The length of a file of `size` bytes afterwards.
+    /// Returns the length of a file of `size` bytes after the edit.
     fn size(&self, size: u64) -> u64 {
         match self {
             Self::Write(_, bytes) if bytes.is_empty() => size,
@@ -37,27 +37,27 @@ impl Edit {
     }
 }
 
-/// A content that a change begins with.
+/// The content from which a change starts.
 pub(super) struct Source {
     at: At,
     size: u64,
     modified: Option<u64>,
-    /// The file of our own that it is. Else it is in a lower, where others may write.
+    /// The number of the file of the upper; `None` for a file in a lower, where other processes may write.
     own: Option<u64>,
-    /// It is ours alone: it may be written in place.
+    /// Whether the file is shared with no checkpoint and no other workspace, so it may be written in place.
     is_alone: bool,
 }
 
 impl<F: Fs> Workspace<F> {
-    /// Writes at an offset; a file that is not there is made, and a gap reads as zeros.
+    /// Writes at an offset; creates the file if it does not exist, and fills a gap with zeros.
     ///
-    /// A file of the lowers, or of a checkpoint, gets a copy of its own with the bytes in it, all or
-    /// nothing under power loss too. A file of one's own is written in place.
+    /// A file of the lowers, or of a checkpoint, is copied with the bytes in it; this is atomic under power
+    /// loss too. A file that the workspace alone owns is written in place.
     ///
     /// # Errors
     /// As for [`Workspace::stat`]; [`ErrorKind::IsDirectory`], [`ErrorKind::NotAFile`],
-    /// [`ErrorKind::SymlinkRefused`] for what is no file; [`ErrorKind::LimitExceeded`] for the chunk
-    /// or the quota; [`ErrorKind::Conflicts`] for an original that changes while it is copied;
+    /// [`ErrorKind::SymlinkRefused`] for an entry that is not a file; [`ErrorKind::LimitExceeded`] for the
+    /// chunk or the quota; [`ErrorKind::Conflicts`] for an original that changes while it is copied;
     /// [`ErrorKind::OutcomeUnknown`] when bytes were overwritten in part.
     pub fn write(&mut self, path: &str, offset: u64, data: Vec<u8>) -> Result<(), Error> {
         check_chunk(path, data.len())?;
@@ -65,7 +65,7 @@ impl<F: Fs> Workspace<F> {
         self.edit(&path, Edit::Write(offset, data))
     }
 
-    /// Writes at the end; returns the offset of the first byte.
+    /// Writes at the end of a file; returns the offset of the first byte.
     ///
     /// # Errors
     /// As for [`Workspace::write`].
@@ -81,7 +81,7 @@ impl<F: Fs> Workspace<F> {
         Ok(end)
     }
 
-    /// Gives a file other content, all of it, all or nothing; one that is not there is made.
+    /// Replaces the whole content of a file, atomically; creates the file if it does not exist.
     ///
     /// # Errors
     /// As for [`Workspace::write`].
@@ -91,7 +91,7 @@ impl<F: Fs> Workspace<F> {
         self.edit(&path, Edit::Whole(data))
     }
 
-    /// Sets the length of a file; what is added reads as zeros. Only what stays is copied.
+    /// Sets the length of a file; added bytes read as zeros. Only the bytes that remain are copied.
     ///
     /// # Errors
     /// As for [`Workspace::write`], and [`ErrorKind::NotFound`].
@@ -101,7 +101,7 @@ impl<F: Fs> Workspace<F> {
         self.edit(&path, Edit::Size(size))
     }
 
-    /// Makes a directory. Over a deleted one it is empty.
+    /// Creates a directory. Over a deleted one it is empty.
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`]; as for [`Workspace::stat`].
@@ -109,11 +109,11 @@ impl<F: Fs> Workspace<F> {
         self.make(path, Origin::Directory)
     }
 
-    /// Makes a symbolic link with a relative text.
+    /// Creates a symbolic link with a relative text.
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`]; [`ErrorKind::InvalidArgument`] for a text that no link can have;
-    /// as for [`Workspace::stat`].
+    /// [`ErrorKind::AlreadyExists`]; [`ErrorKind::InvalidArgument`] for a text that is invalid for a link; as
+    /// for [`Workspace::stat`].
     pub fn make_symlink(&mut self, target: &str, path: &str) -> Result<(), Error> {
         if target.is_empty() || target.len() > PATH_BYTES_MAX || target.starts_with('/') || target.contains('\0') {
             return Err(Error::invalid_argument(target, "the text of a link is relative, and not empty"));
@@ -121,7 +121,7 @@ impl<F: Fs> Workspace<F> {
         self.make(path, Origin::Link(target.to_owned()))
     }
 
-    /// Removes a file, a link, or a directory that is empty.
+    /// Removes a file, a link, or an empty directory.
     ///
     /// # Errors
     /// As for [`Workspace::stat`]; [`ErrorKind::NotCommitted`] with [`Cause::NotEmpty`].
@@ -137,7 +137,7 @@ impl<F: Fs> Workspace<F> {
         self.erase(path)
     }
 
-    /// Removes whatever is at a path, and all below. Returns how many entries that were.
+    /// Removes the entry at a path, and all entries below it. Returns the number of entries removed.
     ///
     /// # Errors
     /// As for [`Workspace::stat`].
@@ -148,13 +148,14 @@ impl<F: Fs> Workspace<F> {
         Ok(count)
     }
 
-    /// Gives something another name, and replaces what had it: a file or link another one, a
-    /// directory one that is empty. However much is in a directory of the lowers, this is one record.
+    /// Renames an entry, and replaces the entry that had the new name: a file or link replaces another file
+    /// or link, a directory an empty directory. A rename is one record, regardless of how many entries a
+    /// directory of the lowers contains.
     ///
     /// # Errors
     /// As for [`Workspace::stat`]; [`ErrorKind::IsDirectory`], [`ErrorKind::NotDirectory`] and
-    /// [`Cause::NotEmpty`] when it cannot replace what is there; [`ErrorKind::InvalidArgument`] for a
-    /// directory that was to go into itself.
+    /// [`Cause::NotEmpty`] when the entry at the new name cannot be replaced; [`ErrorKind::InvalidArgument`]
+    /// for a directory that would be moved into itself.
     pub fn rename(&mut self, old: &str, new: &str) -> Result<(), Error> {
         let old = self.begin(old)?;
         let new = parse(new)?;
@@ -180,7 +181,7 @@ impl<F: Fs> Workspace<F> {
             self.map.origins_below(old).map(|(path, origin)| (path.to_owned(), origin.clone())).collect();
         records.push(self.erasing(old)?);
         let origin = place.origin();
-        // Back where the lowers have it, it needs no record.
+        // Moved back to its place in the lowers, it needs no record.
         let is_home = matches!((&origin, self.map.inherited(new)), (Origin::Lower(one), Some(other)) if *one == other);
         records.push(Record::Shows(new.clone(), (!is_home).then_some(origin)));
         for (path, origin) in moved {
@@ -192,13 +193,13 @@ impl<F: Fs> Workspace<F> {
         self.decide(Plan::new(), &records)
     }
 
-    /// What every change begins with.
+    /// Checks that the workspace accepts a change, and parses the path: every change starts here.
     fn begin(&mut self, path: &str) -> Result<RelPath, Error> {
         self.check_usable()?;
         parse(path)
     }
 
-    /// Refuses a change after a failure that only the next open can judge.
+    /// Refuses a change after a failure whose outcome only the next open can determine.
     pub(super) fn check_usable(&mut self) -> Result<(), Error> {
         self.state.check_usable()?;
         self.forget_sources();
@@ -211,7 +212,7 @@ impl<F: Fs> Workspace<F> {
         self.make_at(&path, origin)
     }
 
-    /// Shows something of our own where nothing is.
+    /// Makes a path that shows nothing show an entry of the workspace.
     pub(super) fn make_at(&mut self, path: &RelPath, origin: Origin) -> Result<(), Error> {
         if self.find_place(path)?.is_some() {
             return Err(ErrorKind::AlreadyExists.at(path));
@@ -231,7 +232,7 @@ impl<F: Fs> Workspace<F> {
         self.decide(Plan::new(), &records)
     }
 
-    /// The record after which nothing is at a path.
+    /// Builds the record after which a path shows nothing.
     fn erasing(&mut self, path: &RelPath) -> Result<Record, Error> {
         let hides = match self.map.inherited(path) {
             Some(lower) => self.look_below(&lower)?.is_some(),
@@ -270,7 +271,7 @@ impl<F: Fs> Workspace<F> {
         }
     }
 
-    /// Whether something of a kind may take a name; says whether something has it.
+    /// Checks whether an entry of this kind may take a name; returns whether the name is in use.
     fn check_replaced(&mut self, kind: Kind, new: &RelPath) -> Result<bool, Error> {
         let Some(place) = self.find_place(new)? else {
             self.check_parent(new)?;
@@ -301,7 +302,7 @@ impl<F: Fs> Workspace<F> {
         }
     }
 
-    /// The content of a file that is to get another one; nothing where a file may be made.
+    /// Returns the content of a file that is to be changed; `None` where a file may be created.
     pub(super) fn source(&mut self, path: &RelPath) -> Result<Option<Source>, Error> {
         let place = self.find_place(path)?;
         if let Some(place) = &place {
@@ -330,18 +331,18 @@ impl<F: Fs> Workspace<F> {
         }
     }
 
-    /// Whether a file is ours alone: no checkpoint and no other workspace has it.
+    /// Checks whether a file belongs to this workspace alone: no checkpoint and no other workspace shares it.
     pub(super) fn is_alone(&self, number: u64, stat: Option<Stat>) -> bool {
         number >= self.files.frozen && stat.is_some_and(|stat| stat.links == 1)
     }
 
-    /// Whether a content may have been written since it was synced.
+    /// Checks whether a content may have been written since its last sync.
     fn is_dirty(&self, number: u64) -> bool {
         let Self { files, .. } = self;
         files.dirty.binary_search(&number).is_ok() || files.streamed.binary_search(&number).is_ok()
     }
 
-    /// Writes into a file of our own that nothing shares.
+    /// Writes in place into a file of the upper that is not shared.
     fn edit_in_place(&mut self, path: &RelPath, number: u64, size: u64, edit: Edit) -> Result<(), Error> {
         let after = edit.size(size);
         let file = layout::file(number);
@@ -365,7 +366,7 @@ impl<F: Fs> Workspace<F> {
         insert(&mut self.files.dirty, number);
         let answer = self.state.check_owner().and_then(|()| self.state.run(plan));
         if let Err(error) = answer {
-            // Whatever was added goes again; what was overwritten in part cannot.
+            // Appended bytes are removed again; bytes that were overwritten in part cannot be restored.
             let mut back = Plan::new();
             back.set_size(&file, size, "part of a write that failed");
             let is_back = self.state.run(back).is_ok() && !overwrites;
@@ -376,7 +377,7 @@ impl<F: Fs> Workspace<F> {
         Ok(())
     }
 
-    /// Makes a new content from another one, and lets the path show it.
+    /// Creates a new content from another one, and makes the path show it.
     fn edit_copy(&mut self, path: &RelPath, source: Option<Source>, edit: Edit) -> Result<(), Error> {
         let size = source.as_ref().map_or(0, |source| source.size);
         let after = edit.size(size);
@@ -415,8 +416,8 @@ impl<F: Fs> Workspace<F> {
         self.show(path, number, (source.as_ref(), after), plan)
     }
 
-    /// Lets a path show a new content of `after` bytes, once this plan has written it. Whatever stops
-    /// it removes the content.
+    /// Makes a path show a new content of `after` bytes, once this plan has written it. A failure removes the
+    /// content.
     pub(super) fn show(
         &mut self,
         path: &RelPath,
@@ -425,7 +426,7 @@ impl<F: Fs> Workspace<F> {
         mut plan: Plan,
     ) -> Result<(), Error> {
         let file = layout::file(number);
-        // An empty file needs nothing: one whose name is lost is empty, too.
+        // An empty file needs no sync: one whose name is lost reads as empty, too.
         let masks = source.is_some() && after > 0;
         if masks {
             plan.sync_file(&file, "or a short file could stand over a good one");
@@ -474,7 +475,7 @@ impl<F: Fs> Workspace<F> {
         }
     }
 
-    /// Makes a content durable that will stand where another one stood.
+    /// Makes a content durable before it replaces another one.
     fn settle(&mut self, number: u64) -> Result<(), Error> {
         let is_dirty = self.is_dirty(number);
         let is_fresh = self.files.fresh.binary_search(&number).is_ok();
@@ -494,7 +495,7 @@ impl<F: Fs> Workspace<F> {
 
     // ---- the record
 
-    /// Appends records as one: the commit point of every change.
+    /// Appends records as one frame: the commit point of every change.
     pub(super) fn decide(&mut self, first: Plan, records: &[Record]) -> Result<(), Error> {
         self.state.check_owner()?;
         self.renew()?;
@@ -503,7 +504,8 @@ impl<F: Fs> Workspace<F> {
             self.release(number);
         }
         if self.end.length > 2 * self.end.whole + MAP_SLACK_BYTES {
-            // The change is done, whatever becomes of this: a failure that matters is told by the next.
+            // The change is committed, regardless of the outcome of this: the next change reports a failure
+            // that matters.
             let _tried_again_by_the_next_change = self.compact();
         }
         Ok(())
@@ -519,7 +521,7 @@ impl<F: Fs> Workspace<F> {
         Ok(())
     }
 
-    /// Notes that all of the map is durable: what is wrong before such a note was damaged, not torn.
+    /// Records that the whole map is durable: an invalid frame before this mark was damaged, not torn.
     pub(super) fn mark_synced(&mut self) -> Result<(), Error> {
         let was = core::mem::replace(&mut self.synced, self.end.length);
         if was == self.synced {
@@ -528,14 +530,15 @@ impl<F: Fs> Workspace<F> {
         let marked = self.state.check_owner().and_then(|()| self.append_frame(Plan::new(), map::synced(self.end)));
         match marked {
             Ok(()) => self.synced = self.end.length,
-            // It was taken back. Without the note damage passes for a torn end; nothing else is lost.
+            // The append was undone. Without the mark, damage is taken for a torn end; no other guarantee is
+            // lost.
             Err(_) if self.state.check_usable().is_ok() => {}
             Err(error) => return Err(error),
         }
         Ok(())
     }
 
-    /// What an append that failed has come to: all of it may be there.
+    /// Determines the outcome of an append that failed: all of its bytes may have been written.
     pub(super) fn take_back(&mut self, error: Error) -> Error {
         if error.side() == Side::Before {
             return error;
@@ -549,13 +552,13 @@ impl<F: Fs> Workspace<F> {
         }
     }
 
-    /// Deals with a content that no path shows any more.
+    /// Releases a content that is no longer shown by any path.
     fn release(&mut self, number: u64) {
         forget(&mut self.files.streamed, number);
         if number < self.files.frozen {
-            // It belongs to a checkpoint, or goes with one.
+            // It belongs to a checkpoint, or is removed with one.
         } else if forget(&mut self.files.fresh, number) {
-            // Should the record be lost, it was never more than an empty file.
+            // Should the record be lost, the file was never more than empty.
             forget(&mut self.files.dirty, number);
             self.remove_file(number);
         } else {
@@ -564,7 +567,7 @@ impl<F: Fs> Workspace<F> {
         }
     }
 
-    /// Removes a content that a map which is durable does not name, unless a checkpoint may.
+    /// Removes a content that the durable map does not name, unless a checkpoint may name it.
     pub(super) fn release_now(&mut self, number: u64) {
         forget(&mut self.files.dirty, number);
         forget(&mut self.files.fresh, number);
@@ -596,14 +599,14 @@ fn not_empty(action: &str, path: &RelPath) -> Error {
     Error::failed(action, path.shown(), Cause::NotEmpty)
 }
 
-/// Adds to a sorted list.
+/// Inserts a number into a sorted list.
 pub(super) fn insert(sorted: &mut Vec<u64>, number: u64) {
     if let Err(index) = sorted.binary_search(&number) {
         sorted.insert(index, number);
     }
 }
 
-/// Takes out of a sorted list; says whether it was there.
+/// Removes a number from a sorted list; returns whether it was there.
 pub(super) fn forget(sorted: &mut Vec<u64>, number: u64) -> bool {
     let found = sorted.binary_search(&number);
     if let Ok(index) = found {

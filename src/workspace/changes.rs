@@ -13,7 +13,7 @@ use crate::fs::{Fs, Kind, Stat};
 use crate::path::RelPath;
 use crate::plan::At;
 
-/// Bytes of two files that are held to be compared.
+/// The number of bytes of two files that are held in memory to be compared.
 const COMPARED_BYTES: usize = 1 << 20;
 
 /// What became of a path, seen from the lowers.
@@ -23,7 +23,7 @@ pub enum Change {
     Deleted,
     /// It was not there.
     Added,
-    /// Its content is another.
+    /// The content differs.
     Modified,
     /// It is what was at this path. What is different in it is told for itself.
     Renamed(String),
@@ -31,7 +31,7 @@ pub enum Change {
     Retyped(Kind),
 }
 
-/// One changed path.
+/// A changed path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changed {
     /// The path.
@@ -44,10 +44,10 @@ pub struct Changed {
     pub size: u64,
 }
 
-/// A part of a list of changes.
+/// One page of a list of changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Deletions first, each in the order of their paths.
+    /// The changes, deletions first, each group in the order of paths.
     pub changes: Vec<Changed>,
     /// Where the next page begins; nothing when this is the last.
     pub next: Option<String>,
@@ -204,7 +204,7 @@ impl<F: Fs> Workspace<F> {
                 }
                 let mut offset = 0;
                 while offset < size {
-                    // In turns, so that neither is held whole.
+                    // Read alternately, so that neither is held in memory as a whole.
                     let length = usize::try_from(size - offset).map_or(COMPARED_BYTES, |rest| rest.min(COMPARED_BYTES));
                     let one = self.state.exec.read_at(&own, offset, length)?;
                     if one.is_empty() || one != self.state.exec.read_at(original, offset, length)? {
@@ -214,7 +214,7 @@ impl<F: Fs> Workspace<F> {
                 }
                 Ok(true)
             }
-            // One that cannot be read is absolute, and ours never are.
+            // A link that cannot be read is absolute, and links of the workspace never are.
             Place::Link(text) => {
                 Ok(self.state.exec.read_link(original.root, &original.path).is_ok_and(|there| there == *text))
             }

@@ -1,4 +1,4 @@
-//! States to come back to, a second workspace from the same state, and the end of one.
+//! Checkpoints, forks of a workspace, and discards.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -12,19 +12,19 @@ use crate::path::RelPath;
 use crate::plan::{At, Plan, RootId};
 use crate::store::{Preopens, State, Store};
 
-/// A state to come back to.
+/// A checkpoint: a state that can be restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Its number.
     pub number: u64,
-    /// What the caller called it.
+    /// The label that the caller gave it.
     pub label: String,
 }
 
 impl<F: Fs + Clone> Workspace<F> {
-    /// Keeps the present state, durably, under a number.
+    /// Keeps the present state, durably; returns the number of the checkpoint.
     ///
-    /// Nothing is copied: a file is, when it is next written.
+    /// No content is copied: a file is copied when it is next written.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for a label that is too long; as for [`Workspace::sync`].
@@ -43,10 +43,10 @@ impl<F: Fs + Clone> Workspace<F> {
         Ok(number)
     }
 
-    /// The states that are kept, the oldest first.
+    /// Lists the checkpoints, the oldest first.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`]; the filesystem's failures.
+    /// [`ErrorKind::Corrupt`]; the filesystem's errors.
     pub fn checkpoints(&mut self) -> Result<Vec<Checkpoint>, Error> {
         let mut checkpoints = Vec::new();
         for number in layout::look(&mut self.state.exec)?.checkpoints {
@@ -124,13 +124,13 @@ impl<F: Fs + Clone> Workspace<F> {
         Map::decode(&bytes).map(|(map, _, _)| map).map_err(|what| super::damaged(&path, what))
     }
 
-    /// Makes a second workspace from the present state, in the directory `how.upper`, over the same
-    /// lowers. Contents are shared by hard link, and copied where there are none; whichever of the two
-    /// writes a file next copies it first.
+    /// Creates a second workspace from the present state, in the directory `how.upper`, over the same lowers.
+    /// Contents are shared by hard link, and copied where links are not supported; each workspace copies a
+    /// shared file before it writes it.
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`] when there is one; as for [`Workspace::sync`], and the
-    /// filesystem's failures, with what was begun swept by the next open or fork.
+    /// [`ErrorKind::AlreadyExists`] when there is a workspace; as for [`Workspace::sync`], and the
+    /// filesystem's errors; the next open or fork removes the incomplete workspace.
     pub fn fork(&mut self, fs: F, preopens: &Preopens<F>, how: &Options) -> Result<Self, Error> {
         self.sync()?;
         let mut other = Store::open(fs.clone(), preopens, &how.upper, &how.owner, how.trace)?.into_state();
@@ -151,7 +151,7 @@ impl<F: Fs + Clone> Workspace<F> {
         other.run(plan)?;
         for number in self.map.files().collect::<Vec<u64>>() {
             let from = At { root, path: layout::file(number) };
-            // One whose name was lost is empty there, too.
+            // A file whose name was lost is empty there, too.
             if other.exec.stat_in(from.root, &from.path)?.is_some() {
                 let mut plan = Plan::new();
                 plan.share_from(&from, &layout::file(number), "content that both have, until one writes");
@@ -164,16 +164,16 @@ impl<F: Fs + Clone> Workspace<F> {
         let (bytes, _) = self.map.encode(&header);
         plan.append(super::publish(bytes, layout::map()));
         other.run(plan).map_err(|error| super::undecided(&mut other, error))?;
-        // It is there: only a look at it can fail.
+        // The workspace exists: only reading it can fail.
         Self::attach(other, fs, preopens, how).map_err(|error| error.with_kind(ErrorKind::NeedsRecovery))
     }
 
-    /// Gives up all that was written, and the workspace with it. Nothing is written for that, so it
-    /// is possible on a full disk.
+    /// Discards all changes, and the workspace with them. No space is needed for that, so it is possible on a
+    /// full disk.
     ///
     /// # Errors
-    /// [`ErrorKind::NotCommitted`] when it is still there; [`ErrorKind::NeedsRecovery`] when the next
-    /// open has to remove the rest.
+    /// [`ErrorKind::NotCommitted`] when the workspace still exists; [`ErrorKind::NeedsRecovery`] when the
+    /// next open has to remove the rest.
     pub fn discard(mut self) -> Result<(), Error> {
         self.state.check_usable()?;
         self.state.check_owner()?;
@@ -188,7 +188,7 @@ impl<F: Fs + Clone> Workspace<F> {
     }
 }
 
-/// What a discard that stopped has come to.
+/// Determines the outcome of a discard that failed.
 fn judge_discard<F: Fs>(state: &mut State<F>, error: Error) -> Error {
     let is_there = matches!(state.exec.stat(&layout::map()), Ok(Some(_)));
     if is_there && error.side() != Side::After { error } else { error.with_kind(ErrorKind::OutcomeUnknown) }

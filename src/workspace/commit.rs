@@ -1,9 +1,9 @@
 //! What a workspace changed goes to the topmost lower, or all it shows to another directory: as one
 //! decision of the store there, all or nothing.
 //!
-//! Two roots change, so the map says first what it will be: `next` is written, then the lower
-//! decides, then `next` becomes the map. An open that finds `next` looks at the lower: a proof, one
-//! path that the commit changes, tells whether it was decided.
+//! A commit changes two roots, so the future map is written first: `next` is written, then the lower decides,
+//! then `next` becomes the map. An open that finds `next` looks at the lower: a proof, one path that the
+//! commit changes, shows whether the commit was decided.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -22,19 +22,19 @@ use crate::path::{RelPath, is_reserved};
 use crate::plan::{At, Plan, RootId};
 use crate::store::{Durability, Preopens, Receipt, State, Store};
 
-/// What to do when a path of the lowers has changed since it was first touched.
+/// The handling of a path of the lowers that has changed since it was first touched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnConflict {
-    /// Fail with [`ErrorKind::Conflicts`], and change nothing.
+    /// Fails with [`ErrorKind::Conflicts`], and changes nothing.
     #[default]
     Fail,
-    /// What was written here replaces it.
+    /// Replaces it by the content of the workspace.
     Ours,
-    /// It stays, and what was written here is given up.
+    /// Keeps it, and gives up the change of the workspace.
     Theirs,
 }
 
-/// How to commit.
+/// The options of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitOptions {
     /// The guest path of the topmost lower, granted for writing.
@@ -42,9 +42,9 @@ pub struct CommitOptions {
     /// Which changes. What a chosen one cannot be without comes along: all of a directory that is
     /// new or was moved, and both ends of a rename.
     pub paths: Select,
-    /// How far it must have gone.
+    /// The durability that must be reached.
     pub durability: Durability,
-    /// What to do about conflicts.
+    /// The handling of conflicts.
     pub conflicts: OnConflict,
 }
 
@@ -340,7 +340,7 @@ impl<F: Fs + Clone> Workspace<F> {
                 match stat {
                     Some(stat) if is_given_up => Content::Give(from, stat.size),
                     Some(stat) if stat.size > 0 => Content::Copy(from),
-                    // One whose name was lost with the power is empty.
+                    // A file whose name was lost with the power is empty.
                     _ => Content::Empty,
                 }
             }
@@ -397,11 +397,11 @@ impl<F: Fs + Clone> Workspace<F> {
         Ok(receipt)
     }
 
-    /// Finishes a commit that a crash interrupted: the lower is asked whether it was decided.
+    /// Finishes a commit that a crash interrupted: the lower shows whether it was decided.
     pub(super) fn settle_commit(&mut self, fs: F, preopens: &Preopens<F>) -> Result<bool, Error> {
         let bytes = super::read_map(&mut self.state.exec, &layout::next())?;
         let (_, header, _) = Map::decode(&bytes).map_err(|what| super::damaged(&layout::next(), what))?;
-        // Opening it completes what it had decided.
+        // The open completes a decided commit.
         drop(Store::open(fs, preopens, &self.places[0], &self.owner, false)?);
         let topmost = self.lowers[0].clone();
         let is_done = match &header.proof {
@@ -579,7 +579,7 @@ impl<F: Fs> Target<F> {
     }
 }
 
-/// The plan that lets the map that waited be the map.
+/// Builds the plan that makes the waiting map the current one.
 fn adopt() -> Plan {
     let mut plan = Plan::new();
     let (from, to) = (layout::next(), layout::map());

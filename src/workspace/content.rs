@@ -1,5 +1,5 @@
-//! Contents that somebody has open: what a filesystem that hands out files needs beside the calls
-//! by path. Everything here goes by parsed paths, and keeps directories open from call to call.
+//! Open contents: the calls that a filesystem which hands out files needs beside those by path. They take
+//! parsed paths, and keep directories open from call to call.
 
 use alloc::vec::Vec;
 
@@ -14,35 +14,35 @@ use crate::path::RelPath;
 use crate::plan::{At, Plan};
 
 impl<F: Fs> Workspace<F> {
-    /// Closes what was kept open of the lowers, where others may move directories.
+    /// Closes the open directories of the lowers, where other processes may move directories.
     pub(crate) fn forget_lowers(&mut self) {
         self.forget_sources();
         self.listing = None;
     }
 
-    /// Asks the lowers anew, at the begin of a call.
+    /// Forgets the cached lookups of the lowers, at the start of a call.
     pub(crate) fn forget_looks(&mut self) {
         self.looked.clear();
     }
 
-    /// Keeps so many empty files at hand from now on: whoever makes a file and syncs it, again and again, as
-    /// databases do with their journals, waits for one sync less.
+    /// Sets how many empty files are kept in reserve from now on: a program that repeatedly creates a file
+    /// and syncs it, as databases do with their journals, waits for one sync less.
     pub(crate) const fn keep_spares(&mut self, count: usize) {
         self.files.spares = count;
     }
 
-    /// The executor, to read what is open.
+    /// Returns the executor, for reading from an open file.
     pub(crate) fn exec(&mut self) -> &mut Exec<F> {
         &mut self.state.exec
     }
 
-    /// Makes a directory or a link where nothing is.
+    /// Creates a directory or a link at a path that shows nothing.
     pub(crate) fn add(&mut self, path: &RelPath, origin: Origin) -> Result<(), Error> {
         self.begin_open()?;
         self.make_at(path, origin)
     }
 
-    /// Removes a file, a link, or a directory that is empty.
+    /// Removes a file, a link, or an empty directory.
     pub(crate) fn take_away(&mut self, path: &RelPath) -> Result<(), Error> {
         self.begin_open()?;
         self.remove_at(path)
@@ -54,8 +54,8 @@ impl<F: Fs> Workspace<F> {
         self.rename_at(old, new)
     }
 
-    /// Makes sure that a path shows a file of our own that nothing shares, and says its number. One
-    /// that is not there is made. Without `keep` nothing of a file that had to be copied is in it.
+    /// Ensures that a path shows a file of the upper that is not shared, and returns its number. A file that
+    /// does not exist is created. Without `keep`, a file that had to be copied is empty.
     pub(crate) fn own(&mut self, path: &RelPath, keep: bool) -> Result<u64, Error> {
         self.begin_open()?;
         match self.find_place(path)? {
@@ -84,7 +84,7 @@ impl<F: Fs> Workspace<F> {
         }
     }
 
-    /// A copy of a file of the lowers under no name at all, open for writing: for what was removed
+    /// Copies a file of the lowers to a file without a name, open for writing: for a file that was removed
     /// while it was open.
     pub(crate) fn own_unnamed(&mut self, from: &F::File, size: u64) -> Result<F::File, Error> {
         self.begin_open()?;
@@ -101,13 +101,13 @@ impl<F: Fs> Workspace<F> {
         file
     }
 
-    /// Opens a file of the lowers to be read.
+    /// Opens a file of the lowers for reading.
     pub(crate) fn open_lower(&mut self, at: &At) -> Result<F::File, Error> {
         self.state.exec.open_one(at, false)
     }
 
-    /// Opens what the topmost lower has at a path that shows it, whatever that is; nothing where it takes a
-    /// closer look to say what there is.
+    /// Opens the entry of the topmost lower at a path that shows it, of any kind; returns `None` where a full
+    /// lookup is needed to determine the entry.
     pub(crate) fn open_plain(&mut self, path: &RelPath) -> Option<F::File> {
         if self.map.origin(path).is_some() {
             return None;
@@ -115,49 +115,50 @@ impl<F: Fs> Workspace<F> {
         let lower = self.map.inherited(path)?;
         let top = self.lowers.first()?;
         let at = At { root: top.root, path: top.path.join(&lower) };
-        // Why it cannot be opened is found out by the closer look.
+        // The full lookup determines why it cannot be opened.
         self.state.exec.open_one(&at, false).ok()
     }
 
-    /// Opens a file of our own. One whose name was lost with the power before it was synced is empty.
+    /// Opens a file of the upper. A file whose name was lost with the power before it was synced is empty.
     pub(crate) fn open_own(&mut self, number: u64, write: bool) -> Result<F::File, Error> {
         self.state.exec.open_one(&At::store(layout::file(number)), write)
     }
 
-    /// What is known of a file of our own, with the names it has in the merged tree.
+    /// Returns the metadata of a file of the upper, with the number of names that it has in the merged tree.
     pub(crate) fn stat_own(&mut self, number: u64) -> Result<Stat, Error> {
         let links = self.map.names_of(number);
         let empty = Stat { kind: Kind::File, links, size: 0, modified: None };
         Ok(self.state.exec.stat(&layout::file(number))?.map_or(empty, |stat| Stat { links, ..stat }))
     }
 
-    /// How many names a file of our own has; `is_named` is whether it is known to have one.
+    /// Counts the names of a file of the upper; `is_named` is whether it is known to have one.
     pub(crate) fn names_of(&self, number: u64, is_named: bool) -> u64 {
         if is_named { self.map.names_of(number) } else { self.map.paths_of(number).len() as u64 }
     }
 
-    /// Whether a file of our own may be written in place.
+    /// Checks whether a file of the upper may be written in place.
     pub(crate) fn is_own_alone(&mut self, number: u64) -> Result<bool, Error> {
         let stat = self.state.exec.stat(&layout::file(number))?;
         Ok(self.is_alone(number, stat))
     }
 
-    /// Whether a file that was just made belongs to nobody else.
+    /// Checks whether a file that was just created is still unshared.
     pub(crate) const fn is_thawed(&self, number: u64) -> bool {
         number >= self.files.frozen
     }
 
-    /// When a name was changed last, here or in the lowers: no directory's time is later.
+    /// Returns the time of the last change of a name, in the workspace or the lowers: no directory has a
+    /// later one.
     pub(crate) fn names_changed(&mut self) -> Result<Option<u64>, Error> {
         Ok(self.state.exec.stat(&layout::map())?.and_then(|stat| stat.modified))
     }
 
-    /// Whether something of our own is below a directory, or was removed there.
+    /// Checks whether an entry of the workspace is below a directory, or was removed there.
     pub(crate) fn is_changed_below(&self, path: &RelPath) -> bool {
         self.map.origins_below(path).next().is_some()
     }
 
-    /// Gives a file of our own one more name.
+    /// Adds a name to a file of the upper.
     pub(crate) fn link(&mut self, number: u64, new: &RelPath) -> Result<(), Error> {
         self.begin_open()?;
         self.check_entries(new)?;
@@ -169,17 +170,17 @@ impl<F: Fs> Workspace<F> {
         Ok(())
     }
 
-    /// Notes that a content is about to be written.
+    /// Records that a content is about to be written.
     pub(crate) fn will_write(&mut self, number: u64) {
         insert(&mut self.files.dirty, number);
     }
 
-    /// Notes that a content may be written at any time from now on.
+    /// Records that a content may be written at any time from now on.
     pub(crate) fn will_stream(&mut self, number: u64) {
         insert(&mut self.files.streamed, number);
     }
 
-    /// Makes one content durable that is open, with the names that lead to it.
+    /// Makes one open content durable, with the names that lead to it.
     ///
     /// # Errors
     /// As for [`Workspace::sync`].
@@ -191,7 +192,7 @@ impl<F: Fs> Workspace<F> {
         self.make_names_durable(synced, &[number], names, prepared)
     }
 
-    /// Makes all names durable, and what they lead to no less than it was.
+    /// Makes all names durable, and the contents that they lead to at least as far as those they replace.
     ///
     /// # Errors
     /// As for [`Workspace::sync`].

@@ -1,6 +1,7 @@
-//! A content on its way, before any path shows it: what is too much for one call is collected here.
+//! Drafts: contents that are staged before any path shows them. A content too long for one call is collected
+//! here.
 //!
-//! No record names a draft, so a crash leaves none: the next open removes it.
+//! No record names a draft, so none survives a crash: the next open removes it.
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -13,11 +14,11 @@ use crate::plan::Plan;
 use crate::store::parse;
 
 impl<F: Fs> Workspace<F> {
-    /// Adds bytes to a draft; returns its number. Without one, begins one.
+    /// Appends bytes to a draft; returns its number. Without a number, starts a new draft.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] for what is no draft of this open workspace;
-    /// [`ErrorKind::LimitExceeded`] for the chunk or the quota. The draft stays as it was.
+    /// [`ErrorKind::NotFound`] for a number that is no draft of this open workspace;
+    /// [`ErrorKind::LimitExceeded`] for the chunk or the quota. The draft remains unchanged.
     pub fn draft(&mut self, draft: Option<u64>, data: Vec<u8>) -> Result<u64, Error> {
         check_chunk("draft", data.len())?;
         self.check_usable()?;
@@ -49,17 +50,17 @@ impl<F: Fs> Workspace<F> {
                     self.files.drafts.swap_remove(at);
                     self.remove_file(number);
                 }
-                // Bytes beyond its length are written again by the next piece, or go with it.
+                // Bytes beyond its length are overwritten by the next piece, or removed with the draft.
                 Err(error)
             }
         }
     }
 
-    /// Gives a file a draft as its content, all or nothing; one that is not there is made. Whatever
-    /// comes of it, there is no such draft any more.
+    /// Makes a draft the content of a file, atomically; creates the file if it does not exist. The draft no
+    /// longer exists afterwards, even after a failure.
     ///
     /// # Errors
-    /// As for [`Workspace::write`], and [`ErrorKind::NotFound`] for what is no draft.
+    /// As for [`Workspace::write`], and [`ErrorKind::NotFound`] for a number that is no draft.
     pub fn put_draft(&mut self, draft: u64, path: &str) -> Result<(), Error> {
         self.check_usable()?;
         let at = self.draft_at(draft)?;
@@ -73,10 +74,10 @@ impl<F: Fs> Workspace<F> {
         self.show(&path, number, (source.as_ref(), length), plan)
     }
 
-    /// Gives up a draft.
+    /// Discards a draft.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] for what is no draft.
+    /// [`ErrorKind::NotFound`] for a number that is no draft.
     pub fn drop_draft(&mut self, draft: u64) -> Result<(), Error> {
         let at = self.draft_at(draft)?;
         let (number, _) = self.files.drafts.swap_remove(at);

@@ -1,34 +1,34 @@
-//! Which paths are meant: a tiny matcher of globs.
+//! The selection of paths: a small matcher of globs.
 //!
-//! `?` is one character and `*` any number of them, within a name; `**` is any number of names. A
-//! glob that matches a directory matches all below it, too.
+//! `?` matches one character and `*` any number of characters, within a name; `**` matches any number of
+//! names. A glob that matches a directory matches all paths below it, too.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// A choice of paths. What is empty chooses all.
+/// A selection of paths. An empty one selects all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Select {
-    /// Those that one of these globs matches; all when there are none.
+    /// Globs of which one must match; an empty list selects all paths.
     pub only: Vec<String>,
-    /// But none that one of these matches.
+    /// Globs of which none may match.
     pub except: Vec<String>,
 }
 
 impl Select {
-    /// Whether a path is meant.
+    /// Checks whether a path is selected.
     pub fn chooses(&self, path: &str) -> bool {
         let hits = |globs: &[String]| globs.iter().any(|glob| matches(glob, path));
         (self.only.is_empty() || hits(&self.only)) && !hits(&self.except)
     }
 
-    /// Whether every path is meant.
+    /// Checks whether every path is selected.
     pub fn is_all(&self) -> bool {
         self.only.is_empty() && self.except.is_empty()
     }
 }
 
-/// Whether a glob matches a path, or a directory that it is in.
+/// Checks whether a glob matches a path, or a directory that contains it.
 pub fn matches(glob: &str, path: &str) -> bool {
     let glob: Vec<&str> = glob.split('/').filter(|name| !name.is_empty()).collect();
     let names: Vec<&str> = path.split('/').collect();
@@ -40,8 +40,8 @@ fn is_name(glob: &str, name: &str) -> bool {
     wild(&glob, &name, |letter| *letter == '*', |glob, letter| *glob == '?' || glob == letter)
 }
 
-/// Matches a pattern in which some elements stand for any number of others. What is between two of
-/// those may match where it does first, so one place to go back to is enough.
+/// Matches a pattern in which some elements stand for any number of others. The elements between two of those
+/// may match at their first occurrence, so one position to backtrack to is enough.
 fn wild<T>(pattern: &[T], text: &[T], is_any: impl Fn(&T) -> bool, is_one: impl Fn(&T, &T) -> bool) -> bool {
     let (mut at, mut here) = (0, 0);
     let mut back = None;

@@ -1,13 +1,13 @@
-//! What is in the directory of a workspace, and what an open makes of it.
+//! The content of the directory of a workspace, and how an open treats it.
 //!
-//! | name in `.onionskin/workspace` | what it is |
+//! | name in `.onionskin/workspace` | content |
 //! |---|---|
-//! | `map` | what is shown where; see [`super::map`] |
-//! | `map.tmp` | a map on its way to its name |
-//! | `next` | the map as it will be when a commit into the topmost lower is done |
+//! | `map` | the source of every path; see [`super::map`] |
+//! | `map.tmp` | a map that has not been renamed yet |
+//! | `next` | the map for the state after a commit into the topmost lower |
 //! | `files/N` | content of one file |
-//! | `checkpoint-K` | a map at rest, and with it every file that it names |
-//! | `discarded` | without a map: what is here counts for nothing |
+//! | `checkpoint-K` | a map that does not change, which keeps every file that it names |
+//! | `discarded` | without a map: the content of the directory is not in use |
 //!
 //! Anything else is not ours: an error, never a deletion.
 
@@ -22,47 +22,47 @@ use crate::path::RelPath;
 use crate::plan::{Plan, RootId};
 use crate::text::as_number;
 
-/// The directory of a workspace.
+/// The path of the directory of a workspace.
 pub(super) fn directory() -> RelPath {
     control::entry(control::WORKSPACE)
 }
 
-/// What is shown where.
+/// The path of the map.
 pub(super) fn map() -> RelPath {
     directory().child("map")
 }
 
-/// A map on its way to its name.
+/// The path of a map that has not been renamed yet.
 pub(super) fn draft() -> RelPath {
     directory().child("map.tmp")
 }
 
-/// The map as it will be when a commit is done.
+/// The path of the map for the state after a commit.
 pub(super) fn next() -> RelPath {
     directory().child("next")
 }
 
-/// The mark of what counts for nothing.
+/// The path of the mark of a discarded workspace.
 pub(super) fn discarded() -> RelPath {
     directory().child("discarded")
 }
 
-/// Where the contents of files are.
+/// The path of the directory of the contents.
 pub(super) fn files() -> RelPath {
     directory().child("files")
 }
 
-/// The content of one file.
+/// The path of the content of one file.
 pub(super) fn file(number: u64) -> RelPath {
     files().child(&number.to_string())
 }
 
-/// A map at rest.
+/// The path of the map of a checkpoint.
 pub(super) fn checkpoint(number: u64) -> RelPath {
     directory().child(&format!("checkpoint-{number}"))
 }
 
-/// What is in the directory of a workspace.
+/// The entries found in the directory of a workspace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
     /// The directory exists.
@@ -79,10 +79,10 @@ pub(super) struct Found {
     pub(super) checkpoints: Vec<u64>,
 }
 
-/// Looks at the directory of a workspace.
+/// Reads the directory of a workspace.
 ///
 /// # Errors
-/// Something in it that is not ours; the filesystem's failures.
+/// An entry that does not belong to the workspace; the filesystem's errors.
 pub(super) fn look<F: Fs>(exec: &mut Exec<F>) -> Result<Found, Error> {
     let mut found = Found::default();
     if exec.stat_deep(&directory())?.is_none() {
@@ -113,12 +113,12 @@ pub(super) fn look<F: Fs>(exec: &mut Exec<F>) -> Result<Found, Error> {
 }
 
 impl Found {
-    /// Whether all that is here may go: it was discarded, or never became a workspace.
+    /// Checks whether the whole content may be removed: it was discarded, or never became a workspace.
     pub(super) fn counts_for_nothing(&self) -> bool {
         !self.map && (self.discarded || (self.files.is_empty() && self.checkpoints.is_empty()))
     }
 
-    /// The plan that removes all. The mark goes when nothing is left that it stands for.
+    /// Builds the plan that removes all entries. The mark is removed last.
     pub(super) fn clear(&self) -> Plan {
         let why = "it was discarded, or never counted";
         let mut plan = Plan::new();
@@ -160,7 +160,7 @@ impl Found {
         plan
     }
 
-    /// The files that neither the map nor a checkpoint names. `used` is sorted; files below `frozen`
+    /// Lists the files that neither the map nor a checkpoint names. `used` is sorted; files below `frozen`
     /// belong to checkpoints.
     pub(super) fn unnamed(&self, used: &[u64], frozen: u64) -> Vec<u64> {
         let is_unnamed = |number: &&u64| **number >= frozen && used.binary_search(number).is_err();
@@ -168,7 +168,7 @@ impl Found {
     }
 }
 
-/// The plan that removes files that nothing names.
+/// Builds the plan that removes files that neither the map nor a checkpoint names.
 pub(super) fn sweep(unnamed: &[u64]) -> Plan {
     let mut plan = Plan::new();
     if !unnamed.is_empty() {

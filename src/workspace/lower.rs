@@ -1,7 +1,7 @@
-//! The lowers as one tree: what the topmost of them has at a path, directories merged.
+//! The lowers as one tree: the topmost entry at a path, with directories merged.
 //!
-//! Something that is no directory hides what the lowers below have at its path and further down.
-//! Names of ours are nobody's content and are left out.
+//! An entry that is not a directory hides the entries of the lowers below at its path and further down.
+//! Reserved names are no content of a user and are left out.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -15,7 +15,7 @@ use crate::limits::ENTRIES_MAX;
 use crate::path::{RelPath, is_reserved};
 use crate::plan::At;
 
-/// What stands at a path, and where.
+/// Finds the entry at a path, and its place.
 pub(super) fn stat<F: Fs>(exec: &mut Exec<F>, lowers: &[At], path: &RelPath) -> Result<Option<(At, Stat)>, Error> {
     for lower in lowers {
         let at = At { root: lower.root, path: lower.path.join(path) };
@@ -32,26 +32,26 @@ pub(super) fn stat<F: Fs>(exec: &mut Exec<F>, lowers: &[At], path: &RelPath) -> 
     Ok(None)
 }
 
-/// The names in a directory, sorted. None when it is no directory.
+/// Lists the names in a directory, sorted; none when it is not a directory.
 pub(super) fn names<F: Fs>(exec: &mut Exec<F>, lowers: &[At], path: &RelPath) -> Result<Vec<(String, Kind)>, Error> {
     let mut names = Vec::new();
     for (index, lower) in lowers.iter().enumerate() {
         match stat(exec, &lowers[index..=index], path)? {
             Some((at, stat)) if stat.kind == Kind::Directory => names.extend(exec.list(at.root, &at.path)?),
             Some(_) => break,
-            // Nothing here: but something on the way may hide what is below.
+            // No entry here: but an entry on the way may hide those below.
             None if is_hidden(exec, lower, path)? => break,
             None => {}
         }
     }
     names.retain(|(name, _)| !is_reserved(name));
-    // Stable: of one name the topmost comes first, and stays.
+    // Stable: of equal names the topmost comes first, and stays.
     names.sort_by(|(one, _), (other, _)| one.cmp(other));
     names.dedup_by(|(other, _), (one, _)| one == other);
     Ok(names)
 }
 
-/// Whether something on the way to a path is no directory.
+/// Checks whether an entry on the way to a path is not a directory.
 fn is_hidden<F: Fs>(exec: &mut Exec<F>, lower: &At, path: &RelPath) -> Result<bool, Error> {
     let at = At { root: lower.root, path: lower.path.join(path) };
     match exec.stat_in(at.root, &at.path) {
@@ -71,7 +71,7 @@ pub(super) fn seen<F: Fs>(exec: &mut Exec<F>, lowers: &[At], path: &RelPath, all
     seen_as(exec, lowers, path, found, all)
 }
 
-/// As [`seen`], of a path at which this was found.
+/// As [`seen`], for a path whose entry was already looked up.
 pub(super) fn seen_as<F: Fs>(
     exec: &mut Exec<F>,
     lowers: &[At],

@@ -1,15 +1,15 @@
-//! Workspaces: a writable upper directory over read-only lowers, and the tree they show together.
+//! Workspaces: a writable upper directory over read-only lowers, and the merged tree that they show.
 //!
-//! Originals do not change: what is written goes to the upper, the root of a store of its own. There
-//! the contents of files lie by number, and one [`map`] says which path shows what. A change stages
-//! what it needs, unseen, and then appends one record: that is its commit point, so each change is
-//! atomic when the process dies, and there is nothing to undo. What an open finds that the map does
-//! not name never happened.
+//! Originals do not change: all writes go to the upper, the root of a store of its own. There the contents of
+//! files are stored by number, and one [`map`] names the source of each path. A change stages its content,
+//! not yet visible, and then appends one record: that is its commit point, so each change is atomic when the
+//! process dies, and nothing has to be undone. An open ignores and removes content that the map does not
+//! name.
 //!
-//! Under power loss the record that lets content of ours stand over an original, or over content of
-//! before, comes after that content was synced: an original is never masked by a short file. All
-//! else is durable with [`Workspace::sync`], and a loss of power before it leaves a prefix of the
-//! changes of names; content written in place may be there in part.
+//! Under power loss, the record that lets new content replace an original, or earlier content, is written
+//! after that content was synced: an original is never masked by a short file. All other changes are durable
+//! with [`Workspace::sync`], and a loss of power before it leaves a prefix of the changes of names; content
+//! written in place may be there in part.
 
 mod change;
 mod changes;
@@ -48,17 +48,17 @@ pub(crate) use map::{Origin, sum};
 pub(crate) use view::Place;
 pub use view::{Entry, Layer, Node};
 
-/// How much a workspace may hold; what is absent is not limited. Asked before anything changes.
+/// The limits of a workspace; an absent limit is not enforced. Checked before any change is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quota {
-    /// Bytes of its files, those of checkpoints and those not yet removed included.
+    /// Bytes of its files, including those of checkpoints and those that are not yet removed.
     pub bytes: Option<u64>,
-    /// Files, directories and links of its own.
+    /// Files, directories and links that it has created.
     pub entries: Option<u64>,
 }
 
 impl Quota {
-    /// The smaller of both limits.
+    /// Returns the smaller of both limits.
     fn and(self, other: Self) -> Self {
         let least = |one: Option<u64>, other: Option<u64>| match (one, other) {
             (Some(one), Some(other)) => Some(one.min(other)),
@@ -68,21 +68,21 @@ impl Quota {
     }
 }
 
-/// How to open a workspace.
+/// The options of an open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// The guest path of the upper directory.
     pub upper: String,
-    /// The guest paths of the lowers, the topmost first. None: those that it remembers.
+    /// The guest paths of the lowers, the topmost first. Empty: those recorded in the workspace.
     pub lowers: Vec<String>,
-    /// Who keeps a second owner out.
+    /// The mechanism that excludes a second owner.
     pub owner: Ownership,
-    /// How much it may hold. One that is made remembers this; one that is opened keeps to it beside
-    /// what it remembers.
+    /// The limits. A new workspace records them; an existing one is held to them in addition to those it has
+    /// recorded.
     pub quota: Quota,
-    /// Takes the lowers as they are, though they are not where they were.
+    /// Accepts the lowers even if they have been moved.
     pub moved: bool,
-    /// Whether the steps that run are remembered.
+    /// Whether the executed steps are recorded.
     pub trace: bool,
 }
 
@@ -90,60 +90,61 @@ pub struct Options {
 pub struct Workspace<F: Fs> {
     /// The store whose root is the upper.
     state: State<F>,
-    /// The guest path of the upper, and who keeps others out.
+    /// The guest path of the upper, and the mechanism that excludes other owners.
     upper: String,
     owner: Ownership,
-    /// The guest paths of the lowers, as they are now, and their places.
+    /// The present guest paths of the lowers, and their places.
     places: Vec<String>,
     lowers: Vec<At>,
     header: Header,
     map: Map,
-    /// Where the next record goes.
+    /// The position of the next record.
     end: End,
-    /// How long the file of the map is: after its end there may be room, in zeros.
+    /// The length of the map file: zeros may follow the end of the map, as space for records.
     room: u64,
-    /// The records before this place are durable.
+    /// The position before which all records are durable.
     synced: u64,
-    /// Some of the map was appended by an earlier owner, whose syncs may have failed.
+    /// Whether a part of the map was appended by an earlier owner, whose syncs may have failed.
     is_inherited: bool,
     files: Files,
     quota: Quota,
     findings: Vec<Finding>,
-    /// The lowers' part of the directory that is being listed page by page.
+    /// The entries of the lowers in the directory that is being listed page by page.
     listing: Option<(RelPath, Vec<(String, Kind)>)>,
     /// What the lowers were found to have, during this call.
     looked: Vec<(RelPath, Option<(At, Stat)>)>,
 }
 
-/// What is known of the contents by number.
+/// The state of the contents, by number.
 #[derive(Debug, Default)]
 struct Files {
     /// The next number.
     next: u64,
-    /// Files below it may belong to a checkpoint: they are copied before they are written.
+    /// The number below which files may belong to a checkpoint: they are copied before they are written.
     frozen: u64,
-    /// Written since the last sync; sorted.
+    /// Files written since the last sync; sorted.
     dirty: Vec<u64>,
-    /// Open for a stream, which writes without asking: as if always written; sorted.
+    /// Files open for a stream, which may write at any time: they always count as written; sorted.
     streamed: Vec<u64>,
-    /// Made since the last sync where nothing was shown, so that their names may be lost; sorted.
+    /// Files created since the last sync at paths that showed nothing, so that their names may be lost;
+    /// sorted.
     fresh: Vec<u64>,
-    /// Empty, under names that are durable, for contents to come; the next one last.
+    /// Empty files with durable names, for contents to come; the next one last.
     spare: Vec<u64>,
-    /// How many such files there are to be: twice as many each time that they were used up.
+    /// The number of spare files to prepare: doubled each time that they were used up.
     spares: usize,
-    /// Named no more, by a record that may still be lost.
+    /// Files that are no longer named, by a record that may still be lost.
     gone: Vec<u64>,
-    /// Named no more, durably, and not removed yet.
+    /// Files that are durably no longer named, and not removed yet.
     left: Vec<u64>,
-    /// Drafts, and how long they are.
+    /// Drafts, and their lengths.
     drafts: Vec<(u64, u64)>,
-    /// How many bytes all of them have; counted where that is limited.
+    /// The total length in bytes; counted where it is limited.
     bytes: u64,
 }
 
 impl Files {
-    /// What may have been written since the last sync.
+    /// Returns the files that may have been written since the last sync.
     fn written(&self) -> Vec<u64> {
         let mut written = [self.dirty.as_slice(), &self.streamed].concat();
         written.sort_unstable();
@@ -153,11 +154,11 @@ impl Files {
 }
 
 impl<F: Fs + Clone> Workspace<F> {
-    /// Makes an empty workspace in the directory `how.upper`.
+    /// Creates an empty workspace in the directory `how.upper`.
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`] when there is one; [`ErrorKind::InvalidArgument`] without lowers;
-    /// as for [`Workspace::open`].
+    /// [`ErrorKind::AlreadyExists`] when there is one; [`ErrorKind::InvalidArgument`] without lowers; as for
+    /// [`Workspace::open`].
     pub fn create(fs: F, preopens: &Preopens<F>, how: &Options) -> Result<Self, Error> {
         let mut state = Store::open(fs.clone(), preopens, &how.upper, &how.owner, how.trace)?.into_state();
         let mut lowers = Vec::new();
@@ -180,23 +181,22 @@ impl<F: Fs + Clone> Workspace<F> {
         let (bytes, _) = Map::default().encode(&Header { lowers, quota: how.quota, ..Header::default() });
         plan.append(publish(bytes, layout::map()));
         state.run(plan).map_err(|error| undecided(&mut state, error))?;
-        // It is there: only a look at it can fail.
+        // The workspace exists: only reading it can fail.
         Self::attach(state, fs, preopens, how).map_err(|error| error.with_kind(ErrorKind::NeedsRecovery))
     }
 
-    /// Opens the workspace in the directory `how.upper`: takes ownership, then finishes or sweeps
-    /// what a crash left. How large the lowers are does not matter.
+    /// Opens the workspace in the directory `how.upper`: takes ownership, then finishes or removes incomplete
+    /// changes that a crash left. The size of the lowers does not matter.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] when there is none; [`ErrorKind::PreconditionFailed`] for other
-    /// lowers than those it was made over; [`ErrorKind::Corrupt`] with everything kept; as for
-    /// [`Store::open`].
+    /// [`ErrorKind::NotFound`] when there is none; [`ErrorKind::PreconditionFailed`] for other lowers than
+    /// those it was created over; [`ErrorKind::Corrupt`] with all content kept; as for [`Store::open`].
     pub fn open(fs: F, preopens: &Preopens<F>, how: &Options) -> Result<Self, Error> {
         let state = Store::open(fs.clone(), preopens, &how.upper, &how.owner, how.trace)?.into_state();
         Self::attach(state, fs, preopens, how)
     }
 
-    /// The workspace of a store that is open.
+    /// Opens the workspace of an open store.
     fn attach(mut state: State<F>, fs: F, preopens: &Preopens<F>, how: &Options) -> Result<Self, Error> {
         let found = layout::look(&mut state.exec)?;
         if !found.map {
@@ -214,7 +214,7 @@ impl<F: Fs + Clone> Workspace<F> {
             files.frozen = files.frozen.max(read_header(&mut state.exec, &layout::checkpoint(*number))?.files);
         }
         let (places, lowers) = lowers_of(&mut state, &header, how)?;
-        // Room for records to come is not torn.
+        // Space for further records is not torn.
         let is_torn = bytes[end.length as usize..].iter().any(|byte| *byte != 0);
         let (quota, findings) = (how.quota.and(header.quota), state.take_findings());
         let (upper, owner) = (how.upper.clone(), how.owner.clone());
@@ -254,7 +254,7 @@ impl<F: Fs + Clone> Workspace<F> {
 }
 
 impl<F: Fs> Workspace<F> {
-    /// Cuts off what was torn, and removes what nothing needs.
+    /// Cuts off torn bytes, and removes files that are not needed.
     fn recover(&mut self, found: &layout::Found, is_torn: bool) -> Result<(), Error> {
         let mut used: Vec<u64> = self.map.files().collect();
         used.sort_unstable();
@@ -270,7 +270,7 @@ impl<F: Fs> Workspace<F> {
         }
         if !unnamed.is_empty() {
             for number in &unnamed {
-                // An empty one was kept at hand: of that there is nothing to tell.
+                // An empty file was a spare: it is not reported.
                 if self.state.exec.stat(&layout::file(*number))?.is_some_and(|stat| stat.size > 0) {
                     self.find(Verdict::Swept, "content that no record names");
                     break;
@@ -293,13 +293,12 @@ impl<F: Fs> Workspace<F> {
         Ok(())
     }
 
-    /// How much the workspace may hold.
+    /// Returns the limits of the workspace.
     pub const fn quota(&self) -> Quota {
         self.quota
     }
 
-    /// Limits how much the workspace may hold, durably, in the place of the limits before. What it
-    /// holds already stays.
+    /// Replaces the limits of the workspace, durably. Content that exceeds them is kept.
     ///
     /// # Errors
     /// As for [`Workspace::sync`].
@@ -315,28 +314,28 @@ impl<F: Fs> Workspace<F> {
         self.findings.push(Finding::new(&layout::map(), verdict, detail));
     }
 
-    /// What opening found.
+    /// Returns the findings of the open.
     pub fn recovered(&self) -> &[Finding] {
         &self.findings
     }
 
-    /// The steps that ran since the last call.
+    /// Returns the steps that were executed since the last call.
     pub fn steps(&mut self) -> Vec<Trace> {
         self.state.exec.take_trace()
     }
 
-    /// The guest paths of the lowers, the topmost first.
+    /// Returns the guest paths of the lowers, the topmost first.
     pub fn lowers(&self) -> Vec<String> {
         self.header.lowers.iter().map(|lower| lower.name.clone()).collect()
     }
 
-    /// Writes the map anew before anything is built on what an earlier owner appended: of a sync that
-    /// failed then, nothing tells now, and the pages may be lost though they can be read.
+    /// Rewrites the map before a change relies on records that an earlier owner appended: a sync that failed
+    /// then leaves no trace, and the pages may be lost though they can be read.
     fn renew(&mut self) -> Result<(), Error> {
         if self.is_inherited { self.compact() } else { Ok(()) }
     }
 
-    /// Writes the map anew, without what counts no more.
+    /// Rewrites the map, without void records.
     fn compact(&mut self) -> Result<(), Error> {
         let header = Header { files: self.files.next, ..self.header.clone() };
         let map = core::mem::take(&mut self.map);
@@ -345,7 +344,7 @@ impl<F: Fs> Workspace<F> {
         answer
     }
 
-    /// Puts another map in the place of the one on the disk, which must still be ours.
+    /// Replaces the map on disk, after a check that this workspace still owns it.
     fn replace_map(&mut self, map: &Map, header: Header) -> Result<(), Error> {
         self.state.check_owner()?;
         let (bytes, end) = map.encode(&header);
@@ -356,7 +355,7 @@ impl<F: Fs> Workspace<F> {
     }
 }
 
-/// What a workspace says of itself, to whoever has its upper directory alone: the guest paths of its
+/// Reads the description of a workspace, given its upper directory alone: returns the guest paths of its
 /// lowers, the topmost first.
 ///
 /// # Errors
@@ -393,8 +392,7 @@ fn publish(bytes: Vec<u8>, name: RelPath) -> Plan {
     plan
 }
 
-/// What the publication of a map that stopped has come to. A draft that is still there was not
-/// renamed.
+/// Determines the outcome of a publication of a map that failed. A draft that still exists was not renamed.
 fn undecided<F: Fs>(state: &mut State<F>, error: Error) -> Error {
     if error.side() != crate::error::Side::After && matches!(state.exec.stat(&layout::draft()), Ok(Some(_))) {
         let mut plan = Plan::new();
@@ -418,7 +416,7 @@ fn read_map<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Vec<u8>, Error>
     bytes.ok_or_else(|| Error::limit(path.shown(), Limit::MapBytes, MAP_BYTES_MAX))
 }
 
-/// Reads what a map says of itself.
+/// Reads the header of a map.
 fn read_header<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Header, Error> {
     let bytes = exec.read_start(&At::store(path.clone()), HEADER_BYTES_MAX)?;
     Map::decode_header(&bytes).map_err(|what| damaged(path, what))
@@ -428,7 +426,7 @@ fn damaged(path: &RelPath, what: &str) -> Error {
     Error::corrupt(path, &[what, "; put a copy of it or a checkpoint in its place"].concat())
 }
 
-/// Content without a map is kept, unless it says that it was discarded.
+/// Checks that there is a map. Content without a map is kept, unless it is marked as discarded.
 fn check_map_is_there(found: &layout::Found) -> Result<(), Error> {
     if found.map || found.counts_for_nothing() {
         return Ok(());
@@ -436,7 +434,7 @@ fn check_map_is_there(found: &layout::Found) -> Result<(), Error> {
     Err(damaged(&layout::map(), "it is missing"))
 }
 
-/// Refuses lists of lowers that cannot be remembered, and an upper that is one of them.
+/// Refuses lists of lowers that cannot be recorded, and an upper that is one of the lowers.
 fn check_lowers<F: Fs>(exec: &mut Exec<F>, lowers: &[Lower]) -> Result<(), Error> {
     if lowers.is_empty() || lowers.len() > LOWERS_MAX {
         return Err(Error::invalid_argument("lower", "a workspace is over 1 to 64 directories"));
@@ -453,7 +451,7 @@ fn check_lowers<F: Fs>(exec: &mut Exec<F>, lowers: &[Lower]) -> Result<(), Error
     Ok(())
 }
 
-/// The places of the lowers, which must be those that the workspace was made over.
+/// Returns the places of the lowers, which must be those that the workspace was created over.
 fn lowers_of<F: Fs>(state: &mut State<F>, header: &Header, how: &Options) -> Result<(Vec<String>, Vec<At>), Error> {
     let remembered: Vec<&str> = header.lowers.iter().map(|lower| lower.name.as_str()).collect();
     let names: Vec<&str> = how.lowers.iter().map(String::as_str).collect();
@@ -481,7 +479,7 @@ fn lowers_of<F: Fs>(state: &mut State<F>, header: &Header, how: &Options) -> Res
     Ok((names.into_iter().map(ToString::to_string).collect(), places))
 }
 
-/// A path of the merged tree, or `.` for its root.
+/// Parses a path of the merged tree, or `.` for its root.
 fn parse_any(path: &str) -> Result<RelPath, Error> {
     if path == "." { Ok(RelPath::ROOT) } else { crate::store::parse(path) }
 }

@@ -1,4 +1,4 @@
-//! What is durable: contents first, then the names that lead to them.
+//! Durability: contents are synced first, then the names that lead to them.
 
 use alloc::vec::Vec;
 
@@ -9,11 +9,11 @@ use crate::limits::{MAP_ROOM_BYTES, SPARES_MAX};
 use crate::plan::Plan;
 
 impl<F: Fs> Workspace<F> {
-    /// Makes all that was done durable, and gives back the space of what is not needed any more.
+    /// Makes all changes durable, and frees the space of content that is no longer needed.
     ///
     /// # Errors
-    /// [`ErrorKind::OutcomeUnknown`] when a sync fails: it is not made again, and the workspace takes
-    /// no further changes.
+    /// [`ErrorKind::OutcomeUnknown`] when a sync fails: it is not repeated, and the workspace accepts no
+    /// further changes.
     pub fn sync(&mut self) -> Result<(), Error> {
         self.state.check_usable()?;
         let written = self.files.written();
@@ -22,8 +22,7 @@ impl<F: Fs> Workspace<F> {
         Ok(())
     }
 
-    /// Makes contents durable, then the names: what is made durable of the names must not lead to
-    /// less than what was there.
+    /// Syncs contents, then the names: a durable name must not lead to less content than the one it replaces.
     pub(super) fn make_durable(&mut self, contents: &[u64], names: bool) -> Result<(), Error> {
         let prepared = self.prepare_sync(names)?;
         let mut plan = Plan::new();
@@ -34,18 +33,19 @@ impl<F: Fs> Workspace<F> {
         self.make_names_durable(synced, contents, names, prepared)
     }
 
-    /// What is written before a sync, because it costs less so than after it. Returns files at hand.
+    /// Performs the writes that cost less before a sync than after it. Returns the spare files.
     pub(super) fn prepare_sync(&mut self, names: bool) -> Result<Vec<u64>, Error> {
         self.renew()?;
         if names {
-            // Of an earlier sync: what they free goes along with this one, which changes names anyway.
+            // Files released by an earlier sync: their removal is made durable by this one, which changes
+            // names anyway.
             self.remove_left();
             self.make_room()?;
         }
         Ok(if self.files.fresh.is_empty() { Vec::new() } else { self.prepare_spares() })
     }
 
-    /// Goes on with the names, after contents were `synced`.
+    /// Makes the names durable, once the sync of the contents has returned `synced`.
     pub(super) fn make_names_durable(
         &mut self,
         synced: Result<(), Error>,
@@ -75,15 +75,15 @@ impl<F: Fs> Workspace<F> {
         Ok(())
     }
 
-    /// Removes contents that are durably named no more.
+    /// Removes contents that are durably no longer named.
     fn remove_left(&mut self) {
         for number in core::mem::take(&mut self.files.left) {
             self.remove_file(number);
         }
     }
 
-    /// Makes some empty files before their directory is synced in any case, so that those which are needed
-    /// next cost no such sync. Returns their numbers; none where there is no space for them.
+    /// Creates some empty files before their directory is synced in any case, so that the next files needed
+    /// do not require a sync of the directory. Returns their numbers; none where there is no space for them.
     fn prepare_spares(&mut self) -> Vec<u64> {
         let mut prepared = Vec::new();
         for _ in self.files.spare.len()..self.files.spares {
@@ -105,8 +105,8 @@ impl<F: Fs> Workspace<F> {
         prepared
     }
 
-    /// Makes the file of the map longer than the map is, once it is synced again and again: a sync of
-    /// what was overwritten in place costs less than one of a file that grows. A failure loses nothing.
+    /// Extends the map file beyond the end of the map, once it is synced repeatedly: a sync of bytes
+    /// overwritten in place costs less than one of a file that grows. A failure loses no data.
     fn make_room(&mut self) -> Result<(), Error> {
         let is_first = self.synced == self.end.whole;
         if is_first || self.files.spares == 0 || self.room > self.end.length + MAP_ROOM_BYTES / 4 {
@@ -126,7 +126,7 @@ impl<F: Fs> Workspace<F> {
         Ok(())
     }
 
-    /// Removes a content that nothing needs. A failure loses nothing: the next open removes it.
+    /// Removes a content that is not needed. A failure loses no data: the next open removes it.
     pub(super) fn remove_file(&mut self, number: u64) {
         let file = layout::file(number);
         if self.quota.bytes.is_some()

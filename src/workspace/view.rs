@@ -1,4 +1,4 @@
-//! What the upper and the lowers show together.
+//! The merged tree that the upper and the lowers show.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,10 +11,10 @@ use crate::limits::CHUNK_BYTES_MAX;
 use crate::path::RelPath;
 use crate::plan::At;
 
-/// Answers of the lowers that are kept during one call.
+/// The number of lookups of the lowers that are kept during one call.
 const LOOKS_MAX: usize = 4;
 
-/// Where what a path shows is kept.
+/// The layer that holds the content of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
     /// In a lower.
@@ -23,16 +23,16 @@ pub enum Layer {
     Upper,
 }
 
-/// What a path of the merged tree is.
+/// The metadata of a path of the merged tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// What it is.
+    /// The kind of the entry.
     pub kind: Kind,
-    /// Its length in bytes; of no meaning but for a file.
+    /// The length in bytes; meaningful for a file only.
     pub size: u64,
-    /// Last change of its content, in nanoseconds since 1970, where that is known.
+    /// The time of the last change of its content, in nanoseconds since 1970, where known.
     pub modified: Option<u64>,
-    /// Where it is kept.
+    /// The layer that holds it.
     pub layer: Layer,
 }
 
@@ -41,22 +41,22 @@ pub struct Node {
 pub struct Entry {
     /// The name.
     pub name: String,
-    /// What it is.
+    /// The kind of the entry.
     pub kind: Kind,
-    /// Where it is kept.
+    /// The layer that holds it.
     pub layer: Layer,
 }
 
-/// What stands at a path of the merged tree.
+/// The entry at a path of the merged tree.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
-    /// A file of our own, by number.
+    /// A file of the upper, by number.
     File(u64),
-    /// A directory of our own.
+    /// A directory of the workspace.
     Directory,
-    /// A link of our own.
+    /// A link of the workspace.
     Link(String),
-    /// What the lowers have at this path.
+    /// The entry of the lowers at this path.
     Lower(RelPath, At, Stat),
 }
 
@@ -70,7 +70,7 @@ impl Place {
         }
     }
 
-    /// The number of a file of our own.
+    /// Returns the number of a file of the upper.
     #[cfg(any(not(target_family = "wasm"), feature = "overlay"))]
     pub(crate) const fn number(&self) -> Option<u64> {
         match self {
@@ -94,18 +94,18 @@ impl Place {
 }
 
 impl<F: Fs> Workspace<F> {
-    /// What a path is; of a link, the link itself. `.` is the root.
+    /// Returns the metadata of a path; for a link, of the link itself. `.` is the root.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`]; [`ErrorKind::SymlinkRefused`] for a link on the way, which nothing
-    /// here follows.
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::SymlinkRefused`] for a link on the way, which is never followed
+    /// here.
     pub fn stat(&mut self, path: &str) -> Result<Node, Error> {
         let path = self.look_up(path)?;
         let place = self.existing(&path)?;
         self.node(&place)
     }
 
-    /// What is known of what stands at a place.
+    /// Returns the metadata of the entry at a place.
     pub(super) fn node(&mut self, place: &Place) -> Result<Node, Error> {
         let layer = place.layer();
         let directory = Node { kind: Kind::Directory, size: 0, modified: None, layer };
@@ -122,16 +122,16 @@ impl<F: Fs> Workspace<F> {
         })
     }
 
-    /// Up to `length` bytes of a file from `offset`; fewer at its end alone.
+    /// Reads up to `length` bytes of a file from `offset`; returns fewer only at its end.
     ///
     /// # Errors
-    /// As for [`Workspace::stat`]; what is no file; [`ErrorKind::LimitExceeded`].
+    /// As for [`Workspace::stat`]; the errors for an entry that is not a file; [`ErrorKind::LimitExceeded`].
     pub fn read(&mut self, path: &str, offset: u64, length: usize) -> Result<Vec<u8>, Error> {
         if length > CHUNK_BYTES_MAX {
             return Err(Error::limit(path, Limit::ChunkBytes, CHUNK_BYTES_MAX as u64));
         }
         let path = parse_any(path)?;
-        // A file that is read on is still open: what stands there was asked at its start.
+        // A file that is read further is still open: its entry was looked up at the first read.
         let place = self.existing(&path)?;
         check_file(&path, place.kind())?;
         match place {
@@ -145,10 +145,10 @@ impl<F: Fs> Workspace<F> {
         }
     }
 
-    /// The text of a link.
+    /// Reads the text of a link.
     ///
     /// # Errors
-    /// As for [`Workspace::stat`]; [`ErrorKind::InvalidArgument`] for what is no link;
+    /// As for [`Workspace::stat`]; [`ErrorKind::InvalidArgument`] for an entry that is not a link;
     /// [`ErrorKind::LinkUnreadable`] for an absolute one.
     pub fn read_link(&mut self, path: &str) -> Result<String, Error> {
         let path = self.look_up(path)?;
@@ -164,8 +164,8 @@ impl<F: Fs> Workspace<F> {
         }
     }
 
-    /// The names in a directory that come after `after`, sorted, at most `most` of them. A page that
-    /// is empty is the end. What changes between two pages neither repeats nor hides another name.
+    /// Lists the names in a directory that come after `after`, sorted, at most `most`. An empty page marks
+    /// the end. A change between two pages neither repeats nor hides another name.
     ///
     /// # Errors
     /// As for [`Workspace::stat`]; [`ErrorKind::NotDirectory`]; [`ErrorKind::IllegalName`].
@@ -214,32 +214,32 @@ impl<F: Fs> Workspace<F> {
         Ok(entries)
     }
 
-    /// Parses a path, and forgets which directories of the lowers were open: others may move them.
+    /// Parses a path, and closes the open directories of the lowers: other processes may move them.
     fn look_up(&mut self, path: &str) -> Result<RelPath, Error> {
         self.forget_sources();
         parse_any(path)
     }
 
-    /// Forgets what is known of the lowers: others may have changed them.
+    /// Forgets cached lookups of the lowers: other processes may have changed them.
     pub(super) fn forget_sources(&mut self) {
         self.state.exec.forget_sources();
         self.looked.clear();
     }
 
-    /// What the lowers have at a path: asked once in each call.
+    /// Looks up the entry of the lowers at a path: looked up once in each call.
     pub(super) fn look_below(&mut self, lower: &RelPath) -> Result<Option<(At, Stat)>, Error> {
         if let Some((_, found)) = self.looked.iter().find(|(known, _)| known == lower) {
             return Ok(found.clone());
         }
         let found = lower::stat(&mut self.state.exec, &self.lowers, lower)?;
-        // More than that is a walk over a tree, which asks of each path once.
+        // More lookups are a walk over a tree, which visits each path once.
         if self.looked.len() < LOOKS_MAX {
             self.looked.push((lower.clone(), found.clone()));
         }
         Ok(found)
     }
 
-    /// What stands at a path, by the longest prefix.
+    /// Finds the entry at a path, by the longest prefix.
     pub(crate) fn find_place(&mut self, path: &RelPath) -> Result<Option<Place>, Error> {
         let lower = match self.map.nearest(path.as_str()) {
             None => path.clone(),
@@ -257,14 +257,14 @@ impl<F: Fs> Workspace<F> {
         };
         match self.look_below(&lower)? {
             Some((at, stat)) if stat.kind == Kind::Directory => Ok(Some(Place::Lower(lower, at, stat))),
-            // A directory that vanished from under what was written into it.
+            // A directory that was removed from the lowers below entries of the workspace.
             _ if self.map.has_below(path) => Ok(Some(Place::Directory)),
             Some((at, stat)) => Ok(Some(Place::Lower(lower, at, stat))),
             None => Ok(None),
         }
     }
 
-    /// What stands at a path, or why nothing does.
+    /// Finds the entry at a path, or the reason why there is none.
     pub(super) fn existing(&mut self, path: &RelPath) -> Result<Place, Error> {
         if let Some(place) = self.find_place(path)? {
             return Ok(place);
@@ -281,12 +281,12 @@ impl<F: Fs> Workspace<F> {
         }
     }
 
-    /// Whether a directory has nothing in it.
+    /// Checks whether a directory is empty.
     pub(crate) fn is_empty(&mut self, path: &RelPath) -> Result<bool, Error> {
         Ok(self.entries(path, None, 1)?.is_empty())
     }
 
-    /// How many entries there are at and below a path.
+    /// Counts the entries at and below a path.
     pub(super) fn count(&mut self, path: &RelPath) -> Result<u64, Error> {
         let mut count = 0;
         let mut waiting = Vec::from([path.clone()]);
@@ -307,7 +307,7 @@ impl<F: Fs> Workspace<F> {
     }
 }
 
-/// Refuses what is no file, by name.
+/// Refuses an entry that is not a file, with an error that names it.
 pub(super) fn check_file(path: &RelPath, kind: Kind) -> Result<(), Error> {
     match kind {
         Kind::File => Ok(()),

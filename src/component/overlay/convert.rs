@@ -1,5 +1,5 @@
-//! Between the types of the core, of the import, and of the export. The last two are the same, and
-//! Rust cannot know.
+//! Conversions between the types of the core, of the import, and of the export. The last two are the same,
+//! but Rust treats them as different types.
 
 use wasi::clocks::wall_clock::Datetime;
 use wasi::filesystem::types as below;
@@ -114,7 +114,7 @@ pub(super) const fn kind_out(kind: Kind) -> above::DescriptorType {
     }
 }
 
-/// Access times are not kept: they are those of the last change.
+/// Converts a stat. Access times are not kept: the time of the last change is returned instead.
 pub(super) fn stat_out(stat: &Stat) -> above::DescriptorStat {
     let time = stat.modified.map(datetime);
     above::DescriptorStat {
@@ -135,7 +135,7 @@ pub(super) const fn datetime(nanoseconds: u64) -> Datetime {
     Datetime { seconds: nanoseconds / NANOSECONDS, nanoseconds: (nanoseconds % NANOSECONDS) as u32 }
 }
 
-/// A time in nanoseconds since 1970; nothing for one that this cannot tell.
+/// Returns a time in nanoseconds since 1970, or `None` for a time out of range.
 pub(super) fn nanoseconds(time: Datetime) -> Option<u64> {
     time.seconds.checked_mul(NANOSECONDS)?.checked_add(u64::from(time.nanoseconds))
 }

@@ -1,7 +1,6 @@
-//! `wasi:filesystem/types`: a descriptor is open in an overlay, or is the host's own and handed on.
+//! `wasi:filesystem/types`: a descriptor is open in an overlay, or is the host's own and passed on.
 //!
-//! Streams are always the host's own, on the file behind a descriptor: no byte of them passes through
-//! here.
+//! Streams are always the host's own, on the file behind a descriptor: no byte passes through this module.
 
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -27,19 +26,19 @@ use crate::component::wasi_fs::WasiFs;
 use crate::fs::Kind;
 use crate::overlay::{Access, Code, Handle, OpenHow, Overlay};
 
-/// What is behind a descriptor.
+/// The object behind a descriptor.
 pub(super) enum Node {
-    /// Something of an overlay.
+    /// An entry of an overlay.
     Layered(Shared, Rc<Handle<WasiFs>>),
-    /// Something of a directory that is not layered.
+    /// An entry of a directory that is not layered.
     Through(below::Descriptor),
 }
 
-/// What is left of a listing.
+/// The remaining entries of a listing.
 pub(super) enum Listing {
     /// The next entry first.
     Layered(RefCell<vec::IntoIter<(String, Kind)>>),
-    /// The host's.
+    /// The stream of the host.
     Through(below::DirectoryEntryStream),
 }
 
@@ -54,12 +53,12 @@ impl Guest for Component {
     }
 }
 
-/// A call on an overlay.
+/// Runs a call on an overlay.
 fn ask<T>(overlay: &Shared, call: impl FnOnce(&mut Overlay<WasiFs>) -> Result<T, Code>) -> Answer<T> {
     call(&mut overlay.borrow_mut()).map_err(code_out)
 }
 
-/// A call on the host's descriptor of a file in an overlay.
+/// Converts the result of a call on the host's descriptor of a file in an overlay.
 fn host<T>(answer: Result<T, below::ErrorCode>) -> Answer<T> {
     answer.map_err(code_through)
 }
@@ -68,7 +67,7 @@ fn follows(flags: PathFlags) -> bool {
     flags.bits() & PathFlags::SYMLINK_FOLLOW.bits() != 0
 }
 
-/// Sets the times of a file. That of its last change stays what it was, unless it is given.
+/// Sets the times of a file. The time of its last change stays, unless a new one is given.
 fn set_times(overlay: &Shared, handle: &Handle<WasiFs>, accessed: NewTimestamp, modified: NewTimestamp) -> Answer<()> {
     if matches!((&accessed, &modified), (NewTimestamp::NoChange, NewTimestamp::NoChange)) {
         return Ok(());
@@ -159,7 +158,7 @@ impl GuestDescriptor for Node {
                     flags = flags | DescriptorFlags::READ;
                 }
                 if access.write {
-                    // One that may be changed is known.
+                    // A handle that may be written is of a known kind.
                     let is_directory = handle.is_known_directory();
                     flags =
                         flags | if is_directory { DescriptorFlags::MUTATE_DIRECTORY } else { DescriptorFlags::WRITE };
@@ -393,7 +392,8 @@ impl GuestDirectoryEntryStream for Listing {
     }
 }
 
-/// How to open, in the words of the core. What wasmtime refuses before it looks is refused here.
+/// Converts the options of an open to those of the core. Options that wasmtime refuses before it looks at the
+/// path are refused here.
 fn how(path_flags: PathFlags, open: OpenFlags, flags: DescriptorFlags) -> Answer<OpenHow> {
     let asks = |flag: DescriptorFlags| flags.bits() & flag.bits() != 0;
     let opens = |flag: OpenFlags| open.bits() & flag.bits() != 0;

@@ -1,10 +1,10 @@
-//! The exports of a component that stands between a program and its files.
+//! The exports of a component that is placed between a program and its files.
 
 mod convert;
 mod descriptor;
 mod state;
 
-/// Generated from `wit/`. What is imported is bound by the crate `wasi`, as everywhere here.
+/// Generated from `wit/`. The imports are bound by the crate `wasi`, as in the rest of this crate.
 #[allow(unsafe_code, missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used)]
 mod bindings {
     wit_bindgen::generate!({
@@ -25,5 +25,5 @@ mod bindings {
     export!(Component);
 }
 
-/// What implements the exports.
+/// The type that implements the exports.
 struct Component;

@@ -1,4 +1,4 @@
-//! The overlays of this instance, opened when a program asks for its directories.
+//! The overlays of this instance, opened when a program first asks for its directories.
 
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -15,10 +15,10 @@ use crate::overlay::Overlay;
 use crate::overlay::layers::{Layered, is_part, layers};
 use crate::workspace::{Options, Quota, Workspace};
 
-/// One overlay, and whoever has something open in it.
+/// One overlay, shared by all that have a descriptor open in it.
 pub(super) type Shared = Rc<RefCell<Overlay<WasiFs>>>;
 
-/// A value of an instance, which one thread runs.
+/// A value of an instance, which a single thread runs.
 struct Once(OnceCell<Vec<(String, Shared)>>);
 
 // SAFETY: the target has no threads, and the component shares no memory.
@@ -55,11 +55,11 @@ fn open_all() -> Result<Vec<(String, Shared)>, String> {
     Ok(overlays)
 }
 
-/// Opens the workspace of a layered directory, and makes it where there is none.
+/// Opens the workspace of a layered directory, and creates it when there is none.
 fn open(preopens: &crate::store::Preopens<WasiFs>, layered: Layered) -> Result<Overlay<WasiFs>, Error> {
     let Layered { upper, lowers, entries, .. } = layered;
     let quota = Quota { entries, ..Quota::default() };
-    // Whoever runs programs sees to it that there is one at a time: of this no word is in a name.
+    // The host that runs the programs ensures that one runs at a time: the names do not express ownership.
     let how = Options { upper, lowers, owner: Ownership::Host, quota, moved: false, trace: false };
     let workspace = match Workspace::open(WasiFs, preopens, &how) {
         Err(error) if error.kind() == ErrorKind::NotFound => Workspace::create(WasiFs, preopens, &how)?,
@@ -68,8 +68,8 @@ fn open(preopens: &crate::store::Preopens<WasiFs>, layered: Layered) -> Result<O
     Ok(Overlay::new(workspace))
 }
 
-/// Ends the program before it has begun: without the directory that it was promised it could only do
-/// something else.
+/// Ends the program before it starts: without the directory that it was promised, it could only do something
+/// other than it was asked to.
 fn refuse(message: &str) -> ! {
     let line = format!("onionskin: {message}\n");
     let stderr = wasi::cli::stderr::get_stderr();

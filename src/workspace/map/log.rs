@@ -1,4 +1,5 @@
-//! The map on the disk: a log. A change is one frame, appended by one write: it is there or it is not.
+//! The format of the map on disk: a log. A change is one frame, appended by one write: it is complete or
+//! absent.
 //!
 //! ```text
 //! magic        8 bytes   "ONIONMAP"
@@ -17,21 +18,21 @@
 //!   3 synced   offset u64 of this frame, sum u64 at the end of the part that was written whole, sum
 //!              u64 before this frame
 //! text         u16 length, bytes
-//! seen         old as in a journal, u64 digest of all below (0: not asked)
+//! seen         old as in a journal, u64 digest of all below (0: not computed)
 //! ```
 //!
-//! A frame without records ends what was written whole, and was durable before it had its name: damage
-//! there is an error. What follows was appended, and may be torn.
+//! A frame without records ends the part that was written whole, and that was durable before the file got its
+//! name: damage there is an error. The frames that follow were appended, and may be torn.
 //!
-//! Integers are little-endian. The sum of a frame begins with the sum before it, so a frame counts
-//! only after the very frames it was written after. It takes in words of eight bytes, the last one
-//! filled up with zeros: each is xored into the sum, rotated left by 23 bits, and the product with a
-//! prime is the sum. Every change of a single word is seen.
+//! Integers are little-endian. The sum of a frame begins with the sum before it, so a frame is valid only
+//! after the exact frames that it was written after. It is computed over words of eight bytes, the last one
+//! padded with zeros: each is xored into the sum, rotated left by 23 bits, and the product with a prime is
+//! the sum. Every change of a single word is detected.
 //!
-//! Zeros after the last frame are room for the next ones. What else follows the last frame that counts
-//! was torn off by a loss of power, and is cut off by the next open. It need not be at the end: a disk writes pages in any order. But once the map was synced, a
-//! frame *synced* follows, alone in its frame. What is wrong before such a one was whole and durable:
-//! it was damaged, which is an error.
+//! Zeros after the last frame are space for the next ones. Any other bytes after the last valid frame were
+//! torn by a loss of power, and are cut off by the next open. The torn part need not be at the end: a disk
+//! writes pages in any order. But once the map was synced, a frame *synced* follows, alone in its frame. An
+//! invalid frame before it was whole and durable: it was damaged, which is an error.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -46,14 +47,14 @@ const MAGIC: [u8; 8] = *b"ONIONMAP";
 const VERSION: u64 = 2;
 /// Records of a map that is written anew are gathered into frames of about this size.
 const FRAME_BYTES: usize = 64 << 10;
-/// More than any header has.
+/// An upper bound of the length of a header.
 pub const HEADER_BYTES_MAX: usize = 64 + (LOWERS_MAX + 2) * (PATH_BYTES_MAX + 64);
 /// The kind of the record *synced*, and its length.
 const SYNCED: u8 = 3;
 const SYNCED_BYTES: usize = 1 + 3 * 8;
 
 impl Map {
-    /// The whole map as bytes, and where the next frame goes.
+    /// Encodes the whole map; returns it with its end, at which the next frame is appended.
     pub fn encode(&self, header: &Header) -> (Vec<u8>, End) {
         let mut out = Vec::new();
         out.extend(MAGIC);
@@ -100,37 +101,38 @@ impl Map {
         (out, end)
     }
 
-    /// Reads a map back. Never panics and never allocates more than the input warrants. What follows
-    /// the end was torn off.
+    /// Decodes a map. Never panics and never allocates more than the input warrants. Bytes after the end were
+    /// torn off.
     ///
     /// # Errors
-    /// What is wrong with the bytes, in words.
+    /// A description of the defect.
     pub fn decode(bytes: &[u8]) -> Result<(Self, Header, End), &'static str> {
         let mut reader = Reader { rest: bytes, wrong: None };
         let (header, sum) = read_header(&mut reader, bytes)?;
         let mut end = End { sum, ..End::default() };
         let mut map = Self::default();
-        // What was written whole is in order, and no record of it ends another: it goes in at once.
+        // The part that was written whole is sorted, and no record in it replaces another: it is inserted at
+        // once.
         let mut whole = Vec::new();
         loop {
             end.length = (bytes.len() - reader.rest.len()) as u64;
             let Some((records, sum)) = next_frame(&mut reader, end.sum) else {
-                // No loss of power tears what was durable: the part before it had its name, and what
-                // was synced.
+                // No loss of power tears durable bytes: the part that was durable before the file got its
+                // name, and the part that was synced.
                 if end.whole == 0 || was_synced_after(bytes, end) {
                     return Err("it is damaged");
                 }
                 map.count_names();
                 return Ok((map, header, end));
             };
-            // A frame whose sum is right was written so: what it says that we do not know is not torn.
+            // A frame with a valid sum was written as it is: an unknown record in it is not torn.
             let mut records = Reader { rest: records, wrong: None };
             let is_last = records.rest.is_empty();
             while !records.rest.is_empty() {
                 let Some((path, fact)) = read_fact(&mut records) else { continue };
                 match fact {
                     fact if end.whole == 0 => add(&mut whole, path, fact),
-                    // Which files go with it is of no interest any more.
+                    // The files that it releases are irrelevant here.
                     Fact::Shows(origin) => drop(map.show(path, origin)),
                     Fact::Saw(seen) => map.see(path, seen),
                 }
@@ -152,7 +154,7 @@ impl Map {
         Self { entries: entries.into_iter().collect(), own, ..Self::default() }
     }
 
-    /// Reads what a map says of itself.
+    /// Decodes the header of a map.
     ///
     /// # Errors
     /// As for [`Map::decode`].
@@ -161,7 +163,7 @@ impl Map {
     }
 }
 
-/// A frame of records, and the sum after it.
+/// Builds a frame of records, and the sum after it.
 pub fn frame(before: u64, records: &[Record]) -> (Vec<u8>, u64) {
     let mut lines = Vec::new();
     for record in records {
@@ -190,11 +192,11 @@ fn synced_record(offset: u64, whole_sum: u64, before: u64) -> Vec<u8> {
     record
 }
 
-/// Whether a frame *synced* stands somewhere after the frames that count. Blocks of an older map that
-/// show through have other offsets or another sum.
+/// Checks whether a frame *synced* follows the valid frames. Stale blocks of an older map have other offsets
+/// or another sum.
 fn was_synced_after(bytes: &[u8], end: End) -> bool {
     (end.length as usize + 1..bytes.len().saturating_sub(SYNCED_BYTES + 11)).any(|at| {
-        // Most places are told by their first bytes.
+        // The first bytes rule out most positions.
         if bytes[at..at + 5] != [SYNCED_BYTES as u8, 0, 0, 0, SYNCED] {
             return false;
         }
@@ -205,17 +207,17 @@ fn was_synced_after(bytes: &[u8], end: End) -> bool {
     })
 }
 
-/// What a sum begins with.
+/// The initial value of a sum.
 pub const SEED: u64 = 0xcbf2_9ce4_8422_2325;
 
 const PRIME: u64 = 0x0100_0000_01b3;
 
-/// FNV-1a, which sees every change of a single byte. The sum of two pieces is that of the whole.
+/// Computes FNV-1a, which detects every change of a single byte. The sum of two pieces is that of the whole.
 pub fn sum(seed: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(seed, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(PRIME))
 }
 
-/// The sum of a frame, a word at a time: every open reads every byte of the map.
+/// Computes the sum of a frame, a word at a time: every open reads every byte of the map.
 fn sum_words(seed: u64, bytes: &[u8]) -> u64 {
     let (words, last) = bytes.as_chunks::<8>();
     let mut rest = [0; 8];
@@ -280,7 +282,7 @@ fn encode_frame(before: u64, records: &[u8], out: &mut Vec<u8>) -> u64 {
     sum
 }
 
-/// The records of the next frame that counts, and the sum after it.
+/// Returns the records of the next valid frame, and the sum after it.
 fn next_frame<'b>(reader: &mut Reader<'b>, before: u64) -> Option<(&'b [u8], u64)> {
     let all = reader.rest;
     let mut ahead = Reader { rest: all, wrong: None };
@@ -294,7 +296,7 @@ fn next_frame<'b>(reader: &mut Reader<'b>, before: u64) -> Option<(&'b [u8], u64
     Some((records, stored))
 }
 
-/// The header at the start of some bytes, and the sum after it.
+/// Reads the header at the start of the bytes; returns it with the sum after it.
 fn read_header(reader: &mut Reader<'_>, bytes: &[u8]) -> Result<(Header, u64), &'static str> {
     if reader.bytes(MAGIC.len()) != MAGIC {
         reader.refuse("it is not the map of a workspace");
@@ -304,7 +306,7 @@ fn read_header(reader: &mut Reader<'_>, bytes: &[u8]) -> Result<(Header, u64), &
     }
     let mut header = Header { files: reader.number(8), label: reader.text().to_owned(), ..Header::default() };
     for _ in 0..reader.number(2) {
-        // Not one more than the bytes hold, whatever they say.
+        // No more lowers than the bytes hold, regardless of the count.
         if reader.wrong.is_some() {
             break;
         }
@@ -329,7 +331,7 @@ fn read_header(reader: &mut Reader<'_>, bytes: &[u8]) -> Result<(Header, u64), &
     reader.wrong.map_or(Ok((header, sum)), Err)
 }
 
-/// What a record says of its path.
+/// The statement of a record about its path.
 enum Fact {
     Shows(Option<Origin>),
     Saw(Option<Seen>),
@@ -348,7 +350,7 @@ fn add(entries: &mut Vec<(String, Entry)>, path: &str, fact: Fact) {
     }
 }
 
-/// The next record; nothing for one that says nothing of a path.
+/// Reads the next record; returns `None` for a record that concerns no path.
 fn read_fact<'b>(reader: &mut Reader<'b>) -> Option<(&'b str, Fact)> {
     let kind = reader.number(1);
     if kind == u64::from(SYNCED) {
@@ -491,7 +493,7 @@ mod tests {
                 assert_eq!((&found, found_end), (&whole, last), "bit {bit}");
             }
         }
-        // A block of another map that shows through says nothing of this one.
+        // A stale block of another map does not belong to this one.
         let other = Header { files: 10, ..header() };
         let (mut torn, end) = Map::default().encode(&other);
         torn.extend(vec![0; before.length as usize - torn.len()]);

@@ -1,13 +1,13 @@
-//! The origin map: where what a path shows comes from. As bytes it is a log: see `log`.
+//! The origin map: the source of the content that each path shows. On disk it is a log: see `log`.
 //!
-//! A record says it for a path and for all below it; the longest prefix wins, and the root shows
-//! what the lowers have at their roots. A deleted path comes from *nowhere*, a directory made over a
-//! deleted one is a *directory* of its own and shows nothing from below, a renamed one comes from
-//! *lower* by another path, and what was written is a *file* by number. So a rename of a directory
-//! is one record, however much is in it.
+//! A record names the source of a path and of all paths below it; the longest prefix applies, and the root
+//! shows the roots of the lowers. A deleted path comes from *nowhere*, a directory created over a deleted one
+//! is a *directory* of the workspace that hides the lowers, a renamed entry comes from *lower* by another
+//! path, and written content is a *file* by number. So a rename of a directory is one record, regardless of
+//! how many entries it contains.
 //!
-//! Beside that the map keeps what a path of the lowers looked like when it was first touched: a
-//! commit asks whether it still does.
+//! The map also keeps the state of a path of the lowers when it was first touched: a commit checks whether it
+//! is unchanged.
 
 mod log;
 
@@ -23,37 +23,37 @@ use crate::path::RelPath;
 
 pub use log::{HEADER_BYTES_MAX, SEED, frame, sum, synced};
 
-/// Where what a path shows comes from.
+/// The source of the content that a path shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Nowhere: it is deleted, with all below.
+    /// Nowhere: the path is deleted, with all paths below it.
     Nowhere,
-    /// A directory of our own. Of the lowers nothing shows in it.
+    /// A directory of the workspace. The lowers are hidden in it.
     Directory,
-    /// A file of our own, by number.
+    /// A file of the upper, by number.
     File(u64),
-    /// What the lowers have at this path.
+    /// The entry of the lowers at this path.
     Lower(RelPath),
-    /// A symbolic link of our own, by its text.
+    /// A symbolic link of the workspace, by its text.
     Link(String),
 }
 
-/// What a path of the lowers looked like.
+/// The state of a path of the lowers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// The entry; nothing when there was none. Of a directory its kind alone counts.
+    /// The entry; absent when there was none. For a directory only the kind is significant.
     pub entry: Old,
-    /// A digest of all below a directory that was deleted or replaced; else 0.
+    /// A digest of all entries below a directory that was deleted or replaced; else 0.
     pub below: u64,
 }
 
 /// One line of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// A path shows this, and what was recorded below it counts no more. Nothing: it shows what the
-    /// longest prefix above it says.
+    /// A path shows this origin, and earlier records below it are void. `None`: the longest prefix above the
+    /// path applies.
     Shows(RelPath, Option<Origin>),
-    /// A path of the lowers looked like this when it was first touched. Nothing: forget it.
+    /// A path of the lowers had this state when it was first touched. `None`: forget the state.
     Saw(RelPath, Option<Seen>),
 }
 
@@ -70,50 +70,50 @@ impl Record {
 /// A read-only directory below a workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lower {
-    /// The guest path it was given by.
+    /// The guest path by which it was granted.
     pub name: String,
-    /// What tells it from others, where the host could say.
+    /// The identity that distinguishes it from other directories, where the host provides one.
     pub identity: Option<u128>,
 }
 
-/// What a map says of itself.
+/// The header of a map.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Header {
-    /// A number above every file in use when it was written.
+    /// A number above every file in use when the map was written.
     pub files: u64,
     /// The label of a checkpoint.
     pub label: String,
-    /// The lowers it belongs to, the topmost first.
+    /// The lowers that the map belongs to, the topmost first.
     pub lowers: Vec<Lower>,
-    /// Of a map that waits for a commit: what the topmost lower has at this path once it is done.
+    /// For a map that waits for a commit: the state of this path in the topmost lower after the commit.
     pub proof: Option<(RelPath, Seen)>,
-    /// How much the workspace may hold.
+    /// The limits of the workspace.
     pub quota: Quota,
 }
 
-/// Where the next frame goes.
+/// The position of the next frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct End {
     /// Its offset.
     pub length: u64,
     /// The sum before it.
     pub sum: u64,
-    /// How much of the map was written whole.
+    /// The length of the part that was written whole.
     pub whole: u64,
-    /// The sum at the end of that.
+    /// The sum at the end of that part.
     pub whole_sum: u64,
 }
 
-/// The records that count, by path.
+/// The valid records, by path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Map {
     entries: BTreeMap<String, Entry>,
     own: u64,
-    /// How many names the files have that have more than one.
+    /// The number of names of each file that has more than one.
     linked: BTreeMap<u64, u64>,
 }
 
-/// What is known of a path: as one of the merged tree, and as one of the lowers.
+/// The records of a path: as a path of the merged tree, and as one of the lowers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Entry {
     origin: Option<Origin>,
@@ -121,7 +121,8 @@ struct Entry {
 }
 
 impl Map {
-    /// The record that a path goes by, and the rest of the path below it. Nothing: the lowers' roots.
+    /// Returns the record that applies to a path, and the rest of the path below it. `None`: the roots of the
+    /// lowers apply.
     pub fn nearest<'p>(&self, path: &'p str) -> Option<(&Origin, &'p str)> {
         let mut prefix = path;
         loop {
@@ -135,12 +136,12 @@ impl Map {
         }
     }
 
-    /// The record of just this path.
+    /// Returns the record of exactly this path.
     pub fn origin(&self, path: &RelPath) -> Option<&Origin> {
         self.entries.get(path.as_str())?.origin.as_ref()
     }
 
-    /// The path of the lowers that shows at a path when it has no record itself.
+    /// Returns the path of the lowers that a path shows when it has no record itself.
     pub fn inherited(&self, path: &RelPath) -> Option<RelPath> {
         let (parent, name) = path.split()?;
         match self.nearest(parent.as_str()) {
@@ -150,7 +151,7 @@ impl Map {
         }
     }
 
-    /// The path of the lowers that a path stands over, whether that shows or not.
+    /// Returns the path of the lowers that lies under a path, whether it is shown or hidden.
     pub fn under(&self, path: &RelPath) -> RelPath {
         match self.moved_above(path) {
             Some((lower, rest)) => lower.join(&known(rest)),
@@ -158,7 +159,7 @@ impl Map {
         }
     }
 
-    /// Of the nearest directory above a path that was moved: where it came from, and the rest.
+    /// Returns the old path of the nearest moved directory above a path, and the rest of the path.
     fn moved_above<'p>(&self, path: &'p RelPath) -> Option<(&RelPath, &'p str)> {
         let mut above = path.parent();
         loop {
@@ -172,8 +173,8 @@ impl Map {
         }
     }
 
-    /// Whether what the lowers have under a path was moved elsewhere, alone or with a directory.
-    /// `sources` are [`Map::sources`], sorted.
+    /// Checks whether the entry that the lowers have under a path was moved elsewhere, alone or with a
+    /// directory. `sources` are [`Map::sources`], sorted.
     pub fn is_moved_away(&self, path: &RelPath, sources: &[RelPath]) -> bool {
         let came_with = self.moved_above(path).map(|(lower, _)| lower);
         let mut at = self.under(path);
@@ -191,36 +192,36 @@ impl Map {
         }
     }
 
-    /// What a path of the lowers looked like when it was first touched.
+    /// Returns the state of a path of the lowers when it was first touched.
     pub fn seen(&self, lower: &RelPath) -> Option<&Seen> {
         self.entries.get(lower.as_str())?.seen.as_ref()
     }
 
-    /// Whether something of our own, or something that was moved there, is below a path.
+    /// Checks whether an entry of the workspace, or one that was moved there, is below a path.
     pub fn has_below(&self, path: &RelPath) -> bool {
         self.origins_below(path).any(|(_, origin)| *origin != Origin::Nowhere)
     }
 
-    /// The records below a path, in order.
+    /// Returns the records below a path, in order.
     pub fn origins_below(&self, path: &RelPath) -> impl Iterator<Item = (&str, &Origin)> {
         self.below(path.as_str()).filter_map(|(path, entry)| Some((path.as_str(), entry.origin.as_ref()?)))
     }
 
-    /// Every path of the lowers that was touched, at or below one of them, in order.
+    /// Lists every path of the lowers that was touched, at or below the given one, in order.
     pub fn seen_within(&self, lower: &RelPath) -> impl Iterator<Item = (&str, &Seen)> {
         let here = self.entries.get_key_value(lower.as_str());
         let all = here.into_iter().chain(self.below(lower.as_str()));
         all.filter_map(|(path, entry)| Some((path.as_str(), entry.seen.as_ref()?)))
     }
 
-    /// The first path with a record after another path, or at it.
+    /// Returns the first path with a record after another path, or at it.
     pub fn record_after(&self, path: &str, or_at: bool) -> Option<RelPath> {
         let from = if or_at { Bound::Included(path) } else { Bound::Excluded(path) };
         let mut range = self.entries.range::<str, _>((from, Bound::Unbounded));
         range.find(|(_, entry)| entry.origin.is_some()).map(|(path, _)| known(path))
     }
 
-    /// The paths of the lowers that were moved, in no order.
+    /// Lists the paths of the lowers that were moved, in no order.
     pub fn sources(&self) -> Vec<RelPath> {
         let mut sources = Vec::new();
         for entry in self.entries.values() {
@@ -231,12 +232,12 @@ impl Map {
         sources
     }
 
-    /// The paths of the lowers that were touched, in order.
+    /// Lists the paths of the lowers that were touched, in order.
     pub fn touched(&self) -> Vec<RelPath> {
         self.entries.iter().filter(|(_, entry)| entry.seen.is_some()).map(|(path, _)| known(path)).collect()
     }
 
-    /// The names in a directory for which there is a record at them or below, sorted.
+    /// Lists the names in a directory that have a record at them or below them, sorted.
     pub fn names_in(&self, directory: &RelPath) -> Vec<String> {
         let start = below(directory.as_str());
         let mut from = start.clone();
@@ -245,7 +246,7 @@ impl Map {
             && let Some(name) = path.strip_prefix(&*start)
         {
             match name.split_once('/') {
-                // All that is below this name is one name.
+                // All paths below this name count as one name.
                 Some((name, _)) => {
                     from.truncate(start.len());
                     from.push_str(name);
@@ -279,18 +280,18 @@ impl Map {
         self.linked.get(&number).copied().unwrap_or(1)
     }
 
-    /// The paths that show a file, in order. All records are looked at: for a file with several names.
+    /// Lists the paths that show a file, in order. All records are visited: for a file with several names.
     pub fn paths_of(&self, number: u64) -> Vec<RelPath> {
         let is_it = |(_, entry): &(&String, &Entry)| entry.origin == Some(Origin::File(number));
         self.entries.iter().filter(is_it).map(|(path, _)| known(path)).collect()
     }
 
-    /// How many files, directories and links are our own.
+    /// Counts the files, directories and links that the workspace has created.
     pub const fn own(&self) -> u64 {
         self.own
     }
 
-    /// Takes records in; returns the numbers of files that are shown no more.
+    /// Applies records; returns the numbers of the files that are no longer shown.
     pub fn apply(&mut self, records: &[Record]) -> Vec<u64> {
         let mut gone = Vec::new();
         for record in records {
@@ -302,7 +303,7 @@ impl Map {
         let mut named: Vec<u64> = records.iter().filter_map(Record::file).collect();
         if !named.is_empty() {
             named.sort_unstable();
-            // One that moved is shown elsewhere by the same change.
+            // A file that was moved is shown elsewhere by the same change.
             gone.retain(|number| match named.binary_search(number) {
                 Ok(index) => {
                     named.remove(index);
@@ -311,17 +312,17 @@ impl Map {
                 Err(_) => true,
             });
         }
-        // Nor is one that has a further name.
+        // A file with a further name is still shown, too.
         gone.retain(|number| self.unlink(*number));
         gone
     }
 
-    /// Notes that a file has got one more name.
+    /// Records that a file has got one more name.
     pub fn link(&mut self, number: u64) {
         *self.linked.entry(number).or_insert(1) += 1;
     }
 
-    /// Takes one name from a file; says whether that was its last.
+    /// Removes one name of a file; returns whether it was the last.
     fn unlink(&mut self, number: u64) -> bool {
         match self.linked.get_mut(&number) {
             Some(2) => self.linked.remove(&number).is_none(),
@@ -333,7 +334,7 @@ impl Map {
         }
     }
 
-    /// Counts the names of all files, of a map that was read.
+    /// Counts the names of all files of a decoded map.
     fn count_names(&mut self) {
         let mut files: Vec<u64> = self.files().collect();
         files.sort_unstable();
@@ -365,8 +366,8 @@ impl Map {
         }
     }
 
-    /// Lets a path show something, and what was recorded below it count no more; returns the files that
-    /// were named there before.
+    /// Makes a path show an origin, and voids the records below it; returns the files that were named there
+    /// before.
     fn show(&mut self, path: &str, origin: Option<Origin>) -> Vec<u64> {
         let mut gone = Vec::from_iter(self.set(path, origin));
         let below: Vec<String> =
@@ -375,7 +376,7 @@ impl Map {
         gone
     }
 
-    /// Keeps what a path of the lowers looked like.
+    /// Records the state of a path of the lowers.
     fn see(&mut self, path: &str, seen: Option<Seen>) {
         self.entries.entry(path.to_owned()).or_default().seen = seen;
         self.tidy(path);
@@ -387,7 +388,7 @@ impl Map {
         }
     }
 
-    /// What is known of the paths strictly below another, in order.
+    /// Returns the records of the paths strictly below another, in order.
     fn below(&self, path: &str) -> impl Iterator<Item = (&String, &Entry)> {
         let start = below(path);
         let from = (Bound::Included(&*start), Bound::Unbounded);
@@ -395,7 +396,7 @@ impl Map {
     }
 }
 
-/// What the paths strictly below another begin with.
+/// Returns the common prefix of the paths strictly below another.
 fn below(path: &str) -> String {
     let mut start = String::from(path);
     if !start.is_empty() {
