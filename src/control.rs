@@ -1,17 +1,18 @@
-//! The control directory `.onionskin` at the root of a store: what may be in it, and what is.
+//! The control directory `.onionskin` at the root of a store: the names it may hold, and the entries found in
+//! it.
 //!
-//! | name | what it is |
+//! | name | meaning |
 //! |---|---|
-//! | `file-N` | content of one file on its way to its name |
-//! | `tx-N/` | staging of transaction N: `0`, `1`, ... contents; `apply-0`, ... second names on their way; `intent` what is being prepared elsewhere; `link` a link on its way |
+//! | `file-N` | content of one file, staged before it is renamed to its target |
+//! | `tx-N/` | staging of transaction N: contents `0`, ...; second names `apply-0`, ...; `intent`; `link` |
 //! | `log.tmp` | a decision being written |
-//! | `log`, `log-unsynced` | a decision: roll it forward |
+//! | `log`, `log-unsynced` | a decision, to be rolled forward |
 //! | `directories/K/G/` | generation G of directory K, publish mode `pointer` |
 //! | `lock`, `lock-H` | the lock file; a token on its way to it |
 //! | `epoch-N` | a takeover: see [`crate::lock`] |
-//! | `quarantine-N/` | records that could not be used, set aside for people |
-//! | `probe/` | scratch of [`crate::probe`] |
-//! | `workspace/` | what was written over other directories; see `crate::workspace` |
+//! | `quarantine-N/` | unusable records, set aside for inspection by a person |
+//! | `probe/` | scratch directory of [`crate::probe`] |
+//! | `workspace/` | content written over other directories; see `crate::workspace` |
 //!
 //! Anything else is not ours: an error, never a deletion.
 
@@ -25,81 +26,81 @@ use crate::path::{RESERVED_PREFIX, RelPath, is_reserved};
 use crate::plan::RootId;
 use crate::text::as_number;
 
-/// The file that holds a decision whose content was synced.
+/// Name of the log of a decision whose content was synced.
 pub const LOG: &str = "log";
-/// The file that holds a decision at the durability `visible`.
+/// Name of the log of a decision at the durability `visible`.
 pub const LOG_UNSYNCED: &str = "log-unsynced";
-/// A decision being written.
+/// Name of the log while it is written, before it is renamed to its final name.
 pub const LOG_TEMPORARY: &str = "log.tmp";
-/// The lock file.
+/// Name of the lock file.
 pub const LOCK: &str = "lock";
-/// In a staging directory: what is being prepared elsewhere.
+/// Name, in a staging directory, of the record of entries prepared elsewhere.
 pub const INTENT: &str = "intent";
-/// In a staging directory: a symbolic link on its way.
+/// Name, in a staging directory, of a symbolic link before its rename.
 pub const LINK: &str = "link";
-/// Where generations of directories are.
+/// Name of the directory that holds the generations of directories.
 pub const DIRECTORIES: &str = "directories";
 /// Scratch of a probe.
 pub const PROBE: &str = "probe";
-/// What was written over other directories.
+/// Name of the directory for content written over other directories.
 pub const WORKSPACE: &str = "workspace";
 
-/// The control directory.
+/// Returns the path of the control directory.
 pub fn directory() -> RelPath {
     RelPath::ROOT.child(RESERVED_PREFIX)
 }
 
-/// An entry of the control directory.
+/// Returns the path of an entry of the control directory.
 pub fn entry(name: &str) -> RelPath {
     directory().child(name)
 }
 
-/// A name of ours with a number in it.
+/// Builds the path of an entry whose reserved name holds a number.
 fn numbered(above: &RelPath, prefix: &str, number: u64, suffix: &str) -> RelPath {
     above.child(&format!("{prefix}{number}{suffix}"))
 }
 
-/// The file that begins an epoch.
+/// Returns the path of the file that begins an epoch.
 pub fn epoch(number: u64) -> RelPath {
     numbered(&directory(), "epoch-", number, "")
 }
 
-/// Where records that could not be used are set aside.
+/// Returns the path of the directory where unusable records are set aside.
 pub fn quarantine(number: u64) -> RelPath {
     numbered(&directory(), "quarantine-", number, "")
 }
 
-/// Where the content of one file is staged.
+/// Returns the path where the content of one file is staged.
 pub fn file(number: u64) -> RelPath {
     numbered(&directory(), "file-", number, "")
 }
 
-/// The staging directory of a transaction.
+/// Returns the path of the staging directory of a transaction.
 pub fn transaction(number: u64) -> RelPath {
     numbered(&directory(), "tx-", number, "")
 }
 
-/// A staged content of a transaction.
+/// Returns the path of one staged content of a transaction.
 pub fn staged(transaction_number: u64, index: u32) -> RelPath {
     numbered(&transaction(transaction_number), "", index.into(), "")
 }
 
-/// The second name of a staged content, which is renamed to its target.
+/// Returns the path of the second name of a staged content, which is renamed to its target.
 pub fn applied(transaction_number: u64, index: u32) -> RelPath {
     numbered(&transaction(transaction_number), "apply-", index.into(), "")
 }
 
-/// The sibling that will take the place of `path`.
+/// Returns the path of the sibling prepared to replace `path`.
 pub fn sibling_new(path: &RelPath, transaction_number: u64) -> RelPath {
     numbered(&path.parent(), ".onionskin-", transaction_number, ".new")
 }
 
-/// The sibling that gave its place to the new one.
+/// Returns the path of the sibling to which the replaced entry at `path` was moved.
 pub fn sibling_old(path: &RelPath, transaction_number: u64) -> RelPath {
     numbered(&path.parent(), ".onionskin-", transaction_number, ".old")
 }
 
-/// Where the generations of a directory are.
+/// Returns the path of the directory that holds the generations of a directory.
 pub fn generations(directory_number: u64) -> RelPath {
     numbered(&entry(DIRECTORIES), "", directory_number, "")
 }
@@ -109,13 +110,14 @@ pub fn generation(directory_number: u64, number: u64) -> RelPath {
     numbered(&generations(directory_number), "", number, "")
 }
 
-/// The text of the link at `path` that leads to a generation.
+/// Returns the text of the link at `path` that points to a generation.
 pub fn pointer_text(path: &RelPath, directory_number: u64, generation_number: u64) -> String {
     let up = "../".repeat(path.parent().depth());
     format!("{up}{}", generation(directory_number, generation_number))
 }
 
-/// The directory and generation that the text of a link at `path` names, if it is one of ours.
+/// Parses the directory and the generation that the text of a link at `path` names. Returns `None` for a text
+/// in another form.
 pub fn parse_pointer(path: &RelPath, text: &str) -> Option<(u64, u64)> {
     let (rest, generation) = text.rsplit_once('/')?;
     let (_, directory_number) = rest.rsplit_once('/')?;
@@ -139,12 +141,12 @@ pub fn may_change(path: &RelPath) -> bool {
     }
 }
 
-/// What an entry of the control directory is, by its name.
+/// The kind of an entry of the control directory, determined by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Entry {
     Log,
     LogUnsynced,
-    /// Removed when its owner is dead: `log.tmp`, `file-N`, `lock-H`.
+    /// Removed once its owner is dead: `log.tmp`, `file-N`, `lock-H`.
     Loose,
     Lock,
     Epoch(u64),
@@ -174,34 +176,35 @@ fn classify(name: &str, kind: Kind) -> Option<Entry> {
     (kind == wanted).then_some(entry)
 }
 
-/// What is in the control directory.
+/// The entries found in the control directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Control {
-    /// It exists.
+    /// Whether the directory exists.
     pub exists: bool,
-    /// The name of the log, if there is one.
+    /// Name of the log, if there is one.
     pub log: Option<&'static str>,
-    /// Names of files that only a live owner needs.
+    /// Names of files that are of use to a live owner only.
     pub loose: Vec<String>,
-    /// A lock file is there.
+    /// Whether there is a lock file.
     pub locked: bool,
-    /// The newest epoch; 0 when there was never a takeover.
+    /// The newest epoch; 0 if there has never been a takeover.
     pub epoch: u64,
     /// Numbers of staging directories.
     pub transactions: Vec<u64>,
-    /// The scratch directory of a probe is there.
+    /// Whether there is a scratch directory of a probe.
     pub probe: bool,
-    /// The directory of generations is there.
+    /// Whether there is a directory of generations.
     pub directories: bool,
-    /// A number above every one in use.
+    /// A number above every number in use.
     pub next: u64,
 }
 
 impl Control {
-    /// Reads the control directory. Nothing there is an answer, not an error.
+    /// Reads the control directory. Its absence is not an error.
     ///
     /// # Errors
-    /// `ErrorKind::Corrupt` for an entry that is not ours, or when it is not a directory.
+    ///
+    /// `ErrorKind::Corrupt` for an unknown entry, or if the path is not a directory.
     pub fn read<F: Fs>(exec: &mut Exec<F>) -> Result<Self, Error> {
         let mut control = Self { next: 1, ..Self::default() };
         match exec.stat(&directory())?.map(|stat| stat.kind) {
@@ -233,7 +236,7 @@ impl Control {
             Entry::Quarantine(number) => used(number),
             Entry::Directories => self.directories = true,
             Entry::Probe => self.probe = true,
-            // It has an owner of its own, which knows what is in it.
+            // The workspace reads and checks this directory itself.
             Entry::Workspace => {}
             Entry::Loose => {
                 if let Some(number) = name.strip_prefix("file-").and_then(as_number) {

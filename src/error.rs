@@ -1,5 +1,5 @@
-//! The one error of the core, as the contract has it: what went wrong, what it is about, and a
-//! message that names the way out, so that every host can show it as it is.
+//! The single error type of the core, as the contract defines it: kind, subject, and a message that includes
+//! the remedy, so that any host can show it unchanged.
 //!
 //! It is one pointer wide, because nearly every function of the core may return it.
 
@@ -11,50 +11,50 @@ use crate::fs::{Cause, Kind};
 use crate::path::{PathRule, RESERVED_PREFIX, RelPath};
 use crate::text::hex;
 
-/// A fingerprint: what an entry looked like.
+/// A fingerprint: the observable state of an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint {
-    /// What the entry is.
+    /// Kind of the entry.
     pub kind: Kind,
     /// Length in bytes.
     pub size: u64,
-    /// Last change of content, nanoseconds since 1970.
+    /// Time of the last change of content, in nanoseconds since 1970.
     pub modified: Option<u64>,
-    /// SHA-256 of the content, when it was read.
+    /// SHA-256 of the content, if it was read.
     pub digest: Option<[u8; 32]>,
 }
 
 impl Fingerprint {
-    /// The fingerprint in words.
+    /// Formats the fingerprint for a message.
     fn words(&self) -> String {
         let digest = self.digest.map(|digest| format!(", sha256:{}", hex(&digest))).unwrap_or_default();
         format!("{} of {} bytes{digest}", self.kind.text(), self.size)
     }
 }
 
-/// A limit of [`crate::limits`].
+/// Identifies a limit of [`crate::limits`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Limit {
     /// Bytes in one list.
     ChunkBytes,
-    /// Entries of a transaction or tree.
+    /// Entries of a transaction or a tree.
     Entries,
     /// Bytes of a transaction.
     TransactionBytes,
     /// Depth of a tree.
     Depth,
-    /// Bytes of a decision: the paths of all its changes.
+    /// Bytes of a decision, that is, of the paths of all its changes.
     LogBytes,
     /// Bytes of the files of a workspace.
     QuotaBytes,
-    /// Files, directories and links of a workspace's own.
+    /// Files, directories and links in the upper of a workspace.
     QuotaEntries,
     /// Bytes of the map of a workspace.
     MapBytes,
 }
 
 impl Limit {
-    /// What is counted.
+    /// Returns the unit that the limit counts.
     const fn unit(self) -> &'static str {
         match self {
             Self::ChunkBytes => "bytes in one call",
@@ -69,8 +69,7 @@ impl Limit {
     }
 }
 
-/// What went wrong. Each case says which state it leaves behind; where it does not say, nothing has
-/// changed.
+/// The kind of an error. Each case states the state it leaves behind; where it does not, nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ErrorKind {
     /// The path breaks a rule.
@@ -81,70 +80,71 @@ pub enum ErrorKind {
     NotFound,
     /// The path exists and must not.
     AlreadyExists,
-    /// Not a directory where one is wanted.
+    /// Not a directory where one is required.
     NotDirectory,
-    /// A directory where a file is wanted.
+    /// A directory where a file is required.
     IsDirectory,
     /// A pipe, socket or device.
     NotAFile,
-    /// A link, and the policy is to refuse.
+    /// A symbolic link, and the policy refuses links.
     SymlinkRefused,
-    /// The link leads out of what was granted.
+    /// The link points outside the granted directories.
     SymlinkEscapes,
-    /// The link is absolute and cannot be read here.
+    /// The link is absolute and cannot be read on this host.
     LinkUnreadable,
-    /// The links lead in a circle.
+    /// The links form a cycle.
     SymlinkLoop,
-    /// The file has a second name.
+    /// The file has more than one name.
     HardLinked,
-    /// An entry of the directory has a name that cannot be expressed.
+    /// An entry of the directory has a name that cannot be represented.
     IllegalName,
-    /// Not JSON.
+    /// The content is not valid JSON.
     InvalidJson,
-    /// Granted for reading alone.
+    /// The directory is granted read-only.
     ReadOnly,
-    /// The path is not as asked.
+    /// The path does not satisfy the precondition.
     PreconditionFailed,
-    /// Paths that changed while they were read.
+    /// Paths changed while they were read.
     Conflicts,
-    /// Another owner; its token is the subject.
+    /// Another owner holds the root; the subject is its token.
     Locked,
-    /// A journal is in the way.
+    /// A hot journal prevents the change.
     HotJournal,
-    /// A limit was passed.
+    /// A limit was exceeded.
     LimitExceeded,
-    /// The host cannot do this.
+    /// The host does not support the operation.
     Unsupported,
-    /// The arguments do not go together.
+    /// The arguments are invalid, or invalid in combination.
     InvalidArgument,
-    /// The filesystem failed, with nothing visible changed.
+    /// The filesystem failed before the commit point; nothing visible changed.
     NotCommitted,
-    /// It failed after the decision: the next open completes it.
+    /// The filesystem failed after the commit point; the next open completes the change.
     NeedsRecovery,
-    /// It failed at the decision: the next open tells.
+    /// The filesystem failed at the commit point; the next open determines the outcome.
     OutcomeUnknown,
-    /// The disk contradicts itself; nothing was touched.
+    /// The state on disk is contradictory; nothing was changed.
     Corrupt,
 }
 
 impl ErrorKind {
-    /// This error about a path.
+    /// Creates an error of this kind about a path.
     pub fn at(self, path: &RelPath) -> Error {
         self.of(path.shown())
     }
 
-    /// This error about a guest path, or about what else is named.
+    /// Creates an error of this kind about a guest path or another named subject.
     pub fn of(self, subject: &str) -> Error {
         self.because(subject, "")
     }
 
-    /// This error about a subject, and what else there is to say.
+    /// Creates an error of this kind about a subject, with a detail for the message.
     pub fn because(self, subject: &str, detail: &str) -> Error {
         let (subject, detail) = (subject.to_string(), detail.to_string());
         Error(Box::new(Parts { kind: self, cause: None, side: Side::Before, subject, detail }))
     }
 
-    /// The message, where `$` stands for the subject, `#` for the detail and `%` for the cause.
+    /// Returns the template of the message, where `$` stands for the subject, `#` for the detail and `%` for
+    /// the cause.
     const fn message(self) -> &'static str {
         match self {
             Self::InvalidPath => "\"$\" is not a path to write to: #",
@@ -189,34 +189,34 @@ impl ErrorKind {
     }
 }
 
-/// Everything that can go wrong.
+/// An error of the core.
 #[derive(Clone, PartialEq, Eq, Hash, thiserror::Error)]
 pub struct Error(Box<Parts>);
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Parts {
     kind: ErrorKind,
-    /// What the filesystem said, where it failed.
+    /// Cause reported by the filesystem, if it failed.
     cause: Option<Cause>,
     side: Side,
     subject: String,
-    /// Of a failure of the filesystem, what was being done.
+    /// For a failure of the filesystem, the action that failed.
     detail: String,
 }
 
-/// Where a plan stopped, seen from its commit point.
+/// Position, relative to the commit point, at which a plan stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
-    /// Nothing that counts has happened.
+    /// Before the commit point: nothing was decided.
     Before,
-    /// The deciding step itself failed.
+    /// At the commit point: the deciding step itself failed.
     At,
-    /// It was decided; the rest is left to recovery.
+    /// After the commit point: the change is decided, and recovery completes it.
     After,
 }
 
 impl Error {
-    /// A failed call of the filesystem, while nothing has changed.
+    /// Creates the error for a failed call of the filesystem, with nothing changed.
     pub fn failed(action: &str, path: &str, cause: Cause) -> Self {
         let kind = match cause {
             Cause::IllegalName => ErrorKind::IllegalName,
@@ -229,67 +229,67 @@ impl Error {
         error
     }
 
-    /// A path that breaks a rule.
+    /// Creates the error for a path that breaks a rule.
     pub fn invalid_path(path: &str, rule: PathRule) -> Self {
         ErrorKind::InvalidPath.because(path, rule.text())
     }
 
-    /// The arguments do not go together: which one, and why.
+    /// Creates the error for an invalid argument, with its name and the reason.
     pub fn invalid_argument(which: &str, why: &str) -> Self {
         ErrorKind::InvalidArgument.because(which, why)
     }
 
-    /// A limit was passed.
+    /// Creates the error for an exceeded limit.
     pub fn limit(path: &str, limit: Limit, maximum: u64) -> Self {
         ErrorKind::LimitExceeded.because(path, &format!("{maximum} {}", limit.unit()))
     }
 
-    /// A path is not as a precondition asks.
+    /// Creates the error for a path that does not satisfy a precondition.
     pub fn precondition_failed(path: &str, now: &Fingerprint) -> Self {
         ErrorKind::PreconditionFailed.because(path, &now.words())
     }
 
-    /// Paths changed while they were read; the first is the subject.
+    /// Creates the error for paths that changed while they were read; the subject is the first.
     pub fn conflicts(paths: &[String]) -> Self {
         ErrorKind::Conflicts.because(paths.first().map_or("", String::as_str), &paths.join(", "))
     }
 
-    /// The disk contradicts itself: what is wrong, and the way out.
+    /// Creates the error for a contradictory state on disk, with its description and the remedy.
     pub fn corrupt(path: &RelPath, what: &str) -> Self {
         ErrorKind::Corrupt.because(path.shown(), what)
     }
 
-    /// What went wrong.
+    /// Returns the kind of the error.
     pub const fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// What it is about: a path, or the token of an owner; empty when it is about none.
+    /// Returns the subject: a path, or the token of an owner; empty if there is none.
     pub fn subject(&self) -> &str {
         &self.0.subject
     }
 
-    /// What the filesystem said, when it failed.
+    /// Returns the cause reported by the filesystem, if it failed.
     pub const fn cause(&self) -> Option<Cause> {
         self.0.cause
     }
 
-    /// What was being done when the filesystem failed; else what is to be said of the subject.
+    /// Returns the action during which the filesystem failed; for other errors, a detail about the subject.
     pub fn action(&self) -> &str {
         &self.0.detail
     }
 
-    /// Where the plan stopped that this error ended.
+    /// Returns the position at which the plan that failed with this error stopped.
     pub const fn side(&self) -> Side {
         self.0.side
     }
 
-    /// What happened and what to do about it, in one line.
+    /// Returns the message, in one line: the event and the remedy.
     pub fn message(&self) -> String {
         self.fill(self.kind().message())
     }
 
-    /// A failure of the filesystem in words, without what it means for the change.
+    /// Describes a failure of the filesystem, without its consequence for the change.
     pub(crate) fn failure(&self) -> String {
         self.fill("# $: %")
     }
@@ -307,15 +307,16 @@ impl Error {
         line
     }
 
-    /// The same failure, in a state that the caller knows better.
+    /// Returns the same error with another kind, set by a caller that knows the resulting state.
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
         self
     }
 
-    /// The failure of a plan, of which nothing was decided unless the caller knows better:
-    /// [`ErrorKind::NotCommitted`], or [`ErrorKind::ReadOnly`] where not even the control directory
-    /// can be made.
+    /// Returns this error as the failure of a plan.
+    ///
+    /// The kind becomes [`ErrorKind::NotCommitted`], or [`ErrorKind::ReadOnly`] if not even the control
+    /// directory could be made. A caller that knows that the plan was decided overrides it.
     pub(crate) fn of_plan(mut self, side: Side) -> Self {
         self.0.side = side;
         if self.is_without_control() && self.is_refused_write() {
@@ -324,18 +325,18 @@ impl Error {
         self.with_kind(ErrorKind::NotCommitted)
     }
 
-    /// Whether it was the control directory that could not be made.
+    /// Checks whether the creation of the control directory failed.
     pub(crate) fn is_without_control(&self) -> bool {
         self.action() == "make directory" && (self.kind() == ErrorKind::ReadOnly || self.subject() == RESERVED_PREFIX)
     }
 
-    /// Whether the filesystem failed because nothing may be written.
+    /// Checks whether the filesystem failed because writing is not permitted.
     pub(crate) fn is_refused_write(&self) -> bool {
         matches!(self.cause(), Some(Cause::NotPermitted | Cause::ReadOnly))
     }
 
-    /// The same error about another path, where it is about what stands at one: what the caller
-    /// gave, instead of where that led.
+    /// Returns the same error with the path the caller gave as its subject, in place of the path it resolved
+    /// to. Changes only errors about the entry at a path.
     pub(crate) fn about(self, path: &str) -> Self {
         use ErrorKind as K;
         if matches!(
@@ -363,7 +364,7 @@ impl Error {
     }
 }
 
-/// Appends a text that came from elsewhere, without its control characters.
+/// Appends a text from an external source, without its control characters.
 fn push_in_one_line(line: &mut String, text: &str) {
     for letter in text.chars() {
         line.push(if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter });

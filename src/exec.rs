@@ -1,4 +1,4 @@
-//! The executor: the only place where storage changes.
+//! The executor: the only module that changes storage.
 
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -10,44 +10,44 @@ use crate::limits::{COPY_BYTES, DIRECTORIES_OPEN_MAX, FILES_OPEN_MAX};
 use crate::path::RelPath;
 use crate::plan::{Act, At, Plan, RootId, Step};
 
-/// The answer of a call on the filesystem.
+/// Result of a call on the filesystem.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
-/// A step that ran, for those who want to see the plan.
+/// Record of an executed step, for inspection of plans.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
-    /// What it did.
+    /// Verb that names the act.
     pub verb: &'static str,
-    /// The step, without the bytes it wrote.
+    /// The act, without the bytes it wrote.
     pub act: Act,
     /// Bytes written or copied.
     pub bytes: u64,
-    /// Why it was there.
+    /// Reason for the step.
     pub why: &'static str,
-    /// Whether it decided.
+    /// Whether the step was the commit point.
     pub commits: bool,
 }
 
-/// A file that this executor created and has not synced or renamed yet, or one that it writes in place.
+/// An open file: one that this executor created and has not yet synced or renamed, or one written in place.
 struct Open<F> {
     path: RelPath,
     file: F,
     length: u64,
-    /// It was there before, and is written in place: again and again, most likely.
+    /// The file existed before and is written in place, most likely repeatedly.
     stays: bool,
 }
 
-/// Runs plans on a filesystem, and is the door through which the core reads it.
+/// Runs plans on a filesystem; the core also reads the filesystem through it.
 ///
-/// Directories are opened one component at a time, without following links. The last few stay open
-/// until [`Exec::forget`]: the owner calls it when others may have moved them.
+/// Directories are opened one component at a time, without following links. The most recently used stay open
+/// until [`Exec::forget`], which the owner calls when another process may have moved them.
 pub struct Exec<F: Fs> {
     fs: F,
     roots: Vec<Rc<F::Dir>>,
-    /// The oldest first; few, because each is a file descriptor of the host.
+    /// Open directories, oldest first. There are few, because each uses a file descriptor of the host.
     directories: Vec<(RootId, RelPath, Rc<F::Dir>)>,
     open: Vec<Open<F::File>>,
-    /// The file that was read last by [`Exec::read_at`].
+    /// The file last read by [`Exec::read_at`].
     reading: Option<(At, F::File)>,
     trace: Option<Vec<Trace>>,
     directory_sync_missing: bool,
@@ -55,7 +55,7 @@ pub struct Exec<F: Fs> {
 }
 
 impl<F: Fs> Exec<F> {
-    /// An executor on an open root, which is [`RootId::STORE`].
+    /// Creates an executor on an open root, which becomes [`RootId::STORE`].
     pub fn new(fs: F, root: Rc<F::Dir>) -> Self {
         Self {
             fs,
@@ -69,39 +69,39 @@ impl<F: Fs> Exec<F> {
         }
     }
 
-    /// Adds a directory that content may be read from.
+    /// Adds a directory from which content may be read.
     pub fn add_root(&mut self, root: Rc<F::Dir>) -> RootId {
         self.roots.push(root);
         RootId(self.roots.len() - 1)
     }
 
-    /// Closes the directories that were kept open.
+    /// Closes all cached directories.
     pub fn forget(&mut self) {
         self.directories.clear();
     }
 
-    /// Bytes that were written and copied until now.
+    /// Returns the number of bytes written and copied so far.
     pub const fn moved(&self) -> u64 {
         self.moved
     }
 
-    /// Closes the directories that were kept open, but those of the store: nobody moves these.
+    /// Closes the cached directories, except those of the store, which no other process moves.
     pub fn forget_sources(&mut self) {
         self.directories.retain(|(root, _, _)| *root == RootId::STORE);
         self.reading = None;
     }
 
-    /// Whether a directory could not be synced because the host has no such call.
+    /// Returns whether the sync of a directory was skipped because the host has no call for it.
     pub const fn lacks_directory_sync(&self) -> bool {
         self.directory_sync_missing
     }
 
-    /// Begins to remember the steps that run.
+    /// Starts recording the steps that run.
     pub fn start_trace(&mut self) {
         self.trace = Some(Vec::new());
     }
 
-    /// The steps that ran since the last call.
+    /// Returns the steps recorded since the last call.
     pub fn take_trace(&mut self) -> Vec<Trace> {
         self.trace.as_mut().map(core::mem::take).unwrap_or_default()
     }
@@ -142,13 +142,13 @@ impl<F: Fs> Exec<F> {
         known.find(|(of, at, _)| *of == root && at == path).map(|(_, _, dir)| Rc::clone(dir))
     }
 
-    /// What stands at a path of the store; nothing when there is no such name. A missing parent is an
-    /// error.
+    /// Returns the metadata of the entry at a path of the store, or `None` if the name does not exist. A
+    /// missing parent is an error.
     pub fn stat(&mut self, path: &RelPath) -> Result<Option<Stat>> {
         self.stat_in(RootId::STORE, path)
     }
 
-    /// As [`Exec::stat`], below any root.
+    /// Like [`Exec::stat`], below any root.
     pub fn stat_in(&mut self, root: RootId, path: &RelPath) -> Result<Option<Stat>> {
         let Some((parent, name)) = path.split() else {
             return Ok(Some(Stat { kind: Kind::Directory, links: 1, size: 0, modified: None }));
@@ -161,12 +161,12 @@ impl<F: Fs> Exec<F> {
         }
     }
 
-    /// As [`Exec::stat_in`], where something must stand.
+    /// Like [`Exec::stat_in`], but a missing entry is an error.
     pub fn look(&mut self, at: &At) -> Result<Stat> {
         self.stat_in(at.root, &at.path)?.ok_or_else(|| ErrorKind::NotFound.at(&at.path))
     }
 
-    /// As [`Exec::stat`], and where the parent is no directory nothing stands there either.
+    /// Like [`Exec::stat`], but also returns `None` if the parent is missing or not a directory.
     pub fn stat_deep(&mut self, path: &RelPath) -> Result<Option<Stat>> {
         match self.stat(path) {
             Err(error) if matches!(error.cause(), Some(Cause::NoEntry | Cause::NotDirectory | Cause::Loop)) => Ok(None),
@@ -174,24 +174,25 @@ impl<F: Fs> Exec<F> {
         }
     }
 
-    /// The kind of what stands at a path of the store, as [`Exec::stat_deep`] finds it.
+    /// Returns the kind of the entry at a path of the store, as found by [`Exec::stat_deep`].
     pub fn kind(&mut self, path: &RelPath) -> Result<Option<Kind>> {
         Ok(self.stat_deep(path)?.map(|stat| stat.kind))
     }
 
-    /// The names in a directory, in no order.
+    /// Lists the names in a directory, in no particular order.
     pub fn list(&mut self, root: RootId, path: &RelPath) -> Result<Vec<(String, Kind)>> {
         let dir = self.dir(root, path)?;
         self.fs.list(&dir).map_err(|cause| failed("list", path, cause))
     }
 
-    /// The text of a link.
+    /// Returns the text of a symbolic link.
     pub fn read_link(&mut self, root: RootId, path: &RelPath) -> Result<String> {
         let (dir, name) = self.parent(root, path)?;
         self.fs.read_link(&dir, name).map_err(|cause| failed("read link", path, cause))
     }
 
-    /// Reads a whole file in pieces; `each` says whether to go on. A pipe must have been ruled out.
+    /// Reads a whole file in pieces; `each` returns whether to continue. The caller must have checked that
+    /// the entry is a regular file, because a pipe may block.
     pub fn read_pieces(&mut self, at: &At, each: &mut dyn FnMut(&[u8]) -> bool) -> Result<()> {
         let (dir, name) = self.parent(at.root, &at.path)?;
         let file = self.fs.open_file(&dir, name).map_err(|cause| failed("open", &at.path, cause))?;
@@ -205,8 +206,9 @@ impl<F: Fs> Exec<F> {
         }
     }
 
-    /// Reads up to `length` bytes from `offset`; fewer at the end of the file alone. The file stays
-    /// open for the next such read, until [`Exec::forget_sources`] or a read from its start.
+    /// Reads up to `length` bytes from `offset`; returns fewer only at the end of the file.
+    ///
+    /// The file stays open for the next call, until [`Exec::forget_sources`] or a read from its start.
     pub fn read_at(&mut self, at: &At, mut offset: u64, length: usize) -> Result<Vec<u8>> {
         if offset == 0 || self.reading.as_ref().is_none_or(|(known, _)| known != at) {
             let (dir, name) = self.parent(at.root, &at.path)?;
@@ -223,31 +225,31 @@ impl<F: Fs> Exec<F> {
                 break;
             }
             offset += piece.len() as u64;
-            // The usual read is of one piece, which need not be copied.
+            // A read usually returns one piece, which need not be copied.
             if whole.is_empty() { whole = piece } else { whole.extend_from_slice(&piece) }
         }
         Ok(whole)
     }
 
-    /// The filesystem, for what is open.
+    /// Returns the filesystem, for calls on open files.
     pub const fn fs(&self) -> &F {
         &self.fs
     }
 
-    /// Opens a file that was found to be one, for a caller who keeps it; to write in place, one's own
-    /// alone.
+    /// Opens a regular file for a caller that keeps it open. Writing in place is permitted only for files
+    /// that the workspace owns.
     pub fn open_one(&mut self, at: &At, write: bool) -> Result<F::File> {
         let (dir, name) = self.parent(at.root, &at.path)?;
         let opened = if write { self.fs.open_to_write(&dir, name) } else { self.fs.open_file(&dir, name) };
         opened.map_err(|cause| failed("open", &at.path, cause))
     }
 
-    /// Syncs a file that a caller keeps open, by the path that it was opened by.
+    /// Syncs a file that a caller keeps open, named by the path by which it was opened.
     pub fn sync_open(&mut self, file: &F::File, path: &RelPath) -> Result<()> {
         self.fs.sync_file(file).map_err(|cause| failed("sync file", path, cause))
     }
 
-    /// A number that tells a directory from every other; nothing where the host has no such call.
+    /// Returns a number that identifies a directory uniquely, or `None` if the host has no call for it.
     pub fn identity(&mut self, at: &At) -> Result<Option<u128>> {
         let dir = self.dir(at.root, &at.path)?;
         match self.fs.identity(&dir) {
@@ -257,7 +259,7 @@ impl<F: Fs> Exec<F> {
         }
     }
 
-    /// As [`Exec::identity`], of a file with several names.
+    /// Like [`Exec::identity`], for a file with several names.
     pub fn identity_of(&mut self, at: &At) -> Result<u128> {
         let (dir, name) = self.parent(at.root, &at.path)?;
         self.fs.identity_of(&dir, name).map_err(|cause| failed("identify", &at.path, cause))
@@ -274,7 +276,7 @@ impl<F: Fs> Exec<F> {
         Ok(start)
     }
 
-    /// Reads a whole file, or nothing when it is longer than `maximum` or than memory has room for.
+    /// Reads a whole file. Returns `None` if it is longer than `maximum` or than the available memory.
     pub fn read_whole(&mut self, path: &RelPath, maximum: u64) -> Result<Option<Vec<u8>>> {
         let size = self.stat(path)?.map_or(0, |stat| stat.size);
         let mut whole = Vec::new();
@@ -284,7 +286,7 @@ impl<F: Fs> Exec<F> {
         }
         let mut grew = false;
         self.read_pieces(&At::store(path.clone()), &mut |piece| {
-            // Without growing: memory was asked for once, and a log is never appended to.
+            // The buffer never grows: memory is reserved once, and a log is never appended to.
             grew = piece.len() > whole.capacity() - whole.len();
             if !grew {
                 whole.extend_from_slice(piece);
@@ -294,9 +296,11 @@ impl<F: Fs> Exec<F> {
         Ok((!grew).then_some(whole))
     }
 
-    /// Whether a rename from the directory `from` can reach `to`, that is, no mount point lies
-    /// between. Asked before a decision, by a rename of a name that does not exist: it changes
-    /// nothing, and only "no such entry" is a yes.
+    /// Checks whether a rename from the directory `from` can reach `to`, that is, whether no mount point lies
+    /// between.
+    ///
+    /// It is called before a decision and renames a name that does not exist, which changes nothing; "no such
+    /// entry" is the only positive answer.
     pub fn check_reach(&mut self, from: &RelPath, to: &RelPath, name: &str) -> Result<()> {
         let (source, target) = (self.dir(RootId::STORE, from)?, self.dir(RootId::STORE, to)?);
         match self.fs.rename((&source, name), (&target, name)) {
@@ -313,7 +317,7 @@ impl<F: Fs> Exec<F> {
 
     // ---- changing
 
-    /// Runs a plan to its end, or to the first step that fails: [`Error::side`] tells where that is.
+    /// Runs a plan to its end, or to the first step that fails; [`Error::side`] returns its position.
     pub fn run(&mut self, plan: Plan) -> Result<()> {
         let mut side = Side::Before;
         for step in plan.into_steps() {
@@ -340,7 +344,7 @@ impl<F: Fs> Exec<F> {
         Ok(())
     }
 
-    /// Carries out one act. A write gives its bytes away.
+    /// Executes one act. A write gives up its bytes.
     fn act(&mut self, act: &mut Act) -> Result<()> {
         match act {
             Act::Write { path, bytes } => return self.append(path, &core::mem::take(bytes)),
@@ -352,7 +356,7 @@ impl<F: Fs> Exec<F> {
             Act::Share { from, to } => return self.share(from, to),
             Act::Rename { from, to } => {
                 self.close(from);
-                // What was open by that name is another file now.
+                // The open file of that name is no longer the file at that name.
                 self.close(to);
             }
             Act::Link { from, .. } => self.close(from),
@@ -385,12 +389,12 @@ impl<F: Fs> Exec<F> {
         Ok(())
     }
 
-    /// Closes a file that a plan created and will not write to any more.
+    /// Closes a file that a plan created and does not write to any more.
     pub fn close(&mut self, path: &RelPath) {
         self.take_open(path);
     }
 
-    /// Takes a file out of those that are open; dropping it closes it.
+    /// Removes a file from the open files; dropping the result closes it.
     fn take_open(&mut self, path: &RelPath) -> Option<Open<F::File>> {
         let index = self.open.iter().position(|open| open.path == *path)?;
         Some(self.open.swap_remove(index))
@@ -400,7 +404,7 @@ impl<F: Fs> Exec<F> {
         self.write(path, None, bytes)
     }
 
-    /// Writes all of the bytes into an open file, at its end or at an offset.
+    /// Writes all bytes to an open file, at its end or at an offset.
     fn write(&mut self, path: &RelPath, at: Option<u64>, bytes: &[u8]) -> Result<()> {
         let open = self
             .open
@@ -436,7 +440,8 @@ impl<F: Fs> Exec<F> {
         self.fs.set_size(&open.file, size).map_err(|cause| failed("write", path, cause))
     }
 
-    /// A file of one's own, open for writing in place. Of those that stay open the oldest closes.
+    /// Returns the index of an owned file, opened for writing in place. At the limit, the oldest open file is
+    /// closed.
     fn opened(&mut self, path: &RelPath) -> Result<usize> {
         if let Some(index) = self.open.iter().position(|open| open.path == *path) {
             return Ok(index);
@@ -454,13 +459,13 @@ impl<F: Fs> Exec<F> {
         let (dir, name) = self.parent(from.root, &from.path)?;
         let size = self.fs.stat(&dir, name).map_err(|cause| failed("stat", &from.path, cause))?.size;
         let file = self.fs.open_file(&dir, name).map_err(|cause| failed("open", &from.path, cause))?;
-        // A source that grows while it is copied would have no end. One without a size has to end
-        // by itself: what `/proc` shows is such a file.
+        // A copy of a source that keeps growing would not end. A source of size 0, like the files in `/proc`,
+        // must end by itself.
         let length = if size == 0 { length } else { length.min(size.saturating_sub(offset)) };
         self.copy_open((&file, &from.path), offset, length, to)
     }
 
-    /// Copies from what is open, by the name it goes by, to the end of a file that a plan created.
+    /// Copies from an open file, identified by name, to the end of a file that a plan created.
     pub fn copy_open(
         &mut self,
         (file, name): (&F::File, &RelPath),
@@ -498,7 +503,7 @@ impl<F: Fs> Exec<F> {
     fn sync_dir(&mut self, path: &RelPath) -> Result<()> {
         let dir = self.dir(RootId::STORE, path)?;
         match self.fs.sync_dir(&dir) {
-            // The one answer that says nothing was tried: the receipt tells instead.
+            // The only answer that means that no sync was attempted; the receipt reports it.
             Err(Cause::Unsupported) => {
                 self.directory_sync_missing = true;
                 Ok(())
@@ -507,8 +512,8 @@ impl<F: Fs> Exec<F> {
         }
     }
 
-    /// Links; where the filesystem has no hard links, copies. Both give the name the content, but a
-    /// copy has a mode of its own, so any other failure stays one.
+    /// Creates a hard link, or a copy if the filesystem has no hard links. Both give the name the content,
+    /// but a copy has a mode of its own, so any other failure is returned.
     fn share(&mut self, from: &At, to: &RelPath) -> Result<()> {
         let linked = if from.root != RootId::STORE {
             let (source, old) = self.parent(from.root, &from.path)?;
@@ -518,7 +523,7 @@ impl<F: Fs> Exec<F> {
             self.act(&mut Act::Link { from: from.path.clone(), to: to.clone() })
         };
         let Err(refused) = linked else { return Ok(()) };
-        // What filesystems without hard links, or with too many to one file, answer.
+        // Codes from filesystems without hard links, or at the limit of links to one file.
         use Cause::{CrossDevice, NotPermitted, Other, Unsupported};
         let may_copy = matches!(refused.cause(), Some(Unsupported | NotPermitted | CrossDevice | Other));
         if refused.action() != "link" || !may_copy {
@@ -538,7 +543,7 @@ impl<F: Fs> Exec<F> {
         }
     }
 
-    /// Closes the directories at and below a path whose name now means something else.
+    /// Closes the directories at and below a path whose name now refers to another entry.
     fn forget_below(&mut self, path: &RelPath) {
         self.directories.retain(|(root, known, _)| *root != RootId::STORE || !known.is_within(path));
     }

@@ -1,26 +1,28 @@
-//! The only door to storage: one trait, shaped after what `wasi:filesystem` really offers.
+//! The only interface to storage: one trait, modelled on the calls that `wasi:filesystem` offers.
 //!
-//! There is no lock, no chmod, no exchange rename and no path of more than one component: every
-//! name is looked up in an open directory and a symbolic link is never followed, so nothing above
-//! this trait can leave the tree or write through a link by accident.
+//! There is no lock, no chmod, no exchange rename and no path of more than one component. Every name is
+//! looked up in an open directory and a symbolic link is never followed, so no code above this trait can
+//! leave the tree or write through a link by accident.
 //!
-//! *Visible* means seen by every later call; *durable* means still there after a power loss. Each
-//! method that changes something says which of the two it gives.
+//! *Visible* means seen by every later call; *durable* means present after a power loss. Each method that
+//! changes storage states which of the two it guarantees.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// Why a call on the filesystem failed, in the words of WASI.
+/// The cause of a failed call on the filesystem, in the terms of WASI.
 ///
-/// Hosts are coarse: a cross-device rename, a read-only filesystem and a full table of open files
-/// may all arrive as [`Cause::Io`]. A cause is for people; nothing that keeps data safe branches
-/// on it, with one exception: [`Cause::NoEntry`] is taken at its word.
+/// Hosts are coarse: a cross-device rename, a read-only filesystem and a full table of open files may all
+/// arrive as [`Cause::Io`]. A cause is meant for messages. Code that keeps data safe relies only on
+/// [`Cause::NoEntry`] and [`Cause::NotDirectory`] (for a link, [`Cause::Loop`]) where a name is looked up,
+/// [`Cause::AlreadyExists`] from exclusive calls, and [`Cause::Unsupported`] from the sync of a directory.
+/// The executor also branches on the causes with which filesystems refuse a hard link, and copies instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
     /// The host does not permit the access.
     Access,
-    /// The name is taken.
+    /// The name already exists.
     AlreadyExists,
     /// The two names are on different filesystems.
     CrossDevice,
@@ -28,36 +30,36 @@ pub enum Cause {
     NotEmpty,
     /// No space is left on the device.
     InsufficientSpace,
-    /// A quota is used up.
+    /// A quota is exhausted.
     Quota,
-    /// The device failed, or the host folded another cause into this one.
+    /// The device failed, or the host mapped another cause to this one.
     Io,
-    /// A directory stands where something else is wanted.
+    /// The entry is a directory, and another kind is required.
     IsDirectory,
-    /// Something else stands where a directory is wanted.
+    /// The entry is not a directory, and one is required.
     NotDirectory,
-    /// There is no such name.
+    /// The name does not exist.
     NoEntry,
-    /// A name or path is longer than the filesystem takes.
+    /// A name or path is longer than the filesystem permits.
     NameTooLong,
-    /// The capability at hand does not allow this, as with every change below a read-only grant.
+    /// The capability does not permit the call, as with every change below a read-only grant.
     NotPermitted,
     /// The filesystem is mounted read-only.
     ReadOnly,
-    /// A symbolic link stands where following it was not asked for.
+    /// The entry is a symbolic link, and following it was not requested.
     Loop,
-    /// The call was interrupted; it may be made again.
+    /// The call was interrupted and may be repeated.
     Interrupted,
     /// The host does not offer this call.
     Unsupported,
-    /// The name cannot be expressed, as with one that is not UTF-8.
+    /// The name cannot be represented, for example because it is not UTF-8.
     IllegalName,
-    /// Anything else.
+    /// Any other cause.
     Other,
 }
 
 impl Cause {
-    /// The cause in words.
+    /// Returns the cause as text.
     pub const fn text(self) -> &'static str {
         match self {
             Self::Access => "access denied",
@@ -88,7 +90,7 @@ impl fmt::Display for Cause {
     }
 }
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A regular file.
@@ -97,12 +99,12 @@ pub enum Kind {
     Directory,
     /// A symbolic link, never followed.
     Symlink,
-    /// A pipe, a socket, a device: opening one may never return, so nobody does.
+    /// A pipe, a socket or a device. It is never opened, because the call may not return.
     Other,
 }
 
 impl Kind {
-    /// The kind in words.
+    /// Returns the kind as text.
     pub const fn text(self) -> &'static str {
         match self {
             Self::File => "file",
@@ -119,106 +121,113 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What is known of an entry without reading it.
+/// Metadata of an entry, available without reading its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stat {
-    /// What the entry is.
+    /// Kind of the entry.
     pub kind: Kind,
-    /// Names that lead to this inode; 1 for a file with no other hard link. Of no meaning for a
-    /// directory.
+    /// Number of names of this inode; 1 for a file with no other hard link. Meaningless for a directory.
     pub links: u64,
-    /// Length in bytes; of no meaning but for a regular file.
+    /// Length in bytes; meaningful for a regular file only.
     pub size: u64,
-    /// Last change of the content, in nanoseconds since 1970, where the host tells.
+    /// Time of the last change of content, in nanoseconds since 1970, if the host reports it.
     pub modified: Option<u64>,
 }
 
-/// One entry of a listing: its name and what it is.
+/// One entry of a listing: its name and kind.
 pub type Listed = (String, Kind);
 
-/// Storage as the core sees it. Two implementers: `wasi:filesystem` in the component, and the
-/// simulated filesystem under which every promise is proven.
+/// Storage as the core sees it.
 ///
-/// `name` is always one component: not empty, no `/`, not `.` or `..`. No method follows a link.
+/// There are two implementations: `wasi:filesystem` in the component, and the simulated filesystem with which
+/// the guarantees are tested.
+///
+/// `name` is always one component: not empty, without `/`, not `.` or `..`. No method follows a link.
 pub trait Fs {
     /// An open directory. Dropping it closes it.
     type Dir;
-    /// An open regular file. Dropping it closes it, and makes nothing durable.
+    /// An open regular file. Dropping it closes it, which makes nothing durable.
     type File;
 
-    /// Opens the directory `name` in `at`; a link fails, whatever it leads to.
+    /// Opens the directory `name` in `at`. Fails for a symbolic link, even one to a directory.
     fn open_dir(&self, at: &Self::Dir, name: &str) -> Result<Self::Dir, Cause>;
-    /// Opens the regular file `name` in `at` for reading. Ask [`Fs::stat`] first: a pipe blocks, and
-    /// a directory may open as well.
+    /// Opens the regular file `name` in `at` for reading. The caller checks the kind with [`Fs::stat`] first:
+    /// opening a pipe blocks, and opening a directory may succeed.
     fn open_file(&self, at: &Self::Dir, name: &str) -> Result<Self::File, Cause>;
-    /// Creates the file `name` in `at` and opens it for writing. Exclusive: a taken name fails, a
-    /// link too. The name is visible, and durable once `at` is synced. The handle is for writing
-    /// alone.
+    /// Creates the file `name` in `at` and opens it for writing only.
+    ///
+    /// The call is exclusive: it fails if the name exists, even as a symbolic link. The name is visible at
+    /// once, and durable once `at` is synced.
     fn create_file(&self, at: &Self::Dir, name: &str) -> Result<Self::File, Cause>;
-    /// What the entry `name` in `at` is; of a link, the link itself.
+    /// Returns the metadata of the entry `name` in `at`; for a symbolic link, that of the link itself.
     fn stat(&self, at: &Self::Dir, name: &str) -> Result<Stat, Cause>;
-    /// Every entry of a directory, in no order, without `.` and `..`. A name that cannot be told fails
-    /// the whole: `IllegalName`.
+    /// Lists every entry of a directory, in no particular order, without `.` and `..`. Fails with
+    /// `IllegalName` if one name cannot be represented.
     fn list(&self, dir: &Self::Dir) -> Result<Vec<Listed>, Cause>;
-    /// The text of the link `name` in `at`. An absolute one cannot be read: `NotPermitted`.
+    /// Returns the text of the symbolic link `name` in `at`. Fails with `NotPermitted` for an absolute link.
     fn read_link(&self, at: &Self::Dir, name: &str) -> Result<String, Cause>;
-    /// Up to `length` bytes from `offset`; empty at the end of the file. May be short.
+    /// Reads up to `length` bytes from `offset`. May return fewer; returns none at the end of the file.
     fn read(&self, file: &Self::File, offset: u64, length: usize) -> Result<Vec<u8>, Cause>;
 
-    /// Writes at `offset`; returns how many bytes were taken, which may be fewer than given and is
-    /// at least one. Visible at once, durable after [`Fs::sync_file`].
+    /// Writes at `offset`. Returns the number of bytes written, which may be fewer than given and is at least
+    /// one.
+    ///
+    /// Visible at once, durable after [`Fs::sync_file`].
     fn write(&self, file: &Self::File, offset: u64, bytes: &[u8]) -> Result<usize, Cause>;
-    /// Makes the content and length of a file durable, not its name. A failure is final: the
-    /// kernel may have dropped the pages, and a second call would report success.
+    /// Makes the content and length of a file durable, but not its name. A failure is final: the kernel may
+    /// have dropped the pages, and a second call would report success.
     fn sync_file(&self, file: &Self::File) -> Result<(), Cause>;
-    /// Makes every change of names in a directory durable, with what it depends on.
+    /// Makes every change of names in a directory durable, with the inodes it depends on.
     fn sync_dir(&self, dir: &Self::Dir) -> Result<(), Cause>;
-    /// Creates a directory. Visible; durable once `at` is synced.
+    /// Creates a directory. Visible at once; durable once `at` is synced.
     fn make_dir(&self, at: &Self::Dir, name: &str) -> Result<(), Cause>;
-    /// Removes an empty directory. Visible; durable once `at` is synced.
+    /// Removes an empty directory. Visible at once; durable once `at` is synced.
     fn remove_dir(&self, at: &Self::Dir, name: &str) -> Result<(), Cause>;
-    /// Removes a name that is not a directory. Visible; durable once `at` is synced.
+    /// Removes an entry that is not a directory. Visible at once; durable once `at` is synced.
     fn remove_file(&self, at: &Self::Dir, name: &str) -> Result<(), Cause>;
-    /// Renames, replacing what the new name held if the kinds allow. Visible and, within one
-    /// directory, atomic. Durable once the directories are synced. Does nothing, with success,
-    /// when both names lead to one inode.
+    /// Renames an entry, replacing the entry at the new name if the kinds permit.
+    ///
+    /// Visible at once and, within one directory, atomic. Durable once both directories are synced. Succeeds
+    /// without any effect if both names refer to one inode.
     fn rename(&self, from: (&Self::Dir, &str), to: (&Self::Dir, &str)) -> Result<(), Cause>;
-    /// Gives an inode a second name; fails when that is taken. A link is linked, not followed.
-    /// Visible; durable once the directory of `to` is synced.
+    /// Gives an inode a second name; fails if that name exists. A symbolic link is linked, not followed.
+    ///
+    /// Visible at once; durable once the directory of `to` is synced.
     fn link(&self, from: (&Self::Dir, &str), to: (&Self::Dir, &str)) -> Result<(), Cause>;
-    /// Creates a symbolic link with the relative text `target`. Visible; durable once synced.
+    /// Creates a symbolic link with the relative text `target`. Visible at once; durable once `at` is synced.
     fn symlink(&self, target: &str, at: &Self::Dir, name: &str) -> Result<(), Cause>;
 
-    // ---- for workspaces alone
+    // ---- for workspaces only
 
-    /// Opens a file of one's own for writing in place: one that this or an earlier owner of the
-    /// root created and that has no second name. Nothing else may be opened so.
+    /// Opens an owned file for writing in place.
+    ///
+    /// The file must have been created by this or an earlier owner of the root and have no second name. No
+    /// other file may be opened for writing.
     fn open_to_write(&self, _at: &Self::Dir, _name: &str) -> Result<Self::File, Cause> {
         Err(Cause::Unsupported)
     }
-    /// Sets the length of a file that is open for writing; what is added reads as zeros. Visible at
-    /// once, durable after [`Fs::sync_file`].
+    /// Sets the length of a file that is open for writing; added bytes read as zeros. Visible at once,
+    /// durable after [`Fs::sync_file`].
     fn set_size(&self, _file: &Self::File, _size: u64) -> Result<(), Cause> {
         Err(Cause::Unsupported)
     }
-    /// A number that tells this directory from every other, for as long as it stays where it is.
+    /// Returns a number that identifies this directory uniquely, as long as it is not moved.
     fn identity(&self, _dir: &Self::Dir) -> Result<u128, Cause> {
         Err(Cause::Unsupported)
     }
 
-    // ---- for overlays alone
+    // ---- for overlays only
 
-    /// As [`Fs::sync_file`], and of what is known beside content and length nothing need be durable: the
-    /// time of the last change. A file that neither grew nor shrank is cheaper so.
+    /// Like [`Fs::sync_file`], but metadata other than the length, such as the time of the last change, need
+    /// not become durable. Cheaper for a file whose length did not change.
     fn sync_data(&self, file: &Self::File) -> Result<(), Cause> {
         self.sync_file(file)
     }
-    /// A number that tells what the name `name` in `at` leads to from everything else, however many
-    /// names lead there.
+    /// Returns a number that identifies the inode of the name `name` in `at`, the same for all its names.
     fn identity_of(&self, _at: &Self::Dir, _name: &str) -> Result<u128, Cause> {
         Err(Cause::Unsupported)
     }
-    /// What an open file is.
+    /// Returns the metadata of an open file.
     fn stat_open(&self, _file: &Self::File) -> Result<Stat, Cause> {
         Err(Cause::Unsupported)
     }

@@ -1,26 +1,26 @@
-//! The intent log: what was decided, as bytes.
+//! The intent log: the encoding of a decision.
 //!
-//! One format serves two files of the control directory. `log` (or `log-unsynced`) is the decision
-//! of a transaction; `tx-N/intent` tells, before they are made, which entries outside the control
-//! directory a transaction is about to prepare, so that a crash leaves nothing unknown.
+//! One format serves two files of the control directory. `log` (or `log-unsynced`) is the decision of a
+//! transaction. `tx-N/intent` names the entries outside the control directory that a transaction is about to
+//! prepare; it is written before they are made, so that after a crash every entry is accounted for.
 //!
 //! ```text
 //! magic        8 bytes   "ONIONSKN"
-//! version      u16       1; an unknown one is refused
+//! version      u16       1; an unknown version is refused
 //! flags        u16       bit 0: content was not synced (durability `visible`)
-//! epoch        u64       of the owner that wrote it
+//! epoch        u64       epoch of the owner that wrote the log
 //! transaction  u64       names the staging directory tx-N
-//! count        u32       records that follow
+//! count        u32       number of records that follow
 //! record       count x   kind u8, path (u16 length, bytes), then by kind:
 //!   1 put        staged u32, length u64 (of a symbolic link 2^64 - 1), digest (u8 0|1, 32 bytes if 1), old
 //!   2 delete     old
 //!   3 make-dir   -
 //!   4 switch     -         the sibling prepared for this path takes its place
 //!   5 pointer    directory u64, generation u64
-//!   6 remove-dir -         the directory goes away, unless something nobody told of is in it
+//!   6 remove-dir -         the directory is removed, unless it holds an unexpected entry
 //!   old          kind u8 (0 absent, 1 file, 2 directory, 3 symlink, 4 other), size u64,
 //!                modified (u8 0|1, u64 if 1)
-//! digest       32 bytes  SHA-256 of all before
+//! digest       32 bytes  SHA-256 of all preceding bytes
 //! ```
 //!
 //! Integers are little-endian. Paths are relative to the root of the store.
@@ -39,23 +39,23 @@ const VERSION: u64 = 1;
 const FLAG_UNSYNCED: u64 = 1;
 const DIGEST_BYTES: usize = 32;
 
-/// What stands for the length of a symbolic link.
+/// Stands for the length of a symbolic link.
 pub const LINK_LENGTH: u64 = u64::MAX;
 
 /// SHA-256 of a content.
 pub type Digest = [u8; DIGEST_BYTES];
 
-/// What stood at a path when a change to it was decided; nothing when it was absent.
+/// The entry at a path at the time a change to it was decided; `None` if the path was absent.
 pub type Old = Option<OldEntry>;
 
-/// What an entry looked like when a change to it was decided.
+/// State of an entry at the time a change to it was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OldEntry {
-    /// What it was.
+    /// Kind of the entry.
     pub kind: Kind,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub size: u64,
-    /// When its content last changed.
+    /// Time of the last change of content.
     pub modified: Option<u64>,
 }
 
@@ -68,38 +68,38 @@ impl From<Stat> for OldEntry {
 /// One decided change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Op {
-    /// The path it changes.
+    /// The path that is changed.
     pub path: RelPath,
-    /// What becomes of it.
+    /// The change.
     pub change: Change,
 }
 
-/// What becomes of a path.
+/// A change to one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It gets the content staged under this number.
+    /// Replaces the path by the content staged under this number.
     Put {
         /// Number of the staged file in `tx-N`.
         staged: u32,
-        /// Its length in bytes; of a symbolic link [`LINK_LENGTH`].
+        /// Length in bytes; [`LINK_LENGTH`] for a symbolic link.
         length: u64,
-        /// Digest of its content, where the bytes passed through us.
+        /// Digest of the content, if the bytes passed through this crate.
         digest: Option<Digest>,
-        /// What stood there.
+        /// The entry before the change.
         old: Old,
     },
-    /// It goes away, unless it is a directory.
+    /// Removes the path, unless it is a directory.
     Delete {
-        /// What stood there.
+        /// The entry before the change.
         old: Old,
     },
-    /// It is a directory.
+    /// Creates a directory.
     MakeDir,
-    /// It goes away if it is a directory, and empty once all else is done.
+    /// Removes the path if it is a directory, empty after all other changes.
     RemoveDir,
-    /// The sibling prepared beside it takes its place.
+    /// Replaces the path by the sibling prepared for it.
     Switch,
-    /// It is a link to a generation of a directory kept in the control directory.
+    /// Makes the path a link to a generation of a directory in the control directory.
     Pointer {
         /// Number of the directory.
         directory: u64,
@@ -108,40 +108,40 @@ pub enum Change {
     },
 }
 
-/// A decision, or an intent.
+/// A decision or an intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Journal {
-    /// The content was not synced before the decision.
+    /// Whether the decision was made without syncing its content.
     pub unsynced: bool,
-    /// Of the owner that wrote it.
+    /// Epoch of the owner that wrote it.
     pub epoch: u64,
-    /// Names the staging directory.
+    /// Number that names the staging directory.
     pub transaction: u64,
-    /// The changes; of directories that are made or removed a parent comes before what is in it.
+    /// The changes. Where directories are made or removed, a parent comes before the entries in it.
     pub ops: Vec<Op>,
 }
 
-/// Why bytes are not a journal.
+/// The reason why bytes are not a valid journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Damage {
-    /// Not written by us, or cut off, or of an unknown version: what in words.
+    /// A foreign file, a truncated one or one of an unknown version; with a description.
     Unreadable(&'static str),
-    /// It reads well, but its digest does not match: what it says cannot be trusted.
+    /// Well-formed, but the digest does not match, so the content cannot be trusted.
     Digest(Journal),
 }
 
-/// SHA-256 of some bytes.
+/// Returns the SHA-256 of some bytes.
 pub fn digest(bytes: &[u8]) -> Digest {
     Sha256::digest(bytes).into()
 }
 
 impl Journal {
-    /// Whether it makes this directory.
+    /// Checks whether the journal creates this directory.
     pub fn makes(&self, directory: &RelPath) -> bool {
         self.ops.iter().any(|op| op.path == *directory && matches!(op.change, Change::MakeDir))
     }
 
-    /// The bytes of the journal, digest included.
+    /// Encodes the journal, including its digest.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(64 + 64 * self.ops.len());
         out.extend_from_slice(&MAGIC);
@@ -161,7 +161,8 @@ impl Journal {
     /// Reads a journal back. Never panics and never allocates more than the input warrants.
     ///
     /// # Errors
-    /// What is wrong with the bytes; with everything they say when only the digest is wrong.
+    ///
+    /// The damage to the bytes; with the decoded content if only the digest is wrong.
     pub fn decode(bytes: &[u8]) -> Result<Self, Damage> {
         let body_length = bytes.len().checked_sub(DIGEST_BYTES).ok_or(Damage::Unreadable("it is too short"))?;
         let (body, stored) = bytes.split_at(body_length);
@@ -174,7 +175,7 @@ impl Journal {
     }
 }
 
-/// Appends so many of the bytes of a number; no limit allows one that has more.
+/// Appends the low `length` bytes of a number; the limits rule out larger numbers.
 pub(crate) fn put_number(out: &mut Vec<u8>, number: u64, length: usize) {
     out.extend_from_slice(&number.to_le_bytes()[..length]);
 }
@@ -230,8 +231,8 @@ pub(crate) fn put_old(out: &mut Vec<u8>, old: &Old) {
     }
 }
 
-/// What is left of the bytes to read, and the first thing that is wrong with them: from there on
-/// all that is read is empty.
+/// The bytes still to be read, and the first error found in them. After an error, every read returns an empty
+/// value.
 pub(crate) struct Reader<'a> {
     pub(crate) rest: &'a [u8],
     pub(crate) wrong: Option<&'static str>,
@@ -252,7 +253,7 @@ impl<'a> Reader<'a> {
         taken
     }
 
-    /// A number of so many bytes.
+    /// Reads a number of `length` bytes.
     pub(crate) fn number(&mut self, length: usize) -> u64 {
         self.bytes(length).iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
@@ -342,7 +343,7 @@ impl<'a> Reader<'a> {
         }
         let mut ops = Vec::new();
         for _ in 0..count {
-            // Not one more than the bytes hold, whatever they say.
+            // Stop when the bytes end, even if the header promises more records.
             if self.wrong.is_some() {
                 break;
             }

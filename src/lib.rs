@@ -1,9 +1,9 @@
-//! Onionskin gives any WebAssembly host, and any guest in any language, two things the filesystem
-//! does not give: a write that is all or nothing, for one file, one directory or many paths, and
-//! copy-on-write, so that read-only originals never change, whatever is written over them.
+//! Onionskin adds two operations to any WebAssembly host and to guests in any language: atomic writes, of one
+//! file, one directory or many paths; and copy-on-write, so that read-only originals never change when paths
+//! over them are written.
 //!
-//! This crate is the component: pure logic that compiles and is tested natively, and, for the wasm
-//! target alone, its face towards WASI. The contract is in `wit/`; ARCHITECTURE.md is the map.
+//! This crate is the component: logic that compiles and is tested natively, and, for the wasm target only,
+//! its bindings to WASI. The contract is in `wit/`; ARCHITECTURE.md describes the design.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 

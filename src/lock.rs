@@ -1,10 +1,10 @@
 //! Ownership by lock file, and the takeover from a dead owner.
 //!
-//! WASI knows neither processes nor whether one is alive, so a lock is never broken by itself. A
-//! person, or a program that knows the owner is dead, breaks it: that begins an *epoch*, by a file
-//! `epoch-N` which is created exclusively and never reused. It holds the digest of the log that was
-//! there at that moment, or nothing: that decision is completed by the next owner, and one that
-//! the old owner may still publish afterwards is set aside.
+//! WASI has no notion of processes or of their being alive, so a lock is never broken automatically. A
+//! person, or a program that knows that the owner is dead, breaks it. That begins an *epoch*, by a file
+//! `epoch-N` that is created exclusively and never reused. The file holds the digest of the log found at that
+//! moment, or nothing. The next owner completes that decision; a decision that the old owner publishes
+//! afterwards is set aside.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -20,29 +20,30 @@ use crate::plan::{At, Plan};
 use crate::recover::survey::file_digest;
 use crate::text::hex;
 
-/// Who keeps a second owner out.
+/// The mechanism that excludes a second owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// The host does.
+    /// The host excludes it.
     Host,
-    /// A lock file that holds this token.
+    /// A lock file that holds this token excludes it.
     LockFile(String),
 }
 
-/// An owner's claim, to be checked again before it decides anything.
+/// The claim of an owner, checked again before every decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// What the lock file must hold; nothing when the host keeps others out.
+    /// The token that the lock file must hold; `None` if the host excludes other owners.
     pub token: Option<String>,
-    /// The epoch the owner began in.
+    /// The epoch in which the owner began.
     pub epoch: u64,
 }
 
-/// Takes the root, or says who holds it.
+/// Acquires the root, or returns the token of its owner in an error.
 ///
 /// # Errors
-/// [`ErrorKind::Locked`] with the token found, [`ErrorKind::InvalidArgument`] for a token that cannot be
-/// one, [`ErrorKind::NotCommitted`] when the filesystem fails.
+///
+/// [`ErrorKind::Locked`] with the token found, [`ErrorKind::InvalidArgument`] for an invalid token,
+/// [`ErrorKind::NotCommitted`] if the filesystem fails.
 pub fn acquire<F: Fs>(exec: &mut Exec<F>, control: &Control, how: &Ownership) -> Result<Claim, Error> {
     if let Some(holder) = holder(exec, control)? {
         return Err(ErrorKind::Locked.of(&holder));
@@ -79,7 +80,7 @@ pub fn acquire<F: Fs>(exec: &mut Exec<F>, control: &Control, how: &Ownership) ->
         }
         Err(error) => {
             if error.side() == Side::After {
-                // Nobody owns the root with it: it would only keep everybody out.
+                // The root has no owner with this token, and the file would exclude every other one.
                 let mut plan = Plan::new();
                 plan.remove_file(&lock, "the root is not ours after all");
                 let _to_be_broken_when_it_stays = exec.run(plan);
@@ -89,12 +90,13 @@ pub fn acquire<F: Fs>(exec: &mut Exec<F>, control: &Control, how: &Ownership) ->
     }
 }
 
-/// Whether the filesystem has no hard links, as far as its answer tells.
+/// Checks whether the error indicates a filesystem without hard links.
 fn cannot_link(error: &Error) -> bool {
     error.action() == "link" && error.cause() != Some(Cause::AlreadyExists)
 }
 
-/// The lock without a hard link: exclusive too, but a reader may catch it before its token is in it.
+/// Creates the lock without a hard link. This is exclusive too, but a reader may see the lock file before its
+/// token is written.
 fn create_lock(draft: &RelPath, lock: &RelPath, token: &str) -> Plan {
     let mut plan = Plan::new();
     plan.remove_file(draft, "this filesystem has no hard links");
@@ -115,24 +117,26 @@ fn checked(token: &str) -> Result<&str, Error> {
     }
 }
 
-/// The token in the lock file, if there is one.
+/// Returns the token in the lock file, if there is one.
 ///
 /// # Errors
+///
 /// The filesystem's failures.
 pub fn holder<F: Fs>(exec: &mut Exec<F>, control: &Control) -> Result<Option<String>, Error> {
     if !control.locked {
         return Ok(None);
     }
     let bytes = exec.read_start(&At::store(control::entry(control::LOCK)), TOKEN_BYTES_MAX)?;
-    // As we write it, it is ASCII.
+    // A token written by this crate is ASCII.
     let letter = |byte: u8| if byte.is_ascii() { char::from(byte) } else { char::REPLACEMENT_CHARACTER };
     Ok(Some(bytes.into_iter().map(letter).collect()))
 }
 
-/// Checks, just before a decision, that the root is still ours.
+/// Checks, just before a decision, that the root is still owned by this claim.
 ///
 /// # Errors
-/// [`ErrorKind::Locked`] when it is not.
+///
+/// [`ErrorKind::Locked`] if it is not.
 pub fn check<F: Fs>(exec: &mut Exec<F>, claim: &Claim) -> Result<(), Error> {
     let Some(token) = &claim.token else { return Ok(()) };
     let now = Control::read(exec)?;
@@ -140,7 +144,7 @@ pub fn check<F: Fs>(exec: &mut Exec<F>, claim: &Claim) -> Result<(), Error> {
     if holder == *token && now.epoch == claim.epoch { Ok(()) } else { Err(ErrorKind::Locked.of(&holder)) }
 }
 
-/// The plan that gives the root back.
+/// Returns the plan that releases the root.
 pub fn release(claim: &Claim) -> Plan {
     let mut plan = Plan::new();
     if claim.token.is_some() {
@@ -152,8 +156,9 @@ pub fn release(claim: &Claim) -> Plan {
 /// Takes the root from an owner that is known to be dead.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] when there is no lock, [`ErrorKind::Locked`] when it holds another token or when
-/// somebody else is breaking it, [`ErrorKind::NotCommitted`] when the filesystem fails.
+///
+/// [`ErrorKind::NotFound`] if there is no lock, [`ErrorKind::Locked`] if it holds another token or another
+/// process is breaking it, [`ErrorKind::NotCommitted`] if the filesystem fails.
 pub fn take_over<F: Fs>(exec: &mut Exec<F>, expected: &str) -> Result<(), Error> {
     let control = Control::read(exec)?;
     let lock = control::entry(control::LOCK);
@@ -181,9 +186,10 @@ pub fn take_over<F: Fs>(exec: &mut Exec<F>, expected: &str) -> Result<(), Error>
     })
 }
 
-/// Whether a log may be completed: one of the present epoch, or the one that the takeover found.
+/// Checks whether a log may be completed: it is of the present epoch, or the takeover recorded its digest.
 ///
 /// # Errors
+///
 /// The filesystem's failures.
 pub fn may_decide<F: Fs>(exec: &mut Exec<F>, control: &Control, epoch: u64, log: &[u8]) -> Result<bool, Error> {
     if epoch == control.epoch {

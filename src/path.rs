@@ -1,4 +1,4 @@
-//! Paths below a root, parsed once at the boundary: what exists as a [`RelPath`] needs no check.
+//! Paths below a root, parsed once at the boundary: a [`RelPath`] is valid and needs no further check.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -6,11 +6,11 @@ use core::fmt;
 
 use crate::limits::{DEPTH_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX};
 
-/// What every name of ours begins with. Callers' names must not, in any case: some filesystems
-/// fold it.
+/// The prefix of every reserved name. Callers' names must not begin with it, in any case, because some
+/// filesystems fold case.
 pub const RESERVED_PREFIX: &str = ".onionskin";
 
-/// The rule that a path breaks.
+/// A rule that a path may break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PathRule {
     /// It must not be empty.
@@ -21,7 +21,7 @@ pub enum PathRule {
     Dots,
     /// No component may be empty: no doubled and no trailing slash.
     EmptyComponent,
-    /// No NUL.
+    /// No NUL is permitted.
     Nul,
     /// No backslash: a separator on some hosts, a letter on others.
     Backslash,
@@ -36,7 +36,7 @@ pub enum PathRule {
 }
 
 impl PathRule {
-    /// The rule in words.
+    /// Returns the rule as text.
     pub const fn text(self) -> &'static str {
         match self {
             Self::Empty => "it must not be empty",
@@ -53,9 +53,10 @@ impl PathRule {
     }
 }
 
-/// A path below a root: never absolute, never with `.` or `..`, within all limits. The empty path
-/// is the root itself and cannot be parsed, only made with [`RelPath::ROOT`]. A clone shares the
-/// text. Paths are ordered as their texts are.
+/// A path below a root: never absolute, without `.` or `..`, within all limits.
+///
+/// The empty path is the root itself; it is not parsed but taken from [`RelPath::ROOT`]. A clone shares the
+/// text. The order of paths is that of their texts.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct RelPath(Option<Rc<str>>);
 
@@ -75,7 +76,8 @@ impl RelPath {
     /// Parses text that may hold names of ours, as in an intent log or in a link of ours.
     ///
     /// # Errors
-    /// The first rule that the text breaks, [`PathRule::Reserved`] excepted.
+    ///
+    /// The first rule that the text breaks, except [`PathRule::Reserved`].
     pub fn parse_any(text: &str) -> Result<Self, PathRule> {
         if text.is_empty() {
             return Err(PathRule::Empty);
@@ -95,37 +97,37 @@ impl RelPath {
         Ok(Self::of(text))
     }
 
-    /// The path of a text that was checked.
+    /// Creates a path from a text that was checked.
     fn of(text: &str) -> Self {
         Self((!text.is_empty()).then(|| text.into()))
     }
 
-    /// The path as text, components joined by `/`; empty for the root.
+    /// Returns the path as text, components joined by `/`; empty for the root.
     pub fn as_str(&self) -> &str {
         self.0.as_ref().map_or("", |text| text)
     }
 
-    /// The path as it is shown to people: `.` for the root.
+    /// Returns the path as shown in messages: `.` for the root.
     pub fn shown(&self) -> &str {
         self.0.as_ref().map_or(".", |text| text)
     }
 
-    /// Whether this is the root itself.
+    /// Checks whether this is the root itself.
     pub fn is_root(&self) -> bool {
         self.0.is_none()
     }
 
-    /// The components, from the root down; none for the root.
+    /// Returns the components, from the root down; none for the root.
     pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> + Clone {
         self.as_str().split('/').filter(|name| !name.is_empty())
     }
 
-    /// How many components there are.
+    /// Returns the number of components.
     pub fn depth(&self) -> usize {
         self.components().count()
     }
 
-    /// The directory this is in, and its name there; nothing for the root.
+    /// Splits the path into its parent directory and its name; returns `None` for the root.
     pub fn split(&self) -> Option<(Self, &str)> {
         let text: &str = self.0.as_ref()?;
         Some(match text.rsplit_once('/') {
@@ -134,7 +136,7 @@ impl RelPath {
         })
     }
 
-    /// The first component, and the path from there on; nothing for the root.
+    /// Splits the path into its first component and the rest; returns `None` for the root.
     pub fn split_first(&self) -> Option<(&str, Self)> {
         let text: &str = self.0.as_ref()?;
         Some(match text.split_once('/') {
@@ -143,12 +145,12 @@ impl RelPath {
         })
     }
 
-    /// The directory this is in; the root for the root.
+    /// Returns the parent directory; the root for the root.
     pub fn parent(&self) -> Self {
         self.split().map_or(Self::ROOT, |(parent, _)| parent)
     }
 
-    /// The last component; empty for the root.
+    /// Returns the last component; empty for the root.
     pub fn name(&self) -> &str {
         let text = self.as_str();
         text.rsplit_once('/').map_or(text, |(_, name)| name)
@@ -162,13 +164,13 @@ impl RelPath {
         self.followed_by(name)
     }
 
-    /// This path followed by another.
+    /// Appends another path.
     #[must_use]
     pub fn join(&self, below: &Self) -> Self {
         if below.is_root() { self.clone() } else { self.followed_by(below.as_str()) }
     }
 
-    /// As [`RelPath::join`], with what the caller knows to be names joined by `/`.
+    /// Like [`RelPath::join`], with a text that the caller knows to be valid names joined by `/`.
     pub(crate) fn followed_by(&self, text: &str) -> Self {
         match self.as_str() {
             "" => Self::of(text),
@@ -176,7 +178,7 @@ impl RelPath {
         }
     }
 
-    /// The rest of this path below `above`: empty for `above` itself, nothing for a path elsewhere.
+    /// Returns the rest of this path below `above`: empty for `above` itself, `None` for a path elsewhere.
     pub fn below(&self, above: &Self) -> Option<Self> {
         if !self.is_within(above) {
             return None;
@@ -185,7 +187,7 @@ impl RelPath {
         Some(Self::of(rest.trim_start_matches('/')))
     }
 
-    /// Whether this is `above` or something below it.
+    /// Checks whether this is `above` or a path below it.
     pub fn is_within(&self, above: &Self) -> bool {
         above.is_root()
             || self.as_str().strip_prefix(above.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -204,7 +206,7 @@ impl fmt::Debug for RelPath {
     }
 }
 
-/// Whether a name is one of ours, however its case is written.
+/// Checks whether a name is reserved, in any case.
 pub fn is_reserved(name: &str) -> bool {
     name.get(..RESERVED_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED_PREFIX))
 }
@@ -212,7 +214,8 @@ pub fn is_reserved(name: &str) -> bool {
 /// Checks that a text is one component.
 ///
 /// # Errors
-/// The first rule it breaks.
+///
+/// The first rule that the text breaks.
 pub fn check_name(name: &str) -> Result<(), PathRule> {
     match name {
         "" => Err(PathRule::EmptyComponent),
@@ -229,8 +232,9 @@ pub fn check_name(name: &str) -> Result<(), PathRule> {
 /// prefix of whole components wins. Returns its index and the rest of the path, which may be empty,
 /// or the rule that the rest breaks.
 ///
-/// `.` and a leading `./` are dropped on both sides; doubled and trailing slashes are ignored.
-/// `None` when nothing matches, or when the path has `..`, which could leave the match.
+/// Returns its index and the rest of the path, which may be empty, or the rule that the rest breaks. `.` and
+/// a leading `./` are dropped on both sides; doubled and trailing slashes are ignored. Returns `None` if no
+/// name matches, or if the path contains `..`, which could leave the match.
 pub fn match_preopen(names: &[&str], path: &str) -> Option<(usize, Result<RelPath, PathRule>)> {
     let (absolute, wanted) = parts(path)?;
     let mut best: Option<(usize, usize)> = None;
@@ -249,7 +253,7 @@ pub fn match_preopen(names: &[&str], path: &str) -> Option<(usize, Result<RelPat
     Some((index, RelPath::parse_any(&rest)))
 }
 
-/// Whether a path is absolute, and its components without the empty ones and `.`.
+/// Returns whether a path is absolute, and its components without empty ones and `.`.
 fn parts(path: &str) -> Option<(bool, Vec<&str>)> {
     let mut names = Vec::new();
     for name in path.split('/') {

@@ -1,9 +1,9 @@
-//! Plans: durable change as a value. A plan is a flat list of steps and, at most, one commit point.
+//! Plans: durable changes as values. A plan is a flat list of steps with at most one commit point.
 //!
-//! Ordering rules, which every function that returns a plan keeps (R1 to R5 of ARCHITECTURE.md):
-//! content is synced before it gets its name; a change is published by one rename; nothing that
-//! could restore old or new is removed before the publish is durable; recovery never removes the
-//! last copy, and syncs a directory before it acts on what it read there.
+//! Every function that returns a plan keeps these ordering rules (R1 to R5 of ARCHITECTURE.md). Content is
+//! synced before it gets its name. A change is published by one rename. No entry from which the old or the
+//! new state could be restored is removed before the publish is durable. Recovery never removes the last
+//! copy, and syncs a directory before it acts on the names read there.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -13,81 +13,80 @@ use crate::control;
 use crate::fs::Kind;
 use crate::path::RelPath;
 
-/// Which open directory a path is below: 0 is the root of the store, the others are preopens that
-/// content is read from.
+/// Identifies the open directory that a path is below: 0 is the root of the store, the others are preopens
+/// from which content is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RootId(pub usize);
 
 impl RootId {
-    /// The root of the store: the only one that is ever changed.
+    /// The root of the store, the only root that is changed.
     pub const STORE: Self = Self(0);
 }
 
-/// A place that content is read from.
+/// A location from which content is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct At {
-    /// Below which directory.
+    /// The root that the path is below.
     pub root: RootId,
-    /// Where below it.
+    /// The path below that root.
     pub path: RelPath,
 }
 
 impl At {
-    /// A place below the root of the store.
+    /// Returns a location below the root of the store.
     pub fn store(path: RelPath) -> Self {
         Self { root: RootId::STORE, path }
     }
 }
 
-/// What a step does. Paths are below the root of the store. Closed and flat: no step holds another.
+/// The operation of a step. Paths are below the root of the store. Closed and flat: no step contains another.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Act {
     /// Creates a directory. Durable once its parent is synced.
     MakeDir(RelPath),
-    /// Creates a file and keeps it open for [`Act::Write`] and [`Act::Copy`]; a taken name fails.
+    /// Creates a file and keeps it open for [`Act::Write`] and [`Act::Copy`]; fails if the name exists.
     /// Durable once its parent is synced.
     Create(RelPath),
-    /// Appends to a file that was created and not yet synced. Durable after [`Act::SyncFile`].
+    /// Appends to a file that was created and is not yet synced. Durable after [`Act::SyncFile`].
     Write {
         /// The file.
         path: RelPath,
-        /// What is appended.
+        /// The bytes to append.
         bytes: Vec<u8>,
     },
-    /// Appends what another file holds, from `offset` and at most `length` bytes. Durable after
-    /// [`Act::SyncFile`].
+    /// Appends at most `length` bytes of another file, from `offset`. Durable after [`Act::SyncFile`].
     Copy {
         /// The file that is read.
         from: At,
-        /// Where reading begins.
+        /// The offset at which reading begins.
         offset: u64,
-        /// How many bytes at most.
+        /// The maximum number of bytes.
         length: u64,
-        /// The file that grows.
+        /// The file that is appended to.
         to: RelPath,
     },
     /// Makes the content of a file durable and closes it. A failure is final.
     SyncFile(RelPath),
     /// Makes all names in a directory durable.
     SyncDir(RelPath),
-    /// Renames, replacing what is there. Durable once both parents are synced.
+    /// Renames, replacing the entry at the new name. Durable once both parents are synced.
     Rename {
         /// The old name.
         from: RelPath,
         /// The new name.
         to: RelPath,
     },
-    /// Gives a file a second name; a taken name fails. Durable once the parent of `to` is synced.
+    /// Gives a file a second name; fails if that name exists. Durable once the parent of `to` is synced.
     Link {
         /// The file.
         from: RelPath,
         /// Its second name.
         to: RelPath,
     },
-    /// As [`Act::Link`], or a synced copy where the filesystem has no hard links.
+    /// Like [`Act::Link`], but makes a synced copy if the filesystem has no hard links.
     Share {
-        /// The file or symbolic link; below another root it is one that all who share it copy
-        /// before they write.
+        /// The file or symbolic link. Below another root, it is a file that every owner copies before
+        /// writing.
         from: At,
         /// Its second name, or the name of the copy.
         to: RelPath,
@@ -99,31 +98,32 @@ pub enum Act {
         /// The name of the link.
         path: RelPath,
     },
-    /// Writes at an offset, in place: into a file that a plan created and that has no other name.
-    /// Durable after [`Act::SyncFile`].
+    /// Writes in place, at an offset, to a file that a plan created and that has no other name. Durable after
+    /// [`Act::SyncFile`].
     Edit {
         /// The file.
         path: RelPath,
-        /// Where the bytes go.
+        /// The offset at which the bytes are written.
         offset: u64,
         /// The bytes.
         bytes: Vec<u8>,
     },
-    /// Sets the length of such a file. Durable after [`Act::SyncFile`].
+    /// Sets the length of a file that a plan created and that has no other name. Durable after
+    /// [`Act::SyncFile`].
     SetSize {
         /// The file.
         path: RelPath,
         /// Its new length.
         size: u64,
     },
-    /// Removes a name that is not a directory. Durable once its parent is synced.
+    /// Removes an entry that is not a directory. Durable once its parent is synced.
     RemoveFile(RelPath),
     /// Removes an empty directory. Durable once its parent is synced.
     RemoveDir(RelPath),
 }
 
 impl Act {
-    /// What is being done, in words; [`crate::error::Error::action`] of a failure.
+    /// Returns a verb phrase that names the act; it becomes [`crate::error::Error::action`] of a failure.
     pub const fn verb(&self) -> &'static str {
         match self {
             Self::MakeDir(_) => "make directory",
@@ -140,7 +140,7 @@ impl Act {
         }
     }
 
-    /// The path that is changed.
+    /// Returns the path that is changed.
     pub const fn path(&self) -> &RelPath {
         match self {
             Self::MakeDir(path)
@@ -157,31 +157,31 @@ impl Act {
         }
     }
 
-    /// Whether this is a sync.
+    /// Checks whether the act is a sync.
     pub const fn is_sync(&self) -> bool {
         matches!(self, Self::SyncFile(_) | Self::SyncDir(_))
     }
 }
 
-/// One step: what it does and why it is there.
+/// One step: an act and the reason for it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Step {
-    /// What it does.
+    /// The act.
     pub act: Act,
-    /// Why it is there; for a sync, the crash it guards against.
+    /// Reason for the step; for a sync, the crash that it guards against.
     pub why: &'static str,
-    /// It is the one that decides.
+    /// Whether the step is the commit point.
     pub commits: bool,
 }
 
-/// Steps in the order they run, of which one at most decides.
+/// Steps in the order in which they run, with at most one commit point.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     steps: Vec<Step>,
 }
 
 impl Plan {
-    /// No steps.
+    /// Creates an empty plan.
     pub const fn new() -> Self {
         Self { steps: Vec::new() }
     }
@@ -231,7 +231,7 @@ impl Plan {
         self.push(Act::Link { from: from.clone(), to: to.clone() }, why);
     }
 
-    /// Appends [`Act::Share`], within the store.
+    /// Appends [`Act::Share`] within the store.
     pub fn share(&mut self, from: &RelPath, to: &RelPath, why: &'static str) {
         self.share_from(&At::store(from.clone()), to, why);
     }
@@ -266,7 +266,7 @@ impl Plan {
         self.push(Act::RemoveDir(path.clone()), why);
     }
 
-    /// Appends the act that removes an entry of a kind; a directory must be empty.
+    /// Appends the act that removes an entry of the given kind; a directory must be empty.
     pub fn remove(&mut self, path: &RelPath, kind: Kind, why: &'static str) {
         if kind == Kind::Directory { self.remove_dir(path, why) } else { self.remove_file(path, why) }
     }
@@ -276,13 +276,13 @@ impl Plan {
         self.push(Act::SyncDir(control::directory()), why);
     }
 
-    /// Appends the sync of the directory that a path is in.
+    /// Appends the sync of the parent directory of a path.
     pub fn sync_parent(&mut self, path: &RelPath, why: &'static str) {
         self.push(Act::SyncDir(path.parent()), why);
     }
 
-    /// The last step is the one that decides: before it nothing has happened, after it all has, or
-    /// will.
+    /// Marks the last step as the commit point: before it nothing of the change has happened; after it the
+    /// change is complete or will be completed.
     pub fn decides(&mut self) {
         debug_assert_eq!(self.commit(), None, "a plan decides once");
         if let Some(last) = self.steps.last_mut() {
@@ -290,35 +290,35 @@ impl Plan {
         }
     }
 
-    /// Appends the steps of another plan; at most one of the two decides.
+    /// Appends the steps of another plan; at most one of the two plans has a commit point.
     pub fn append(&mut self, mut other: Self) {
         debug_assert!(self.commit().is_none() || other.commit().is_none(), "a plan decides once");
         self.steps.append(&mut other.steps);
     }
 
-    /// The steps, in order.
+    /// Returns the steps, in order.
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
 
-    /// The index of the step that decides.
+    /// Returns the index of the commit point.
     pub fn commit(&self) -> Option<usize> {
         self.steps.iter().position(|step| step.commits)
     }
 
-    /// Whether there is nothing to do.
+    /// Checks whether the plan has no steps.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// The same plan without its syncs, for the durability `visible`.
+    /// Returns the plan without its syncs, for the durability `visible`.
     #[must_use]
     pub fn without_syncs(mut self) -> Self {
         self.steps.retain(|step| !step.act.is_sync());
         self
     }
 
-    /// Takes the plan apart for the executor.
+    /// Returns the steps, for the executor.
     pub fn into_steps(self) -> Vec<Step> {
         self.steps
     }

@@ -1,5 +1,5 @@
-//! Probing: each operation is tried in a scratch directory, because a host may lack one, or report
-//! success and do nothing.
+//! Probing: each operation is tried in a scratch directory, because a host may lack one, or report success
+//! without any effect.
 
 use alloc::string::{String, ToString};
 
@@ -12,47 +12,48 @@ use crate::plan::{At, Plan, RootId};
 use crate::store::Preopens;
 use crate::tree;
 
-/// The strongest promise that can be kept at a root.
+/// The strongest guarantee that can be given at a root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tier {
-    /// Nothing may be written, or a rename does not work as it must.
+    /// Writing is not permitted, or a rename does not work as required.
     Refused,
-    /// Atomic when the process dies.
+    /// Changes are atomic if the process dies.
     ProcessCrash,
-    /// Atomic under power loss.
+    /// Changes are atomic under power loss.
     Atomic,
-    /// Atomic and durable.
+    /// Changes are atomic and durable.
     Durable,
 }
 
-/// What was seen when each operation was tried.
+/// The observed result of each operation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Abilities {
-    /// The strongest promise.
+    /// The strongest guarantee.
     pub tier: Tier,
-    /// Symbolic links can be made and read.
+    /// Whether symbolic links can be made and read.
     pub symlinks: Option<bool>,
-    /// Hard links can be made.
+    /// Whether hard links can be made.
     pub hard_links: Option<bool>,
-    /// A directory can be synced.
+    /// Whether a directory can be synced.
     pub directory_sync: Option<bool>,
-    /// Names that differ in case are different.
+    /// Whether names that differ in case are different.
     pub case_sensitive: Option<bool>,
-    /// Why the tier is not the highest.
+    /// Reason why the tier is not the highest.
     pub reason: String,
 }
 
-/// Tries each operation at a root and leaves nothing behind.
+/// Tries each operation at a root, and leaves no entries behind.
 ///
 /// # Errors
-/// `ErrorKind::NoPreopen`, `ErrorKind::NotFound`, `ErrorKind::NotDirectory`; `ErrorKind::Corrupt` when
-/// something that is not ours stands where the scratch directory goes.
+///
+/// `ErrorKind::NoPreopen`, `ErrorKind::NotFound`, `ErrorKind::NotDirectory`; `ErrorKind::Corrupt` if an
+/// unknown entry stands at the place of the scratch directory.
 pub fn probe<F: Fs>(fs: F, preopens: &Preopens<F>, at: &str) -> Result<Abilities, Error> {
     let mut exec = preopens.open(fs, at)?;
     let control = Control::read(&mut exec)?;
     let scratch = control::entry(control::PROBE);
     if control.probe {
-        // Of a probe that died: the scratch is ours alone, so it can go.
+        // Left by a probe that died. The name is reserved, so it can be removed.
         remove_scratch(&mut exec, &scratch)?;
     }
     let mut plan = Plan::new();
@@ -114,8 +115,8 @@ fn run(exec: &mut Exec<impl Fs>, plan: Plan) -> Result<(), String> {
     exec.run(plan).map_err(|error| error.failure())
 }
 
-/// A rename must replace: the new content is read under the name, and the old name is gone. Some
-/// hosts report success and do nothing.
+/// Checks that a rename replaces: the new content is read under the target name, and the old name is gone.
+/// Some hosts report success without any effect.
 fn try_replace(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> Result<(), String> {
     let (old, new) = (scratch.child("old"), scratch.child("new"));
     let mut plan = Plan::new();
@@ -180,7 +181,7 @@ fn remove_scratch<F: Fs>(exec: &mut Exec<F>, scratch: &RelPath) -> Result<(), Er
     exec.run(plan)
 }
 
-/// Removes the control directory that the probe made; it stays when others use it meanwhile.
+/// Removes the control directory that the probe made. It stays if another process uses it by now.
 fn remove_control<F: Fs>(exec: &mut Exec<F>) {
     let mut plan = Plan::new();
     plan.remove_dir(&control::directory(), "nothing is left in it");

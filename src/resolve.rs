@@ -1,4 +1,4 @@
-//! Looking up a path without ever passing through a link unawares.
+//! Lookup of paths without following any link implicitly.
 
 use alloc::collections::BTreeSet;
 
@@ -11,32 +11,32 @@ use crate::path::{RelPath, check_name};
 use crate::plan::{At, RootId};
 use crate::store::{State, Symlinks};
 
-/// Where a path really is, and what stands there.
+/// The real path of an entry, and its metadata.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
-    /// The path with no link on the way.
+    /// The path, with no link on the way.
     pub(crate) path: RelPath,
-    /// What stands there now.
+    /// The entry at the path at the time of the lookup.
     pub(crate) stat: Option<Stat>,
 }
 
-/// Directories that do not exist yet, and what to do about them.
+/// Handling of directories that do not exist yet.
 pub(crate) enum Missing<'a> {
-    /// Fail with [`ErrorKind::NotFound`].
+    /// Fails with [`ErrorKind::NotFound`].
     Refuse,
-    /// Note them: they will be made. `gone` are files in the way that will be removed.
+    /// Records them as directories to be made. `gone` are files in their place that will be removed.
     Note { made: &'a mut BTreeSet<RelPath>, gone: &'a BTreeSet<RelPath> },
 }
 
 impl<F: Fs> State<F> {
-    /// The real directory that `path` is in.
+    /// Returns the real path of the parent directory of `path`.
     pub(crate) fn real_parent(&mut self, path: &RelPath, policy: Symlinks) -> Result<RelPath, Error> {
         self.links = 0;
         self.walk(RootId::STORE, &path.parent(), policy, &mut Missing::Refuse)
     }
 
-    /// As [`State::resolve`], but nothing is changed: where links on the way would become
-    /// directories, what they show is looked at instead.
+    /// Like [`State::resolve`], but changes nothing: the targets of links on the way that would become
+    /// directories are read instead.
     pub(crate) fn look(&mut self, path: &RelPath, policy: Symlinks) -> Result<Found, Error> {
         if policy != Symlinks::Replace {
             return self.resolve(path, policy, Missing::Refuse);
@@ -49,7 +49,7 @@ impl<F: Fs> State<F> {
         found.map_err(|error| about_given(error, &led, path))
     }
 
-    /// Names the first link on the way that leads to no directory, where that is what is wrong.
+    /// Names the first link on the way that does not lead to a directory, if that is the cause of the error.
     fn name_useless_link(&mut self, error: Error, path: &RelPath) -> Error {
         if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotDirectory) {
             return error;
@@ -67,8 +67,8 @@ impl<F: Fs> State<F> {
         error
     }
 
-    /// Finds a path that is about to be written: by policy, a link at its end is refused, left for
-    /// the rename to replace, or followed. A directory or pipe there is an error.
+    /// Resolves a path that is about to be written. Depending on the policy, a link at its end is refused,
+    /// left for the rename to replace, or followed. A directory or a pipe at the path is an error.
     pub(crate) fn resolve(
         &mut self,
         path: &RelPath,
@@ -81,7 +81,7 @@ impl<F: Fs> State<F> {
             let parent = self.walk(RootId::STORE, &path.parent(), policy, &mut missing)?;
             let real = parent.child(path.name());
             if !control::may_change(&real) {
-                // A link that leads among our records would make them anybody's to write.
+                // A link into the control directory would let a caller change our records.
                 return Err(ErrorKind::SymlinkEscapes.at(&path));
             }
             let stat = if is_noted(&missing, &parent) { None } else { self.exec.stat(&real)? };
@@ -105,7 +105,8 @@ impl<F: Fs> State<F> {
         Err(ErrorKind::SymlinkLoop.at(&path))
     }
 
-    /// Where a place really is, for reading: links are followed inside their root. It must exist.
+    /// Returns the real location of a source; links are followed inside their root. A missing source is an
+    /// error.
     pub(crate) fn resolve_source(&mut self, at: &At) -> Result<(At, Stat), Error> {
         let mut at = at.clone();
         self.links = 0;
@@ -128,13 +129,13 @@ impl<F: Fs> State<F> {
         match self.exec.read_link(RootId::STORE, path) {
             Ok(text) => Ok(control::parse_pointer(path, &text)),
             Err(error) if is_unreadable(&error) => Err(ErrorKind::LinkUnreadable.at(path)),
-            // Ours are ASCII.
+            // A text written by this crate is ASCII.
             Err(error) if error.cause() == Some(Cause::IllegalName) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// As [`State::pointer`], where a link that cannot be read is taken for an absolute one.
+    /// Like [`State::pointer`], but a link that cannot be read is taken for an absolute one.
     pub(crate) fn pointer_if_readable(&mut self, path: &RelPath) -> Result<Option<(u64, u64)>, Error> {
         match self.pointer(path) {
             Err(error) if error.kind() == ErrorKind::LinkUnreadable => Ok(None),
@@ -142,7 +143,8 @@ impl<F: Fs> State<F> {
         }
     }
 
-    /// Whether a link on the way is one of ours. One that cannot be read is nobody's to pass.
+    /// Checks whether a link on the way is a pointer to a generation. A link that cannot be read is never
+    /// followed.
     fn is_pointer_on_the_way(&mut self, link: &RelPath, policy: Symlinks) -> Result<bool, Error> {
         match self.pointer(link) {
             Err(error) if error.kind() == ErrorKind::LinkUnreadable && policy == Symlinks::Refuse => {
@@ -152,7 +154,7 @@ impl<F: Fs> State<F> {
         }
     }
 
-    /// The real directory at `path`, with every link on the way and at its end dealt with.
+    /// Returns the real directory at `path`; handles every link on the way and at its end by the policy.
     pub(crate) fn walk(
         &mut self,
         root: RootId,
@@ -165,7 +167,7 @@ impl<F: Fs> State<F> {
         while let Some((name, below)) = rest.split_first() {
             let here = reached.child(name);
             rest = below;
-            // The usual case in one call; whatever it fails with is looked at below.
+            // The usual case takes one call; the loop below finds the cause of any failure.
             if !is_noted(missing, &reached) && self.exec.dir(root, &here).is_ok() {
                 reached = here;
                 continue;
@@ -217,7 +219,7 @@ impl<F: Fs> State<F> {
         Ok(reached)
     }
 
-    /// The place that a link names, by its text: inside its root, or an error.
+    /// Returns the location that the text of a link names; an error if it is outside the root.
     pub(crate) fn link_target(&mut self, link: &At) -> Result<RelPath, Error> {
         let text = self
             .exec
@@ -231,7 +233,7 @@ impl<F: Fs> State<F> {
         for name in text.split('/') {
             match name {
                 "" | "." => {}
-                // `a/..` is not where it seems to be when `a` is a link itself.
+                // `a/..` is not the parent of `a` if `a` itself is a link.
                 ".." if named => {
                     let what = "a link whose text has `..` after a name";
                     return Err(ErrorKind::Unsupported.because(link.path.shown(), what));
@@ -249,7 +251,7 @@ impl<F: Fs> State<F> {
     }
 }
 
-/// An absolute link is refused by the host with one of these; which one differs between hosts.
+/// Checks for the causes with which hosts refuse an absolute link; they differ between hosts.
 fn is_unreadable(error: &Error) -> bool {
     matches!(error.cause(), Some(Cause::NotPermitted | Cause::Access))
 }
@@ -262,8 +264,8 @@ fn is_gone(missing: &Missing<'_>, path: &RelPath) -> bool {
     matches!(missing, Missing::Note { gone, .. } if gone.contains(path))
 }
 
-/// Of the write that a link was made into a directory for, nothing was decided, whatever became of
-/// the link.
+/// Returns the error as one from before the commit point: the write that required a directory in place of a
+/// link was not decided, even if the link was already replaced.
 fn as_not_committed(error: Error) -> Error {
     match error.kind() {
         ErrorKind::NeedsRecovery | ErrorKind::OutcomeUnknown => error.with_kind(ErrorKind::NotCommitted),
@@ -271,7 +273,7 @@ fn as_not_committed(error: Error) -> Error {
     }
 }
 
-/// An error about a path beside where a path led is about the one beside the path that was given.
+/// Maps an error about a path next to the resolved path to the path next to the one given by the caller.
 pub(crate) fn about_given(error: Error, led: &RelPath, given: &RelPath) -> Error {
     match error.subject().rsplit_once('/') {
         Some((parent, name)) if led.parent().as_str() == parent => {

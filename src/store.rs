@@ -1,4 +1,4 @@
-//! An open root: who owns it, what opening found, and what its changes share.
+//! An open root: its owner, the findings of its recovery, and the state shared by its changes.
 
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -14,10 +14,10 @@ use crate::path::{RelPath, match_preopen};
 use crate::plan::{Act, At, Plan, RootId};
 use crate::recover::{self, Finding, Scope, Verdict, survey};
 
-/// How far a change must have gone before the call returns.
+/// The state that a change must have reached before the call returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Durability {
-    /// Visible, and atomic when the process dies.
+    /// Visible, and atomic if the process dies.
     Visible,
     /// Atomic under power loss.
     Data,
@@ -25,46 +25,46 @@ pub enum Durability {
     Full,
 }
 
-/// What to do about symbolic links.
+/// Policy for symbolic links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Symlinks {
-    /// Fail.
+    /// Fails.
     Refuse,
-    /// Replace the one at the end, materialize those on the way.
+    /// Replaces a link at the end of the path, materializes links on the way.
     Replace,
-    /// Follow them inside the root.
+    /// Follows links inside the root.
     FollowWithin,
 }
 
-/// What must hold just before a change becomes visible.
+/// Condition that must hold just before a change becomes visible.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Precondition {
-    /// Nothing.
+    /// No condition.
     #[default]
     None,
     /// The path does not exist.
     Absent,
-    /// The path looks like this.
+    /// The path has this fingerprint.
     Unchanged(Fingerprint),
     /// The path exists and has one name.
     SingleLink,
 }
 
-/// How to write one file.
+/// Options for writing one file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WriteOptions {
-    /// How far it must have gone.
+    /// The required durability.
     pub durability: Durability,
-    /// What to do about links.
+    /// The policy for links.
     pub symlinks: Symlinks,
-    /// What must hold before.
+    /// The precondition.
     pub when: Precondition,
-    /// Leave identical content alone.
+    /// Whether a file with identical content is left unchanged.
     pub keep_identical: bool,
 }
 
 impl Default for WriteOptions {
-    /// Durable, links replaced, no precondition, always written.
+    /// Returns the defaults: durable, links replaced, no precondition, always written.
     fn default() -> Self {
         Self {
             durability: Durability::Full,
@@ -75,20 +75,20 @@ impl Default for WriteOptions {
     }
 }
 
-/// What a finished change achieved.
+/// The result of a completed change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Receipt {
     /// Number of the change, from 1.
     pub transaction: u64,
-    /// What was achieved.
+    /// The durability achieved.
     pub achieved: Durability,
-    /// Paths that changed.
+    /// Number of paths that changed.
     pub applied: u64,
-    /// Bytes of new content.
+    /// Number of bytes of new content.
     pub bytes: u64,
 }
 
-/// The preopened directories of a component, or what stands for them in a test.
+/// The preopened directories of a component, or their substitutes in a test.
 pub struct Preopens<F: Fs> {
     /// Name and directory of each.
     pub entries: Vec<(String, Rc<F::Dir>)>,
@@ -103,6 +103,7 @@ impl<F: Fs> Preopens<F> {
     /// Opens the directory at a guest path as the root of an executor.
     ///
     /// # Errors
+    ///
     /// [`ErrorKind::NoPreopen`], [`ErrorKind::NotFound`], [`ErrorKind::NotDirectory`].
     pub fn open(&self, fs: F, path: &str) -> Result<Exec<F>, Error> {
         let (index, rest) = self.find(path)?;
@@ -121,7 +122,7 @@ impl<F: Fs> Preopens<F> {
     }
 }
 
-/// What an open root, its writers and its transactions share.
+/// State shared by an open root, its writers and its transactions.
 pub(crate) struct State<F: Fs> {
     pub(crate) exec: Exec<F>,
     names: Vec<(String, RootId)>,
@@ -132,7 +133,7 @@ pub(crate) struct State<F: Fs> {
     control_exists: bool,
     pub(crate) control_durable: bool,
     failed: Option<Error>,
-    /// Links followed so far in the path that is being looked up.
+    /// Number of links followed so far in the current lookup.
     pub(crate) links: usize,
 }
 
@@ -142,11 +143,12 @@ pub struct Store<F: Fs> {
 }
 
 impl<F: Fs> Store<F> {
-    /// Opens a root: takes ownership, then recovers.
+    /// Opens a root: acquires ownership, then runs recovery.
     ///
     /// # Errors
-    /// [`ErrorKind::Locked`] for another owner; [`ErrorKind::Corrupt`] and the filesystem's failures, with
-    /// everything kept.
+    ///
+    /// [`ErrorKind::Locked`] for another owner; [`ErrorKind::Corrupt`] and the filesystem's failures, after
+    /// which every file is still there.
     pub fn open(fs: F, preopens: &Preopens<F>, at: &str, owner: &Ownership, trace: bool) -> Result<Self, Error> {
         let mut exec = preopens.open(fs, at)?;
         if trace {
@@ -180,24 +182,25 @@ impl<F: Fs> Store<F> {
         Ok(Self { state: Rc::new(RefCell::new(state)) })
     }
 
-    /// The open root alone, of a store that nothing shares yet.
+    /// Returns the state of a store that is not shared yet.
     pub(crate) fn into_state(self) -> State<F> {
         Rc::into_inner(self.state).expect("nothing was handed out").into_inner()
     }
 
-    /// What opening found.
+    /// Returns the findings of recovery at the open.
     pub fn recovered(&self) -> Vec<Finding> {
         self.state.borrow().findings.clone()
     }
 
-    /// The steps that ran since the last call.
+    /// Returns the steps that ran since the last call.
     pub fn steps(&self) -> Vec<Trace> {
         self.state.borrow_mut().exec.take_trace()
     }
 
-    /// What a path looks like, without following a link at its end.
+    /// Returns the fingerprint of a path; a link at its end is not followed.
     ///
     /// # Errors
+    ///
     /// [`ErrorKind::NotFound`], [`ErrorKind::SymlinkRefused`] for a link on the way.
     pub fn fingerprint(&self, path: &str, with_digest: bool) -> Result<Fingerprint, Error> {
         let path = parse(path)?;
@@ -208,10 +211,11 @@ impl<F: Fs> Store<F> {
     }
 }
 
-/// What opening would find and do.
+/// Returns the findings that an open would report, and changes nothing.
 ///
 /// # Errors
-/// As for [`Store::open`], but that another owner is a finding.
+///
+/// As for [`Store::open`], except that another owner is a finding.
 pub fn inspect<F: Fs>(fs: F, preopens: &Preopens<F>, at: &str) -> Result<Vec<Finding>, Error> {
     let mut exec = preopens.open(fs, at)?;
     let snapshot = survey::survey(&mut exec, Scope::All)?;
@@ -233,7 +237,7 @@ pub fn break_lock<F: Fs>(fs: F, preopens: &Preopens<F>, at: &str, expected: &str
     lock::take_over(&mut exec, expected)
 }
 
-/// The preopen that a guest path belongs to, and the rest of the path.
+/// Finds the preopen that a guest path belongs to, and returns its index with the rest of the path.
 fn find_preopen(names: &[&str], path: &str) -> Result<(usize, RelPath), Error> {
     let (index, rest) = match_preopen(names, path).ok_or_else(|| ErrorKind::NoPreopen.of(path))?;
     let rest = rest.map_err(|rule| Error::invalid_path(path, rule))?;
@@ -246,19 +250,19 @@ pub(crate) fn parse(path: &str) -> Result<RelPath, Error> {
 }
 
 impl<F: Fs> State<F> {
-    /// What opening found; it is told once.
+    /// Takes the findings of the open, which are returned once.
     pub(crate) fn take_findings(&mut self) -> Vec<Finding> {
         core::mem::take(&mut self.findings)
     }
 
-    /// The place that a guest path names, to read from.
+    /// Returns the location that a guest path names, for reading.
     pub(crate) fn source(&self, path: &str) -> Result<At, Error> {
         let names: Vec<&str> = self.names.iter().map(|(name, _)| name.as_str()).collect();
         let (index, rest) = find_preopen(&names, path)?;
         Ok(At { root: self.names[index].1, path: rest })
     }
 
-    /// Refuses a change after a failure that only the next open can judge.
+    /// Refuses a change after a failure whose outcome only the next open can determine.
     pub(crate) fn check_usable(&mut self) -> Result<(), Error> {
         self.exec.forget();
         self.failed.as_ref().map_or(Ok(()), |error| Err(error.clone()))
@@ -270,21 +274,21 @@ impl<F: Fs> State<F> {
         self.failed.as_ref().map_or(Ok(()), |error| Err(error.clone()))
     }
 
-    /// Takes no further changes, because of this error.
+    /// Records an error that makes the store refuse all further changes.
     pub(crate) fn fail(&mut self, error: Error) -> Error {
         self.failed = Some(error.clone());
         error
     }
 
-    /// A number for a file or transaction that is about to be staged.
+    /// Takes an unused number for a file or transaction to be staged.
     pub(crate) fn take_number(&mut self) -> u64 {
         let number = self.next;
         self.next += 1;
         number
     }
 
-    /// As [`State::take_number`], for a change that prepares siblings of `path`. A number is passed
-    /// over when siblings of that number are there: of a transaction whose intent was damaged.
+    /// Like [`State::take_number`], for a change that prepares siblings of `path`. Skips numbers for which
+    /// siblings exist, left by a transaction whose intent was damaged.
     pub(crate) fn take_number_beside(&mut self, path: &RelPath) -> Result<u64, Error> {
         loop {
             let number = self.take_number();
@@ -302,7 +306,7 @@ impl<F: Fs> State<F> {
         Receipt { transaction: self.receipts, achieved, applied, bytes }
     }
 
-    /// The step that makes the control directory, where it does not exist yet.
+    /// Returns the step that makes the control directory, or an empty plan if it exists.
     pub(crate) fn control_plan(&self) -> Plan {
         let mut plan = Plan::new();
         if !self.control_exists {
@@ -311,8 +315,8 @@ impl<F: Fs> State<F> {
         plan
     }
 
-    /// Runs a plan that has not decided anything when it fails, or whose commit point the caller
-    /// looks after. Keeps track of the control directory.
+    /// Runs a plan whose failure leaves nothing decided, or whose commit point the caller handles. Keeps
+    /// track of the control directory.
     pub(crate) fn run(&mut self, plan: Plan) -> Result<(), Error> {
         let first = plan.steps().first().map(|step| &step.act);
         let makes_control = matches!(first, Some(Act::MakeDir(path)) if *path == control::directory());
@@ -327,7 +331,7 @@ impl<F: Fs> State<F> {
         answer
     }
 
-    /// Checks that the root is still ours: asked just before every decision.
+    /// Checks that the root is still owned by this store; called just before every decision.
     pub(crate) fn check_owner(&mut self) -> Result<(), Error> {
         lock::check(&mut self.exec, &self.claim)
     }
@@ -336,12 +340,12 @@ impl<F: Fs> State<F> {
         self.claim.epoch
     }
 
-    /// Finishes, or sweeps, one transaction of ours.
+    /// Completes or sweeps one transaction of this store.
     pub(crate) fn settle(&mut self, number: u64, synced: bool) -> Result<Vec<Finding>, Error> {
         recover::settle(&mut self.exec, Scope::Transaction { number, synced })
     }
 
-    /// What stands at a place, as a fingerprint.
+    /// Returns the fingerprint of the entry at a path.
     pub(crate) fn fingerprint_at(&mut self, path: &RelPath, with_digest: bool) -> Result<Option<Fingerprint>, Error> {
         let Some(stat) = self.exec.stat(path)? else { return Ok(None) };
         let digest = if with_digest && stat.kind == Kind::File {
@@ -352,7 +356,7 @@ impl<F: Fs> State<F> {
         Ok(Some(Fingerprint { kind: stat.kind, size: stat.size, modified: stat.modified, digest }))
     }
 
-    /// Checks a precondition against what stands at a place now.
+    /// Checks a precondition against the entry at a path.
     pub(crate) fn check_precondition(&mut self, path: &RelPath, when: &Precondition) -> Result<(), Error> {
         match when {
             Precondition::None => Ok(()),
@@ -379,11 +383,11 @@ impl<F: Fs> State<F> {
 }
 
 impl<F: Fs> Drop for State<F> {
-    /// Gives the root back and removes the control directory if nothing is in it. A failure cannot
-    /// be reported from here and loses nothing: what stays is dealt with at the next open.
+    /// Releases the root, and removes the control directory if it is empty. A failure cannot be reported from
+    /// here and loses nothing: the next open handles the remains.
     fn drop(&mut self) {
         self.exec.forget();
-        // A lock that was broken meanwhile is another owner's.
+        // A lock that was broken in the meantime belongs to another owner.
         let plan =
             if lock::check(&mut self.exec, &self.claim).is_ok() { lock::release(&self.claim) } else { Plan::new() };
         let released = self.exec.run(plan);

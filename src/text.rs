@@ -1,9 +1,10 @@
-//! Numbers and digests as text, in the one form that names and files have.
+//! Numbers and digests as text, in the only form accepted in names and files.
 
 use alloc::string::{String, ToString};
 use core::fmt::Write;
 
-/// Returns the number that a text is in its shortest decimal form: without a sign or leading zeros.
+/// Parses a number in its shortest decimal form, without a sign or leading zeros; returns `None` for another
+/// form.
 pub fn as_number(text: &str) -> Option<u64> {
     let number: u64 = text.parse().ok()?;
     (number.to_string() == text).then_some(number)

@@ -1,4 +1,4 @@
-//! Directory trees as flat lists, and the plans that carry or remove them.
+//! Directory trees as flat lists, and the plans that share or remove them.
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -14,21 +14,22 @@ use crate::plan::{At, Plan};
 /// One entry of a tree.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Node {
-    /// Its path below the top of the tree; never the top itself.
+    /// Path below the top of the tree; never the top itself.
     pub path: RelPath,
-    /// What it is.
+    /// Kind of the entry.
     pub kind: Kind,
 }
 
-/// A tree: every entry below its top, parents before children, siblings in the order of their
-/// names. Links are entries, never followed.
+/// A tree: every entry below its top, parents before children, siblings sorted by name. Links are entries and
+/// are never followed.
 pub type Tree = Vec<Node>;
 
-/// Lists all that is below a directory.
+/// Lists all entries below a directory.
 ///
 /// # Errors
-/// [`ErrorKind::IllegalName`] for a name that cannot be told, [`ErrorKind::LimitExceeded`] for a tree that
-/// is too large or too deep.
+///
+/// [`ErrorKind::IllegalName`] for a name that cannot be represented, [`ErrorKind::LimitExceeded`] for a tree
+/// that is too large or too deep.
 pub fn read<F: Fs>(exec: &mut Exec<F>, top: &At) -> Result<Tree, Error> {
     let mut tree = Tree::new();
     let mut waiting = Vec::from([RelPath::ROOT]);
@@ -52,21 +53,22 @@ pub fn read<F: Fs>(exec: &mut Exec<F>, top: &At) -> Result<Tree, Error> {
     Ok(tree)
 }
 
-/// An entry of a tree and what it looked like.
+/// An entry of a tree with its metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// Its path below the top of the tree.
+    /// Path below the top of the tree.
     pub path: RelPath,
-    /// What it looked like.
+    /// Metadata at the time of reading.
     pub stat: Stat,
-    /// The text of a link, when it was asked for.
+    /// Text of a symbolic link, if requested.
     pub link: Option<String>,
 }
 
-/// As [`read`], with what every entry looks like: to see later whether it has changed.
+/// Like [`read`], with the metadata of every entry, so that later changes can be detected.
 ///
 /// # Errors
-/// As for [`read`]; [`ErrorKind::Conflicts`] for an entry that vanishes meanwhile.
+///
+/// As for [`read`]; [`ErrorKind::Conflicts`] for an entry that vanishes during the call.
 pub fn read_stats<F: Fs>(exec: &mut Exec<F>, top: &At) -> Result<Vec<Seen>, Error> {
     let mut seen = Vec::new();
     for node in read(exec, top)? {
@@ -78,8 +80,8 @@ pub fn read_stats<F: Fs>(exec: &mut Exec<F>, top: &At) -> Result<Vec<Seen>, Erro
     Ok(seen)
 }
 
-/// The paths that differ between two looks at a tree. That a file got or lost a hard link is no
-/// difference: carrying it does that.
+/// Returns the paths that differ between two readings of a tree. The number of hard links of a file is not
+/// compared, because [`carry`] changes it.
 pub fn changes(seen: &[Seen], now: &[Seen]) -> Vec<String> {
     let mut changed = Vec::new();
     for (one, other) in [(seen, now), (now, seen)] {
@@ -109,8 +111,8 @@ pub fn remove(plan: &mut Plan, tree: &Tree, top: &RelPath) {
     plan.remove_dir(top, "it is no longer needed");
 }
 
-/// Appends the steps that give the entries of a tree below `from` a second name below `to`, whose top
-/// exists. Directories are made anew, all else is shared, so content, mode and owner of files stay.
+/// Appends the steps that give the entries of a tree below `from` a second name below `to`, whose top exists.
+/// Directories are created; other entries are shared, so content, mode and owner of files are kept.
 pub fn carry(plan: &mut Plan, tree: &Tree, from: &RelPath, to: &RelPath) {
     for node in tree {
         let target = to.join(&node.path);
@@ -122,9 +124,9 @@ pub fn carry(plan: &mut Plan, tree: &Tree, from: &RelPath, to: &RelPath) {
     }
 }
 
-/// Appends the syncs of directories, those below before those above.
+/// Appends the syncs of directories, children before parents.
 pub fn sync_upwards(plan: &mut Plan, directories: &BTreeSet<RelPath>, why: &'static str) {
-    // In the order of their paths a directory comes before what is below it.
+    // Sorted by path, a directory comes before its descendants.
     for path in directories.iter().rev() {
         plan.sync_dir(path, why);
     }

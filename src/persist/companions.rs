@@ -1,8 +1,8 @@
-//! A database and its journal move together or not at all.
+//! Databases and their journals, which are copied together or not at all.
 //!
-//! SQLite keeps a write-ahead log (`-wal`) or a rollback journal (`-journal`) beside a database and
-//! an index of shared memory (`-shm`). A database without its log has lost rows; a log beside the
-//! wrong database corrupts it (sqlite.org, "How To Corrupt An SQLite Database File", section 1.4).
+//! SQLite keeps a write-ahead log (`-wal`) or a rollback journal (`-journal`) beside a database and an index
+//! of shared memory (`-shm`). A database without its log has lost rows; a log beside the wrong database
+//! corrupts it (sqlite.org, "How To Corrupt An SQLite Database File", section 1.4).
 
 use alloc::vec::Vec;
 
@@ -13,38 +13,38 @@ use crate::path::RelPath;
 use crate::plan::{At, RootId};
 use crate::store::State;
 
-/// How a database begins (sqlite.org, "Database File Format", section 1.3).
+/// First bytes of a database (sqlite.org, "Database File Format", section 1.3).
 pub const DATABASE_MAGIC: &[u8] = b"SQLite format 3\0";
 /// How a rollback journal begins; zeroed when it is not hot (section 3).
 const JOURNAL_MAGIC: &[u8] = &[0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
-/// How a write-ahead log begins, but for its lowest bit, which tells the byte order (section 4.1).
+/// First bytes of a write-ahead log; the lowest bit of the byte that follows is the byte order (section 4.1).
 const WAL_MAGIC: &[u8] = &[0x37, 0x7f, 0x06];
 
-/// What stands beside a database, by what its name ends in.
+/// Suffixes of the names of companions of a database.
 pub(crate) const SUFFIXES: [&str; 3] = ["-wal", "-journal", "-shm"];
 
-/// The path of a companion, where a name that long can exist.
+/// Returns the path of a companion, or `None` if its name would be too long.
 pub(crate) fn beside(path: &RelPath, suffix: &str) -> Option<RelPath> {
     let name = format!("{}{suffix}", path.name());
     (name.len() <= NAME_BYTES_MAX && !path.is_root()).then(|| path.parent().child(&name))
 }
 
-/// The paths of all companions.
+/// Returns the paths of all companions.
 pub(crate) fn all_beside(path: &RelPath) -> impl Iterator<Item = RelPath> {
     SUFFIXES.iter().filter_map(|suffix| beside(path, suffix))
 }
 
-/// Whether this is content of a database.
+/// Checks whether a file is a database, by its first bytes.
 pub(crate) fn is_database(start: &[u8]) -> bool {
     start.starts_with(DATABASE_MAGIC)
 }
 
-/// Whether a file is a journal that a database may need.
+/// Checks whether a file is a journal that a database may need, by its first bytes.
 fn is_journal(start: &[u8]) -> bool {
     start.starts_with(JOURNAL_MAGIC) || start.starts_with(WAL_MAGIC)
 }
 
-/// Refuses to put a database beside the journal of another: it would be applied to it.
+/// Refuses to put a database beside the journal of another one, which would be applied to it.
 pub(crate) fn refuse_beside<F: Fs>(state: &mut State<F>, path: &RelPath, content: &[u8]) -> Result<(), Error> {
     if !is_database(content) {
         return Ok(());
@@ -68,27 +68,28 @@ pub(crate) fn refuse_alone<F: Fs>(state: &mut State<F>, path: &RelPath, source: 
     Ok(())
 }
 
-/// What happens to the companions of a database that is materialized.
+/// Changes to the companions of a database that is materialized.
 #[derive(Default)]
 pub(crate) struct Travels {
-    /// They are copied, from here to there.
+    /// Companions to copy, with source and destination.
     pub(crate) copied: Vec<(At, RelPath)>,
-    /// The names go away: they were links into the originals, which a database would write through.
+    /// Names to remove: links to the originals, through which a database would write.
     pub(crate) removed: Vec<RelPath>,
 }
 
 impl Travels {
-    /// Whether nothing happens to any.
+    /// Checks whether there are no changes.
     pub(crate) fn is_empty(&self) -> bool {
         self.copied.is_empty() && self.removed.is_empty()
     }
 }
 
-/// What the companions of a database at `path` need when it is copied from `source`, or, without a
-/// source, when its content is replaced.
+/// Determines the changes to the companions of a database at `path` when it is copied from `source` or,
+/// without a source, when its content is replaced.
 ///
 /// # Errors
-/// [`ErrorKind::HotJournal`] for an independent companion that the new content does not belong to.
+///
+/// [`ErrorKind::HotJournal`] for an independent companion that does not belong to the new content.
 pub(crate) fn travel<F: Fs>(state: &mut State<F>, path: &RelPath, source: Option<&At>) -> Result<Travels, Error> {
     let mut travels = Travels::default();
     if let Some(source) = source {
@@ -107,7 +108,8 @@ pub(crate) fn travel<F: Fs>(state: &mut State<F>, path: &RelPath, source: Option
         let shares = here.is_some_and(|stat| stat.kind == Kind::Symlink || stat.links > 1);
         match (from, here) {
             (Some(from), Some(_)) if !shares => {
-                // Its own journal stays where it is; that of another database is in the way.
+                // The database's own journal stays in place; the journal of another database prevents the
+                // copy.
                 if from.root != RootId::STORE || from.path != to {
                     return Err(ErrorKind::HotJournal.at(&to));
                 }

@@ -1,4 +1,5 @@
-//! The decision of a transaction: its intent log gets its name, then recovery's own rounds apply it.
+//! The decision of a transaction: the intent log is renamed to its final name, then the rounds of recovery
+//! apply it.
 
 use alloc::vec::Vec;
 
@@ -12,7 +13,8 @@ use crate::plan::{Plan, RootId};
 use crate::recover::Verdict;
 use crate::store::State;
 
-/// Appends the steps that make the staging of a transaction known before anything outside it is prepared.
+/// Appends the steps that record the intent of a transaction before any entry outside its staging is
+/// prepared.
 pub fn intend(plan: &mut Plan, intent: &Journal) {
     let staging = control::transaction(intent.transaction);
     let path = staging.child(control::INTENT);
@@ -24,7 +26,7 @@ pub fn intend(plan: &mut Plan, intent: &Journal) {
     plan.sync_dir(&RelPath::ROOT, "or what is prepared elsewhere could stay");
 }
 
-/// The plan that decides: a log is written whole, then gets its name.
+/// Returns the plan that decides: the log is written completely, then renamed to its final name.
 pub fn decide(journal: &Journal, has_staging: bool, control_durable: bool) -> Plan {
     let (draft, log) = (control::entry(control::LOG_TEMPORARY), control::entry(log_name(journal)));
     let mut plan = Plan::new();
@@ -50,7 +52,7 @@ fn log_name(journal: &Journal) -> &'static str {
 }
 
 impl<F: Fs> State<F> {
-    /// A journal of ours.
+    /// Creates a journal for a transaction of this store.
     pub(crate) const fn journal(&self, transaction: u64, ops: Vec<Op>, unsynced: bool) -> Journal {
         Journal { unsynced, epoch: self.epoch(), transaction, ops }
     }
@@ -58,8 +60,9 @@ impl<F: Fs> State<F> {
     /// Decides a transaction whose content is staged, and completes it.
     ///
     /// # Errors
-    /// [`ErrorKind::NotCommitted`] with the staging removed, or an error after which this store takes
-    /// no further changes.
+    ///
+    /// [`ErrorKind::NotCommitted`] with the staging removed, or an error after which this store refuses
+    /// further changes.
     pub(crate) fn decide(&mut self, journal: &Journal) -> Result<(), Error> {
         let has_staging = journal.ops.iter().any(|op| matches!(op.change, Change::Put { .. } | Change::Switch));
         if let Err(error) = check_size(journal) {
@@ -85,12 +88,12 @@ impl<F: Fs> State<F> {
         self.finish(journal.transaction, !journal.unsynced)
     }
 
-    /// Completes what is decided.
+    /// Completes a decided transaction.
     pub(crate) fn finish(&mut self, transaction: u64, synced: bool) -> Result<(), Error> {
         let error = match self.settle(transaction, synced) {
             Ok(findings) => match findings.into_iter().find(|finding| is_not_complete(finding.verdict)) {
                 None => return Ok(()),
-                // Somebody who is not the owner took away what was prepared.
+                // Another process, which is not the owner, removed a prepared entry.
                 Some(finding) => Error::conflicts(&[finding.path]),
             },
             Err(error) if error.kind() == ErrorKind::NotCommitted => error.with_kind(ErrorKind::NeedsRecovery),
@@ -99,19 +102,18 @@ impl<F: Fs> State<F> {
         Err(self.fail(error))
     }
 
-    /// Removes the staging of a transaction that is not decided. A failure loses nothing: the next
-    /// open removes it.
+    /// Removes the staging of an undecided transaction. A failure loses nothing: the next open removes it.
     pub(crate) fn abandon(&mut self, transaction: u64) {
-        // With its syncs: siblings must be gone for good before the intent that names them is.
+        // With syncs: the removal of siblings must be durable before the intent that names them is removed.
         let _swept_at_the_next_open = self.settle(transaction, true);
     }
 
-    /// What a decision that stopped has come to.
+    /// Determines the outcome of a decision that stopped with an error.
     fn undecided(&mut self, journal: &Journal, stopped: Error) -> Error {
         let log = control::entry(log_name(journal));
         let absent = matches!(self.exec.kind(&log), Ok(None));
         match stopped.side() {
-            // A rename that failed may have happened all the same: only its absence tells.
+            // A rename that failed may have taken effect; only the absence of the log proves that it did not.
             Side::Before | Side::At if absent => {
                 self.abandon(journal.transaction);
                 stopped
@@ -120,13 +122,13 @@ impl<F: Fs> State<F> {
         }
     }
 
-    /// Whether every directory that the decision changes can be reached from the staging by a
-    /// rename, and changed: asked before, because afterwards it would be too late.
+    /// Checks that a rename from the staging can reach and change every directory that the decision changes.
+    /// The check precedes the decision, because afterwards a failure could not be undone.
     fn check_reach(&mut self, journal: &Journal) -> Result<(), Error> {
         let mut asked: Vec<RelPath> = Vec::new();
         for op in &journal.ops {
             let mut parent = op.path.parent();
-            // Of a directory that this decision makes, ask the one that it is made in.
+            // A directory that this decision makes does not exist yet: check the parent in which it is made.
             while self.exec.dir(RootId::STORE, &parent).is_err() && !parent.is_root() {
                 parent = parent.parent();
             }
@@ -139,13 +141,13 @@ impl<F: Fs> State<F> {
         Ok(())
     }
 
-    /// Whether a rename reaches from one directory to another: no mount point is between.
+    /// Checks that a rename can reach one directory from another, that is, that no mount point lies between.
     pub(crate) fn check_reach_between(&mut self, from: &RelPath, to: &RelPath) -> Result<(), Error> {
         self.exec.check_reach(from, to, REACH).map_err(|error| error.with_kind(ErrorKind::NotCommitted))
     }
 }
 
-/// A name that is never there.
+/// A name that never exists.
 const REACH: &str = ".onionskin-reach";
 
 /// Refuses a decision that could not be read back.

@@ -1,4 +1,4 @@
-//! Where the changes of a transaction really go, and their commit in place.
+//! The real paths of the changes of a transaction, and their commit in place.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -14,21 +14,21 @@ use crate::plan::RootId;
 use crate::resolve::Missing;
 use crate::store::{State, Symlinks};
 
-/// The changes of a transaction, by the real paths they go to.
+/// The changes of a transaction, by real path.
 pub(crate) struct Resolved {
     /// The directory, which may not exist yet.
     pub(crate) directory: RelPath,
-    /// Where the link to it is, when it is published by pointer.
+    /// Path of the link to the directory, if it is published by pointer.
     pub(crate) pointer: Option<RelPath>,
-    /// Its changes.
+    /// The changes.
     pub(crate) changes: Changes,
-    /// Directories that do not exist yet, parents included.
+    /// Directories that do not exist yet, including parents.
     pub(crate) made: BTreeSet<RelPath>,
 }
 
 impl<F: Fs> State<F> {
-    /// Finds where each change goes, and refuses what cannot go there. Links on the way are dealt
-    /// with by policy.
+    /// Resolves the path of each change, and refuses changes that cannot be made. Links on the way are
+    /// handled by the policy.
     pub(crate) fn resolve_changes(
         &mut self,
         directory: &RelPath,
@@ -114,7 +114,7 @@ impl<F: Fs> State<F> {
         self.decide(&journal)
     }
 
-    /// What stands at the directory of a transaction that replaces it whole.
+    /// Returns the kind of the entry at the directory of a transaction that replaces it as a whole.
     pub(crate) fn whole_directory(&mut self, resolved: &Resolved) -> Result<Option<Kind>, Error> {
         let directory = &resolved.directory;
         if directory.is_root() {

@@ -1,4 +1,4 @@
-//! One file: staged in the control directory, synced, renamed to its name.
+//! Writes of one file: the content is staged in the control directory, synced, and renamed to its target.
 
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -26,20 +26,20 @@ pub fn stage(plan: &mut Plan, staged: &RelPath, bytes: Vec<u8>, durability: Dura
     end(plan, staged, durability);
 }
 
-/// Appends the step that begins a staged file.
+/// Appends the step that creates a staged file.
 pub fn begin(plan: &mut Plan, staged: &RelPath) {
     plan.create(staged, "new content never goes into a file that exists");
 }
 
-/// Appends the step that ends a staged file.
+/// Appends the step that completes a staged file.
 pub fn end(plan: &mut Plan, staged: &RelPath, durability: Durability) {
     if durability >= Durability::Data {
         plan.sync_file(staged, "or the name could come before the content: an empty file");
     }
 }
 
-/// The plan that gives staged content its name. With `exclusive` a taken name fails, even one that
-/// was taken a moment ago.
+/// Returns the plan that renames staged content to its target. With `exclusive` the plan fails if the name
+/// exists, even if it was created a moment ago.
 pub fn publish(staged: &RelPath, target: &RelPath, durability: Durability, exclusive: bool) -> Plan {
     let mut plan = Plan::new();
     if exclusive {
@@ -57,9 +57,10 @@ pub fn publish(staged: &RelPath, target: &RelPath, durability: Durability, exclu
 }
 
 impl<F: Fs> Store<F> {
-    /// Gives a file new content, all or nothing.
+    /// Replaces the content of a file atomically.
     ///
     /// # Errors
+    ///
     /// See the contract of `store.replace`.
     pub fn replace(&self, path: &str, data: Vec<u8>, how: &WriteOptions) -> Result<Receipt, Error> {
         check_chunk(path, data.len())?;
@@ -69,20 +70,22 @@ impl<F: Fs> Store<F> {
         state.replace(&path, data, how)
     }
 
-    /// As [`Store::replace`], for text that must be JSON.
+    /// Like [`Store::replace`], for text that must be valid JSON.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidJson`] before anything is touched.
+    ///
+    /// [`ErrorKind::InvalidJson`] before any change.
     pub fn replace_json(&self, path: &str, json: &str, how: &WriteOptions) -> Result<Receipt, Error> {
         serde_json::from_str::<IgnoredAny>(json)
             .map_err(|error| ErrorKind::InvalidJson.because(path, &wrong_json(&error)))?;
         self.replace(path, json.as_bytes().to_vec(), how)
     }
 
-    /// Begins content of any size for one file.
+    /// Begins a write of any size to one file.
     ///
     /// # Errors
-    /// As for [`Store::replace`], before anything is staged.
+    ///
+    /// As for [`Store::replace`], before any content is staged.
     pub fn writer(&self, path: &str, how: &WriteOptions) -> Result<Writer<F>, Error> {
         let path = parse(path)?;
         let state = &mut *self.state.borrow_mut();
@@ -100,7 +103,7 @@ impl<F: Fs> Store<F> {
     }
 }
 
-/// Content for one file, on its way. Dropping it leaves nothing behind.
+/// A write to one file that is not published yet. Dropping it removes the staged content.
 pub struct Writer<F: Fs> {
     state: Rc<RefCell<State<F>>>,
     staged: Option<RelPath>,
@@ -111,10 +114,11 @@ pub struct Writer<F: Fs> {
 }
 
 impl<F: Fs> Writer<F> {
-    /// Appends.
+    /// Appends bytes.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`], [`ErrorKind::NotCommitted`]; then the writer can only be dropped.
+    ///
+    /// [`ErrorKind::LimitExceeded`], [`ErrorKind::NotCommitted`]; afterwards the writer can only be dropped.
     pub fn write(&mut self, chunk: Vec<u8>) -> Result<(), Error> {
         check_chunk(self.found.path.as_str(), chunk.len())?;
         let staged = self.staged()?;
@@ -125,11 +129,12 @@ impl<F: Fs> Writer<F> {
         self.grow(plan).map(|_| ())
     }
 
-    /// Appends up to `length` bytes from `offset` of the file at a guest path; returns how many
-    /// were there.
+    /// Appends up to `length` bytes from `offset` of the file at a guest path. Returns the number of bytes
+    /// read.
     ///
     /// # Errors
-    /// As for [`Writer::write`], and what is wrong with the source.
+    ///
+    /// As for [`Writer::write`], and the errors of the source.
     pub fn write_from(&mut self, origin: &str, offset: u64, length: u64) -> Result<u64, Error> {
         let to = self.staged()?;
         let from = self.state.borrow_mut().source_file(origin)?;
@@ -180,7 +185,7 @@ impl<F: Fs> Writer<F> {
 }
 
 impl<F: Fs> Drop for Writer<F> {
-    /// Removes what was staged; where that fails the next open does.
+    /// Removes the staged content; if that fails, the next open removes it.
     fn drop(&mut self) {
         if let Some(staged) = self.staged.take()
             && let Ok(mut state) = self.state.try_borrow_mut()
@@ -197,7 +202,7 @@ impl<F: Fs> State<F> {
             .and_then(|()| self.check_precondition(&found.path, &how.when));
         refused.map_err(|error| about_given(error, &found.path, path))?;
         if found.path != *path {
-            // Only a write that will not be refused makes links on its way into directories.
+            // Links on the way become directories only for a write that is not refused.
             found = self.resolve(path, how.symlinks, Missing::Refuse)?;
         }
         if how.keep_identical && self.is_identical(&found, &data)? {
@@ -211,7 +216,7 @@ impl<F: Fs> State<F> {
         self.publish(&staged, &found.path, how, bytes)
     }
 
-    /// Creates a staged file that stays open for more.
+    /// Creates a staged file that stays open for further writes.
     pub(crate) fn begin_file(&mut self) -> Result<RelPath, Error> {
         let staged = control::file(self.take_number());
         let mut plan = self.control_plan();
@@ -220,7 +225,7 @@ impl<F: Fs> State<F> {
         Ok(staged)
     }
 
-    /// The file at a guest path, to read from.
+    /// Returns the location of the file at a guest path, for reading.
     pub(crate) fn source_file(&mut self, origin: &str) -> Result<At, Error> {
         let at = self.source(origin)?;
         let found = self.resolve_source(&at).map_err(|error| error.about(origin));
@@ -232,7 +237,7 @@ impl<F: Fs> State<F> {
         }
     }
 
-    /// Gives complete staged content its name.
+    /// Renames complete staged content to its target.
     pub(crate) fn publish(
         &mut self,
         staged: &RelPath,
@@ -254,17 +259,18 @@ impl<F: Fs> State<F> {
                 self.discard(staged.clone());
                 return Err(ErrorKind::AlreadyExists.at(target));
             }
-            // No hard links here: the check of a moment ago has to do.
+            // There are no hard links here: the check just made must suffice.
             answer = self.run(publish(staged, target, how.durability, false));
         }
         answer.map_err(|stopped| self.judge(staged, stopped))?;
         Ok(self.receipt(how.durability, 1, bytes))
     }
 
-    /// What a publish that stopped has come to.
+    /// Determines the outcome of a publish that stopped with an error.
     fn judge(&mut self, staged: &RelPath, stopped: Error) -> Error {
         match stopped.side() {
-            // A rename that failed may have happened all the same: the staged name tells.
+            // A rename that failed may have taken effect; the presence of the staged name proves that it did
+            // not.
             Side::Before | Side::At if matches!(self.exec.stat(staged), Ok(Some(_))) => {
                 self.discard(staged.clone());
                 stopped
@@ -273,14 +279,14 @@ impl<F: Fs> State<F> {
         }
     }
 
-    /// Removes a staged file that is not wanted. A failure loses nothing: the next open removes it.
+    /// Removes a staged file that is not used. A failure loses nothing: the next open removes it.
     pub(crate) fn discard(&mut self, staged: RelPath) {
         let mut plan = Plan::new();
         plan.remove_file(&staged, "content that is not wanted");
         let _swept_at_the_next_open = self.exec.run(plan);
     }
 
-    /// Whether a path is an independent file that holds just these bytes.
+    /// Checks whether a path is an independent file with exactly this content.
     fn is_identical(&mut self, found: &Found, data: &[u8]) -> Result<bool, Error> {
         if !is_candidate(found, data.len() as u64) {
             return Ok(false);
@@ -304,7 +310,8 @@ impl<F: Fs> State<F> {
         Ok(digest == crate::recover::survey::file_digest(&mut self.exec, &found.path)?)
     }
 
-    /// Leaves a file alone, but makes it as durable as was asked: others may have written it.
+    /// Leaves a file unchanged, but gives it the requested durability, because another process may have
+    /// written it.
     fn keep(&mut self, path: &RelPath, durability: Durability) -> Result<Receipt, Error> {
         let mut plan = Plan::new();
         if durability >= Durability::Data {
@@ -318,12 +325,13 @@ impl<F: Fs> State<F> {
     }
 }
 
-/// An independent file of this length could be identical; a link or shared inode is written anew.
+/// Checks whether the entry is an independent file of this length, which may be identical; a link or a shared
+/// inode is written anew.
 fn is_candidate(found: &Found, length: u64) -> bool {
     found.stat.is_some_and(|stat| stat.kind == Kind::File && stat.links == 1 && stat.size == length)
 }
 
-/// Refuses a list that is too long to hold.
+/// Refuses a list that exceeds the limit on memory.
 pub(crate) fn check_chunk(path: &str, length: usize) -> Result<(), Error> {
     if length <= CHUNK_BYTES_MAX {
         return Ok(());
@@ -333,7 +341,7 @@ pub(crate) fn check_chunk(path: &str, length: usize) -> Result<(), Error> {
 
 const _: () = assert!(COPY_BYTES <= CHUNK_BYTES_MAX, "a piece of a copy fits into a chunk");
 
-/// Says where a text is not JSON.
+/// Describes the position at which a text is not JSON.
 fn wrong_json(error: &serde_json::Error) -> String {
     let what = if error.is_eof() { "it ends too early, in" } else { "it is not well-formed in" };
     format!("{what} line {}, column {}", error.line(), error.column())

@@ -1,4 +1,4 @@
-//! A whole directory at once: a complete new tree is prepared, then takes the place of the old one.
+//! Replacement of a whole directory: a complete new tree is prepared, then takes the place of the old one.
 //!
 //! `swap` prepares it as a sibling, and two renames switch. `pointer` prepares it as a generation in
 //! the control directory, and one rename of a link switches; the first time, a real directory makes
@@ -110,8 +110,8 @@ impl<F: Fs> State<F> {
         self.finish(number, how.synced())
     }
 
-    /// Makes the parents of a directory that does not exist yet. They are not part of what is
-    /// decided: an empty directory more is all that a crash can leave of them.
+    /// Makes the parents of a directory that does not exist yet. They are not part of the decision: a crash
+    /// can leave additional empty directories.
     fn make_parents(&mut self, number: u64, resolved: &Resolved, how: DirectoryOptions) -> Result<(), Error> {
         let mut plan = Plan::new();
         for path in resolved.made.iter().filter(|path| !path.is_within(&resolved.directory)) {
@@ -122,8 +122,8 @@ impl<F: Fs> State<F> {
         self.or_abandon(number, ran)
     }
 
-    /// Prepares a complete tree at `base`: what `from` holds and is not changed, and the new
-    /// contents. Nothing of it is visible under its final name.
+    /// Prepares a complete tree at `base`: the unchanged entries of `from` and the new contents. No entry is
+    /// visible under its final name.
     fn prepare(
         &mut self,
         intent: &Journal,
@@ -175,8 +175,8 @@ impl<F: Fs> State<F> {
         Ok(())
     }
 
-    /// Whether no mount point is at a directory or in it: its entries could be carried, but never
-    /// be removed with it.
+    /// Checks that no mount point is at a directory or below it: its entries could be copied, but not removed
+    /// together with the directory.
     fn check_movable(&mut self, from: &RelPath, seen: &[Seen]) -> Result<(), Error> {
         let parent = from.parent();
         self.check_reach_between(&parent, from)?;
@@ -186,8 +186,8 @@ impl<F: Fs> State<F> {
         Ok(())
     }
 
-    /// Refuses links that lead out of a directory by their place: in a generation, which is another
-    /// place, they would lead elsewhere.
+    /// Refuses relative links that lead out of a directory: in a generation, which is at another place, they
+    /// would have another target.
     fn check_links_stay(&mut self, from: &RelPath, seen: &[Seen], resolved: &Resolved) -> Result<(), Error> {
         for entry in seen.iter().filter(|entry| entry.stat.kind == Kind::Symlink) {
             let at = At::store(from.join(&entry.path));
@@ -196,7 +196,7 @@ impl<F: Fs> State<F> {
             }
             match self.link_target(&at) {
                 Ok(target) if target.is_within(from) => {}
-                // An absolute link leads where it leads, from wherever.
+                // The target of an absolute link does not depend on its place.
                 Err(error) if error.kind() == ErrorKind::LinkUnreadable => {}
                 Ok(_) => return Err(ErrorKind::SymlinkEscapes.at(&at.path)),
                 Err(error) => return Err(error),
@@ -214,13 +214,13 @@ impl<F: Fs> State<F> {
         self.run(plan)
     }
 
-    /// Passes an answer on, and removes the staging when it is an error.
+    /// Returns the result unchanged, and removes the staging if it is an error.
     fn or_abandon<T>(&mut self, number: u64, answer: Result<T, Error>) -> Result<T, Error> {
         answer.inspect_err(|_| self.abandon(number))
     }
 
-    /// The path that points, or will point, to generations, and what stands there now. The changes
-    /// were resolved through the link: back to where the link is.
+    /// Returns the path of the link to the generations, existing or future, and its current entry. The
+    /// changes were resolved through the link, so this maps them back to the place of the link.
     fn pointer_place(&mut self, resolved: &Resolved) -> Result<(RelPath, Current), Error> {
         let kind = self.whole_directory(resolved)?;
         let Some(path) = resolved.pointer.clone() else {
@@ -248,7 +248,7 @@ impl<F: Fs> State<F> {
         Ok(next)
     }
 
-    /// Where the link of a directory published by pointer is, when `directory` names one.
+    /// Returns the path of the link of a directory published by pointer, if `directory` names one.
     pub(crate) fn pointer_of(&mut self, directory: &RelPath, policy: Symlinks) -> Result<Option<RelPath>, Error> {
         if directory.is_root() {
             return Ok(None);
@@ -264,19 +264,19 @@ impl<F: Fs> State<F> {
     }
 }
 
-/// What stands where a directory is to be published by pointer.
+/// The entry at the path of a directory that is to be published by pointer.
 #[derive(Clone, Copy)]
 enum Current {
-    /// Nothing.
+    /// No entry.
     Nothing,
-    /// A real directory: the first publish.
+    /// A real directory, at the first publish.
     Directory,
     /// A link to this generation of this directory.
     Generation(u64, u64),
 }
 
-/// The changes that the log of a switch names: the switch, and what is deleted, so that a late
-/// entry can be told from a deleted one.
+/// Returns the changes for the log of a switch: the switch itself, and the deletions, by which recovery
+/// distinguishes late entries from deleted ones.
 fn switch_ops(path: &RelPath, resolved: &Resolved, pointer: Option<Change>) -> Vec<Op> {
     let mut ops = Vec::from([Op { path: path.clone(), change: Change::Switch }]);
     ops.extend(pointer.map(|change| Op { path: path.clone(), change }));

@@ -1,4 +1,4 @@
-//! Materializing: what a path shared by link becomes its own.
+//! Materializing: a path that shares its content by a link gets a copy of its own.
 
 use alloc::collections::BTreeSet;
 use alloc::string::ToString;
@@ -17,38 +17,39 @@ use crate::resolve::Missing;
 use crate::store::{Durability, Receipt, State, Store, Symlinks, WriteOptions, parse};
 use crate::tree::{self, Seen};
 
-/// Where the content of a materialized path comes from.
+/// Source of the content of a materialized path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// From where the link leads; of a file with several names, from itself.
+    /// The target of the link, or the file itself if it has several names.
     LinkTarget,
-    /// From this guest path.
+    /// This guest path.
     Path(alloc::string::String),
 }
 
-/// What a materialized path holds.
+/// Content of a materialized path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// What its source holds.
+    /// The content of its source.
     Keep,
     /// These bytes.
     Replace(Vec<u8>),
 }
 
-/// A file that is copied: from where, what it looks like there, and to where.
+/// A file to copy: its source, the metadata there, and its destination.
 struct Copied {
     from: At,
     seen: Stat,
     to: RelPath,
 }
 
-/// How often a source that changes while it is read is read again.
+/// Number of attempts to read a source that changes while it is read.
 const ATTEMPTS: usize = 2;
 
 impl<F: Fs> Store<F> {
-    /// Makes a path independent of what it shares its content with.
+    /// Makes a path independent of the entries with which it shares its content.
     ///
     /// # Errors
+    ///
     /// See the contract of `store.materialize`.
     pub fn materialize(&self, path: &str, origin: &Source, holds: Content) -> Result<Receipt, Error> {
         if let Content::Replace(bytes) = &holds {
@@ -68,7 +69,7 @@ impl<F: Fs> Store<F> {
 }
 
 impl<F: Fs> State<F> {
-    /// The content is given: only companions of a database need care.
+    /// Materializes with given content, for which only the companions of a database need care.
     fn materialize_replacing(&mut self, path: &RelPath, bytes: Vec<u8>) -> Result<Receipt, Error> {
         let how = WriteOptions::default();
         let travels =
@@ -85,7 +86,7 @@ impl<F: Fs> State<F> {
         self.publish_copies(number, [(path.clone(), length)].into(), travels.removed)
     }
 
-    /// Copies what the path shows now.
+    /// Copies the present content of the path.
     fn materialize_keeping(&mut self, path: &RelPath, stat: Stat, origin: &Source) -> Result<Receipt, Error> {
         match stat.kind {
             Kind::Directory => return Err(ErrorKind::IsDirectory.at(path)),
@@ -113,7 +114,7 @@ impl<F: Fs> State<F> {
         }
     }
 
-    /// A link on the way to a path that is written becomes a directory.
+    /// Replaces a link on the way to a written path by a directory.
     pub(crate) fn materialize_directory_link(&mut self, link: &RelPath) -> Result<(), Error> {
         let at = self.link_target(&At::store(link.clone()))?;
         let (from, stat) =
@@ -157,7 +158,7 @@ impl<F: Fs> State<F> {
         }
     }
 
-    /// Copies sources to staging, all of one moment: one that changed meanwhile is read again.
+    /// Copies sources to staging in a consistent state: a source that changed during the copy is read again.
     fn copy_unchanged(&mut self, number: u64, single: bool, copies: &mut [Copied]) -> Result<(), Error> {
         let staged = |index| if single { control::file(number) } else { control::staged(number, index) };
         let mut plan = if single { self.control_plan() } else { self.staging_plan(number) };
@@ -183,7 +184,7 @@ impl<F: Fs> State<F> {
         Err(Error::conflicts(&changed))
     }
 
-    /// Publishes staged copies of a database and its companions as one.
+    /// Publishes staged copies of a database and its companions in one transaction.
     fn publish_copies(
         &mut self,
         number: u64,
@@ -207,14 +208,14 @@ impl<F: Fs> State<F> {
         Ok(self.receipt(Durability::Full, applied, bytes))
     }
 
-    /// The plan that makes the staging directory of a transaction.
+    /// Returns the plan that makes the staging directory of a transaction.
     pub(crate) fn staging_plan(&self, number: u64) -> Plan {
         let mut plan = self.control_plan();
         plan.make_dir(&control::transaction(number), "staging is out of the way of readers");
         plan
     }
 
-    /// A link to a directory becomes a directory that holds a copy of all the link showed.
+    /// Replaces a link to a directory by a directory with a copy of all entries of its target.
     fn materialize_tree(&mut self, link: &RelPath, from: &At) -> Result<Receipt, Error> {
         if from.root == RootId::STORE && link.is_within(&from.path) {
             return Err(ErrorKind::SymlinkLoop.at(link));
@@ -245,7 +246,7 @@ impl<F: Fs> State<F> {
         Err(Error::conflicts(&changed))
     }
 
-    /// Reads the texts of the links in a tree. Each must stay inside it, or the copy would not be
+    /// Reads the texts of the links in a tree. Each link must stay inside the tree, or the copy would not be
     /// independent.
     fn read_links(&mut self, top: &At, tree: &mut [Seen]) -> Result<(), Error> {
         for entry in tree {
@@ -291,7 +292,7 @@ fn copy_tree(plan: &mut Plan, tree: &[Seen], from: &At, to: &RelPath) {
     tree::sync_upwards(plan, &directories, "or the copy could lose entries");
 }
 
-/// An error about what a link leads to names the link.
+/// Maps an error about the target of a link to the link itself.
 fn name_the_link(error: Error, link: &RelPath, origin: &Source) -> Error {
     match origin {
         Source::LinkTarget if error.kind() == ErrorKind::NotFound => ErrorKind::NotFound.at(link),

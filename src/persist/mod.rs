@@ -1,6 +1,6 @@
-//! Persisting: one file, a copy in the place of a link, a directory.
+//! Persisting: writes of one file, materialized copies of links, and changes to directories.
 //!
-//! Each change stages its content in the control directory, decides by one rename, and finishes.
+//! Each change stages its content in the control directory, is decided by one rename, and is then completed.
 
 pub mod companions;
 pub mod decide;

@@ -1,4 +1,4 @@
-//! A transaction: changes to one directory, staged as they come, decided together.
+//! A transaction: changes to one directory, staged as they are made and decided together.
 
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
@@ -19,7 +19,7 @@ use crate::plan::{Plan, RootId};
 use crate::resolve::Missing;
 use crate::store::{Durability, Receipt, State, Store, Symlinks, parse};
 
-/// How a transaction becomes visible.
+/// The way in which a transaction becomes visible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Publish {
     /// File by file, from an intent log.
@@ -30,34 +30,34 @@ pub enum Publish {
     Pointer,
 }
 
-/// How to run a transaction.
+/// Options of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DirectoryOptions {
-    /// How it becomes visible.
+    /// The way in which it becomes visible.
     pub publish: Publish,
-    /// How far it must have gone.
+    /// The required durability.
     pub durability: Durability,
-    /// What to do about links.
+    /// The policy for links.
     pub symlinks: Symlinks,
 }
 
 impl DirectoryOptions {
-    /// Whether content and log are synced.
+    /// Returns whether content and log are synced.
     pub(crate) fn synced(self) -> bool {
         self.durability >= Durability::Data
     }
 }
 
-/// What a transaction will do to one path.
+/// A pending change of a transaction to one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Pending {
-    /// The path gets a staged content.
+    /// Replaces the path by a staged content.
     Put(Staged),
-    /// The path goes away.
+    /// Removes the path.
     Delete,
 }
 
-/// A change to one path, and what stood there when that was looked at.
+/// A change to one path, with the entry that stood there when it was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) pending: Pending,
@@ -70,7 +70,7 @@ impl From<Pending> for Entry {
     }
 }
 
-/// Changes by their paths.
+/// Changes by path.
 pub(crate) type Changes = BTreeMap<RelPath, Entry>;
 
 /// A staged content.
@@ -78,13 +78,13 @@ pub(crate) type Changes = BTreeMap<RelPath, Entry>;
 pub(crate) struct Staged {
     pub(crate) index: u32,
     pub(crate) length: u64,
-    /// Where the bytes passed through us.
+    /// Digest, if the bytes passed through this crate.
     pub(crate) digest: Option<Digest>,
-    /// It is a database: it must not get beside the journal of another.
+    /// Whether the content is a database, which must not be placed beside the journal of another one.
     pub(crate) database: bool,
 }
 
-/// The last put, whose file is still open for more.
+/// The last put, whose file is still open for appending.
 struct Growing {
     path: RelPath,
     index: u32,
@@ -93,7 +93,7 @@ struct Growing {
     database: bool,
 }
 
-/// Changes to one directory, on their way. Dropping it leaves nothing behind.
+/// Pending changes to one directory. Dropping it removes the staged content.
 pub struct Transaction<F: Fs> {
     state: Rc<RefCell<State<F>>>,
     directory: RelPath,
@@ -137,9 +137,10 @@ impl<F: Fs> Store<F> {
 }
 
 impl<F: Fs> Transaction<F> {
-    /// A file with this content.
+    /// Puts a file with this content.
     ///
     /// # Errors
+    ///
     /// [`ErrorKind::InvalidPath`], [`ErrorKind::LimitExceeded`], [`ErrorKind::NotCommitted`].
     pub fn put(&mut self, path: &str, data: Vec<u8>) -> Result<(), Error> {
         check_chunk(path, data.len())?;
@@ -149,10 +150,11 @@ impl<F: Fs> Transaction<F> {
         self.grow(data)
     }
 
-    /// A file with the content of the file at a guest path.
+    /// Puts a file with the content of the file at a guest path.
     ///
     /// # Errors
-    /// As for [`Transaction::put`], and what is wrong with the source.
+    ///
+    /// As for [`Transaction::put`], and the errors of the source.
     pub fn put_file(&mut self, path: &str, origin: &str) -> Result<(), Error> {
         let path = self.parse(path)?;
         let (from, size, database) = {
@@ -185,9 +187,10 @@ impl<F: Fs> Transaction<F> {
         self.grow(data)
     }
 
-    /// The file or link goes away.
+    /// Removes a file or link.
     ///
     /// # Errors
+    ///
     /// [`ErrorKind::NotFound`], [`ErrorKind::IsDirectory`].
     pub fn remove(&mut self, path: &str) -> Result<(), Error> {
         let path = self.parse(path)?;
@@ -208,9 +211,10 @@ impl<F: Fs> Transaction<F> {
         Ok(())
     }
 
-    /// The file gets another name, and replaces a file of that name.
+    /// Renames a file, replacing a file of the new name.
     ///
     /// # Errors
+    ///
     /// [`ErrorKind::NotFound`], [`ErrorKind::IsDirectory`], [`ErrorKind::SymlinkRefused`] for a link.
     pub fn rename(&mut self, old: &str, new: &str) -> Result<(), Error> {
         let (old, new) = (self.parse(old)?, self.parse(new)?);
@@ -271,7 +275,7 @@ impl<F: Fs> Transaction<F> {
         let full = self.directory.join(path);
         let policy = match self.how.symlinks {
             Symlinks::Refuse => Symlinks::Refuse,
-            // Only a look: nothing is materialized before the commit.
+            // Reads only: nothing is materialized before the commit.
             Symlinks::Replace | Symlinks::FollowWithin => Symlinks::FollowWithin,
         };
         let state = &mut *self.state.borrow_mut();
@@ -293,7 +297,7 @@ impl<F: Fs> Transaction<F> {
         self.pending.get(path).map(|entry| &entry.pending)
     }
 
-    /// Refuses one path more than a transaction may have.
+    /// Refuses a path beyond the maximum number of a transaction.
     fn check_entries(&self, path: &RelPath) -> Result<(), Error> {
         if self.pending.len() < ENTRIES_MAX || self.pending.contains_key(path) {
             return Ok(());
@@ -301,7 +305,7 @@ impl<F: Fs> Transaction<F> {
         Err(Error::limit(self.full(path).shown(), Limit::Entries, ENTRIES_MAX as u64))
     }
 
-    /// A path below the directory, as the root sees it: what errors name.
+    /// Returns the path from the root for a path below the directory, as named in errors.
     fn full(&self, path: &RelPath) -> RelPath {
         self.directory.join(path)
     }
@@ -313,7 +317,7 @@ impl<F: Fs> Transaction<F> {
         Err(Error::limit(self.full(path).shown(), Limit::TransactionBytes, TRANSACTION_BYTES_MAX))
     }
 
-    /// The plan that makes the staging directory, once.
+    /// Returns the plan that makes the staging directory at the first call.
     fn begin_staging(&self, state: &State<F>) -> Plan {
         if self.begun { Plan::new() } else { state.staging_plan(self.number) }
     }
@@ -333,7 +337,7 @@ impl<F: Fs> Transaction<F> {
             state.check_usable()?;
             let mut plan = self.begin_staging(state);
             file::begin(&mut plan, &control::staged(self.number, index));
-            // The directory may have been made by the part that ran.
+            // The part of the plan that ran may have made the directory.
             state.run(plan).inspect_err(|error| self.begun |= error.action() == "create")?;
         }
         self.begun = true;
@@ -362,13 +366,13 @@ impl<F: Fs> Transaction<F> {
         self.extend(plan)
     }
 
-    /// Runs a plan that makes the growing file longer.
+    /// Runs a plan that appends to the growing file.
     fn extend(&mut self, plan: Plan) -> Result<(), Error> {
         let state = &mut *self.state.borrow_mut();
         state.check_usable()?;
         let before = state.exec.moved();
         if let Err(stopped) = state.run(plan) {
-            // Half of a file is of no use: the path is as if it had not been put.
+            // Half a file is of no use: the put is dropped.
             if let Some(growing) = self.growing.take() {
                 self.pending.remove(&growing.path);
             }
@@ -404,7 +408,7 @@ impl<F: Fs> Transaction<F> {
         Ok(())
     }
 
-    /// Stages a file that exists, by a second name for it.
+    /// Stages an existing file by a second name.
     fn stage_existing(&mut self, path: &RelPath) -> Result<Staged, Error> {
         let index = self.take_index();
         let staged = control::staged(self.number, index);
@@ -427,7 +431,7 @@ impl<F: Fs> Transaction<F> {
 }
 
 impl<F: Fs> Drop for Transaction<F> {
-    /// Removes what was staged; where that fails the next open does.
+    /// Removes the staged content; if that fails, the next open removes it.
     fn drop(&mut self) {
         if self.begun
             && !self.done

@@ -1,5 +1,5 @@
-//! Applying a decision: the steps that make its changes visible and durable and end it. Every step
-//! means "ensure", so the same decision may be applied any number of times.
+//! Application of a decision: the steps that make its changes visible and durable and complete it. Every step
+//! is idempotent, so the same decision may be applied any number of times.
 
 use alloc::vec::Vec;
 
@@ -13,11 +13,12 @@ use crate::recover::survey::{Decision, Fact, Staged, Target};
 use crate::recover::{Finding, Scope, Verdict};
 use crate::tree;
 
-/// Goes on with a valid decision. Switches come first, in a round of their own: what they leave to do
-/// is known only after them.
+/// Continues a valid decision. Switches run first, in a round of their own, because the remaining work is
+/// known only after them.
 ///
 /// # Errors
-/// `ErrorKind::Corrupt` when applying could lose data.
+///
+/// `ErrorKind::Corrupt` if applying the decision could lose data.
 pub fn apply(journal: &Journal, decision: &Decision, scope: Scope, round: &mut Round) -> Result<(), Error> {
     let pairs = || journal.ops.iter().zip(&decision.facts);
     let before = round.plan.steps().len();
@@ -48,14 +49,14 @@ pub fn apply(journal: &Journal, decision: &Decision, scope: Scope, round: &mut R
     Ok(())
 }
 
-/// What a decision comes to when it is complete.
+/// Adds the finding of a completed decision.
 pub fn note_completed(findings: &mut Vec<Finding>, journal: &Journal) {
     let (number, paths) = (journal.transaction, count(journal));
     let detail = format!("transaction {number} was decided and is complete now: {paths} paths");
     findings.push(Finding::new(&common_directory(journal), Verdict::RolledForward, detail));
 }
 
-/// Whether the staged content of a put is lost before it was published.
+/// Checks whether the staged content of a put was lost before it was published.
 pub(super) fn is_bad_put(fact: &Fact) -> bool {
     matches!(
         fact,
@@ -67,7 +68,7 @@ fn count(journal: &Journal) -> usize {
     journal.ops.iter().filter(|op| !matches!(op.change, Change::Pointer { .. })).count()
 }
 
-/// The deepest directory that holds every path of a decision, for people.
+/// Returns the deepest directory that contains every path of a decision, for messages.
 fn common_directory(journal: &Journal) -> RelPath {
     let mut paths = journal.ops.iter().map(|op| match op.change {
         Change::Switch | Change::Pointer { .. } => op.path.clone(),
@@ -89,7 +90,7 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, round: &mut Round) -> Result<
         (control::sibling_new(path, journal.transaction), control::sibling_old(path, journal.transaction));
     let plan = &mut round.plan;
     match (at.is_some(), new.is_some(), old.is_some()) {
-        // Already switched: what is left is known to the next part.
+        // Already switched: the next part handles the remaining work.
         (true, false, _) => return Ok(()),
         (true, true, false) => {
             plan.rename(path, &old_path, "the old one makes room; it stays whole");
@@ -116,7 +117,7 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, round: &mut Round) -> Result<
 fn delete(op: &Op, fact: &Fact, journal: &Journal, round: &mut Round) -> Result<(), Error> {
     let Fact::Delete { target, parent } = fact else { return Ok(()) };
     match target {
-        // The directory that this very decision puts in the place of a file.
+        // The directory that this decision itself puts in the place of a file.
         Some(Kind::Directory) if journal.makes(&op.path) => {}
         Some(Kind::Directory) => return Err(in_the_way(&op.path, "a directory")),
         Some(Kind::File | Kind::Symlink | Kind::Other) => round.plan.remove_file(&op.path, "it was deleted"),
@@ -132,7 +133,7 @@ fn remove_dir(op: &Op, fact: &Fact, round: &mut Round) {
     let Fact::RemoveDir { empties, parent } = fact else { return };
     if *empties {
         round.plan.remove_dir(&op.path, "it was deleted");
-        // It cannot be synced any more, and what was in it went with it.
+        // It cannot be synced any more, and its entries were removed with it.
         round.touched.remove(&op.path);
     }
     if *parent {
@@ -145,7 +146,7 @@ fn make_dir(op: &Op, fact: &Fact, journal: &Journal, round: &mut Round) -> Resul
     match target {
         Some(Kind::Directory) => {}
         None => round.plan.make_dir(&op.path, "a new directory"),
-        // What stands here goes away by the same decision, in a step before this one.
+        // This entry is removed by the same decision, in an earlier step.
         Some(Kind::File | Kind::Symlink | Kind::Other) if also_deleted(journal, op) => {
             round.plan.make_dir(&op.path, "a new directory");
         }

@@ -1,9 +1,9 @@
-//! Recovery: what is on the disk, and the plan that follows from it.
+//! Recovery: reads the state on disk, and derives the plan that completes or undoes changes.
 //!
-//! [`survey`] reads; [`plan`](plan::plan) decides, without touching anything. A round of the two is
-//! repeated until the plan is empty: after each round the disk is in a state that a crash could
-//! have left, so there is one kind of recovery, and a crash during it is nothing new. A commit
-//! finishes by the same rounds, with the scope of its own transaction.
+//! [`survey`] reads; [`plan`](plan::plan) decides, without changing storage. The two are repeated as rounds
+//! until the plan is empty. After each round the disk is in a state that a crash could have left, so there is
+//! only one kind of recovery, and a crash during recovery is not a special case. A commit is completed by the
+//! same rounds, with the scope of its own transaction.
 
 pub mod apply;
 pub mod plan;
@@ -18,64 +18,65 @@ use crate::exec::Exec;
 use crate::fs::Fs;
 use crate::path::RelPath;
 
-/// Whose remains are dealt with.
+/// The remains that are handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// All: the owner has just opened the root, and whoever wrote them is dead. Nothing is assumed
-    /// to be durable.
+    /// All remains: the owner has just opened the root, and the processes that wrote them are dead. Nothing
+    /// is assumed to be durable.
     All,
-    /// Those of one transaction of a live owner, which has just synced what it decided on.
+    /// The remains of one transaction of a live owner, which has just synced its decision.
     Transaction {
         /// Its number.
         number: u64,
-        /// Whether it syncs at all.
+        /// Whether the transaction syncs at all.
         synced: bool,
     },
 }
 
-/// What recovery made of something.
+/// The outcome of recovery for a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing to do.
+    /// No action was needed.
     Clean,
     /// Remains were removed.
     Swept,
-    /// Undone.
+    /// The change was undone.
     RolledBack,
-    /// Completed.
+    /// The change was completed.
     RolledForward,
-    /// Set aside.
+    /// The records were set aside.
     Quarantined,
-    /// Held by another owner.
+    /// Another owner holds the root.
     InUse,
 }
 
-/// One thing that was found, and what was done about it.
+/// A finding of recovery, with the action taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The path, relative to the root.
     pub path: String,
-    /// What was done.
+    /// The action taken.
     pub verdict: Verdict,
-    /// The same in words.
+    /// Description of the finding.
     pub detail: String,
 }
 
 impl Finding {
-    /// Returns the finding at a path.
+    /// Creates a finding at a path.
     pub(crate) fn new(path: &RelPath, verdict: Verdict, detail: impl Into<String>) -> Self {
         Self { path: String::from(path.shown()), verdict, detail: detail.into() }
     }
 }
 
-/// No state needs more rounds: quarantine or switch, finish, sweep, and one to see that all is done.
+/// No state needs more rounds: quarantine or switch, finish, sweep, and one that finds no work left.
 const ROUNDS_MAX: usize = 8;
 
-/// Runs rounds until nothing is left to do. Returns what was found.
+/// Runs rounds until no work is left. Returns the findings.
 ///
 /// # Errors
-/// `ErrorKind::Corrupt` when the disk contradicts itself, `ErrorKind::NotCommitted` when the filesystem
-/// fails. Everything is kept; the next open goes on from there.
+///
+/// `ErrorKind::Corrupt` if the state on disk is contradictory, `ErrorKind::NotCommitted` if the filesystem
+/// fails. No data is lost; the next open continues from there.
 pub fn settle<F: Fs>(exec: &mut Exec<F>, scope: Scope) -> Result<Vec<Finding>, Error> {
     let mut findings = Vec::new();
     for _ in 0..ROUNDS_MAX {
@@ -95,9 +96,10 @@ pub fn settle<F: Fs>(exec: &mut Exec<F>, scope: Scope) -> Result<Vec<Finding>, E
     Err(Error::corrupt(&crate::control::directory(), "is changed by others meanwhile; stop them and open again"))
 }
 
-/// What [`settle`] would find, from the facts of its first round.
+/// Returns the findings that [`settle`] would report, from the facts of its first round.
 ///
 /// # Errors
+///
 /// As for [`settle`].
 pub fn foresee<F: Fs>(exec: &mut Exec<F>, snapshot: survey::Snapshot) -> Result<Vec<Finding>, Error> {
     let mut findings = plan::plan(&snapshot)?.findings;
@@ -113,7 +115,7 @@ pub fn foresee<F: Fs>(exec: &mut Exec<F>, snapshot: survey::Snapshot) -> Result<
     let moved = rest.decision.take().and_then(|decision| decision.content.ok()).map(|journal| journal.transaction);
     rest.control.log = None;
     if set_aside {
-        // Its staging is set aside with it; of a damaged log, all staging.
+        // The staging is set aside together with its log; for a damaged log, all staging is.
         rest.control.transactions.retain(|number| moved.is_some_and(|moved| moved != *number));
     }
     rest.remains = survey::remains(exec, rest.scope, &rest.control)?;

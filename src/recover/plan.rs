@@ -1,4 +1,4 @@
-//! One round of recovery, decided from facts alone.
+//! One round of recovery, planned from the surveyed facts only.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -13,21 +13,22 @@ use crate::recover::survey::{Decision, Snapshot};
 use crate::recover::{Finding, Scope, Verdict, sweep};
 use crate::tree;
 
-/// What one round does.
+/// A round of recovery.
 #[derive(Debug, Default)]
 pub struct Round {
-    /// Its steps; none when there is nothing left to do.
+    /// The steps; empty if no work is left.
     pub plan: Plan,
-    /// What it deals with.
+    /// The findings that the steps handle.
     pub findings: Vec<Finding>,
-    /// The directories whose names it changes.
+    /// The directories whose names the steps change.
     pub(super) touched: BTreeSet<RelPath>,
 }
 
-/// Decides the next round.
+/// Plans the next round.
 ///
 /// # Errors
-/// `ErrorKind::Corrupt` when the facts contradict each other: everything is kept.
+///
+/// `ErrorKind::Corrupt` if the facts contradict each other: nothing is removed.
 pub fn plan(snapshot: &Snapshot) -> Result<Round, Error> {
     let Some(decision) = &snapshot.decision else {
         return Ok(sweep_all(snapshot));
@@ -53,7 +54,7 @@ pub fn plan(snapshot: &Snapshot) -> Result<Round, Error> {
     Ok(round)
 }
 
-/// Deals with a log that is not what was written.
+/// Handles a log that differs from the one written.
 fn damaged(round: &mut Round, snapshot: &Snapshot, decision: &Decision, damage: &Damage) -> Result<(), Error> {
     let reason = match damage {
         Damage::Unreadable(reason) => *reason,
@@ -74,12 +75,12 @@ fn damaged(round: &mut Round, snapshot: &Snapshot, decision: &Decision, damage: 
     Err(Error::corrupt(&control::entry(decision.name), &what))
 }
 
-/// Moves a log, and the staging it belongs to, where nothing reads them.
+/// Moves a log and its staging to a directory that is never read.
 fn set_aside(round: &mut Round, snapshot: &Snapshot, decision: &Decision, journal: Option<&Journal>, why: &str) {
     let place = control::quarantine(snapshot.control.next);
     round.plan.make_dir(&place, "a place that recovery does not read");
     for &number in &snapshot.control.transactions {
-        // What a damaged log says of its staging is not to be trusted: all of it stays.
+        // The transaction number in a damaged log cannot be trusted, so all staging is set aside.
         if journal.is_none_or(|journal| journal.transaction == number) {
             let from = control::transaction(number);
             let to = place.child(from.name());
@@ -95,7 +96,7 @@ fn set_aside(round: &mut Round, snapshot: &Snapshot, decision: &Decision, journa
     round.findings.push(Finding::new(&from, Verdict::Quarantined, detail));
 }
 
-/// Removes what transactions without a decision, files on their way and probes left.
+/// Removes the remains of transactions without a decision, of staged files and of probes.
 fn sweep_all(snapshot: &Snapshot) -> Round {
     let mut round = Round::default();
     for remains in &snapshot.remains {
@@ -105,7 +106,7 @@ fn sweep_all(snapshot: &Snapshot) -> Round {
         round.plan.remove_dir(&control::entry(control::DIRECTORIES), "it holds no generation");
     }
     for name in &snapshot.control.loose {
-        // One commit runs at a time, so a live owner's `log.tmp` is that of the commit that failed.
+        // Only one commit runs at a time, so a live owner's `log.tmp` is that of the commit that failed.
         if snapshot.scope == Scope::All || name == control::LOG_TEMPORARY {
             let path = control::entry(name);
             let what = "content that never got its name";

@@ -1,4 +1,4 @@
-//! The facts that recovery decides on. Nothing here changes anything.
+//! The facts from which recovery plans. No function here changes storage.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -16,118 +16,118 @@ use crate::recover::Scope;
 use crate::recover::sweep::{self, Remains};
 use crate::tree::{self, Tree};
 
-/// All that is known of a root before a round of recovery.
+/// The facts about a root before a round of recovery.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// Whose remains count.
+    /// The remains that are considered.
     pub scope: Scope,
-    /// What is in the control directory.
+    /// The entries of the control directory.
     pub control: Control,
-    /// The decision that is to be completed.
+    /// The decision to be completed.
     pub decision: Option<Decision>,
-    /// What transactions without a decision left; read only when there is no decision.
+    /// Remains of transactions without a decision; read only if there is no decision.
     pub remains: Vec<Remains>,
-    /// The scratch of a dead probe.
+    /// Scratch directory of a dead probe.
     pub probe: Option<Tree>,
-    /// The directory of generations is there and holds none.
+    /// Whether there is a directory of generations that holds none.
     pub no_generations: bool,
 }
 
-/// A log and what became of each of its changes so far.
+/// A log and the progress of each of its changes.
 #[derive(Debug)]
 pub struct Decision {
-    /// The name of the file.
+    /// Name of the log file.
     pub name: &'static str,
-    /// What it says.
+    /// Content of the log.
     pub content: Result<Journal, Damage>,
-    /// It was written by an owner that had already lost the root.
+    /// Whether the log was written by an owner that had already lost the root.
     pub refused: bool,
-    /// One for each of its changes, in the same order; empty when the log is not valid.
+    /// One fact for each change, in the same order; empty if the log is not valid.
     pub facts: Vec<Fact>,
-    /// Every path it names still is as it was before; asked when only the digest is wrong.
+    /// Whether every path in the log is still in its former state; checked if only the digest is wrong.
     pub untouched: bool,
 }
 
-/// What is known of one change.
+/// The facts about one change.
 #[derive(Debug)]
 pub enum Fact {
-    /// Of a put.
+    /// Facts about a put.
     Put {
-        /// Its staged content.
+        /// The staged content.
         staged: Staged,
-        /// A second name of the content is left from an attempt that died.
+        /// Whether a second name of the content remains from an interrupted attempt.
         spare: bool,
-        /// What stands at the path.
+        /// The entry at the path.
         target: Target,
     },
-    /// Of a deletion: what stands at the path, and whether its directory exists.
+    /// Facts about a deletion.
     Delete {
-        /// What stands there.
+        /// The entry at the path.
         target: Option<Kind>,
-        /// Its directory exists.
+        /// Whether the parent directory exists.
         parent: bool,
     },
-    /// Of a directory: what stands at the path.
+    /// Fact about a directory to be made: the entry at the path.
     MakeDir(Option<Kind>),
-    /// Of a directory that goes away: whether it is there, with nothing in it but what the same
-    /// decision removes; and whether its own directory exists.
+    /// Facts about a directory to be removed.
     RemoveDir {
-        /// It can be removed.
+        /// Whether the directory exists and holds only entries that the same decision removes.
         empties: bool,
-        /// Its directory exists.
+        /// Whether the parent directory exists.
         parent: bool,
     },
-    /// Of a switch.
+    /// Facts about a switch.
     Switch {
-        /// What stands at the path.
+        /// The entry at the path.
         at: Option<Kind>,
         /// The prepared sibling.
         new: Option<Kind>,
-        /// The sibling that gave its place.
+        /// The sibling to which the replaced entry was moved.
         old: Option<Kind>,
-        /// Entries of the old directory that are neither in the new one nor deleted: they came
-        /// while it was being prepared.
+        /// Entries of the old directory that are neither in the new one nor deleted: they were created while
+        /// it was being prepared.
         late: Tree,
-        /// Directories that the old and the new one have in common: the late entries that a killed
-        /// recovery carried into them may not be durable.
+        /// Directories that exist in both the old and the new tree: late entries that an interrupted recovery
+        /// carried into them may not be durable.
         common: Vec<RelPath>,
-        /// A second name of a late entry is left from an attempt that died.
+        /// Whether a second name of a late entry remains from an interrupted attempt.
         spare: bool,
-        /// The directory that late entries go to.
+        /// The directory to which late entries are carried.
         into: RelPath,
     },
-    /// Of a pointer: nothing needs to be known, its link is part of a switch.
+    /// A pointer needs no facts: its link is part of a switch.
     Pointer,
 }
 
 /// The state of a staged content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Staged {
-    /// As it was decided on.
+    /// Identical to the content at the decision.
     Good,
-    /// A symbolic link, whole as soon as it is there.
+    /// A symbolic link, which is complete if it exists.
     Link,
-    /// It is not there.
+    /// Absent.
     Missing,
-    /// Its length or digest is another.
+    /// The length or the digest differs.
     Wrong,
 }
 
-/// What stands at the path of a put.
+/// The entry at the path of a put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A file with the digest of the new content.
     New,
-    /// A directory: it cannot be replaced.
+    /// A directory, which cannot be replaced.
     Directory,
-    /// Something that a rename replaces, or nothing.
+    /// An entry that a rename replaces, or no entry.
     Replaceable,
 }
 
-/// Reads all that the next round needs.
+/// Reads all facts that the next round needs.
 ///
 /// # Errors
-/// `ErrorKind::Corrupt` for what is not ours; the filesystem's failures.
+///
+/// `ErrorKind::Corrupt` for an unknown entry; the filesystem's failures.
 pub fn survey<F: Fs>(exec: &mut Exec<F>, scope: Scope) -> Result<Snapshot, Error> {
     exec.forget();
     let control = Control::read(exec)?;
@@ -147,9 +147,10 @@ pub fn survey<F: Fs>(exec: &mut Exec<F>, scope: Scope) -> Result<Snapshot, Error
     Ok(snapshot)
 }
 
-/// What transactions without a decision left.
+/// Reads the remains of transactions without a decision.
 ///
 /// # Errors
+///
 /// As for [`survey`].
 pub fn remains<F: Fs>(exec: &mut Exec<F>, scope: Scope, control: &Control) -> Result<Vec<Remains>, Error> {
     let mut remains = Vec::new();
@@ -188,7 +189,7 @@ pub(super) fn read_log<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Vec<
     bytes.ok_or_else(|| Error::limit(path.shown(), Limit::LogBytes, LOG_BYTES_MAX))
 }
 
-/// The paths that a decision removes, where it removes directories.
+/// Returns the paths that a decision removes, if it removes directories.
 fn removed(journal: &Journal) -> BTreeSet<RelPath> {
     let mut removed = BTreeSet::new();
     if journal.ops.iter().any(|op| op.change == Change::RemoveDir) {
@@ -235,8 +236,8 @@ fn fact<F: Fs>(
     })
 }
 
-/// Whether a path is below one that is switched whole. Its deletion is told only so that a late
-/// entry can be told from a deleted one.
+/// Checks whether a path is below one that is switched as a whole. Its deletion is recorded only to
+/// distinguish late entries from deleted ones.
 fn is_switched(journal: &Journal, path: &RelPath) -> bool {
     journal.ops.iter().any(|op| matches!(op.change, Change::Switch) && path.is_within(&op.path))
 }
@@ -249,7 +250,7 @@ fn put<F: Fs>(
     (index, length, digest): (u32, u64, Option<Digest>),
 ) -> Result<Fact, Error> {
     let source = control::staged(journal.transaction, index);
-    // A live owner has just written and synced its own staging: only after a crash is it read back.
+    // A live owner has just written and synced its own staging; the digest is read back only after a crash.
     let digest_asked = digest.filter(|_| scope == Scope::All);
     let staged = match exec.stat_deep(&source)? {
         None => Staged::Missing,
@@ -305,7 +306,8 @@ fn switch<F: Fs>(exec: &mut Exec<F>, journal: &Journal, path: &RelPath) -> Resul
     Ok(Fact::Switch { at, new, old, late, common, spare, into })
 }
 
-/// Whether every path that a doubtful log names is still as the log says it was before.
+/// Checks whether every path in a doubtful log still has the state that the log records from before the
+/// change.
 fn untouched<F: Fs>(exec: &mut Exec<F>, journal: &Journal) -> Result<bool, Error> {
     for op in &journal.ops {
         let now = exec.stat_deep(&op.path)?;
@@ -330,9 +332,10 @@ fn is_directory<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<bool, Error
     Ok(exec.kind(path)? == Some(Kind::Directory))
 }
 
-/// SHA-256 of a file.
+/// Returns the SHA-256 of a file.
 ///
 /// # Errors
+///
 /// The filesystem's failures.
 pub fn file_digest<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Digest, Error> {
     use sha2::{Digest as _, Sha256};
@@ -344,7 +347,7 @@ pub fn file_digest<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Digest, 
     Ok(hasher.finalize().into())
 }
 
-/// The names in a directory of the store, or none when it does not exist.
+/// Lists the names in a directory of the store; empty if it does not exist.
 pub(super) fn names<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Vec<(alloc::string::String, Kind)>, Error> {
     if is_directory(exec, path)? { Ok(exec.list(RootId::STORE, path)?) } else { Ok(Vec::new()) }
 }

@@ -1,4 +1,4 @@
-//! What transactions without a decision left behind, and its removal.
+//! Remains of transactions without a decision, and their removal.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -17,45 +17,45 @@ use crate::recover::{Finding, Scope, Verdict};
 use crate::text::as_number;
 use crate::tree::{self, Tree};
 
-/// What is left of one transaction.
+/// Remains of one transaction.
 #[derive(Debug)]
 pub struct Remains {
-    /// Its number.
+    /// Number of the transaction.
     pub number: u64,
-    /// The names in its staging directory.
+    /// Names in its staging directory.
     pub names: Vec<(String, Kind)>,
-    /// What it had prepared elsewhere.
+    /// Entries that it prepared elsewhere.
     pub elsewhere: Vec<Elsewhere>,
-    /// The directories that are concerned, those that exist.
+    /// The existing directories that hold those entries.
     pub directories: Vec<RelPath>,
 }
 
-/// Something that was prepared outside the staging directory.
+/// An entry prepared outside the staging directory.
 #[derive(Debug)]
 pub enum Elsewhere {
     /// Siblings of a path that was to be switched.
     Siblings {
         /// The path.
         path: RelPath,
-        /// What stands there.
+        /// The entry at the path.
         at: Option<Kind>,
         /// The sibling that was to take its place.
         new: Option<(Kind, Tree)>,
-        /// The sibling that gave its place.
+        /// The sibling to which the replaced entry was moved.
         old: Option<(Kind, Tree)>,
     },
     /// A generation of a directory.
     Generation {
         /// The path that was to point to it.
         path: RelPath,
-        /// Where the generations are.
+        /// Path of the directory that holds the generations.
         store: RelPath,
         /// It was published: the path points to it.
         published: bool,
-        /// Generations that nothing needs, with all they hold: this one, if it was not published;
-        /// else those that are older than the ones that are kept.
+        /// Unneeded generations, with all their entries: this one, if it was not published; otherwise those
+        /// older than the ones that are kept.
         useless: Vec<(RelPath, Tree)>,
-        /// Nothing else is where the generations are.
+        /// Whether the directory of generations holds no other entry.
         empties: bool,
     },
 }
@@ -120,8 +120,8 @@ fn with_tree<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Option<(Kind, 
 fn generations<F: Fs>(exec: &mut Exec<F>, path: RelPath, directory: u64, generation: u64) -> Result<Elsewhere, Error> {
     let store = control::generations(directory);
     let published = match exec.kind(&path)? {
-        // A link that cannot be read stops recovery: taken for another one, it would cost the
-        // generation that it may lead to.
+        // A link that cannot be read stops recovery: if it were treated as another link, the generation that
+        // it may lead to would be lost.
         Some(Kind::Symlink) => {
             exec.read_link(RootId::STORE, &path)? == control::pointer_text(&path, directory, generation)
         }
@@ -143,7 +143,7 @@ fn generations<F: Fs>(exec: &mut Exec<F>, path: RelPath, directory: u64, generat
     Ok(Elsewhere::Generation { path, store, published, useless, empties })
 }
 
-/// Removes what is left of a transaction.
+/// Removes the remains of a transaction.
 pub fn sweep(remains: &Remains, scope: Scope, round: &mut Round) {
     let plan = &mut round.plan;
     if scope == Scope::All {
@@ -177,7 +177,7 @@ pub fn sweep(remains: &Remains, scope: Scope, round: &mut Round) {
             plan.sync_dir(path, why);
         }
     }
-    // The intent goes last: as long as anything it names may be there, it must be known.
+    // The intent is removed last: it must be readable as long as any entry that it names may exist.
     let (intent, rest): (Vec<_>, Vec<_>) = remains.names.iter().partition(|(name, _)| name == control::INTENT);
     for (name, kind) in rest.into_iter().chain(intent) {
         plan.remove(&place.child(name), *kind, "staging that nothing needs");
@@ -187,7 +187,7 @@ pub fn sweep(remains: &Remains, scope: Scope, round: &mut Round) {
     round.findings.push(Finding::new(&place, Verdict::Swept, detail));
 }
 
-/// A sibling that is there, with all it holds.
+/// A sibling, if it exists, with all its entries.
 type Sibling<'a> = Option<&'a (Kind, Tree)>;
 
 fn sweep_siblings(
@@ -200,7 +200,7 @@ fn sweep_siblings(
 ) {
     let (new_path, old_path) = (control::sibling_new(path, number), control::sibling_old(path, number));
     if at.is_none() && old.is_some() {
-        // Cannot happen while barriers hold; whatever led here, the last copy goes back to its place.
+        // Unreachable while syncs hold. If it is reached, the last copy is moved back to its place.
         plan.rename(&old_path, path, "the last copy goes back to its place");
         let detail = "it was missing and its former content was put back";
         findings.push(Finding::new(path, Verdict::RolledBack, detail));
