@@ -1,6 +1,6 @@
-//! Links the component tight: the linker leaves five bytes for each number that it fills in, unless
-//! it is told to write them as short as they are, which it can where no debug information counts on
-//! their places.
+//! Links the component without padding: by default the linker reserves five bytes for each number that it
+//! fills in. The flag makes it write each number in its shortest form, which is possible where no debug
+//! information depends on the offsets.
 
 use std::env;
 

@@ -1,7 +1,7 @@
-//! Builds the component and the overlay, so that the library can embed both and nothing compiled is
+//! Builds the component and the overlay, so that the library can embed both and no compiled file is
 //! committed.
 //!
-//! `ONIONSKIN_COMPONENT=path` and `ONIONSKIN_OVERLAY=path` take one that is built already.
+//! `ONIONSKIN_COMPONENT=path` and `ONIONSKIN_OVERLAY=path` use a file that is built already.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,12 +11,12 @@ use std::process::{Command, ExitCode};
 
 const TARGET: &str = "wasm32-wasip2";
 
-/// What is embedded: its name, the variable that names one built already, and the flags to build it with.
+/// The embedded builds: the name, the variable that names a file built already, and the build flags.
 const EMBEDDED: [(&str, &str, &[&str]); 2] =
     [("onionskin.wasm", "ONIONSKIN_COMPONENT", &[]), ("overlay.wasm", "ONIONSKIN_OVERLAY", &["--features", "overlay"])];
 
-/// What the outer build sets for itself and an inner cargo must not see: flags for another target,
-/// and the wrappers with which clippy and caches stand in for the compiler.
+/// The variables of the outer build that an inner cargo must not inherit: flags for another target, and the
+/// wrappers with which clippy and caches replace the compiler.
 const OUTER_ONLY: &[&str] = &[
     "CARGO_BUILD_RUSTFLAGS",
     "CARGO_BUILD_TARGET",
@@ -65,7 +65,7 @@ fn build(out: &Path, flags: &[&str]) -> Result<PathBuf, String> {
     let mut cargo = Command::new(variable("CARGO")?);
     cargo
         .current_dir(&root)
-        // One crate type: where the library is built as well, cargo leaves link-time optimization out.
+        // One crate type: where the library is built as well, cargo disables link-time optimization.
         .args(["rustc", "--package", "onionskin", "--lib", "--crate-type", "cdylib"])
         .args(["--profile", "component", "--target", TARGET])
         .args(flags)
@@ -86,7 +86,8 @@ fn build(out: &Path, flags: &[&str]) -> Result<PathBuf, String> {
     Ok(target_dir.join(TARGET).join("component/onionskin.wasm"))
 }
 
-/// Without the target the inner build fails in every dependency at once; this says it in one line.
+/// Checks that the target is installed. Without it the inner build fails in every dependency; this reports
+/// the cause in one line.
 fn require_target(root: &Path) -> Result<(), String> {
     let output = Command::new(variable("RUSTC")?)
         .current_dir(root)

@@ -1,7 +1,7 @@
-//! The contract of `wit/`, as Rust. Generated; what is public of it is named in `lib.rs`.
+//! The contract of `wit/` as generated Rust bindings. `lib.rs` names the public items.
 
 #![allow(missing_docs, unreachable_pub)]
-// `layer.lower` has the name of an associated type of a trait that is derived.
+// `layer.lower` has the name of an associated type of a derived trait.
 #![allow(ambiguous_associated_items)]
 
 wasmtime::component::bindgen!({
@@ -21,7 +21,7 @@ pub use exports::onionskin::fs::{capabilities, store, types, workspace};
 
 use wasmtime::component::{Instance, InstancePre};
 
-/// The exports of a component that was found to have them, ready to be started.
+/// The checked exports of a component, ready to be instantiated.
 pub(crate) struct Linked<T: 'static> {
     instance: InstancePre<T>,
     capabilities: capabilities::GuestIndices,

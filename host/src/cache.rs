@@ -1,10 +1,11 @@
-//! A directory of compiled code, which is run: so nothing is taken from it that another user could have put
-//! there.
+//! A directory of compiled code. The code is executed, so no entry that another user could have put there is
+//! used.
 //!
-//! As a secure shell looks at its keys: the directory and all directories above it belong to this user or
-//! to root, and nobody else may write in them; links are not followed; what was looked at stays open while
-//! it is used. Each entry belongs to this user, has one name, and ends with its hash under a key that this
-//! user alone can read. Where anything is otherwise the cache is not used, and the code is compiled anew.
+//! The rules are those of a secure shell for its keys: the directory and all directories above it belong to
+//! this user or to root, and no other user has write permission; links are not followed; the checked
+//! descriptor stays open while it is used. Each entry belongs to this user, has one name, and ends with a
+//! keyed hash, whose key only this user can read. If any check fails, the cache is not used, and the code is
+//! compiled again.
 
 use std::env;
 #[cfg(not(unix))]
@@ -14,17 +15,17 @@ use std::path::PathBuf;
 #[cfg(unix)]
 pub(crate) use self::place::Entry;
 
-/// How the names of entries end.
+/// The suffix of the names of entries.
 pub(crate) const SUFFIX: &str = ".cwasm";
 
-/// Where compiled code is kept, if anywhere.
+/// The cache of compiled code: a directory, or none.
 pub(crate) struct Cache {
     directory: Option<PathBuf>,
 }
 
 impl Cache {
-    /// `$ONIONSKIN_CACHE_DIR`, else `onionskin` in the cache directory of the user; off when the
-    /// environment names neither.
+    /// Returns the cache in `$ONIONSKIN_CACHE_DIR`, else in `onionskin` in the cache directory of the user; a
+    /// disabled cache if the environment names neither.
     pub(crate) fn of_user() -> Self {
         let named = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let directory = named("ONIONSKIN_CACHE_DIR").or_else(|| {
@@ -44,14 +45,14 @@ impl Cache {
         Self { directory: None }
     }
 
-    /// Returns an entry of the cache, there or not; `None` where there is no directory that this user alone
-    /// may write.
+    /// Returns an entry of the cache, present or absent; `None` without a directory that only this user may
+    /// write.
     pub(crate) fn entry(&self, name: &str) -> Option<Entry> {
         self.directory.as_deref().and_then(|directory| Entry::at(directory, name))
     }
 }
 
-/// Elsewhere than on Unix nothing is kept: whose a directory is cannot be asked.
+/// The cache is disabled on systems other than Unix, where the owner of a directory is not available.
 #[cfg(not(unix))]
 pub(crate) enum Entry {}
 
@@ -83,19 +84,19 @@ mod place {
 
     use super::SUFFIX;
 
-    /// Bytes of code that are kept. Beyond, what was not used for the longest time goes.
+    /// The maximum size of the cache in bytes. Beyond it, the least recently used entries are removed.
     const BYTES_MAX: u64 = 2 << 30;
 
-    /// The name of the key.
+    /// The name of the file with the key.
     const KEY: &str = "key";
 
     /// Write permission for the group and for all.
     const WRITE_FOR_OTHERS: u32 = 0o022;
 
-    /// The bit that keeps users from renaming and removing what is not theirs.
+    /// The sticky bit: users cannot rename or remove files of other users.
     const STICKY: u32 = 0o1000;
 
-    /// One name in the cache, there or not.
+    /// One name in the cache, present or absent.
     pub(crate) struct Entry {
         directory: OwnedFd,
         key: [u8; blake3::KEY_LEN],
@@ -109,7 +110,7 @@ mod place {
             Some(Self { directory, key, name: name.to_owned() })
         }
 
-        /// Returns the code, if it is there and is what this user has written.
+        /// Returns the code, if the entry exists and was written by this user.
         pub(crate) fn read(&self) -> Option<Vec<u8>> {
             let file = own_file(&self.directory, &self.name, WRITE_FOR_OTHERS)?;
             let mut content = Vec::new();
@@ -119,27 +120,28 @@ mod place {
                 return None;
             }
             content.truncate(content.len() - blake3::OUT_LEN);
-            // It was in use now; where that cannot be noted it goes sooner.
+            // Marks the entry as used now; if that fails, it is removed earlier.
             let _ = file.set_modified(std::time::SystemTime::now());
             Some(content)
         }
 
-        /// Writes the code under its name, all or nothing. A failure leaves the cache without it, and
-        /// the next start compiles again.
+        /// Writes the code under its name atomically. After an error the cache has no entry, and the next
+        /// start compiles again.
         pub(crate) fn write(&self, code: &[u8]) {
-            // Not worth an error: the code is at hand, only the next start is slower.
+            // A failure is not reported: the code is in memory, and only the next start is slower.
             let _ = self.try_write(code);
         }
 
         fn try_write(&self, code: &[u8]) -> io::Result<()> {
-            // With the suffix, so that what a killed process leaves goes away with the old entries.
+            // With the suffix, so that the file of a killed process is removed with the old entries.
             let staged = format!("{:032x}{SUFFIX}", u128::from_le_bytes(random()?));
             create(&self.directory, &staged, &[code, self.hash(code).as_bytes()])?;
             at::renameat(&self.directory, &staged, &self.directory, &self.name)?;
             prune(&self.directory, BYTES_MAX)
         }
 
-        /// The hash of code under this name: what is moved to another name is not that code.
+        /// Returns the hash of code under this name. The name is part of it, so an entry that is moved to
+        /// another name is rejected.
         fn hash(&self, code: &[u8]) -> blake3::Hash {
             let mut hasher = blake3::Hasher::new_keyed(&self.key);
             hasher.update(self.name.as_bytes()).update(&[0]).update(code);
@@ -147,14 +149,15 @@ mod place {
         }
     }
 
-    /// Opens the directory, and makes it where it is not there; nothing if others may write in it, or put
-    /// another one in its place.
+    /// Opens the directory, and creates it if it does not exist. Returns `None` if other users can write in
+    /// it, or can replace it.
     fn open(directory: &Path) -> Option<OwnedFd> {
         let directory = std::path::absolute(directory).ok()?;
         if fs::symlink_metadata(&directory).is_err() {
             DirBuilder::new().recursive(true).mode(0o700).create(&directory).ok()?;
         }
-        // Links on the way are as good as where they lead, which is looked at. The last name is none.
+        // Links on the way are resolved, and the resolved path is checked. The last component must not be a
+        // link.
         let place = fs::canonicalize(directory.parent()?).ok()?.join(directory.file_name()?);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut opened = at::open("/", flags, Mode::empty()).ok()?;
@@ -168,15 +171,15 @@ mod place {
         is_private(&opened, 0)?.then_some(opened)
     }
 
-    /// Whether nobody but this user and root can put something into a directory; with the sticky bit, in the
-    /// place of something that is there.
+    /// Checks whether only this user and root can create entries in a directory; with the sticky bit, whether
+    /// only they can replace existing entries.
     fn is_private(directory: &OwnedFd, sticky: u32) -> Option<bool> {
         let stat = at::fstat(directory).ok()?;
         let is_closed = stat.st_mode & WRITE_FOR_OTHERS == 0 || stat.st_mode & sticky != 0;
         Some(is_closed && (stat.st_uid == 0 || stat.st_uid == geteuid().as_raw()))
     }
 
-    /// A file of this user alone, which others have none of these permissions for.
+    /// Opens a file of this user, on which others have none of these permissions.
     fn own_file(directory: &OwnedFd, name: &str, others: u32) -> Option<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = File::from(at::openat(directory, name, flags, Mode::empty()).ok()?);
@@ -185,7 +188,7 @@ mod place {
         is_own.then_some(file)
     }
 
-    /// The key, made where there is none.
+    /// Returns the key, and creates it if there is none.
     fn key(directory: &OwnedFd) -> Option<[u8; blake3::KEY_LEN]> {
         let read = || {
             let mut key = [0; blake3::KEY_LEN];
@@ -195,7 +198,8 @@ mod place {
         read().or_else(|| {
             let staged = format!("{:032x}{SUFFIX}", u128::from_le_bytes(random().ok()?));
             create(directory, &staged, &[&random::<{ blake3::KEY_LEN }>().ok()?]).ok()?;
-            // One process makes it, whose key all take; one that is not to be trusted stays, and is not used.
+            // The first process to rename creates the key, and all others use that one; a key that fails the
+            // checks stays, and is not used.
             let _ = at::renameat_with(directory, &staged, directory, KEY, at::RenameFlags::NOREPLACE);
             let _ = at::unlinkat(directory, &staged, AtFlags::empty());
             read()
@@ -214,7 +218,7 @@ mod place {
         Ok(bytes)
     }
 
-    /// Removes the entries that were not used for the longest time, down to so many bytes.
+    /// Removes the least recently used entries until the total is at most this number of bytes.
     fn prune(directory: &impl AsFd, most: u64) -> io::Result<()> {
         let mut entries = Vec::new();
         for entry in at::Dir::read_from(directory)? {
@@ -291,7 +295,8 @@ mod place {
             }
         }
 
-        /// A digest is no proof: anybody can make one. So is one of another name.
+        /// A digest is no proof of origin, since any user can compute one. An entry under another name is
+        /// rejected too.
         #[test]
         fn an_entry_that_was_not_written_by_this_user_is_not_used() {
             let (_directory, cache) = written();
@@ -329,7 +334,8 @@ mod place {
             assert_eq!(read(&cache), None, "a second name");
         }
 
-        /// What another user owns, at any place. Only root can try.
+        /// An entry or directory of another user is rejected, at any place in the path. Only root can run
+        /// this test.
         #[test]
         fn what_belongs_to_another_user_is_not_used() {
             if !geteuid().is_root() {

@@ -1,4 +1,4 @@
-//! Loading the component: compiled once for each user, then taken from a cache.
+//! Loads the component: it is compiled once for each user, and then read from a cache.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,19 +14,19 @@ use crate::cache::{Cache, Entry, SUFFIX};
 use crate::linkage::{Linkage, LinkageKey};
 use crate::state::{Bounds, State};
 
-/// The component as it was built with this library.
+/// The component that was built with this library.
 pub const COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/onionskin.wasm"));
 
-/// The build that stands in for `wasi:filesystem`; see [`crate::run`].
+/// The build that replaces `wasi:filesystem` for programs; see [`crate::run`].
 pub const OVERLAY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/overlay.wasm"));
 
-/// Bytes of memory that the component may use, unless the builder says otherwise. It needs a few
-/// megabytes, whatever the size of the files.
+/// The default maximum of memory for the component, in bytes. The component needs a few megabytes,
+/// independent of the size of the files.
 pub const MEMORY_BYTES_DEFAULT: usize = 256 << 20;
 
-/// The loaded component, ready to be started for a root as often as wanted.
+/// The loaded component, which can be started any number of times, each time for one root.
 ///
-/// Cheap to clone, and may be shared between threads.
+/// Cheap to clone, and can be shared between threads.
 #[derive(Clone)]
 pub struct Onionskin {
     loaded: Arc<Loaded>,
@@ -40,7 +40,7 @@ struct Loaded {
     linked: Mutex<HashMap<LinkageKey, Arc<Linked<State>>>>,
 }
 
-/// How to load the component; see [`Onionskin::builder`].
+/// A builder for [`Onionskin`]; see [`Onionskin::builder`].
 pub struct Builder<'a> {
     engine: Option<Engine>,
     source: Source<'a>,
@@ -59,7 +59,7 @@ impl Onionskin {
         Self::builder().build()
     }
 
-    /// Starts with the embedded component, the cache of the user, [`MEMORY_BYTES_DEFAULT`] and no
+    /// Returns a builder with the embedded component, the cache of the user, [`MEMORY_BYTES_DEFAULT`] and no
     /// limit of fuel.
     #[must_use]
     pub fn builder() -> Builder<'static> {
@@ -81,7 +81,7 @@ impl Onionskin {
 
     /// Returns the component linked to a filesystem; it is linked when that is asked for first.
     pub(crate) fn linked(&self, linkage: Linkage<'_>) -> Result<Arc<Linked<State>>, Error> {
-        // Each entry is put in whole, so a panic leaves nothing half done.
+        // Each entry is inserted whole, so a panic leaves a consistent map.
         let mut all = self.loaded.linked.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(linked) = all.get(&linkage.key()) {
             return Ok(linked.clone());
@@ -94,27 +94,27 @@ impl Onionskin {
 }
 
 impl<'a> Builder<'a> {
-    /// Uses an engine of the embedder, with its configuration, in place of one of this library. Where
-    /// that lacks what the limits need, [`Builder::build`] fails with [`Error::Component`].
+    /// Uses an engine of the embedder, with its configuration, instead of an engine of this library.
+    /// [`Builder::build`] fails with [`Error::Component`] if the engine lacks a feature that the limits need.
     #[must_use]
     pub fn engine(mut self, engine: &Engine) -> Self {
         self.engine = Some(engine.clone());
         self
     }
 
-    /// Takes another build of the component than the embedded one.
+    /// Uses another build of the component instead of the embedded one.
     #[must_use]
     pub fn component(mut self, wasm: &'a [u8]) -> Self {
         self.source = Source::Component(wasm);
         self
     }
 
-    /// Takes what [`Builder::precompile`] returned, and compiles nothing.
+    /// Uses machine code from [`Builder::precompile`], without compiling.
     ///
     /// # Safety
     ///
-    /// The bytes must be unchanged since this library produced them, on this machine or one of the
-    /// same kind: they are machine code and are run as they are.
+    /// The bytes must be unchanged since this library produced them, on this machine or one of the same kind:
+    /// they are machine code and are executed without further checks.
     #[must_use]
     #[allow(unsafe_code)]
     pub unsafe fn precompiled(mut self, code: &'a [u8]) -> Self {
@@ -122,40 +122,41 @@ impl<'a> Builder<'a> {
         self
     }
 
-    /// Keeps compiled code in this directory, instead of the one of the user. A directory that
-    /// others may write is not used: its content is run.
+    /// Keeps compiled code in this directory, instead of that of the user. A directory that others may write
+    /// is not used, because its content is executed.
     #[must_use]
     pub fn cache_directory(mut self, directory: impl AsRef<Path>) -> Self {
         self.cache = Cache::at(directory.as_ref().to_owned());
         self
     }
 
-    /// Keeps no compiled code; it is compiled each time.
+    /// Disables the cache: the component is compiled at each load.
     #[must_use]
     pub fn no_cache(mut self) -> Self {
         self.cache = Cache::off();
         self
     }
 
-    /// Stops an instance that wants more memory than this, with [`Error::Trap`].
+    /// Limits the memory of an instance, in bytes. An instance that requests more is stopped with
+    /// [`Error::Trap`].
     #[must_use]
     pub fn memory_bytes(mut self, maximum: usize) -> Self {
         self.bounds.memory_bytes = maximum;
         self
     }
 
-    /// Stops a call that uses more fuel than this, with [`Error::Trap`]. One unit is about one
-    /// instruction; work of the filesystem is not counted. Code that counts fuel is slower.
+    /// Limits the fuel of each call. A call that uses more is stopped with [`Error::Trap`]. One unit is about
+    /// one instruction; the work of host calls is not counted. Code that counts fuel is slower.
     #[must_use]
     pub fn fuel_for_each_call(mut self, units: u64) -> Self {
         self.bounds.fuel = Some(units);
         self
     }
 
-    /// Stops a call with [`Error::Trap`] when the epoch of the engine has advanced by this many ticks
-    /// since the call began. The embedder advances it: `Engine::increment_epoch` of the engine that
-    /// [`Builder::engine`] is given, which has to have epoch interruption. A call of the filesystem is
-    /// not interrupted.
+    /// Limits the time of each call, in ticks of the epoch of the engine. A call that exceeds it is stopped
+    /// with [`Error::Trap`]. The embedder advances the epoch with `Engine::increment_epoch` on the engine
+    /// that it passes to [`Builder::engine`], which must have epoch interruption enabled. A host call on the
+    /// filesystem is not interrupted.
     #[must_use]
     pub fn epochs_for_each_call(mut self, ticks: u64) -> Self {
         self.bounds.epochs = Some(ticks);
@@ -183,13 +184,13 @@ impl<'a> Builder<'a> {
         };
         let plain = Linkage::Plain.link(&engine, &component).map_err(failed("link"))?;
         let linked = Mutex::new(HashMap::from([(LinkageKey::Plain, Arc::new(plain))]));
-        // An engine that counts fuel stops code that has none.
+        // An engine that counts fuel stops code without fuel.
         let fuel = self.bounds.fuel.or_else(|| has_fuel(&engine).then_some(u64::MAX));
         let loaded = Loaded { engine, component, bounds: Bounds { fuel, ..self.bounds }, linked };
         Ok(Onionskin { loaded: Arc::new(loaded) })
     }
 
-    /// Returns the engine of the embedder, if it has what the limits need, or a new one.
+    /// Returns the engine of the embedder, if it supports the limits, or a new engine.
     fn usable_engine(&self) -> Result<Engine, Error> {
         let Bounds { fuel, epochs, .. } = self.bounds;
         let Some(engine) = &self.engine else {
@@ -208,13 +209,14 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// Whether an engine counts fuel. No engine is asked for its configuration, so it is tried.
+/// Checks whether an engine counts fuel. An engine does not expose its configuration, so this tries to set
+/// fuel.
 fn has_fuel(engine: &Engine) -> bool {
     Store::new(engine, ()).set_fuel(1).is_ok()
 }
 
-/// Whether an engine interrupts code at the end of an epoch: a function that does nothing is called
-/// when its time is over.
+/// Checks whether an engine interrupts code at the end of an epoch, by a call of an empty function after its
+/// deadline.
 fn has_epochs(engine: &Engine) -> wasmtime::Result<bool> {
     const FUNCTION: &[u8] =
         b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x07\x05\x01\x01f\0\0\x0a\x04\x01\x02\0\x0b";
@@ -228,9 +230,8 @@ fn has_epochs(engine: &Engine) -> wasmtime::Result<bool> {
     Ok(instance.get_typed_func::<(), ()>(&mut store, "f")?.call(&mut store, ()).is_err())
 }
 
-/// Loads machine code from the cache, if that has a usable entry for what has this digest; else what
-/// `compile` returns, which is put there. A cache that cannot be used costs time and nothing else, so its
-/// failures are not errors.
+/// Returns machine code from the cache, if there is a usable entry for this digest; otherwise calls `compile`
+/// and stores its result. Failures of the cache cost time only, so they are not errors.
 pub(crate) fn cached(
     engine: &Engine,
     cache: &Cache,
@@ -250,7 +251,7 @@ pub(crate) fn cached(
     deserialize(engine, &code)
 }
 
-/// The name of a cache entry: everything that the code in it depends on.
+/// Returns the name of a cache entry, which identifies all inputs of the compilation.
 fn name(engine: &Engine, digest: &blake3::Hash) -> String {
     let mut compatibility = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut compatibility);
@@ -259,10 +260,10 @@ fn name(engine: &Engine, digest: &blake3::Hash) -> String {
 
 #[allow(unsafe_code)]
 fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the bytes are what `precompile_component` of this library returned: either just now, here or
-    // in a process of the same program; or read whole from the cache, which checks that this user has put
-    // them there; or the caller of the unsafe `Builder::precompiled` vouches for them. The engine
-    // itself refuses code of another version or configuration.
+    // SAFETY: the bytes are the result of `precompile_component` of this library: either from this process or
+    // a process of the same program; or read whole from the cache, which checks that this user wrote them; or
+    // the caller of the unsafe `Builder::precompiled` vouches for them. The engine itself refuses code of
+    // another version or configuration.
     unsafe { Component::deserialize(engine, code) }
 }
 

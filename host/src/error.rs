@@ -11,29 +11,30 @@ pub use kind::Kind;
 
 /// An error of a call.
 ///
-/// Its text has one sentence for what happened and where and, if there is a way out, one for that.
-/// The documentation of [`ErrorKind`] says which state each error of the component leaves behind.
+/// Its text has one sentence that describes the failure and its place and, if there is a remedy, one for
+/// that. The documentation of [`ErrorKind`] describes the state that each error of the component leaves
+/// behind.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The component refused the call, or the filesystem refused the component.
+    /// The component refused the call, or the filesystem returned an error to the component.
     Guest {
         /// The root that the paths of the error are relative to.
         root: PathBuf,
         /// The error of the component.
         error: GuestError,
     },
-    /// The component was stopped in the middle of a call. This instance takes no further calls;
-    /// opening the root again recovers.
+    /// The component was stopped in the middle of a call. This instance accepts no further calls; opening the
+    /// root again recovers it.
     Trap {
         /// The root that was open.
         root: PathBuf,
         /// The reason.
         trap: Trap,
     },
-    /// A path is needed that was not granted.
+    /// A required path is not granted.
     Grant(Grant),
-    /// An absolute link cannot be followed on the host: it dangles, or leads in a circle.
+    /// An absolute link cannot be resolved on the host: its target does not exist, or it is in a cycle.
     Link {
         /// The link, on the host.
         link: PathBuf,
@@ -51,12 +52,12 @@ pub enum Error {
     Io {
         /// The action that failed, such as `open the root`.
         action: &'static str,
-        /// The path of the action.
+        /// The path that the action was on.
         path: PathBuf,
         /// The reason.
         source: io::Error,
     },
-    /// A program could not be made ready to run, or started.
+    /// A program could not be prepared or started.
     Program {
         /// The action that failed, such as `compile`.
         action: &'static str,
@@ -65,11 +66,11 @@ pub enum Error {
         /// The reason.
         source: wasmtime::Error,
     },
-    /// Directories and their names for a program contradict each other.
+    /// Directories and their names for a program contradict one another.
     Layout {
         /// The name, as the program sees it.
         guest: String,
-        /// The contradiction, and how to avoid it.
+        /// The contradiction, and the remedy.
         text: String,
     },
     /// The component could not be loaded or started.
@@ -102,12 +103,12 @@ pub enum Trap {
         /// The limit, in ticks of the epoch, for each call.
         limit: u64,
     },
-    /// It wanted more memory than the limit of the builder.
+    /// The component requested more memory than the limit of the builder.
     OutOfMemory {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// An earlier call had been stopped, so this one was not made.
+    /// An earlier call was stopped, so this call was not made.
     Stopped,
     /// A fault of the component.
     Fault {
@@ -116,30 +117,30 @@ pub enum Trap {
     },
 }
 
-/// A path that is needed and was not granted.
+/// A required path that is not granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Grant {
-    /// An absolute link leads to a place below no granted directory.
+    /// An absolute link leads outside all granted directories.
     LinkLeadsOut {
         /// The link, on the host.
         link: PathBuf,
-        /// The end of the link, on the host.
+        /// The resolved target, on the host.
         target: PathBuf,
     },
-    /// A link must be followed within the root, and leads out of it.
+    /// A link that must be resolved within the root leads out of it.
     LinkLeavesRoot {
         /// The link, on the host.
         link: PathBuf,
-        /// The end of the link, on the host.
+        /// The resolved target, on the host.
         target: PathBuf,
     },
-    /// A host path that is below no granted directory.
+    /// A host path is outside all granted directories.
     Outside {
         /// The path.
         path: PathBuf,
     },
-    /// A host path that is not UTF-8, so WASI cannot express it.
+    /// A host path is not UTF-8, so WASI cannot express it.
     NotUtf8 {
         /// The path.
         path: PathBuf,
@@ -152,8 +153,8 @@ impl Error {
         Self::Io { action, path, source }
     }
 
-    /// Returns the path that the error is about: one relative to the root where the component names it,
-    /// else a path of the host. The root where there is none.
+    /// Returns the path of the error: relative to the root where the component reports a path, else a path on
+    /// the host. Returns the root if the error has no path.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         match self {
@@ -215,12 +216,12 @@ impl fmt::Display for Error {
     }
 }
 
-/// An error of the engine and its causes, in one line.
+/// Returns an error of the engine with its causes, in one line.
 fn causes(error: &wasmtime::Error) -> String {
     format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The message of the component names the path, relative to the root.
+/// Writes the message of the component, which names the path relative to the root.
 fn write_guest(f: &mut fmt::Formatter<'_>, root: &Path, error: &GuestError) -> fmt::Result {
     write!(f, "{}: {}.", root.display(), error.message.trim_end_matches('.'))?;
     match guest_way_out(error) {
@@ -229,7 +230,7 @@ fn write_guest(f: &mut fmt::Formatter<'_>, root: &Path, error: &GuestError) -> f
     }
 }
 
-/// The way out, where the message of the component does not name one.
+/// Returns the remedy, where the message of the component does not include one.
 fn guest_way_out(error: &GuestError) -> Option<&'static str> {
     match (error.kind, error.cause) {
         (ErrorKind::InvalidPath, _) => Some("Give a path relative to the root, such as `notes/today.json`."),
@@ -243,7 +244,7 @@ fn guest_way_out(error: &GuestError) -> Option<&'static str> {
         (ErrorKind::InvalidJson, _) => Some("Correct it, or write it without asking for JSON."),
         (ErrorKind::Unsupported, _) => Some("Probe the root to learn what works there, and choose another way."),
         (ErrorKind::InvalidArgument, _) => Some("Change one of the arguments; nothing was touched."),
-        // A host does not tell a read-only mount from a broken disk.
+        // A host does not distinguish a read-only mount from a broken disk.
         (ErrorKind::NotCommitted, Some(Cause::Access | Cause::NotPermitted | Cause::ReadOnly | Cause::Io)) => {
             Some("Probe the root to learn what works there.")
         }
@@ -254,7 +255,7 @@ fn guest_way_out(error: &GuestError) -> Option<&'static str> {
     }
 }
 
-/// The way out of a failure of the operating system.
+/// Returns the remedy for a failure of the operating system.
 fn io_way_out(kind: io::ErrorKind) -> &'static str {
     match kind {
         io::ErrorKind::NotFound => "Check the path.",

@@ -8,16 +8,17 @@ use wasmtime::component::Linker;
 use crate::Error;
 pub use crate::state::State;
 
-/// A filesystem that the component runs on in place of that of the operating system; see
+/// A filesystem that the component uses instead of that of the operating system; see
 /// [`StoreBuilder::filesystem`](crate::StoreBuilder::filesystem).
 ///
-/// Paths of roots and lowers are paths of this filesystem. No lock of the operating system is taken
-/// on its roots, and absolute links in it are not resolved.
+/// Paths of roots and lowers are paths of this filesystem. No lock of the operating system is taken on its
+/// roots, and its absolute links are not resolved.
 pub trait Filesystem: Any + Send + Sync {
-    /// Links `wasi:filesystem/types` and `wasi:filesystem/preopens`. The functions find what
+    /// Links `wasi:filesystem/types` and `wasi:filesystem/preopens`. The functions get the value that
     /// [`Filesystem::open`] returned by [`State::filesystem`].
     ///
-    /// Called once for each type and each loaded component, so nothing of `self` may be kept.
+    /// Called once for each type and each loaded component, so the linked functions must not keep parts of
+    /// `self`.
     fn link(&self, linker: &mut Linker<State>) -> wasmtime::Result<()>;
 
     /// Opens the directories that are granted to one instance, the root first.
@@ -30,9 +31,9 @@ pub trait Filesystem: Any + Send + Sync {
 pub struct Directory<'a> {
     /// Its path in the filesystem.
     pub path: &'a Path,
-    /// The name that the component knows it by.
+    /// Its name in the component.
     pub guest: &'a str,
-    /// Whether it may be changed.
+    /// Whether it may be modified.
     pub is_writable: bool,
 }
 

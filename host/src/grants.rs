@@ -1,4 +1,4 @@
-//! Which directories of the host the component sees, and under which names.
+//! The directories of the host that the component can access, and their names in the component.
 
 use std::any::Any;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::filesystem::{Directory, Filesystem};
 /// The name of the root in the component.
 pub(crate) const ROOT: &str = "/root";
 
-/// Whether a directory is granted for writing.
+/// The access to a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Read,
@@ -27,13 +27,13 @@ pub(crate) struct Granted {
     /// Its name in the component.
     pub(crate) guest: String,
     pub(crate) access: Access,
-    /// What the caller called it, where its name in the component is one that messages would show.
+    /// The path as the caller named it, where messages would show the name in the component.
     pub(crate) named: Option<String>,
 }
 
 impl Granted {
-    /// A directory whose name in the component is its place on the host: so a workspace remembers
-    /// where its lowers are. Messages call it as the caller did.
+    /// Grants a directory under its path on the host as the name in the component, so that a workspace
+    /// records the paths of its lowers. Messages use the path of the caller.
     pub(crate) fn by_place(action: &'static str, path: &Path, access: Access) -> Result<Self, Error> {
         let host = directory(action, path)?;
         let guest = host.to_str().map(str::to_owned);
@@ -54,12 +54,12 @@ pub(crate) struct Grants {
     named: PathBuf,
     root: Granted,
     others: Vec<Granted>,
-    /// The filesystem that the paths are of, if it is not that of the operating system.
+    /// The filesystem of the paths, if it is not that of the operating system.
     filesystem: Option<Arc<dyn Filesystem>>,
 }
 
 impl Grants {
-    /// A root for writing, and directories for reading alone, under names of the host's choice.
+    /// Grants a root for writing and directories for reading, under generated names.
     pub(crate) fn new(root: &Path, lowers: &[PathBuf]) -> Result<Self, Error> {
         let mut places = Vec::new();
         for lower in lowers {
@@ -68,30 +68,30 @@ impl Grants {
         Ok(Self::numbered(root, directory("open the root", root)?, places))
     }
 
-    /// A root and directories for reading, under names of the host's choice.
+    /// Numbers a root and directories for reading, under generated names.
     fn numbered(named: &Path, root: PathBuf, lowers: Vec<PathBuf>) -> Self {
         let lower = |(at, host)| Granted { host, guest: format!("/lower/{at}"), access: Access::Read, named: None };
         let others = lowers.into_iter().enumerate().map(lower).collect();
         Self::of(named, Granted { host: root, guest: ROOT.to_owned(), access: Access::Write, named: None }, others)
     }
 
-    /// A root that messages call `named`, and other directories.
+    /// Returns a root that messages call `named`, and other directories.
     pub(crate) fn of(named: &Path, root: Granted, others: Vec<Granted>) -> Self {
         Self { named: named.to_owned(), root, others, filesystem: None }
     }
 
-    /// The same with another access to the root.
+    /// Returns the grants with another access to the root.
     pub(crate) fn root_for(mut self, access: Access) -> Self {
         self.root.access = access;
         self
     }
 
-    /// Directories of another filesystem than that of the operating system.
+    /// Grants directories of a filesystem other than that of the operating system.
     pub(crate) fn on(filesystem: &Arc<dyn Filesystem>, root: &Path, lowers: &[PathBuf]) -> Self {
         Self { filesystem: Some(filesystem.clone()), ..Self::numbered(root, root.to_owned(), lowers.to_vec()) }
     }
 
-    /// The filesystem of the directories, if it is not that of the operating system.
+    /// Returns the filesystem of the directories, if it is not that of the operating system.
     pub(crate) fn filesystem(&self) -> Option<&dyn Filesystem> {
         self.filesystem.as_deref()
     }
@@ -101,27 +101,27 @@ impl Grants {
         filesystem.open(&self.iter().map(Granted::on_other).collect::<Vec<_>>())
     }
 
-    /// The root, which is known to be a directory.
+    /// Returns the root, which was checked to be a directory.
     pub(crate) fn root(&self) -> &Path {
         &self.root.host
     }
 
-    /// The root as the caller named it, for messages.
+    /// Returns the root as the caller named it, for messages.
     pub(crate) fn named_root(&self) -> &Path {
         &self.named
     }
 
-    /// Each granted directory, the root first.
+    /// Iterates over the granted directories, the root first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Granted> {
         std::iter::once(&self.root).chain(&self.others)
     }
 
-    /// A message of the component, with its directories as the caller called them. What it says of the
-    /// root itself begins with it already.
+    /// Returns a message of the component, with its directories as the caller named them. The name of the
+    /// root is its prefix already.
     pub(crate) fn told(&self, message: &str) -> String {
         let known = |granted: &Granted| Some((granted.guest.clone(), granted.named.clone()?));
         let mut names: Vec<(String, String)> = self.iter().filter_map(known).collect();
-        // One may be in another.
+        // Longest first, since one directory may be inside another.
         names.sort_by_key(|(guest, _)| std::cmp::Reverse(guest.len()));
         let mut told = String::new();
         let mut rest = message;
@@ -143,7 +143,7 @@ impl Grants {
         }
     }
 
-    /// The name in the component of a canonical host path; of several grants above it, the nearest.
+    /// Returns the name in the component of a canonical host path, relative to the nearest grant above it.
     pub(crate) fn guest_path(&self, canonical: &Path) -> Result<String, Grant> {
         let (rest, name) = self
             .iter()
@@ -154,7 +154,7 @@ impl Grants {
         Ok(if rest.is_empty() { name.clone() } else { format!("{name}/{rest}") })
     }
 
-    /// Returns the name in the component of a path on the host. Links are followed, but on a filesystem
+    /// Returns the name in the component of a path on the host. Links are resolved, except on a filesystem
     /// other than that of the operating system.
     pub(crate) fn guest_path_of(&self, path: &Path) -> Result<String, Error> {
         if self.filesystem.is_some() {
@@ -164,13 +164,13 @@ impl Grants {
         self.guest_path(&canonical).map_err(Error::Grant)
     }
 
-    /// The path relative to the root of a canonical host path, if it is inside.
+    /// Returns a canonical host path relative to the root, if it is inside the root.
     pub(crate) fn relative<'a>(&self, canonical: &'a Path) -> Option<&'a Path> {
         canonical.strip_prefix(&self.root.host).ok()
     }
 }
 
-/// A relative path as the contract writes it, with `/` between the components.
+/// Returns a relative path in the form of the contract, with `/` between the components.
 pub(crate) fn utf8(path: &Path) -> Result<String, Grant> {
     let components: Option<Vec<&str>> = path.components().map(|component| component.as_os_str().to_str()).collect();
     components.map(|components| components.join("/")).ok_or_else(|| Grant::NotUtf8 { path: path.to_owned() })

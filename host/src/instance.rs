@@ -58,7 +58,7 @@ impl Instance {
         &self.grants
     }
 
-    /// Calls the component. A trap ends the instance: what is called after it is not even tried.
+    /// Calls the component. A trap ends the instance: later calls fail without being made.
     pub(crate) fn call<T: Send>(
         &mut self,
         run: impl FnOnce(&Guest, &mut wasmtime::Store<State>) -> wasmtime::Result<Result<T, GuestError>> + Send,
@@ -89,7 +89,7 @@ impl Instance {
         })
     }
 
-    /// Drops a resource of the component; its destructor may remove what it had staged.
+    /// Drops a resource of the component; its destructor may remove its staging files.
     pub(crate) fn drop_resource(&mut self, resource: ResourceAny) -> Result<(), Error> {
         self.infallible(|_, engine| resource.resource_drop(engine))
     }
@@ -110,9 +110,9 @@ impl Instance {
     }
 }
 
-/// Gives an instance the fuel and the time of one call.
+/// Sets the fuel and the deadline of an instance for one call.
 fn refuel(engine: &mut wasmtime::Store<State>, bounds: Bounds) -> Result<(), Error> {
-    /// Never reached: at a tick for each nanosecond, in 292 years.
+    /// Never reached: with one tick per nanosecond, after 292 years.
     const NO_DEADLINE: u64 = u64::MAX >> 1;
     engine.set_epoch_deadline(bounds.epochs.unwrap_or(NO_DEADLINE));
     match bounds.fuel {
@@ -123,7 +123,7 @@ fn refuel(engine: &mut wasmtime::Store<State>, bounds: Bounds) -> Result<(), Err
 
 fn filesystem(grants: &Grants) -> Result<WasiFilesystemCtx, Error> {
     let mut builder = WasiCtxBuilder::new();
-    // Before the directories, which take it over: a host call costs a thirtieth with it.
+    // Before the directories, which copy the setting: with it, a host call takes a thirtieth of the time.
     builder.allow_blocking_current_thread(true);
     for granted in grants.iter() {
         let perms = match granted.access {

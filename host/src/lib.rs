@@ -1,10 +1,9 @@
-//! Runs the Onionskin component under wasmtime: writes that are all or nothing, and originals that
-//! never change.
+//! Runs the Onionskin component under wasmtime: atomic writes, and originals that never change.
 //!
-//! [`Onionskin::load`] takes the component that is built into this library, compiled for this
-//! machine at its first use and cached. [`Onionskin::store`] names a root directory and what else is
-//! granted; opening it gives a [`Store`], with the calls of the contract in `wit/`. A [`Workspace`] of
-//! [`Onionskin::workspace`] is a writable directory over others that do not change.
+//! [`Onionskin::load`] loads the component that is built into this library; it is compiled for this machine
+//! at its first use, and cached. [`Onionskin::store`] names a root directory and further grants; opening it
+//! returns a [`Store`], with the calls of the contract in `wit/`. A [`Workspace`] of [`Onionskin::workspace`]
+//! is a writable directory over others that do not change.
 //!
 //! ```
 //! use onionskin_host::{Onionskin, OpenOptions, WriteOptions};
@@ -23,23 +22,23 @@
 //! # }
 //! ```
 //!
-//! # What the host adds to the component
+//! # Additions of the host to the component
 //!
-//! - One owner: a lock of the operating system on the root directory, held by the store.
-//! - Absolute links, which WASI hides from the component: they are resolved when it meets one, if
-//!   they lead to a directory that was granted.
-//! - Limits of memory and fuel ([`Builder`]), and errors that say what to do ([`Error`]).
-//! - [`Faults`]: every call on the filesystem counted, and the N-th stopped or failed.
+//! - One owner: the store holds a lock of the operating system on the root directory.
+//! - Absolute links, which WASI hides from the component: the host resolves them when a call meets one, if
+//!   they lead to a granted directory.
+//! - Limits of memory and fuel ([`Builder`]), and errors that name the remedy ([`Error`]).
+//! - [`Faults`]: counts every call on the filesystem, and stops or fails the N-th.
 //!
 //! # Threads and runtimes
 //!
-//! Calls block. They may be made from any thread, also from one of an asynchronous runtime of tokio,
-//! which they then keep busy until they return; `tokio::task::spawn_blocking` avoids that.
+//! Calls block. They can be made from any thread, including a thread of an asynchronous runtime of tokio,
+//! which they block until they return; `tokio::task::spawn_blocking` avoids that.
 //!
-//! # What it does not
+//! # Isolation
 //!
-//! The component sees the root, the granted directories, and nothing else: no clock, environment
-//! or network is even linked. Programs that do not ask for the lock are not kept out.
+//! The component can access the root and the granted directories only: no clock, environment or network is
+//! linked. Programs that do not ask for the lock are not excluded.
 
 /// The program of the README is compiled with the other examples.
 #[cfg(doctest)]
@@ -79,7 +78,7 @@ pub use error::{Error, Grant, Kind, Trap};
 pub use faults::{Fault, Faults, HostCall, Outcome};
 pub use options::{CommitOptions, DirectoryOptions, OpenOptions, WriteOptions};
 pub use store::{Source, Store, StoreBuilder, Transaction, Writer};
-/// The engine, of which types are part of this interface: see [`Builder::engine`] and [`filesystem`].
+/// The engine, whose types are part of this interface: see [`Builder::engine`] and [`filesystem`].
 pub use wasmtime;
 pub use wasmtime_wasi::p2::bindings::sync::filesystem::types::ErrorCode;
 pub use workspace::{Workspace, WorkspaceBuilder};

@@ -15,15 +15,15 @@ use crate::state::State;
 /// The filesystem that the imports of the component are linked to.
 #[derive(Clone, Copy)]
 pub(crate) enum Linkage<'f> {
-    /// That of the operating system.
+    /// The filesystem of the operating system.
     Plain,
     /// The same, with every call wrapped.
     Watched,
-    /// Another one.
+    /// Another filesystem.
     Other(&'f dyn Filesystem),
 }
 
-/// What tells linkages apart.
+/// The key that identifies a linkage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum LinkageKey {
     Plain,
@@ -40,7 +40,7 @@ impl Linkage<'_> {
         }
     }
 
-    /// Links the filesystem and nothing else: a component that asks for more does not start.
+    /// Links the filesystem and no other interface: a component with more imports does not start.
     pub(crate) fn link(self, engine: &Engine, component: &Component) -> wasmtime::Result<Linked<State>> {
         let mut linker = Linker::<State>::new(engine);
         match self {

@@ -1,5 +1,5 @@
-//! Absolute links: WASI does not let the component read them, so the host finds out where they
-//! lead, once the component has met one and says so.
+//! Absolute links: WASI does not let the component read them, so the host resolves a link after the component
+//! has reported it.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -8,14 +8,15 @@ use crate::Error;
 use crate::error::Grant;
 use crate::grants::{Grants, utf8};
 
-/// How many links are resolved for one call before it is given up.
+/// The maximum number of links that are resolved for one call.
 pub(crate) const LINKS_MAX: usize = 40;
 
-/// What the links of the `pointer` publish mode have in their text: the component reads those.
+/// The path that the text of a link of the `pointer` publish mode contains. The component reads these links
+/// itself.
 const GENERATIONS: &str = ".onionskin/directories/";
 
-/// The first link on the way to a path, if there is one. The component names the link that it
-/// could not read, which may be one that this link leads to; it is this one that stands in the way.
+/// Returns the first link on the way to a path, if there is one. The component reports the link that it could
+/// not read, which may be the target of this link; this one blocks the path.
 pub(crate) fn first(grants: &Grants, path: &str) -> Option<String> {
     if grants.filesystem().is_some() {
         return None;
@@ -28,16 +29,16 @@ pub(crate) fn first(grants: &Grants, path: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// A link that the component could not get past.
+/// A link that the component could not resolve.
 pub(crate) struct Link {
     /// The link, on the host.
     path: PathBuf,
-    /// Where it leads in the end, on the host, made canonical.
+    /// The final target, on the host, made canonical.
     target: PathBuf,
 }
 
 impl Link {
-    /// Reads the link at a path relative to the root, and every link that it leads to.
+    /// Reads the link at a path relative to the root, and every link in its target.
     pub(crate) fn read(grants: &Grants, link: &str) -> Result<Self, Error> {
         let path = grants.named_root().join(link);
         if grants.filesystem().is_some() {
@@ -52,7 +53,7 @@ impl Link {
         }
     }
 
-    /// The guest path of what the link shows, if that is granted.
+    /// Returns the guest path of the target, if that is granted.
     pub(crate) fn source(&self, grants: &Grants) -> Result<String, Error> {
         grants.guest_path(&self.target).map_err(|grant| match grant {
             Grant::Outside { path: target } => Error::Grant(Grant::LinkLeadsOut { link: self.path.clone(), target }),
@@ -62,8 +63,8 @@ impl Link {
         })
     }
 
-    /// The path that `path` names once the link, one of its components, is followed; it stays
-    /// inside the root.
+    /// Returns the path that `path` resolves to once the link, one of its components, is followed. The path
+    /// stays inside the root.
     pub(crate) fn follow(&self, grants: &Grants, link: &str, path: &str) -> Result<String, Error> {
         let Some(target) = grants.relative(&self.target) else {
             let (link, target) = (self.path.clone(), self.target.clone());

@@ -1,4 +1,4 @@
-//! The lock that makes `ownership: host` true.
+//! The lock that implements `ownership: host`.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -8,8 +8,8 @@ use crate::Error;
 
 /// A lock of the operating system on a root directory, held until it is dropped.
 ///
-/// It is on the directory itself, so no lock file is left behind, and the operating system takes
-/// it back when its holder dies. It keeps out other owners, not programs that do not ask.
+/// It is on the directory itself, so no lock file is left behind, and the operating system releases it when
+/// its holder dies. It excludes other owners, but not programs that do not ask for the lock.
 #[derive(Debug)]
 pub(crate) struct RootLock {
     directory: File,
@@ -33,8 +33,8 @@ impl RootLock {
 }
 
 impl Drop for RootLock {
-    /// Unlocks, where closing would not do: a process that the embedder forks meanwhile has the
-    /// open directory too, and would keep the lock until it runs another program.
+    /// Unlocks explicitly, since closing is not enough: a process that the embedder forks meanwhile inherits
+    /// the open directory, and would keep the lock until it executes another program.
     fn drop(&mut self) {
         let _closing_does_it_otherwise = self.directory.unlock();
     }

@@ -1,4 +1,4 @@
-//! What directories hold, against what they may hold.
+//! The use of directories, measured against their quota.
 
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -7,49 +7,49 @@ use std::sync::{Arc, Weak};
 
 use crate::Quota;
 
-/// What a call adds.
+/// The growth by one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Growth {
     pub(crate) bytes: u64,
     pub(crate) entries: u64,
 }
 
-/// Counts what directories hold together: the lengths of their files, and their names.
+/// Counts the total use of several directories: the lengths of their files, and the number of their names.
 ///
-/// What is added is counted before it is there; what is given back is found by counting all anew, when
-/// the quota is reached. A file that is open counts until it is closed, also when its name is gone.
+/// Growth is counted before it happens; freed space is found by a complete count when the quota is reached.
+/// An open file counts until it is closed, even without a name.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    /// The name of each in the program, and its place on the host.
+    /// The name of each directory in the program, and its path on the host.
     directories: Vec<(String, PathBuf)>,
     quota: Quota,
     held: Growth,
-    /// Something may have been given back since all was counted.
+    /// Whether space may have been freed since the last complete count.
     is_stale: bool,
     open: Vec<Weak<File>>,
 }
 
 impl Meter {
-    /// Counts what is there.
+    /// Counts the existing files and names.
     pub(crate) fn new(directories: Vec<(String, PathBuf)>, quota: Quota) -> io::Result<Self> {
         let mut meter = Self { directories, quota, held: Growth::default(), is_stale: false, open: Vec::new() };
         meter.held = meter.count()?;
         Ok(meter)
     }
 
-    /// Whether a path of the program is one of those that are counted.
+    /// Returns whether a path of the program is in a metered directory.
     pub(crate) fn counts(&self, path: &str) -> bool {
         let is_in = |name: &str| path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         self.directories.iter().any(|(name, _)| is_in(name))
     }
 
-    /// Counts what is about to be added; false when that would be more than there may be.
+    /// Counts growth before it happens. Returns `false`, and counts nothing, if the quota would be exceeded.
     pub(crate) fn charge(&mut self, growth: Growth) -> bool {
         if growth == Growth::default() {
             return true;
         }
         if !self.fits(growth) && self.is_stale {
-            // Where it cannot be counted, what was counted before stands, which is no less.
+            // If the count fails, the previous count stays, which is no less.
             if let Ok(held) = self.count() {
                 (self.held, self.is_stale) = (held, false);
             }
@@ -62,7 +62,7 @@ impl Meter {
         fits
     }
 
-    /// Something may have been given back.
+    /// Marks the count as stale, since space may have been freed.
     pub(crate) fn freed(&mut self) {
         self.is_stale = true;
     }
@@ -94,14 +94,14 @@ impl Meter {
     }
 }
 
-/// Whether the last name of an open file was removed.
+/// Checks whether the last name of an open file was removed.
 #[cfg(unix)]
 fn has_no_name(metadata: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     metadata.nlink() == 0
 }
 
-/// Elsewhere an open file keeps its name.
+/// An open file keeps its name on other systems.
 #[cfg(not(unix))]
 fn has_no_name(_: &Metadata) -> bool {
     false

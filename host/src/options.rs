@@ -1,17 +1,17 @@
-//! Options of calls, with their usual values.
+//! The options of calls, with their default values.
 
 use crate::bindings::store as wire;
 use crate::bindings::types::{Durability, Ownership, Precondition, SymlinkPolicy};
 use crate::bindings::workspace::{CommitOptions as WireCommit, OnConflict, Quota, Select};
 use wire::{Identical, Publish, Tracing};
 
-/// Options to open a root with; see [`StoreBuilder::open`](crate::StoreBuilder::open).
+/// Options for opening a root; see [`StoreBuilder::open`](crate::StoreBuilder::open).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OpenOptions {
-    /// The owner of the root; [`Ownership::Host`] unless set.
+    /// The owner of the root; [`Ownership::Host`] by default.
     pub owner: Ownership,
-    /// Whether steps are kept for [`Store::steps`](crate::Store::steps); not unless set.
+    /// Whether steps are recorded for [`Store::steps`](crate::Store::steps); `false` by default.
     pub trace: bool,
 }
 
@@ -19,13 +19,13 @@ pub struct OpenOptions {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct WriteOptions {
-    /// The promise that holds when the call returns; [`Durability::Full`] unless set.
+    /// The durability when the call returns; [`Durability::Full`] by default.
     pub durability: Durability,
-    /// The treatment of symbolic links; [`SymlinkPolicy::Replace`] unless set.
+    /// The treatment of symbolic links; [`SymlinkPolicy::Replace`] by default.
     pub symlinks: SymlinkPolicy,
-    /// The condition under which the file is written; none unless set.
+    /// The condition under which the file is written; none by default.
     pub when: Precondition,
-    /// The treatment of content that is there already; [`Identical::Rewrite`] unless set.
+    /// The treatment of identical content; [`Identical::Rewrite`] by default.
     pub if_identical: Identical,
 }
 
@@ -33,11 +33,11 @@ pub struct WriteOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DirectoryOptions {
-    /// The way that the changes are published; [`Publish::InPlace`] unless set.
+    /// The publish mode; [`Publish::InPlace`] by default.
     pub publish: Publish,
-    /// The promise that holds when the commit returns; [`Durability::Full`] unless set.
+    /// The durability when the commit returns; [`Durability::Full`] by default.
     pub durability: Durability,
-    /// The treatment of symbolic links; [`SymlinkPolicy::Replace`] unless set.
+    /// The treatment of symbolic links; [`SymlinkPolicy::Replace`] by default.
     pub symlinks: SymlinkPolicy,
 }
 
@@ -45,12 +45,12 @@ pub struct DirectoryOptions {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CommitOptions {
-    /// The changes to commit, with those that they depend on; all unless set.
+    /// The changes to commit, with their dependencies; all by default.
     pub paths: Select,
-    /// The promise that holds when the commit returns; [`Durability::Full`] unless set.
+    /// The durability when the commit returns; [`Durability::Full`] by default.
     pub durability: Durability,
-    /// The treatment of paths that have changed in the lowers since they were first touched;
-    /// [`OnConflict::Fail`] unless set.
+    /// The treatment of paths that have changed in the lowers since the workspace first touched them;
+    /// [`OnConflict::Fail`] by default.
     pub conflicts: OnConflict,
 }
 

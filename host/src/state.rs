@@ -22,7 +22,7 @@ pub(crate) struct Bounds {
 /// The state that the host keeps for one instance of the component.
 pub struct State {
     disk: WasiFilesystemCtx,
-    /// What a [`Filesystem`](crate::filesystem::Filesystem) opened, where the instance runs on one.
+    /// The value that a [`Filesystem`](crate::filesystem::Filesystem) opened, if the instance runs on one.
     other: Option<Box<dyn Any + Send>>,
     table: ResourceTable,
     memory: MemoryLimit,
@@ -30,22 +30,22 @@ pub struct State {
 }
 
 impl State {
-    /// The state of an instance on the filesystem of the operating system.
+    /// Returns the state of an instance on the filesystem of the operating system.
     pub(crate) fn on_disk(disk: WasiFilesystemCtx, bounds: Bounds, watch: Option<Watch>) -> Self {
         let memory = MemoryLimit(bounds.memory_bytes);
         Self { disk, other: None, table: ResourceTable::new(), memory, watch }
     }
 
-    /// The state of an instance on another filesystem.
+    /// Returns the state of an instance on another filesystem.
     pub(crate) fn on_other(other: Box<dyn Any + Send>, bounds: Bounds) -> Self {
         Self { other: Some(other), ..Self::on_disk(WasiFilesystemCtx::default(), bounds, None) }
     }
 
-    /// Returns what [`Filesystem::open`](crate::filesystem::Filesystem::open) returned for this
+    /// Returns the value that [`Filesystem::open`](crate::filesystem::Filesystem::open) returned for this
     /// instance, and the table of its resources.
     ///
     /// # Panics
-    /// Where that is no `T`: a linked function belongs to another filesystem.
+    /// If the value is not a `T`: a linked function belongs to another filesystem.
     pub fn filesystem<T: 'static>(&mut self) -> (&mut T, &mut ResourceTable) {
         let other = self.other.as_mut().and_then(|other| other.downcast_mut());
         (other.expect("an instance is linked to the filesystem that it was opened on"), &mut self.table)
@@ -68,8 +68,8 @@ impl Watched for State {
     }
 }
 
-/// The bytes of memory that an instance may use. A request for more ends the instance: the component
-/// could only abort, and the reason would be lost.
+/// The memory limit of an instance, in bytes. A request for more ends the instance: the component could only
+/// abort, and the reason would be lost.
 #[derive(Debug)]
 struct MemoryLimit(usize);
 
@@ -83,7 +83,7 @@ impl ResourceLimiter for MemoryLimit {
     }
 }
 
-/// Ends the call that wanted more memory.
+/// The error that ends the call that exceeded the memory limit.
 #[derive(Debug)]
 pub(crate) struct MemoryExceeded;
 

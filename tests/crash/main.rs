@@ -1,18 +1,18 @@
-//! Crash safety, by enumeration: README's "all or nothing, whatever happens".
+//! Crash safety by enumeration: the "all or nothing, whatever happens" of the README.
 //!
 //! | promise | module |
 //! |---|---|
 //! | every operation survives every crash, and so does its recovery | [`crashes`] |
-//! | and torn writes, and garbage where nothing was written | [`torn`] |
-//! | every call may fail in every way, and the error tells the truth | [`faults`] |
+//! | also with torn writes, and with garbage in unwritten blocks | [`torn`] |
+//! | every call may fail in every way, and the error describes the state correctly | [`faults`] |
 //! | sequences of operations survive every crash | [`workloads`] |
-//! | what the explorer found in the store, each with its story | [`found`] |
-//! | every sync, and every order of two steps, is needed, or it is said why not | [`mutation`] |
-//! | known bugs of others, and bugs put into our own protocol, are found | [`planted`] |
+//! | the bugs that the explorer found in the store, each with its history | [`found`] |
+//! | every sync, and every order of two steps, is needed, or there is a reason why not | [`mutation`] |
+//! | known bugs of other programs, and bugs inserted into this protocol, are found | [`planted`] |
 //!
-//! A run without settings is bounded for continuous integration. `ONIONSKIN_CRASH=full` lifts the
-//! bounds, `ONIONSKIN_WORKLOADS=N` tries N sequences, `ONIONSKIN_SEED=N` draws others, and
-//! `ONLY=name` looks at the operations whose name holds it.
+//! By default a run is bounded for continuous integration. `ONIONSKIN_CRASH=full` lifts the bounds,
+//! `ONIONSKIN_WORKLOADS=N` tries N sequences, `ONIONSKIN_SEED=N` generates others, and `ONLY=name` selects
+//! the operations whose name contains it.
 
 mod crashes;
 mod faults;

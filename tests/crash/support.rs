@@ -1,23 +1,23 @@
-//! What the suites share: which operations, how far, and how figures are printed.
+//! Support for the suites: the selection of operations, the bounds, and the output of figures.
 
 use onionskin_sim::explore::{Report, Totals};
 use onionskin_sim::operations::{self, Operation};
 
 use crate::found::FOUND;
 
-/// The operations that `ONLY` names, or all, but those that have tests of their own.
+/// Returns the operations that `ONLY` selects, or all, except those that have tests of their own.
 pub(crate) fn operations() -> Vec<Operation> {
     let only = std::env::var("ONLY").unwrap_or_default();
     let is_ours = |operation: &Operation| operation.name.contains(&only) && !FOUND.contains(&operation.name);
     operations::all().into_iter().filter(is_ours).collect()
 }
 
-/// Whether the bounds for continuous integration are lifted.
+/// Returns whether the bounds for continuous integration are lifted.
 pub(crate) fn is_full() -> bool {
     std::env::var("ONIONSKIN_CRASH").is_ok_and(|value| value == "full")
 }
 
-/// A number from the environment.
+/// Returns a number from the environment.
 pub(crate) fn setting(name: &str, otherwise: u64) -> u64 {
     let Ok(text) = std::env::var(name) else { return otherwise };
     text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}"))
@@ -32,7 +32,7 @@ pub(crate) struct Sum {
 }
 
 impl Sum {
-    /// Takes a report in; `must_end` says whether every image has to have been recovered.
+    /// Adds a report; with `must_end`, every image must have been recovered.
     pub(crate) fn add(&mut self, report: &Report, must_end: bool) {
         self.subjects += 1;
         self.totals = self.totals.plus(&report.totals());

@@ -1,4 +1,4 @@
-//! Kinds of errors, for programs.
+//! The kinds of errors, for handling in code.
 
 use std::fmt;
 use std::io;
@@ -10,7 +10,7 @@ use crate::bindings::types::{Cause, Error as GuestError, ErrorKind};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
-    /// A kind of the contract, also where the host found it before the component was asked.
+    /// A kind of the contract, also where the host detected the error before it called the component.
     Contract(ErrorKind),
     /// [`Trap::Injected`].
     InjectedCrash,
@@ -98,7 +98,7 @@ impl Error {
     }
 }
 
-/// Keeps the error as the source of the other one, which has the nearest kind.
+/// Converts to the nearest kind of [`io::Error`], with the error as its source.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match &error {
@@ -140,7 +140,7 @@ fn io_kind(error: &GuestError) -> io::ErrorKind {
     }
 }
 
-/// The name of a kind in the contract.
+/// Returns the name of a kind in the contract.
 fn contract(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::InvalidPath => "invalid-path",

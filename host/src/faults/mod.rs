@@ -1,8 +1,7 @@
-//! Watching the calls of the component on the filesystem, and making them fail.
+//! Counts and records the host calls of the component on the filesystem, and injects failures.
 //!
-//! The host functions are shadowed by ones that count, note, and stop or fail the N-th call that
-//! may change something. An instance that is not given [`Faults`] runs on functions that are not
-//! wrapped at all.
+//! The host functions are shadowed by wrappers that count, record, and stop or fail the N-th mutating call.
+//! An instance without [`Faults`] runs on functions that are not wrapped.
 
 mod open;
 mod shadow;
@@ -28,50 +27,49 @@ use crate::ErrorCode;
 use crate::grants::ROOT;
 use crate::meter::{Growth, Meter};
 
-/// What is done to the host calls of one or more stores and workspaces, and what was seen of them.
+/// The fault to inject into the host calls of one or more stores and workspaces, and a record of the calls.
 ///
-/// A clone is another handle to the same counters: they run on over all instances
-/// that it is given to.
+/// A clone shares the same counters, which continue across all instances that use them.
 #[derive(Clone, Default)]
 pub struct Faults {
     ledger: Arc<Mutex<Ledger>>,
 }
 
-/// Which mutating host call is made to fail, and how. Calls are counted from 1.
+/// The mutating host call that fails, and how. Calls are counted from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fault {
-    /// None: calls are watched.
+    /// No fault: calls are counted and recorded only.
     #[default]
     None,
-    /// The component is stopped just before this call, as a crash would.
+    /// Stops the component just before this call, as a crash would.
     TrapBefore(u64),
-    /// This call fails with this code, without having been made.
+    /// Fails this call with this code, without making it.
     FailAt(u64, ErrorCode),
-    /// This call and every later mutating one fail with this code.
+    /// Fails this call and every later mutating call with this code.
     FailFrom(u64, ErrorCode),
 }
 
-/// One host call, as it was seen.
+/// A recorded host call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostCall {
     /// Its name in `wasi:filesystem/types`, such as `rename-at`.
     pub name: &'static str,
-    /// What it was made on: the guest path, such as `/root/a`.
+    /// The guest path that it was made on, such as `/root/a`.
     pub path: String,
     /// The other path, of a rename or link; the text of a symbolic link.
     pub other: Option<String>,
-    /// Bytes that it was given.
+    /// The number of bytes passed to it.
     pub bytes: u64,
-    /// Its number among the mutating calls, from 1, if it is one.
+    /// Its number among the mutating calls, from 1; `None` for calls that do not mutate.
     pub mutating: Option<u64>,
-    /// What came of it.
+    /// Its outcome.
     pub outcome: Outcome,
 }
 
-/// What came of a host call.
+/// The outcome of a host call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was done.
+    /// It succeeded.
     Done,
     /// It failed.
     Failed(ErrorCode),
@@ -91,13 +89,13 @@ struct Ledger {
 }
 
 impl Faults {
-    /// Watches, and makes one call fail if asked.
+    /// Creates a recorder of host calls that injects this fault.
     #[must_use]
     pub fn new(fault: Fault) -> Self {
         Self { ledger: Arc::new(Mutex::new(Ledger { fault, ..Ledger::default() })) }
     }
 
-    /// As [`Faults::new`], but calls are counted and not noted one by one.
+    /// As [`Faults::new`], but calls are counted and not recorded individually.
     #[must_use]
     pub fn counting(fault: Fault) -> Self {
         let faults = Self::new(fault);
@@ -105,7 +103,7 @@ impl Faults {
         faults
     }
 
-    /// Calls back with the number of bytes of each write, after it. The callback must not use these
+    /// Sets a callback, called after each write with the number of bytes. The callback must not use these
     /// faults itself.
     #[must_use]
     pub fn on_write(self, callback: impl FnMut(u64) + Send + 'static) -> Self {
@@ -113,52 +111,51 @@ impl Faults {
         self
     }
 
-    /// How many mutating host calls were made, or would have been: one that was stopped or made to
-    /// fail counts too.
+    /// Returns the number of mutating host calls, including those that were stopped or made to fail.
     #[must_use]
     pub fn mutating(&self) -> u64 {
         self.ledger().mutating
     }
 
-    /// Whether the fault was injected; not when the calls ended before it.
+    /// Returns whether the fault was injected. It is not if the calls ended before it.
     #[must_use]
     pub fn fired(&self) -> bool {
         self.ledger().fired
     }
 
-    /// The calls so far, in order.
+    /// Returns the calls so far, in order.
     #[must_use]
     pub fn calls(&self) -> Vec<HostCall> {
         self.ledger().calls.clone()
     }
 
-    /// The files that existed before they were opened to be written or truncated: none, ever, is
-    /// the promise of the component.
+    /// Returns the existing files that were opened to be written or truncated. The component promises that
+    /// there are none.
     #[must_use]
     pub fn opened_for_writing(&self) -> Vec<String> {
         self.ledger().opened_for_writing.clone()
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        // A panic in a callback leaves counters that are right.
+        // A panic in a callback leaves the counters correct.
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The names of the open resources of one instance, and where its calls are counted.
+/// The names of the open resources of one instance, and the counters for its calls.
 pub(crate) struct Watch {
     faults: Faults,
     names: HashMap<u32, String>,
     meter: Option<Arc<Mutex<Meter>>>,
 }
 
-/// What is kept for an instance whose calls are watched.
+/// The state of an instance whose calls are watched.
 pub(crate) trait Watched: WasiFilesystemView + 'static {
-    /// Where they are counted; nothing for an instance that is linked to functions that are not wrapped.
+    /// Returns the counters; `None` for an instance that is linked to functions without wrappers.
     fn watch(&mut self) -> Option<&mut Watch>;
 }
 
-/// What is to be done with a call.
+/// The decision on a call.
 enum Verdict {
     Make,
     Fail(ErrorCode),
@@ -170,7 +167,7 @@ impl Watch {
         Self { faults, names: HashMap::new(), meter: None }
     }
 
-    /// As [`Watch::new`], and what grows beyond a quota is refused.
+    /// As [`Watch::new`], and refuses calls whose growth exceeds a quota.
     #[cfg(feature = "run")]
     pub(crate) fn metered(faults: Faults, meter: Meter) -> Self {
         Self { meter: Some(Arc::new(Mutex::new(meter))), ..Self::new(faults) }
@@ -187,19 +184,19 @@ impl Watch {
         }
     }
 
-    /// Something may have been given back.
+    /// Marks the counts as stale, since space may have been freed.
     fn freed(&self) {
         if let Some(meter) = &self.meter {
             lock(meter).freed();
         }
     }
 
-    /// The meter, if what is at this path is counted.
+    /// Returns the meter, if it counts this path.
     fn meter(&self, path: &str) -> Option<MutexGuard<'_, Meter>> {
         self.meter.as_ref().map(|meter| lock(meter)).filter(|meter| meter.counts(path))
     }
 
-    /// Counts a call and decides about it: what would exceed the quota fails, unmade.
+    /// Counts a call and decides on it: a call that would exceed the quota fails without being made.
     fn decide(&self, call: &mut HostCall, mutates: bool, grows: Growth) -> Verdict {
         let verdict = self.count(call, mutates);
         let path = call.other.as_deref().filter(|_| call.name == "link-at").unwrap_or(&call.path);
@@ -257,11 +254,11 @@ impl Watch {
 }
 
 fn lock(meter: &Mutex<Meter>) -> MutexGuard<'_, Meter> {
-    // A panic while it was counted leaves counters that are high at worst.
+    // A panic during the count leaves counters that are at most too high.
     meter.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A guest path as people know it: relative to the root.
+/// Returns a guest path in the form for messages: relative to the root.
 fn in_root(path: &str) -> &str {
     match path.strip_prefix(ROOT) {
         Some("") => ".",
@@ -270,7 +267,7 @@ fn in_root(path: &str) -> &str {
     }
 }
 
-/// In one line, with the paths below the root relative to it.
+/// Formats the call in one line, with paths below the root relative to it.
 impl fmt::Display for HostCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.name, in_root(&self.path))?;
@@ -284,7 +281,7 @@ impl fmt::Display for HostCall {
     }
 }
 
-/// Ends the call of the component that made the host call.
+/// Ends the call of the component during which the host call was made.
 #[derive(Debug)]
 pub(crate) struct Injected {
     pub(crate) call: u64,

@@ -1,4 +1,5 @@
-//! How programs open: files and directories alone, and never with the last descriptors of the host.
+//! Opening of entries by programs: only files and directories, and never with the last descriptors of the
+//! host.
 
 #[cfg(feature = "run")]
 use wasmtime::StoreContextMut;
@@ -22,11 +23,11 @@ type Fd = Resource<Descriptor>;
 /// The parameters of `open-at`.
 pub(super) type Open = (Fd, PathFlags, String, OpenFlags, DescriptorFlags);
 
-/// How many descriptors of the process no program gets.
+/// The number of descriptors that are reserved for the host.
 #[cfg(unix)]
 const DESCRIPTORS_KEPT: u64 = 64;
 
-/// Puts [`open_at`] over the function of the linker, which must have it already and allow that.
+/// Puts [`open_at`] over the function of the linker, which must have it already and must allow shadowing.
 #[cfg(feature = "run")]
 pub(crate) fn shadow_open<T: Watched>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     linker.instance(TYPES)?.func_wrap("[method]descriptor.open-at", |mut store: StoreContextMut<'_, T>, how: Open| {
@@ -41,9 +42,9 @@ pub(crate) fn shadow_open<T: Watched>(linker: &mut Linker<T>) -> wasmtime::Resul
 
 /// Opens a file or a directory.
 ///
-/// Nothing else is opened, since that alone can wait for ever, as a pipe does, or do something, as devices
-/// do: such an entry is answered with `not-permitted`. The last descriptors of the process are kept for the
-/// host: instead of them a program gets `insufficient-memory`.
+/// No other entry is opened, since opening it can block for ever, as with a pipe, or have side effects, as
+/// with a device: it fails with `not-permitted`. The last descriptors of the process are reserved for the
+/// host: a program gets `insufficient-memory` instead.
 pub(super) fn open_at(view: &mut View<'_>, (fd, follow, path, open, flags): Open) -> FsResult<Fd> {
     if !open.contains(OpenFlags::EXCLUSIVE) && is_special(view, &fd, follow, &path) {
         let is_for_directories = open.contains(OpenFlags::DIRECTORY);
@@ -57,8 +58,8 @@ pub(super) fn open_at(view: &mut View<'_>, (fd, follow, path, open, flags): Open
     Ok(opened)
 }
 
-/// Whether something stands at a path that is no file, no directory and no link. What cannot be looked at
-/// is left to who opens it.
+/// Checks whether the entry at a path is neither a file, a directory nor a link. If it cannot be examined,
+/// the following open reports the error.
 fn is_special(view: &mut View<'_>, fd: &Fd, follow: PathFlags, path: &str) -> bool {
     #[cfg(unix)]
     if !follow.contains(PathFlags::SYMLINK_FOLLOW)
@@ -66,7 +67,7 @@ fn is_special(view: &mut View<'_>, fd: &Fd, follow: PathFlags, path: &str) -> bo
         && let Ok(Descriptor::Dir(dir)) = view.table.get(fd)
     {
         use rustix::fs::{AtFlags, FileType, statat};
-        // At a third of the price of the call below.
+        // At a third of the cost of the call below.
         let kind = statat(&*dir.dir, path, AtFlags::SYMLINK_NOFOLLOW).map(|it| FileType::from_raw_mode(it.st_mode));
         return kind.is_ok_and(|it| !matches!(it, FileType::RegularFile | FileType::Directory | FileType::Symlink));
     }
@@ -77,7 +78,7 @@ fn is_special(view: &mut View<'_>, fd: &Fd, follow: PathFlags, path: &str) -> bo
     })
 }
 
-/// Whether a descriptor is one of those that are kept: the system gives the lowest that is free.
+/// Checks whether a descriptor is a reserved one: the system returns the lowest that is free.
 #[cfg(unix)]
 fn is_of_the_last(opened: &Descriptor) -> bool {
     use std::os::fd::AsRawFd as _;

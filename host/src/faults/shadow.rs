@@ -1,5 +1,5 @@
-//! The wrapped host functions. Streams are wrapped for programs alone ([`super::streams`]): the
-//! component is not linked to any, so nothing can be written past these.
+//! The wrapped host functions. Streams are wrapped for programs only ([`super::streams`]): the component is
+//! not linked to streams, so it cannot write past these wrappers.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -20,20 +20,20 @@ use crate::meter::Growth;
 
 type Fd = Resource<Descriptor>;
 
-/// What a call is, before it is made.
+/// The description of a call before it is made.
 struct Seen {
     path: String,
     other: Option<String>,
     bytes: u64,
     mutates: bool,
-    /// What it adds to an upper directory that is metered.
+    /// The growth of a metered upper directory.
     grows: Growth,
-    /// It may give something back.
+    /// Whether the call may free space.
     frees: bool,
 }
 
-/// Puts a counting function over each function of the filesystem that the component may call.
-/// The linker must have the functions themselves already.
+/// Puts a counting function over each function of the filesystem that the component may call. The linker must
+/// have the functions themselves already.
 pub(crate) fn shadow<T: Watched>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     link_preopens(&mut linker.instance(PREOPENS)?)?;
@@ -48,8 +48,8 @@ pub(crate) fn shadow<T: Watched>(linker: &mut Linker<T>) -> wasmtime::Result<()>
 pub(crate) const PREOPENS: &str = "wasi:filesystem/preopens@0.2.12";
 pub(super) const TYPES: &str = "wasi:filesystem/types@0.2.12";
 
-/// Links the function that hands out the granted directories, and notes their names, from which all other
-/// names follow.
+/// Links the function that returns the granted directories, and records their names, from which all other
+/// names are derived.
 pub(crate) fn link_preopens<T: Watched>(interface: &mut LinkerInstance<'_, T>) -> wasmtime::Result<()> {
     interface.func_wrap("get-directories", |mut store: StoreContextMut<'_, T>, (): ()| {
         let directories = store.data_mut().filesystem().get_directories()?;
@@ -67,7 +67,7 @@ fn wrap_open<T: Watched>(interface: &mut LinkerInstance<'_, T>) -> wasmtime::Res
         |state, (fd, follow, path, open, flags): &Open| {
             let full = below(state, fd, path);
             let writes = flags.contains(DescriptorFlags::WRITE) || open.contains(OpenFlags::TRUNCATE);
-            // Exclusive creation cannot open what is there already; every other way can.
+            // Exclusive creation cannot open an existing file; every other mode can.
             let opens_existing = writes && !open.contains(OpenFlags::EXCLUSIVE) && {
                 let fd = Resource::new_borrow(fd.rep());
                 state.filesystem().stat_at(fd, *follow, path.clone()).is_ok()
@@ -220,8 +220,8 @@ fn shadow_name_changes<T: Watched>(interface: &mut LinkerInstance<'_, T>) -> was
     wrap(i, "[method]descriptor.unlink-file-at", removal, |v, (fd, path)| v.unlink_file_at(fd, path), nothing)
 }
 
-/// Puts a counting function over one function: says what the call is, makes it unless a fault is
-/// due, and notes what came of it.
+/// Puts a counting function over one function: describes the call, makes it unless a fault is due, and
+/// records the outcome.
 fn wrap<T, P, R>(
     interface: &mut LinkerInstance<'_, T>,
     function: &'static str,
@@ -279,7 +279,7 @@ where
     })
 }
 
-/// One more name.
+/// The growth by one name.
 const ENTRY: Growth = Growth { bytes: 0, entries: 1 };
 
 fn nothing<T, R>(_: &mut T, _: &Seen, _: &R) {}
@@ -304,7 +304,8 @@ fn removal<T: Watched>(state: &mut T, (fd, path): &(Fd, String)) -> Seen {
     Seen { frees: true, ..change(below(state, fd, path)) }
 }
 
-/// What a file grows by when it is to end there; not asked where nobody counts it.
+/// Returns the growth of a file that is to end at this offset. The length is not read where no meter counts
+/// it.
 fn up_to<T: Watched>(state: &mut T, fd: &Fd, end: u64) -> Growth {
     if !state.watch().is_some_and(|watch| watch.is_metered()) {
         return Growth::default();
@@ -313,7 +314,7 @@ fn up_to<T: Watched>(state: &mut T, fd: &Fd, end: u64) -> Growth {
     Growth { bytes: end.saturating_sub(length), entries: 0 }
 }
 
-/// The open file of a descriptor, if it is of one.
+/// Returns the open file of a descriptor; `None` for a directory.
 pub(super) fn file<T: Watched>(state: &mut T, fd: &Fd) -> Option<Arc<File>> {
     match state.filesystem().table.get(fd) {
         Ok(Descriptor::File(file)) => Some(Arc::clone(&file.file)),
@@ -337,8 +338,8 @@ fn rename<T: Watched>(state: &mut T, resource: u32, name: String) {
 
 #[cfg(test)]
 mod tests {
-    /// What is not wrapped: streams, which the component is not even linked to and which are wrapped
-    /// for programs elsewhere, and questions that cannot fail.
+    /// The functions that are not wrapped: streams, which the component is not linked to and which are
+    /// wrapped for programs elsewhere, and queries that cannot fail.
     const NOT_WRAPPED: [&str; 5] =
         ["advise", "append-via-stream", "is-same-object", "read-via-stream", "write-via-stream"];
 

@@ -1,4 +1,4 @@
-//! Output streams of files, wrapped as the functions are. Programs write through them; the component
+//! Output streams of files, wrapped as the functions are. Only programs write through them; the component
 //! does not.
 
 use std::fs::File;
@@ -20,8 +20,8 @@ use crate::meter::{Growth, Meter};
 
 type Fd = Resource<Descriptor>;
 
-/// Wraps the streams that are made to write to files. The linker must have the functions themselves
-/// already, and those that [`super::shadow`] puts over them.
+/// Wraps the streams that write to files. The linker must have the functions themselves already, and those
+/// that [`super::shadow`] puts over them.
 pub(crate) fn shadow_streams<T: Watched>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     let mut types = linker.instance("wasi:filesystem/types@0.2.12")?;
     wrap(
@@ -43,7 +43,7 @@ pub(crate) fn shadow_streams<T: Watched>(linker: &mut Linker<T>) -> wasmtime::Re
     })
 }
 
-/// The first parameter of a call: what it is made on.
+/// The first parameter of a call: the resource that it is made on.
 trait On {
     fn descriptor(&self) -> &Fd;
 }
@@ -87,19 +87,19 @@ where
     })
 }
 
-/// A stream into a file, whose every write is counted, and stopped or refused like a call.
+/// A stream into a file. Each write is counted, and stopped or refused like a call.
 struct Stream {
     inner: DynOutputStream,
     faults: Faults,
     meter: Option<Arc<Mutex<Meter>>>,
     path: String,
     file: Option<Arc<File>>,
-    /// Where the next byte goes; nothing for the end of the file.
+    /// The offset of the next byte; `None` for the end of the file.
     position: Option<u64>,
 }
 
 impl Stream {
-    /// What a write of so many bytes adds to the file.
+    /// Returns the growth of the file by a write of this number of bytes.
     fn growth(&self, bytes: u64) -> Growth {
         let Some(position) = self.position else { return Growth { bytes, entries: 0 } };
         let length = self.file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |it| it.len());
@@ -151,7 +151,7 @@ impl Pollable for Stream {
     }
 }
 
-/// Stands where a stream was, for the moment in which it is wrapped.
+/// A placeholder for a stream while it is being wrapped.
 struct Nothing;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Modules of WASI preview 1, made components.
+//! Converts modules of WASI preview 1 to components.
 
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER as ADAPTER,
@@ -6,19 +6,19 @@ use wasi_preview1_component_adapter_provider::{
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// How a module begins, and how a component does not: the magic, and the version with its layer.
+/// The prefix of a module: the magic, and the version with the layer. A component has another layer.
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
 /// The section of imports.
 const IMPORTS: u8 = 2;
 
-/// How a module ends with a code. The adapter knows success and failure alone.
+/// The function with which a module exits. The adapter passes on success and failure only.
 const EXIT: (&str, &str) = (PREVIEW1, "proc_exit");
 
-/// How a component does; the parameter is the same.
+/// The function with which a component exits; the parameter is the same.
 const EXIT_WITH_CODE: (&str, &str) = ("wasi:cli/exit@0.2.12", "exit-with-code");
 
-/// What declares it.
+/// The declaration of that function.
 const DECLARED: &str = "
 package onionskin:exit;
 
@@ -39,7 +39,7 @@ pub(super) fn is_module(wasm: &[u8]) -> bool {
     wasm.starts_with(MODULE)
 }
 
-/// Makes a component of a module that was built for WASI preview 1, with the adapter of wasmtime.
+/// Makes a component from a module for WASI preview 1, with the adapter of wasmtime.
 pub(super) fn adapt(module: &[u8]) -> wasmtime::Result<Vec<u8>> {
     let encode = || {
         let mut module = with_exit_code(module).unwrap_or_else(|| module.to_vec());
@@ -54,7 +54,8 @@ pub(super) fn adapt(module: &[u8]) -> wasmtime::Result<Vec<u8>> {
     encode().map_err(|error| wasmtime::Error::msg(format!("{error:#}")))
 }
 
-/// Lets a module end as a component does, with its whole code; nothing where it does not end so.
+/// Replaces the exit function of a module with that of a component, which preserves the exit code. Returns
+/// `None` if the module does not import it.
 fn with_exit_code(module: &[u8]) -> Option<Vec<u8>> {
     let name = |(module, name): (&str, &str)| {
         let piece = |text: &str| [&[u8::try_from(text.len()).unwrap_or_default()], text.as_bytes()].concat();
@@ -77,7 +78,7 @@ fn with_exit_code(module: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// An unsigned number in LEB128, and where it ends.
+/// Reads an unsigned number in LEB128. Returns it with the offset of its end.
 fn number(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
     let mut number = 0;
     for shift in (0..35).step_by(7) {

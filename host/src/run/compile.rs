@@ -1,4 +1,4 @@
-//! Compiling what nobody trusts: in a process of its own, where there is one.
+//! Compiles untrusted programs, in a separate process where one is available.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -15,37 +15,37 @@ use wasmtime::{Config, Engine};
 use super::program::STACK_BYTES;
 use super::{adapt, compose};
 
-/// The most memory that a process may have to compile a program, in bytes. CPython takes a quarter of it.
+/// The memory limit of a process that compiles a program, in bytes. CPython needs a quarter of it.
 #[cfg(unix)]
 const MEMORY_BYTES_MAX: u64 = 4 << 30;
 
-/// How long a program is compiled whose time is not limited.
+/// The time limit for compiling a program that has no time limit.
 const TIME_MAX: Duration = Duration::from_secs(30 * 60);
 
-/// The most machine code that is taken from a process, in bytes.
+/// The maximum of machine code that is accepted from a process, in bytes.
 const CODE_BYTES_MAX: u64 = 2 << 30;
 
-/// The most that is taken of a message, in bytes.
+/// The maximum of a message that is accepted from a process, in bytes.
 const MESSAGE_BYTES_MAX: u64 = 16 << 10;
 
-/// What compiled code depends on, besides the program.
+/// The settings that compiled code depends on, besides the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
-    /// It is composed with the filesystem of layers.
+    /// Whether it is composed with the filesystem of layers.
     pub(super) is_layered: bool,
-    /// It can be interrupted.
+    /// Whether it can be interrupted.
     pub(super) is_timed: bool,
 }
 
-/// What compiles.
+/// The process that compiles.
 pub(super) enum Compiler {
     /// This process.
     Here,
-    /// One that this command starts.
+    /// A process that this command starts.
     Child(Box<dyn Fn() -> Command + Send + Sync>),
 }
 
-/// Ends the start of a program that was not compiled in its time.
+/// The error of a program that was not compiled within the time limit.
 #[derive(Debug)]
 pub(super) struct TooLate;
 
@@ -65,7 +65,7 @@ impl Settings {
         let mut config = Config::new();
         config.wasm_component_model(true).epoch_interruption(self.is_timed).max_wasm_stack(STACK_BYTES);
         config.async_stack_size(2 * STACK_BYTES);
-        // For debuggers; without it there is a third less to load at each start.
+        // These are for debuggers; without them there is a third less to load at each start.
         config.native_unwind_info(cfg!(windows)).wasm_backtrace_max_frames(None).generate_address_map(false);
         Engine::new(&config)
     }
@@ -80,7 +80,7 @@ impl Settings {
         Self { is_layered: has(Self::LAYERED), is_timed: has(Self::TIMED) }
     }
 
-    /// Makes machine code of a program.
+    /// Compiles a program to machine code.
     fn compile(self, wasm: &[u8], engine: &Engine) -> wasmtime::Result<Vec<u8>> {
         let mut program = Cow::Borrowed(wasm);
         if adapt::is_module(&program) {
@@ -94,7 +94,8 @@ impl Settings {
         engine.precompile_component(&program)
     }
 
-    /// The same, with an error where the compiler panics: it is not made for what is damaged.
+    /// As [`Settings::compile`], but returns an error if the compiler panics, which a damaged program may
+    /// cause.
     fn compile_or_fail(self, wasm: &[u8], engine: &Engine) -> wasmtime::Result<Vec<u8>> {
         let compiled = panic::catch_unwind(AssertUnwindSafe(|| self.compile(wasm, engine)));
         compiled.unwrap_or_else(|panic| Err(wasmtime::Error::msg(format!("the compiler failed: {}", text(&*panic)))))
@@ -102,10 +103,10 @@ impl Settings {
 }
 
 impl Compiler {
-    /// Makes machine code of a program, until then at most.
+    /// Compiles a program to machine code, until this instant at most.
     ///
     /// # Errors
-    /// [`TooLate`]; what is wrong with the program; a process that cannot be started or has ended otherwise.
+    /// [`TooLate`]; an invalid program; a process that cannot be started or that ended abnormally.
     pub(super) fn compile(
         &self,
         wasm: &[u8],
@@ -126,13 +127,13 @@ impl Compiler {
     }
 }
 
-/// Gives a process the program, and takes the code; the process has ended afterwards in any case.
+/// Sends the program to a process, and reads the code. The process has ended when this returns.
 fn in_child(mut child: Child, wasm: &[u8], until: Option<Instant>) -> wasmtime::Result<Vec<u8>> {
     let (mut input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (code, message) = thread::scope(|scope| {
         let (done, ended) = mpsc::channel();
         scope.spawn(move || {
-            // A process that has ended before it has read all says why, or has died.
+            // If the process ended before it read all, its message or its exit status has the reason.
             let _why_is_found_below = input.as_mut().map(|input| input.write_all(wasm));
             drop(input);
         });
@@ -151,7 +152,7 @@ fn in_child(mut child: Child, wasm: &[u8], until: Option<Instant>) -> wasmtime::
         let code = code.join().unwrap_or_default();
         (if is_late { None } else { Some(code) }, message.join().unwrap_or_default())
     });
-    // It has closed its output; one that goes on without is of no use.
+    // The process has closed its output; if it does not exit, it is useless.
     let status = if code.is_some() { wait(&mut child) } else { child.wait() };
     let Some(code) = code else { return Err(TooLate.into()) };
     let status = status?;
@@ -162,7 +163,7 @@ fn in_child(mut child: Child, wasm: &[u8], until: Option<Instant>) -> wasmtime::
     Err(wasmtime::Error::msg(why(status, message.trim())))
 }
 
-/// Waits for a process that has closed its output, a moment.
+/// Waits a moment for a process that has closed its output.
 fn wait(child: &mut Child) -> io::Result<ExitStatus> {
     for _ in 0..200 {
         if let Some(status) = child.try_wait()? {
@@ -174,7 +175,7 @@ fn wait(child: &mut Child) -> io::Result<ExitStatus> {
     child.wait()
 }
 
-/// Why there is no code.
+/// Returns the reason why there is no code.
 fn why(status: ExitStatus, message: &str) -> String {
     match (status.code(), message) {
         (Some(_), "") => format!("the compiler ended with {status} and said nothing"),
@@ -186,7 +187,7 @@ fn why(status: ExitStatus, message: &str) -> String {
 fn read(from: Option<impl Read>, most: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let Some(from) = from {
-        // What is missing is found out by the exit code, and by who loads the code.
+        // Missing bytes are detected from the exit code, and when the code is loaded.
         let _ = from.take(most).read_to_end(&mut bytes);
     }
     bytes
@@ -197,10 +198,10 @@ fn text(panic: &(dyn Any + Send)) -> &str {
     owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it did not say why")
 }
 
-/// Compiles a program from standard input to standard output, for [`Program::compile_with`]. Takes what
-/// that appends to the arguments.
+/// Compiles a program from standard input to standard output, for [`Program::compile_with`]. Takes the
+/// arguments that it appends.
 ///
-/// The limits of this process are lowered for good, and it ends with the one that started it.
+/// Lowers the limits of this process permanently; the process ends with its parent.
 ///
 /// [`Program::compile_with`]: super::Program::compile_with
 pub fn compile_for_parent(arguments: &[String]) -> ExitCode {
@@ -217,7 +218,7 @@ pub fn compile_for_parent(arguments: &[String]) -> ExitCode {
     match compile() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where nobody reads it, nobody waits for the code.
+            // If standard error is closed, no process waits for the code.
             let _ = write!(io::stderr(), "{error:#}");
             ExitCode::FAILURE
         }
@@ -230,7 +231,7 @@ fn bound_this_process() {
     let lower = |resource, most: u64| {
         let limit = getrlimit(resource);
         let lowest = |set: Option<u64>| Some(set.map_or(most, |set| set.min(most)));
-        // One that cannot be lowered is low already.
+        // A limit that cannot be lowered is low already.
         let _ = setrlimit(resource, Rlimit { current: lowest(limit.current), maximum: lowest(limit.maximum) });
     };
     lower(Resource::As, MEMORY_BYTES_MAX);

@@ -1,4 +1,4 @@
-//! Two components made one: a program, and what it is given for its imports.
+//! Composes two components into one: a program, and the component that provides its imports.
 
 use std::collections::BTreeSet;
 
@@ -8,31 +8,32 @@ use wasmtime::error::Context as _;
 
 use crate::component::OVERLAY;
 
-/// How programs are composed. It is another one when that changes: code in a cache was composed before.
+/// The version of the composition. It changes with the composition, since cached code includes its result.
 pub(super) const VERSION: &str = "2";
 
-/// How the component imports its directories.
+/// The interface through which the component imports its directories.
 const PREOPENS: &str = "wasi:filesystem/preopens";
 
 /// Returns the name under which the layer of a program imports its directories.
 ///
-/// It has the digest of the program in it, which no program can contain: so none can import what its
-/// layer is given, whatever its imports are called.
+/// It contains the digest of the program, which no program can contain. So no program can import the
+/// directories of its layer, whatever the names of its imports.
 pub(super) fn directories_of(program: &[u8]) -> String {
     format!("onionskin:layer/p{}", blake3::hash(program).to_hex())
 }
 
-/// Gives a program the exports of a component for what it imports under these names: each import that
-/// the component has, also where it is imported in several versions. Everything else that either asks
-/// for is asked of the host, once: interfaces that differ in their patch version alone become one, so
-/// that a stream which the component hands out is one for the program, too.
+/// Connects imports of a program to the exports of a component with the same names: each import that the
+/// component exports, also if it is imported in several versions. All other imports of both are imported from
+/// the host, once: interfaces that differ in their patch version only become one, so that a stream of the
+/// component has the same type in the program.
 ///
-/// A package that the component exports is the component's: the program reaches nothing of it but
-/// through the component. So it is refused where it imports something of such a package that the
-/// component does not export, or that has another type.
+/// A package that the component exports is provided by the component only: the program has no other access to
+/// it. The program is refused if it imports an interface of that package that the component does not export,
+/// or that has another type.
 ///
 /// # Errors
-/// Where one of them is no component, the program imports nothing that the other exports, or is refused.
+/// If one of them is not a component, if the program imports no interface that the other exports, or if the
+/// program is refused.
 pub fn plug(program: Vec<u8>, component: &[u8]) -> wasmtime::Result<Vec<u8>> {
     let mut pair = Pair::read(program, component)?;
     if !pair.connect()? {
@@ -42,8 +43,8 @@ pub fn plug(program: Vec<u8>, component: &[u8]) -> wasmtime::Result<Vec<u8>> {
     pair.encode()
 }
 
-/// Returns a program with the layer under it, which imports its directories as `directories` and not as
-/// everybody does; nothing for a program that asks for no files.
+/// Returns a program composed with the layer, which imports its directories as `directories` instead of under
+/// the usual name; `None` for a program that imports no filesystem.
 ///
 /// # Errors
 /// As [`plug`].
@@ -81,8 +82,8 @@ impl Pair {
         self.graph[package].ty()
     }
 
-    /// Connects every import of the program that is of a package of the component, and says whether there
-    /// was one.
+    /// Connects every import of the program that is in a package of the component. Returns whether there was
+    /// one.
     fn connect(&mut self) -> wasmtime::Result<bool> {
         let types = self.graph.types();
         let exports: Vec<String> = types[self.world(self.component)].exports.keys().cloned().collect();
@@ -110,14 +111,14 @@ impl Pair {
         Ok(is_connected)
     }
 
-    /// Lets the component import an interface under another name, whatever the program imports.
+    /// Makes the component import an interface under another name, whatever the program imports.
     fn rename_import(&mut self, interface: &str, name: &str) -> wasmtime::Result<()> {
         let imports = &self.graph.types()[self.world(self.component)].imports;
         let found = imports.iter().find(|(import, _)| interface_of(import) == interface);
         let (import, kind) = found.expect("the component imports its directories");
         let ItemKind::Instance(id) = *kind else { unreachable!("an interface is imported as an instance") };
         let import = import.clone();
-        // An interface of its own: under the name that it has, it would be taken for the program's.
+        // A separate interface: under its own name it would be merged with that of the program.
         let mut own = self.graph.types()[id].clone();
         own.id = Some(name.to_owned());
         let own = self.graph.types_mut().add_interface(own);
@@ -126,7 +127,7 @@ impl Pair {
     }
 
     fn encode(self) -> wasmtime::Result<Vec<u8>> {
-        // Both were valid, and whoever compiles the outcome validates it.
+        // Both were valid, and the result is validated when it is compiled.
         Ok(self.graph.encode(EncodeOptions { validate: false, ..EncodeOptions::default() })?)
     }
 }
@@ -135,12 +136,12 @@ fn types_exports(graph: &CompositionGraph, package: PackageId) -> Vec<String> {
     graph.types()[graph[package].ty()].exports.keys().cloned().collect()
 }
 
-/// The package of an interface: `wasi:filesystem` of `wasi:filesystem/types@0.2.12`.
+/// Returns the package of an interface: `wasi:filesystem` of `wasi:filesystem/types@0.2.12`.
 fn package_of(name: &str) -> Option<&str> {
     name.split_once('/').map(|(package, _)| package)
 }
 
-/// The interface without its version.
+/// Returns the interface without its version.
 fn interface_of(name: &str) -> &str {
     name.split_once('@').map_or(name, |(interface, _)| interface)
 }
@@ -153,7 +154,7 @@ fn refused(import: &str, why: &str) -> wasmtime::Error {
     wasmtime::Error::msg(text)
 }
 
-/// An error with its causes as one text.
+/// Returns an error with its causes as one text.
 fn as_text(error: impl std::fmt::Display) -> wasmtime::Error {
     wasmtime::Error::msg(format!("{error:#}"))
 }

@@ -1,4 +1,4 @@
-//! What the host keeps for one start of a program.
+//! The state of the host for one start of a program.
 
 use std::time::Instant;
 
@@ -14,33 +14,33 @@ use crate::grants::{Access, Granted};
 use crate::meter::Meter;
 use crate::{Error, Fault, Faults};
 
-/// The most instances of modules that a program may have, and the most memories and tables of each kind.
+/// The maximum number of module instances of a program, and of memories and of tables.
 const INSTANCES_MAX: usize = 256;
 const MEMORIES_MAX: usize = 1024;
 
-/// Bytes that one element of a table takes.
+/// The size of one table element, in bytes.
 const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
 
-/// The most things of the host that a program may hold: descriptors, streams, and what it waits for.
+/// The maximum number of host resources that a program may hold: descriptors, streams, and pollables.
 const HELD_MAX: usize = 1 << 16;
 
-/// What one start is given.
+/// The state of one start.
 pub(super) struct Machine {
     wasi: WasiCtx,
     pub(super) table: ResourceTable,
     pub(super) memory: Memory,
     watch: Option<Watch>,
-    /// When it is to have ended.
+    /// The deadline.
     pub(super) until: Option<Instant>,
 }
 
-/// The bytes of all memories and tables of all instances together. More is denied, as by a machine that has
-/// no more.
+/// The total bytes of the memories and tables of all instances. A request beyond the limit is denied, as by a
+/// machine without free memory.
 #[derive(Debug)]
 pub(super) struct Memory {
     used: usize,
     most: usize,
-    /// It wanted more.
+    /// Whether a request was denied.
     pub(super) was_denied: bool,
 }
 
@@ -92,15 +92,15 @@ impl Watched for Machine {
 }
 
 impl World {
-    /// Whether calls on the filesystem have to be wrapped.
+    /// Returns whether calls on the filesystem have to be wrapped.
     pub(super) fn is_watched(&self) -> bool {
         self.faults.is_some() || self.limits.quota != Default::default()
     }
 
-    /// Makes what a start is given; it is to have ended then.
+    /// Creates the state of one start, with this deadline.
     pub(super) fn machine(&self, name: &str, grants: &[Granted], until: Option<Instant>) -> Result<Machine, Error> {
         let mut wasi = WasiCtxBuilder::new();
-        // Before the directories, which take it over: a host call costs a thirtieth with it.
+        // Before the directories, which copy the setting: with it, a host call takes a thirtieth of the time.
         wasi.allow_blocking_current_thread(true).inherit_stdio().arg(name).args(&self.arguments);
         wasi.envs(&self.environment);
         for Granted { host, guest, access, .. } in grants {
@@ -138,10 +138,10 @@ impl World {
     }
 }
 
-/// Links all of WASI 0.2, with what this world watches or limits.
+/// Links all of WASI 0.2, with the wrappers and limits of this world.
 ///
-/// Where there are layers, the directories are given to the layer alone, under the name by which it imports
-/// them; whatever a program imports itself, it is given none.
+/// With layers, the directories are given to the layer only, under the name by which it imports them; the
+/// program itself gets none, whatever it imports.
 pub(super) fn link(world: &World, directories: Option<&str>, linker: &mut Linker<Machine>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_sync(linker)?;
     linker.allow_shadowing(true);

@@ -1,13 +1,13 @@
-//! Any WASI program, run as it is on a workspace: what it writes goes to an upper directory, and the
-//! directories that it was given stay as they are.
+//! Runs any WASI program, unmodified, on a workspace: its writes go to an upper directory, and its
+//! directories stay unchanged.
 //!
-//! The program is composed with the build of the component that stands in for `wasi:filesystem`. A
-//! directory `/data` of the program is made of directories that the component is granted under names
-//! which say what they are for: `/data#upper` for writing, and `/data#lower`, `/data#lower.2`, ... for
-//! reading, the topmost first. All others pass through.
+//! The program is composed with the build of the component that replaces `wasi:filesystem`. A directory
+//! `/data` of the program consists of directories that the component is granted under names that give their
+//! role: `/data#upper` for writing, and `/data#lower`, `/data#lower.2`, ... for reading, the topmost first.
+//! All other directories pass through.
 //!
 //! The component imports these directories under a name with the digest of the program in it, and the host
-//! gives none under any other. So nothing that a program imports leads past the component.
+//! provides none under any other name. So no import of a program bypasses the component.
 
 mod adapt;
 mod compile;

@@ -1,4 +1,4 @@
-//! A program: loaded, composed with the filesystem that it needs, compiled, and started.
+//! Loads a program, composes it with the filesystem that it needs, compiles it, and starts it.
 
 use std::cell::OnceCell;
 use std::fs;
@@ -23,14 +23,14 @@ use crate::faults::Injected;
 use crate::lock::RootLock;
 use crate::{Error, Onionskin};
 
-/// Stack of a program, in bytes. An interpreter needs more than the usual.
+/// The stack of a program, in bytes. An interpreter needs more than the default.
 pub(super) const STACK_BYTES: usize = 8 << 20;
 
-/// Stack of the host below that of the program, in bytes, on the thread of both.
+/// The additional stack of the host, in bytes, on the same thread.
 const HOST_STACK_BYTES: usize = 8 << 20;
 
-/// A command of WASI, as it was built: a component that exports `wasi:cli/run`, or a module for WASI
-/// preview 1. Nothing is known of it before it is started.
+/// A command of WASI, unmodified: a component that exports `wasi:cli/run`, or a module for WASI preview 1. It
+/// is not checked before it is started.
 pub struct Program {
     path: PathBuf,
     wasm: Vec<u8>,
@@ -38,72 +38,72 @@ pub struct Program {
     compiler: Compiler,
 }
 
-/// How a start came to its end.
+/// The result of a start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// How.
+    /// How the program ended.
     pub how: How,
-    /// It wanted more memory than it may use, at some time.
+    /// Whether a request for memory beyond the limit was denied.
     pub memory_was_denied: bool,
 }
 
 /// The ways to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum How {
-    /// With this exit code.
+    /// The program exited, with this exit code.
     Exited(i32),
-    /// It ran longer than it may.
+    /// The program exceeded its time limit.
     TimedOut,
-    /// It was not compiled in the time that it may run. Nothing was started, and no workspace was made.
+    /// The program was not compiled within its time limit. It was not started, and no workspace was created.
     NotCompiled,
-    /// [`Faults`](crate::Faults) asked for it, just before this mutating host call.
+    /// [`Faults`](crate::Faults) stopped it just before this mutating host call.
     Injected {
         /// The number of the call, counted from 1.
         call: u64,
         /// Its name and path.
         what: String,
     },
-    /// By a trap.
+    /// The program trapped, with this message.
     Trapped(String),
 }
 
 impl Program {
-    /// Reads the file. What is compiled of it is kept in the cache of the user.
+    /// Reads the file. Its compiled code is kept in the cache of the user.
     ///
     /// # Errors
-    /// Where it cannot be read.
+    /// If the file cannot be read.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let wasm = fs::read(path).map_err(|error| Error::io("read the program", path, error))?;
         Ok(Self { path: path.to_owned(), wasm, cache: Cache::of_user(), compiler: Compiler::Here })
     }
 
-    /// Compiles in a process of its own, when there is no compiled code in the cache. The command starts a
-    /// program that calls [`compile_for_parent`](super::compile_for_parent), and gets its arguments after
-    /// those that it has. So what a program can do to a compiler is done to that process: it ends when the
-    /// time of the program is over, and has its own limit of memory.
+    /// Compiles in a separate process, if the cache has no compiled code. The command starts a program that
+    /// calls [`compile_for_parent`](super::compile_for_parent), whose arguments are appended to those of the
+    /// command. So an attack on the compiler affects that process only: it ends when the time of the program
+    /// is over, and has its own limit of memory.
     #[must_use]
     pub fn compile_with(mut self, command: impl Fn() -> Command + Send + Sync + 'static) -> Self {
         self.compiler = Compiler::Child(Box::new(command));
         self
     }
 
-    /// Keeps compiled code in this directory, instead of the one of the user. A directory that others
-    /// may write is not used: its content is run.
+    /// Keeps compiled code in this directory, instead of that of the user. A directory that others may write
+    /// is not used, because its content is executed.
     #[must_use]
     pub fn cache_directory(mut self, directory: &Path) -> Self {
         self.cache = Cache::at(directory.to_owned());
         self
     }
 
-    /// Starts it, and waits until it has ended. Afterwards each upper directory of the world is that
-    /// of a workspace with what the program did.
+    /// Starts the program, and waits until it has ended. Afterwards each upper directory of the world is that
+    /// of a workspace with the changes of the program.
     ///
     /// # Errors
-    /// Where the program cannot be compiled, linked or started, a directory cannot be granted, or a
-    /// workspace cannot be opened. What the program does, however bad, is no error.
+    /// If the program cannot be compiled, linked or started, a directory cannot be granted, or a workspace
+    /// cannot be opened. A trap or a failure of the program is not an error.
     pub fn start(&self, world: &World) -> Result<Ended, Error> {
-        // On a thread of its own, whose stack has a known size: a program that calls itself too deep ends
-        // by a trap, and does not take this process along.
+        // On a separate thread, whose stack has a known size: a program that recurses too deep ends with a
+        // trap, and does not end this process.
         let run = || self.start_here(world);
         thread::scope(|scope| {
             let thread = thread::Builder::new().name("program".into()).stack_size(STACK_BYTES + HOST_STACK_BYTES);
@@ -154,7 +154,7 @@ impl Program {
         link().map_err(self.failed("link"))
     }
 
-    /// The program, with the filesystem of layers where there are any.
+    /// Returns the compiled program, composed with the filesystem of layers if there are any.
     fn component(&self, engine: &Engine, settings: Settings, until: Option<Instant>) -> wasmtime::Result<Component> {
         let mut digest = blake3::Hasher::new();
         digest.update(compose::VERSION.as_bytes()).update(&self.wasm);
@@ -183,8 +183,8 @@ fn prepare(all: &[Layers]) -> Result<Vec<RootLock>, Error> {
     all.iter().map(|layers| layers.prepare(load)).collect()
 }
 
-/// Whether an instance was stopped by what it did, and not by what it is: a component may run code
-/// before its first call.
+/// Checks whether an instance was stopped by its execution, and not because it is invalid: a component may
+/// run code before its first call.
 fn is_of_the_run(error: &wasmtime::Error) -> bool {
     error.is::<I32Exit>() || error.is::<Trap>() || error.is::<Late>() || error.is::<Injected>()
 }

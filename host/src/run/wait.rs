@@ -1,4 +1,4 @@
-//! A limit of time: for a program that computes, and for one that waits.
+//! A time limit, for a program that computes and for one that waits.
 
 use std::fmt;
 use std::future::Future;
@@ -17,7 +17,7 @@ use wasmtime_wasi::runtime::in_tokio;
 
 use super::machine::Machine;
 
-/// Ends a program that waits longer than it may run.
+/// The error that ends a program that waits beyond its time limit.
 #[derive(Debug)]
 pub(super) struct Late;
 
@@ -29,7 +29,7 @@ impl fmt::Display for Late {
 
 impl std::error::Error for Late {}
 
-/// Interrupts what computes when the time is over, unless it is dropped before.
+/// Interrupts a computation when the time is over, unless it is dropped before.
 pub(super) struct Alarm {
     cancel: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -40,7 +40,7 @@ impl Alarm {
         let engine = engine.clone();
         let (cancel, cancelled) = channel::<()>();
         let ring = move || {
-            // Nothing is ever sent: it waits for the time, or until the other end is dropped.
+            // No message is ever sent: this waits for the timeout, or until the sender is dropped.
             let left = until.saturating_duration_since(Instant::now());
             if cancelled.recv_timeout(left) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
                 engine.increment_epoch();
@@ -54,14 +54,14 @@ impl Drop for Alarm {
     fn drop(&mut self) {
         drop(self.cancel.take());
         if let Some(thread) = self.thread.take() {
-            // It has nothing that could fail.
+            // The thread has no failure to report.
             let _ = thread.join();
         }
     }
 }
 
-/// Puts functions that end in time over those that wait. The linker must have them already,
-/// and allow that.
+/// Puts functions with a time limit over those that wait. The linker must have them already, and must allow
+/// shadowing.
 pub(super) fn shadow(linker: &mut Linker<Machine>) -> wasmtime::Result<()> {
     let mut poll = linker.instance("wasi:io/poll@0.2.12")?;
     poll.func_wrap("poll", |mut store: Store<'_>, (pollables,): (Vec<Resource<DynPollable>>,)| {
@@ -103,7 +103,7 @@ fn in_time<F: Future>(until: Option<Instant>, future: F) -> wasmtime::Result<F::
     })
 }
 
-/// What a stream says, as the program is told it.
+/// Returns the result of a stream in the form that the program gets.
 fn told<T>(machine: &mut Machine, result: StreamResult<T>) -> wasmtime::Result<Result<T, StreamError>> {
     use wasmtime_wasi::p2::StreamError as Failed;
     Ok(match result {

@@ -1,4 +1,4 @@
-//! What a program is given.
+//! The world of a program: its directories, arguments, environment, and limits.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -16,17 +16,17 @@ use crate::{Error, ErrorKind, Faults, GuestError, Onionskin, Quota};
 /// The map of a workspace, in its upper directory.
 const MAP: &str = ".onionskin/workspace/map";
 
-/// Bytes of memory that a program may use, unless its limits say otherwise.
+/// The default memory limit of a program, in bytes.
 pub const MEMORY_BYTES_DEFAULT: usize = 1 << 30;
 
-/// A directory as it is, under a name in the program.
+/// A directory that is passed through, under a name in the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
-    /// Its place.
+    /// Its path on the host.
     pub host: PathBuf,
     /// Its name in the program.
     pub guest: String,
-    /// Nothing in it can be changed.
+    /// Whether it is granted for reading only.
     pub read_only: bool,
 }
 
@@ -35,28 +35,28 @@ pub struct Mount {
 pub struct Layers {
     /// Its name in the program.
     pub guest: String,
-    /// What it shows, the topmost first. They are granted for reading alone.
+    /// The lower directories, the topmost first. They are granted for reading only.
     pub lowers: Vec<PathBuf>,
-    /// Where changes go: the upper directory of a workspace, or an empty one to make it in. It must
-    /// exist.
+    /// The directory for the changes: the upper directory of a workspace, or an empty one, in which a
+    /// workspace is created. It must exist.
     pub upper: PathBuf,
 }
 
-/// What a program may use. Nothing is limited but the memory, unless it is asked for.
+/// The limits of a program. By default only the memory is limited.
 ///
-/// Besides there are bounds that no program should meet: 8 MiB of stack, 256 instances of modules, 65,536
-/// resources of the host, and 64 descriptors less than this process may have; a program that wants more of
-/// the last is answered with `insufficient-memory`, and one that wants more of the others ends.
+/// There are further bounds that no usual program reaches: 8 MiB of stack, 256 instances of modules, 65,536
+/// resources of the host, and 64 descriptors less than this process may have. Beyond the limit of descriptors
+/// a program gets `insufficient-memory`; beyond the others it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How long it may be compiled and run.
+    /// The time for compiling and running it.
     pub time: Option<Duration>,
-    /// Bytes of memory: all memories and tables of all its instances together, those of the component
-    /// included.
+    /// The memory limit in bytes, for all memories and tables of all its instances together, those of the
+    /// component included.
     pub memory_bytes: usize,
-    /// What the upper directories may hold together, as lengths of files and as names, with what a
-    /// workspace needs for itself; and the files, directories and links that each of them may show. A
-    /// change that would exceed it fails with `quota`, unmade.
+    /// The total of the upper directories, as lengths of files and as names, including the records of the
+    /// workspace; and the files, directories and links that each of them may show. A change that would exceed
+    /// it fails with `quota`, and is not made.
     pub quota: Quota,
 }
 
@@ -66,26 +66,26 @@ impl Default for Limits {
     }
 }
 
-/// Everything that a program is given, besides standard input and output, which it shares with this
-/// process. There is no network, and no environment but this.
+/// The world of a program, besides standard input and output, which it shares with this process. There is no
+/// network, and no further environment.
 #[derive(Clone, Default)]
 pub struct World {
     /// The arguments after the name of the program.
     pub arguments: Vec<String>,
-    /// The variables of its environment.
+    /// The environment variables.
     pub environment: Vec<(String, String)>,
-    /// Directories as they are.
+    /// Directories that are passed through.
     pub mounts: Vec<Mount>,
-    /// Directories that stay as they are.
+    /// Directories that stay unchanged.
     pub layers: Vec<Layers>,
-    /// What it may use.
+    /// The limits.
     pub limits: Limits,
     /// Watches its calls on the filesystem, those of the component included, and makes them fail.
     pub faults: Option<Faults>,
 }
 
 impl World {
-    /// Refuses names that could not be told apart.
+    /// Refuses names that are ambiguous.
     pub(super) fn check(&self) -> Result<(), Error> {
         let mut names = BTreeSet::new();
         for guest in self.mounts.iter().map(|it| &it.guest).chain(self.layers.iter().map(|it| &it.guest)) {
@@ -108,7 +108,7 @@ impl World {
         }
     }
 
-    /// What the program and the component are granted, by name.
+    /// Returns the grants of the program and the component, with their names.
     pub(super) fn grants(&self) -> Result<Vec<Granted>, Error> {
         let mut grants = Vec::new();
         let grant = |host: &Path, guest: String, access| {
@@ -116,7 +116,8 @@ impl World {
             Ok::<_, Error>(Granted { guest, ..granted })
         };
         for Layers { guest, lowers, upper } in &self.layers {
-            // The component counts what has no file of its own in the upper: directories, links, more names.
+            // The component counts the entries without a file of their own in the upper: directories, links,
+            // further names.
             let most = self.limits.quota.entries.map(|most| format!(";entries={most}")).unwrap_or_default();
             grants.push(grant(upper, format!("{guest}#upper{most}"), Access::Write)?);
             for (at, lower) in lowers.iter().enumerate() {
@@ -132,8 +133,8 @@ impl World {
         Ok(grants)
     }
 
-    /// Refuses a directory for writing that shares files with an upper: the program could change the
-    /// workspace behind the back of the component.
+    /// Refuses a directory for writing that shares files with an upper: through it the program could modify
+    /// the workspace without the component.
     fn keep_apart(&self, grants: &[Granted]) -> Result<(), Error> {
         let uppers = self.layers.iter().filter_map(|it| fs::canonicalize(&it.upper).ok()).collect::<Vec<_>>();
         for (at, granted) in grants.iter().enumerate() {
@@ -160,7 +161,7 @@ impl World {
 }
 
 impl Layers {
-    /// Makes the workspace if there is none, finishes what a crash left, and takes the lock.
+    /// Creates the workspace if there is none, finishes the recovery after a crash, and takes the lock.
     ///
     /// It is made by the host, under the places of its lowers there: so commands find them afterwards.
     pub(super) fn prepare<'o>(&self, load: impl Fn() -> Result<&'o Onionskin, Error>) -> Result<RootLock, Error> {
@@ -176,8 +177,8 @@ impl Layers {
         RootLock::take(&self.upper, &self.upper)
     }
 
-    /// Whether there is a workspace, under the places of these lowers. What else is to be found out or
-    /// finished is left to the program, which opens it in any case.
+    /// Checks whether there is a workspace over the paths of these lowers. Further checks and recovery are
+    /// left to the program, which opens it in any case.
     fn is_made(&self) -> bool {
         let Ok(map) = File::open(self.upper.join(MAP)) else { return false };
         let mut start = Vec::new();
@@ -188,12 +189,12 @@ impl Layers {
     }
 }
 
-/// Whether a grant is of an upper directory, by its name.
+/// Returns whether a grant is that of an upper directory, by its name.
 pub(super) fn is_upper(guest: &str) -> bool {
     guest.rsplit_once('#').is_some_and(|(_, part)| part.split(';').next() == Some("upper"))
 }
 
-/// A path as the program is told it.
+/// Returns a path as the program gets it.
 pub(super) fn utf8(path: &Path) -> Result<&str, Error> {
     path.to_str().ok_or_else(|| Error::Grant(Grant::NotUtf8 { path: path.to_owned() }))
 }

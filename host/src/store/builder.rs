@@ -1,4 +1,4 @@
-//! A root and its grants, before it is opened.
+//! The builder of a store: a root and its grants.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::lock::RootLock;
 use crate::options::OpenOptions;
 use crate::{Error, Faults, Onionskin, Store};
 
-/// A root directory and the directories granted with it; see [`Onionskin::store`].
+/// A root directory and further granted directories; see [`Onionskin::store`].
 ///
-/// Nothing is held between calls: each starts an instance of its own, and [`StoreBuilder::open`] hands
-/// its instance to the store.
+/// The builder keeps no resources between calls: each call starts an instance of its own, and
+/// [`StoreBuilder::open`] moves its instance into the store.
 #[derive(Clone)]
 pub struct StoreBuilder {
     onionskin: Onionskin,
@@ -26,7 +26,7 @@ pub struct StoreBuilder {
 }
 
 impl Onionskin {
-    /// Names the directory that is to be worked on. Nothing is opened yet.
+    /// Returns a builder for a store on this directory. Nothing is opened yet.
     #[must_use]
     pub fn store(&self, root: impl AsRef<Path>) -> StoreBuilder {
         let (onionskin, root) = (self.clone(), root.as_ref().to_owned());
@@ -35,8 +35,8 @@ impl Onionskin {
 }
 
 impl StoreBuilder {
-    /// Runs the component on another filesystem than that of the operating system. The root and the
-    /// lowers are directories of it.
+    /// Runs the component on a filesystem other than that of the operating system. The root and the lowers
+    /// are directories of this filesystem.
     #[must_use]
     pub fn filesystem(mut self, filesystem: impl Filesystem) -> Self {
         self.filesystem = Some(Arc::new(filesystem));
@@ -57,15 +57,15 @@ impl StoreBuilder {
         self
     }
 
-    /// Watches the calls of the component on the filesystem, and makes them fail as asked. Without
-    /// it they are not even wrapped. Without effect on a filesystem of [`StoreBuilder::filesystem`].
+    /// Records the calls of the component on the filesystem, and injects failures. Without this, calls are
+    /// not wrapped. Has no effect on a filesystem of [`StoreBuilder::filesystem`].
     #[must_use]
     pub fn faults(mut self, faults: &Faults) -> Self {
         self.faults = Some(faults.clone());
         self
     }
 
-    /// Opens the root, and finishes or undoes what a crash left; see [`Store::recovered`].
+    /// Opens the root, and completes or rolls back an interrupted operation; see [`Store::recovered`].
     ///
     /// With [`Ownership::Host`] a lock of the operating system is taken on the root directory and
     /// held as long as the store, its writers and its transactions: a second owner gets
@@ -105,13 +105,13 @@ impl StoreBuilder {
         Ok(in_use.into_iter().chain(findings).collect())
     }
 
-    /// Takes the root from an owner that is known to be dead, whose lock file holds this token.
+    /// Breaks the lock of an owner that is known to be dead, if its lock file has this token.
     pub fn break_lock(&self, expected: &str) -> Result<(), Error> {
         self.start(self.grants()?, Access::Write, None)?
             .call(|guest, engine| guest.onionskin_fs_store().call_break_lock(engine, ROOT, expected))
     }
 
-    /// The limits of the component.
+    /// Returns the limits of the component.
     pub fn limits(&self) -> Result<Limits, Error> {
         self.start(self.grants()?, Access::Read, None)?
             .infallible(|guest, engine| guest.onionskin_fs_capabilities().call_get_limits(engine))
@@ -129,7 +129,7 @@ impl StoreBuilder {
     }
 }
 
-/// The lock on the root; none where nobody else is.
+/// Takes the lock on the root; returns `None` on a filesystem that no other process can open.
 fn lock(grants: &Grants) -> Result<Option<RootLock>, Error> {
     if grants.filesystem().is_some() { Ok(None) } else { RootLock::take(grants.named_root(), grants.root()).map(Some) }
 }

@@ -1,4 +1,4 @@
-//! An open root: the calls of the contract, with absolute links resolved on the way.
+//! An open root: the calls of the contract, with absolute links resolved by the host.
 
 mod builder;
 mod shared;
@@ -22,19 +22,19 @@ use shared::Shared;
 
 /// An open root.
 ///
-/// Paths are relative to it. Every call is all or nothing at the level asked for; [`Error`] says
-/// what is left where one fails. Calls on a store, its writers and its transactions may be
-/// interleaved, also from several threads: they take turns.
+/// Paths are relative to it. Every call is atomic, with the durability that its options request; [`Error`]
+/// describes the state after a failure. Calls on a store, its writers and its transactions can be
+/// interleaved, also from several threads: they are serialized.
 ///
-/// A call that meets an absolute link, which the component cannot read, is made again with the
-/// place it leads to, if that is inside the root or a directory granted with
-/// [`StoreBuilder::lower`]; otherwise it fails with [`Error::Grant`]. The commit
-/// of a transaction consumes it, so it cannot be made again: see [`Store::materialize_link`].
+/// A call that meets an absolute link, which the component cannot read, is repeated with the target of the
+/// link, if that is inside the root or a directory granted with [`StoreBuilder::lower`]; otherwise it fails
+/// with [`Error::Grant`]. The commit of a transaction consumes it, so it cannot be repeated: see
+/// [`Store::materialize_link`].
 pub struct Store {
     shared: Arc<Shared>,
 }
 
-/// The content that a path gets of its own; see [`Store::materialize`].
+/// The source of the content that a path gets for its own; see [`Store::materialize`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
@@ -49,9 +49,9 @@ impl Store {
         Ok(Self { shared: Arc::new(Shared::open(instance, options)?) })
     }
 
-    /// Closes the store, which gives the root back; where a writer or a transaction is left, it is
-    /// given back with the last of them. Dropping does the same, and cannot say so when it fails:
-    /// nothing that was acknowledged depends on it.
+    /// Closes the store, and releases the root. If a writer or a transaction still exists, the root is
+    /// released with the last of them. Dropping does the same, but cannot report an error; no acknowledged
+    /// change depends on it.
     pub fn close(self) -> Result<(), Error> {
         match Arc::into_inner(self.shared) {
             Some(shared) => shared.close(),
@@ -59,7 +59,7 @@ impl Store {
         }
     }
 
-    /// What opening found and did, in order. Empty when all was clean.
+    /// Returns the findings and actions of the recovery at open, in order. Empty if the root was clean.
     pub fn recovered(&self) -> Result<Vec<Finding>, Error> {
         let store = self.shared.store();
         self.shared
@@ -67,18 +67,18 @@ impl Store {
             .infallible(|guest, engine| guest.onionskin_fs_store().store().call_recovered(engine, store))
     }
 
-    /// The steps that have run since the last call, oldest first; none unless tracing is on.
+    /// Returns the steps since the last call, the oldest first; empty unless tracing is enabled.
     pub fn steps(&self) -> Result<Vec<Step>, Error> {
         let store = self.shared.store();
         self.shared.instance().infallible(|guest, engine| guest.onionskin_fs_store().store().call_steps(engine, store))
     }
 
-    /// The limits of the component.
+    /// Returns the limits of the component.
     pub fn limits(&self) -> Result<Limits, Error> {
         self.shared.instance().infallible(|guest, engine| guest.onionskin_fs_capabilities().call_get_limits(engine))
     }
 
-    /// What a path looks like now, without following a link at its end.
+    /// Returns the fingerprint of the current state of a path, without following a link at its end.
     pub fn fingerprint(&self, path: &str, depth: Evidence) -> Result<Fingerprint, Error> {
         let store = self.shared.store();
         self.shared
@@ -86,8 +86,8 @@ impl Store {
             .call(|guest, engine| guest.onionskin_fs_store().store().call_fingerprint(engine, store, path, depth))
     }
 
-    /// Gives a file new content. At most `limits.chunk_bytes`; larger content goes through
-    /// [`Store::writer`].
+    /// Replaces the content of a file. Accepts at most `limits.chunk_bytes`; use [`Store::writer`] for larger
+    /// content.
     pub fn replace(&self, path: &str, data: &[u8], options: &WriteOptions) -> Result<Receipt, Error> {
         let store = self.shared.store();
         let options = options.wire();
@@ -98,7 +98,7 @@ impl Store {
         })
     }
 
-    /// As [`Store::replace`], for JSON: text that does not parse never touches the disk.
+    /// As [`Store::replace`], for JSON: text that does not parse is refused before any write.
     pub fn replace_json(&self, path: &str, json: &str, options: &WriteOptions) -> Result<Receipt, Error> {
         let store = self.shared.store();
         let options = options.wire();
@@ -120,7 +120,7 @@ impl Store {
         Ok(Writer::new(self.shared.clone(), resource))
     }
 
-    /// Makes a path independent of what it shares its content with; see the contract.
+    /// Makes a path independent of the files that it shares its content with; see the contract.
     ///
     /// With [`Source::LinkTarget`] an absolute link is resolved on the host.
     pub fn materialize(&self, path: &str, origin: &Source, holds: &Content) -> Result<Receipt, Error> {
@@ -131,7 +131,7 @@ impl Store {
         self.shared.materialize(path, origin, holds)
     }
 
-    /// Begins a transaction on a directory, which is created at commit if it does not exist.
+    /// Begins a transaction on a directory. A missing directory is created at commit.
     pub fn begin(&self, directory: &str, options: &DirectoryOptions) -> Result<Transaction, Error> {
         let store = self.shared.store();
         let options = options.wire();
@@ -142,11 +142,11 @@ impl Store {
         Ok(Transaction::new(self.shared.clone(), resource))
     }
 
-    /// Turns an absolute link, which the component cannot read, into a file or directory of its
-    /// own, if the place it leads to is granted.
+    /// Replaces an absolute link, which the component cannot read, by a file or directory with the content of
+    /// its target, if the target is granted.
     ///
-    /// The calls of a store do this by themselves. It is for [`Transaction::commit`], which
-    /// cannot: it consumes the transaction before it can be asked again.
+    /// The calls of a store do this themselves. [`Transaction::commit`] cannot, since it consumes the
+    /// transaction and so cannot be repeated; call this before it.
     pub fn materialize_link(&self, link: &str) -> Result<Receipt, Error> {
         self.shared.materialize_link(link)
     }

@@ -1,5 +1,5 @@
-//! The instance behind a store, its writers and its transactions; and how their calls get past
-//! absolute links.
+//! The instance shared by a store, its writers and its transactions, and the resolution of absolute links for
+//! their calls.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use crate::instance::Instance;
 use crate::links::{self, LINKS_MAX, Link};
 use crate::options::OpenOptions;
 
-/// An instance with an open store in it. The root is given back when the last holder is gone.
+/// An instance with an open store. The root is released when the last holder is dropped.
 pub(super) struct Shared {
     instance: Mutex<Instance>,
     store: ResourceAny,
@@ -30,8 +30,8 @@ impl Shared {
     }
 
     pub(super) fn instance(&self) -> MutexGuard<'_, Instance> {
-        // A panic inside a call leaves the instance as a trap does: it refuses further calls or
-        // answers them whole.
+        // A panic inside a call has the same effect as a trap: the instance refuses further calls, or
+        // completes them.
         self.instance.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -59,8 +59,8 @@ impl Shared {
         self.materialize_once(link, &source, &Content::Keep)
     }
 
-    /// Makes a call, and again after each absolute link that it met: once the link is a file of
-    /// its own, or, where links are to be followed, with the path that it leads to.
+    /// Makes a call, and repeats it after each absolute link that it meets: once the link has been
+    /// materialized, or, where links are to be followed, with the path of its target.
     pub(super) fn through_links<T>(
         &self,
         path: &str,
@@ -104,18 +104,18 @@ impl Shared {
         })
     }
 
-    /// The guest path of what a link shows.
+    /// Returns the guest path of the target of a link.
     fn source_of(&self, link: &str) -> Result<String, Error> {
         let instance = self.instance();
         Link::read(instance.grants(), link)?.source(instance.grants())
     }
 
-    /// Returns the name in the component of a path on the host, of which links are followed.
+    /// Returns the name in the component of a path on the host, with its links resolved.
     pub(super) fn guest_path(&self, host: &Path) -> Result<String, Error> {
         self.instance().grants().guest_path_of(host)
     }
 
-    /// Gives the root back.
+    /// Releases the root.
     pub(super) fn close(mut self) -> Result<(), Error> {
         self.closed = true;
         self.instance().drop_resource(self.store)
@@ -125,7 +125,7 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         if !self.closed {
-            // A stopped instance has nothing to give back, and recovery needs nothing from it.
+            // A stopped instance has no resources to release, and recovery does not depend on it.
             let _ = self.instance().drop_resource(self.store);
         }
     }

@@ -1,4 +1,4 @@
-//! Changes to one directory that become visible together.
+//! Transactions: changes to one directory that become visible together.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,9 +9,10 @@ use super::shared::Shared;
 use crate::Error;
 use crate::bindings::types::Receipt;
 
-/// Changes to one directory that become visible together, or not at all.
+/// Changes to one directory that become visible atomically.
 ///
-/// Paths are relative to the directory. Dropping it leaves nothing behind.
+/// Paths are relative to the directory. Dropping the transaction discards the changes and leaves no files
+/// behind.
 pub struct Transaction {
     shared: Arc<Shared>,
     resource: Option<ResourceAny>,
@@ -22,8 +23,8 @@ impl Transaction {
         Self { shared, resource: Some(resource) }
     }
 
-    /// Puts a file with this content. At most `limits.chunk_bytes`; more goes through
-    /// [`Transaction::append`]. The last word on a path counts.
+    /// Adds a file with this content. Accepts at most `limits.chunk_bytes`; use [`Transaction::append`] for
+    /// the rest. The last operation on a path counts.
     pub fn put(&mut self, path: &str, data: &[u8]) -> Result<(), Error> {
         let transaction = self.resource();
         self.shared
@@ -31,7 +32,7 @@ impl Transaction {
             .call(|guest, engine| guest.onionskin_fs_store().transaction().call_put(engine, transaction, path, data))
     }
 
-    /// Puts a file with the content of a file on the host, at or below the root or a granted directory.
+    /// Adds a file with the content of a file on the host, at or below the root or a granted directory.
     pub fn put_file(&mut self, path: &str, origin: impl AsRef<Path>) -> Result<(), Error> {
         let transaction = self.resource();
         let origin = self.shared.guest_path(origin.as_ref())?;
@@ -40,7 +41,7 @@ impl Transaction {
         })
     }
 
-    /// Appends to the content of a `put` of this transaction.
+    /// Appends to the content of a [`Transaction::put`] of this transaction.
     pub fn append(&mut self, path: &str, data: &[u8]) -> Result<(), Error> {
         let transaction = self.resource();
         self.shared
@@ -56,7 +57,7 @@ impl Transaction {
             .call(|guest, engine| guest.onionskin_fs_store().transaction().call_remove(engine, transaction, path))
     }
 
-    /// Renames a file, and replaces a file that has the new name.
+    /// Renames a file, and replaces an existing file of the new name.
     pub fn rename(&mut self, old: &str, new: &str) -> Result<(), Error> {
         let transaction = self.resource();
         self.shared
@@ -64,10 +65,10 @@ impl Transaction {
             .call(|guest, engine| guest.onionskin_fs_store().transaction().call_rename(engine, transaction, old, new))
     }
 
-    /// Decides and publishes all changes.
+    /// Commits the transaction: all changes become visible together.
     pub fn commit(mut self) -> Result<Receipt, Error> {
         let transaction = self.resource();
-        // The component owns it from here, also when the call fails.
+        // The component owns it from here, also if the call fails.
         self.resource = None;
         self.shared
             .instance()
@@ -82,7 +83,7 @@ impl Transaction {
 impl Drop for Transaction {
     fn drop(&mut self) {
         if let Some(resource) = self.resource.take() {
-            // Where this fails, the next open removes what was staged.
+            // If this fails, the next open removes the staging files.
             let _ = self.shared.instance().drop_resource(resource);
         }
     }

@@ -1,4 +1,4 @@
-//! New content for one file, on its way.
+//! Writers: new content for one file, written in parts.
 
 use std::io;
 use std::path::Path;
@@ -10,11 +10,11 @@ use super::shared::Shared;
 use crate::Error;
 use crate::bindings::types::Receipt;
 
-/// Bytes that [`io::Write`] passes on at once; no more than `limits.chunk_bytes`.
+/// The maximum number of bytes that [`io::Write`] passes on at once; at most `limits.chunk_bytes`.
 const WRITE_BYTES_MAX: usize = 1 << 20;
 
-/// New content for one file, on its way. Dropping it leaves nothing behind, and so does flushing it:
-/// only [`Writer::commit`] publishes the content.
+/// New content for one file, in staging. Only [`Writer::commit`] publishes the content: dropping the writer
+/// discards it and leaves no files behind, and flushing has no effect.
 pub struct Writer {
     shared: Arc<Shared>,
     resource: Option<ResourceAny>,
@@ -25,7 +25,7 @@ impl Writer {
         Self { shared, resource: Some(resource) }
     }
 
-    /// Appends at most `limits.chunk_bytes`; [`io::Write`] takes any number of bytes. After an error the
+    /// Appends at most `limits.chunk_bytes`; [`io::Write`] accepts any number of bytes. After an error the
     /// writer can only be dropped.
     pub fn append(&mut self, chunk: &[u8]) -> Result<(), Error> {
         let writer = self.resource();
@@ -34,8 +34,8 @@ impl Writer {
             .call(|guest, engine| guest.onionskin_fs_store().writer().call_write(engine, writer, chunk))
     }
 
-    /// Appends up to `length` bytes of a file on the host, from `offset`. The file is at or below the
-    /// root or a granted directory. Returns the number of bytes, which is less at the end of the file.
+    /// Appends up to `length` bytes of a file on the host, from `offset`. The file is at or below the root or
+    /// a granted directory. Returns the number of bytes, which is less at the end of the file.
     pub fn append_from(&mut self, origin: impl AsRef<Path>, offset: u64, length: u64) -> Result<u64, Error> {
         let writer = self.resource();
         let origin = self.shared.guest_path(origin.as_ref())?;
@@ -47,7 +47,7 @@ impl Writer {
     /// Publishes the content.
     pub fn commit(mut self) -> Result<Receipt, Error> {
         let writer = self.resource();
-        // The component owns it from here, also when the call fails.
+        // The component owns it from here, also if the call fails.
         self.resource = None;
         self.shared.instance().call(|guest, engine| guest.onionskin_fs_store().writer().call_commit(engine, writer))
     }
@@ -64,7 +64,7 @@ impl io::Write for Writer {
         Ok(chunk.len())
     }
 
-    /// Does nothing: the content is published by [`Writer::commit`] alone.
+    /// Has no effect: only [`Writer::commit`] publishes the content.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -73,7 +73,7 @@ impl io::Write for Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         if let Some(resource) = self.resource.take() {
-            // Where this fails, the next open removes what was staged.
+            // If this fails, the next open removes the staging files.
             let _ = self.shared.instance().drop_resource(resource);
         }
     }

@@ -1,4 +1,4 @@
-//! A workspace and its directories, before it is opened.
+//! The builder of a workspace: an upper directory and its lowers.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,8 @@ use crate::{Error, Faults, Onionskin, Workspace};
 
 /// An upper directory and its lowers; see [`Onionskin::workspace`].
 ///
-/// The component sees each directory under its place on the host. So the upper remembers where its
-/// lowers are, and they are named once, when it is made.
+/// The name of each directory in the component is its path on the host. So the upper records the paths of its
+/// lowers, which are passed once, when the workspace is created.
 #[derive(Clone)]
 pub struct WorkspaceBuilder {
     onionskin: Onionskin,
@@ -26,7 +26,7 @@ pub struct WorkspaceBuilder {
 }
 
 impl Onionskin {
-    /// Names the upper directory of a workspace. Nothing is opened yet.
+    /// Returns a builder for a workspace in this upper directory. Nothing is opened yet.
     #[must_use]
     pub fn workspace(&self, upper: impl AsRef<Path>) -> WorkspaceBuilder {
         let (onionskin, upper) = (self.clone(), upper.as_ref().to_owned());
@@ -35,7 +35,7 @@ impl Onionskin {
 }
 
 impl WorkspaceBuilder {
-    /// Adds a lower, below those that were added before. It is granted for reading alone.
+    /// Adds a lower, below those added before. It is granted for reading only.
     #[must_use]
     pub fn lower(mut self, directory: impl AsRef<Path>) -> Self {
         self.lowers.push(directory.as_ref().to_owned());
@@ -49,30 +49,30 @@ impl WorkspaceBuilder {
         self
     }
 
-    /// Takes the lowers as they are named now, though they are not those that the workspace
-    /// remembers: they were moved, or come from a backup.
+    /// Accepts the lowers of this builder instead of the recorded ones: the directories were moved, or
+    /// restored from a backup.
     #[must_use]
     pub fn moved(mut self) -> Self {
         self.moved = true;
         self
     }
 
-    /// Limits what the workspace may hold: one that is made remembers it, and one that is opened keeps
-    /// to it beside what it remembers.
+    /// Limits the size of the workspace. A new workspace records the quota; an existing one is subject to
+    /// both this quota and the recorded one.
     #[must_use]
     pub fn quota(mut self, quota: Quota) -> Self {
         self.quota = quota;
         self
     }
 
-    /// Watches the calls of the component on the filesystem, and makes them fail as asked.
+    /// Records the calls of the component on the filesystem, and injects failures.
     #[must_use]
     pub fn faults(mut self, faults: &Faults) -> Self {
         self.faults = Some(faults.clone());
         self
     }
 
-    /// Makes an empty workspace in the upper directory, over the lowers that were named.
+    /// Creates an empty workspace in the upper directory, over the lowers of this builder.
     pub fn create(&self) -> Result<Workspace, Error> {
         let lock = self.lock()?;
         let mut instance = self.start(Vec::new(), Access::Read, None)?;
@@ -82,13 +82,13 @@ impl WorkspaceBuilder {
         Workspace::new(self.clone(), lock, Opened { instance, resource })
     }
 
-    /// Opens the workspace in the upper directory, and finishes or removes what a crash left; see
-    /// [`Workspace::recovered`]. A lock of the operating system is held on the upper directory: a
-    /// second owner gets [`Error::Locked`].
+    /// Opens the workspace in the upper directory, and recovers from an interrupted operation; see
+    /// [`Workspace::recovered`]. A lock of the operating system is held on the upper directory: a second
+    /// owner gets [`Error::Locked`].
     ///
-    /// The lowers are those that it remembers, unless some were named: those of the workspace of another
-    /// user have to be named. A commit that a crash interrupted is finished; for that alone the topmost
-    /// lower is granted for writing, and not for the workspace of another user.
+    /// The lowers are the recorded ones, unless this builder names some; for the workspace of another user
+    /// they must be named. A commit that a crash interrupted is completed; for that only, the topmost lower
+    /// is granted for writing, except for the workspace of another user.
     pub fn open(&self) -> Result<Workspace, Error> {
         let lock = self.lock()?;
         let mut builder = self.clone();
@@ -111,7 +111,7 @@ impl WorkspaceBuilder {
         Workspace::new(builder, lock, opened)
     }
 
-    /// The places of the lowers that the workspace remembers, the topmost first.
+    /// Returns the recorded paths of the lowers, the topmost first.
     pub fn remembered(&self) -> Result<Vec<PathBuf>, Error> {
         let upper = granted(&self.upper)?;
         let name = upper.guest.clone();
@@ -164,7 +164,7 @@ impl WorkspaceBuilder {
         Instance::start(&self.onionskin, grants, lock, self.faults.as_ref())
     }
 
-    /// How to open the workspace, or a fork of it, in an upper directory.
+    /// Returns the options for opening the workspace, or a fork, in an upper directory.
     pub(super) fn options(&self, upper: &Path) -> Result<Options, Error> {
         let mut lowers = Vec::new();
         for lower in &self.lowers {
@@ -179,7 +179,7 @@ impl WorkspaceBuilder {
         })
     }
 
-    /// The same with the topmost lower called as the caller does now.
+    /// Returns the builder with the path of the caller as the name of the topmost lower in messages.
     pub(super) fn calling_topmost(&self, directory: &Path) -> Self {
         let mut builder = self.clone();
         if let Some(topmost) = builder.lowers.first_mut() {
@@ -188,7 +188,7 @@ impl WorkspaceBuilder {
         builder
     }
 
-    /// The same for another upper directory.
+    /// Returns the builder for another upper directory.
     pub(super) fn in_upper(&self, upper: &Path) -> Self {
         Self { upper: upper.to_owned(), ..self.clone() }
     }
@@ -198,13 +198,13 @@ impl WorkspaceBuilder {
     }
 }
 
-/// A directory under its place, for writing.
+/// Grants a directory for writing, under its path.
 pub(super) fn granted(directory: &Path) -> Result<Granted, Error> {
     Granted::by_place("open the directory", directory, Access::Write)
 }
 
-/// Whether a workspace belongs to this user, and not everybody can write it: then it was this user who said
-/// which directories it lies over.
+/// Checks whether a workspace belongs to this user and not all users can write it: then this user chose the
+/// recorded lowers.
 #[cfg(unix)]
 fn belongs_to_this_user(upper: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
@@ -213,12 +213,12 @@ fn belongs_to_this_user(upper: &Path) -> bool {
     let places = ["", ".onionskin", ".onionskin/workspace", ".onionskin/workspace/map"];
     places.iter().all(|place| match std::fs::metadata(upper.join(place)) {
         Ok(found) => found.uid() == user && found.mode() & WRITE_FOR_ALL == 0,
-        // What is not there says nothing, and to open it says so.
+        // A missing directory records no lowers, and opening it reports the error.
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     })
 }
 
-/// The directories of a user are private where there are no modes.
+/// Returns `true`: without modes, the directories of a user are private.
 #[cfg(not(unix))]
 fn belongs_to_this_user(_: &Path) -> bool {
     true

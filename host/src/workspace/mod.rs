@@ -1,4 +1,4 @@
-//! An open workspace: the calls of the contract, and the grants that some of them need for a moment.
+//! An open workspace: the calls of the contract, and the temporary grants that some calls need.
 
 mod builder;
 
@@ -20,27 +20,27 @@ use crate::options::CommitOptions;
 use crate::state::State;
 use builder::granted;
 
-/// Bytes that large files are read and written in: enough that calls cost nothing, little enough
-/// that memory stays small.
+/// The size of the chunks in which large files are read and written, in bytes: large enough to make the cost
+/// of calls negligible, small enough to bound memory.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// Names and changes that are asked for at once.
+/// The number of names or changes that are requested at once.
 const PAGE: u32 = 4096;
 
 /// An open workspace: a writable upper directory over lowers that do not change.
 ///
-/// Paths are relative to the root of the merged tree, which is `.` where a directory is asked for.
-/// Every change is atomic; [`Workspace::sync`] makes durable what was done. The lowers are granted
-/// for reading alone, but while [`Workspace::commit`] runs.
+/// Paths are relative to the root of the merged tree; as a directory, the root itself is `.`. Every change is
+/// atomic; [`Workspace::sync`] makes earlier changes durable. The lowers are granted for reading only, except
+/// during [`Workspace::commit`].
 pub struct Workspace {
     builder: WorkspaceBuilder,
-    /// Absent between a call with grants of its own and the next one.
+    /// `None` between a call with grants of its own and the next call.
     opened: Option<Opened>,
     recovered: Vec<Finding>,
     lock: RootLock,
 }
 
-/// An instance with an open workspace in it.
+/// An instance with an open workspace.
 pub(crate) struct Opened {
     pub(crate) instance: Instance,
     pub(crate) resource: ResourceAny,
@@ -60,7 +60,7 @@ impl Opened {
     }
 }
 
-/// What the bindings answer with.
+/// The return type of the bindings.
 type Answer<T> = wasmtime::Result<Result<T, GuestError>>;
 
 impl Workspace {
@@ -69,7 +69,7 @@ impl Workspace {
         let recovered = opened
             .instance
             .infallible(|guest, engine| guest.onionskin_fs_workspace().workspace().call_recovered(engine, resource))?;
-        // Where a commit was finished the lower is granted for writing, which ends here.
+        // After a completed commit the lower is still granted for writing; dropping the instance ends this.
         let opened = if recovered.is_empty() { Some(opened) } else { None };
         Ok(Self { builder, opened, recovered, lock })
     }
@@ -85,7 +85,7 @@ impl Workspace {
         self.opened.insert(opened).call(run)
     }
 
-    /// As [`Workspace::call`], in an instance that has one more directory for writing, and its lock.
+    /// As [`Workspace::call`], in an instance with one more directory for writing, which is locked.
     fn call_with<T: Send>(
         &mut self,
         directory: &Path,
@@ -111,30 +111,30 @@ impl Workspace {
         Ok(answer)
     }
 
-    /// What opening found and did, in order. Empty when all was clean.
+    /// Returns the findings and actions of the recovery at open, in order. Empty if the workspace was clean.
     #[must_use]
     pub fn recovered(&self) -> &[Finding] {
         &self.recovered
     }
 
-    /// The places of the lowers, the topmost first.
+    /// Returns the paths of the lowers, the topmost first.
     #[must_use]
     pub fn lowers(&self) -> &[PathBuf] {
         &self.builder.lowers
     }
 
-    /// What a path is; of a link, the link itself.
+    /// Returns the metadata of a path; does not follow a link.
     pub fn stat(&mut self, path: &str) -> Result<Stat, Error> {
         self.call(|workspace, engine, this| workspace.call_stat(engine, this, path))
     }
 
-    /// Up to `length` bytes of a file from `offset`; fewer at its end alone. A whole file, in bounded
-    /// memory, is read with [`Workspace::chunks`].
+    /// Reads up to `length` bytes of a file from `offset`; fewer only at its end. Use [`Workspace::chunks`]
+    /// to read a whole file in bounded memory.
     pub fn read(&mut self, path: &str, offset: u64, length: u32) -> Result<Vec<u8>, Error> {
         self.call(|workspace, engine, this| workspace.call_read(engine, this, path, offset, length))
     }
 
-    /// The content of a file, a chunk at a time. It ends after the first failure.
+    /// Iterates over the content of a file in chunks. Ends after the first error.
     pub fn chunks(&mut self, path: &str) -> impl Iterator<Item = Result<Vec<u8>, Error>> {
         let mut offset = Some(0);
         std::iter::from_fn(move || {
@@ -150,12 +150,12 @@ impl Workspace {
         })
     }
 
-    /// The text of a link.
+    /// Returns the text of a link.
     pub fn read_link(&mut self, path: &str) -> Result<String, Error> {
         self.call(|workspace, engine, this| workspace.call_read_link(engine, this, path))
     }
 
-    /// All names in a directory, sorted.
+    /// Lists all names in a directory, sorted.
     pub fn list(&mut self, path: &str) -> Result<Vec<Entry>, Error> {
         let mut entries: Vec<Entry> = Vec::new();
         loop {
@@ -168,29 +168,28 @@ impl Workspace {
         }
     }
 
-    /// The names that come after `after`, at most `most` of them. An empty page is the end.
+    /// Lists at most `most` names that come after `after`. An empty page is the end.
     pub fn list_page(&mut self, path: &str, after: Option<&str>, most: u32) -> Result<Vec<Entry>, Error> {
         self.call(|workspace, engine, this| workspace.call_list(engine, this, path, after, most))
     }
 
-    /// Writes at an offset; a file that is not there is made, and a gap reads as zeros.
+    /// Writes at an offset. A missing file is created, and a gap reads as zeros.
     pub fn write(&mut self, path: &str, offset: u64, data: &[u8]) -> Result<(), Error> {
         self.call(|workspace, engine, this| workspace.call_write(engine, this, path, offset, data))
     }
 
-    /// Writes at the end; returns the offset of the first byte.
+    /// Appends to a file. Returns the offset of the first byte.
     pub fn append(&mut self, path: &str, data: &[u8]) -> Result<u64, Error> {
         self.call(|workspace, engine, this| workspace.call_append(engine, this, path, data))
     }
 
-    /// Gives a file other content, all or nothing. Content of any size goes through
-    /// [`Workspace::put_from`].
+    /// Replaces the content of a file atomically. Use [`Workspace::put_from`] for content of any size.
     pub fn put(&mut self, path: &str, data: &[u8]) -> Result<(), Error> {
         self.call(|workspace, engine, this| workspace.call_put(engine, this, path, data))
     }
 
-    /// As [`Workspace::put`], in bounded memory. What is more than a chunk is collected where no path
-    /// shows it, and a crash leaves none of it. Returns how many bytes there were.
+    /// As [`Workspace::put`], in bounded memory. Content beyond one chunk is collected in staging, which no
+    /// path shows and which a crash discards. Returns the number of bytes.
     pub fn put_from(&mut self, path: &str, mut content: impl Read) -> Result<u64, Error> {
         let mut next = || {
             let mut chunk = Vec::new();
@@ -215,7 +214,7 @@ impl Workspace {
         let filled = fill();
         let Some(draft) = draft else { return filled.map(|()| bytes) };
         if let Err(error) = filled {
-            // The failure that came first counts, and the next open removes what is left.
+            // The first failure is reported, and the next open removes the rest.
             let _ = self.call(|workspace, engine, this| workspace.call_drop_draft(engine, this, draft));
             return Err(error);
         }
@@ -223,17 +222,17 @@ impl Workspace {
         Ok(bytes)
     }
 
-    /// Sets the length of a file. Only what stays is copied.
+    /// Sets the length of a file, in bytes. Only the remaining content is copied.
     pub fn set_size(&mut self, path: &str, size: u64) -> Result<(), Error> {
         self.call(|workspace, engine, this| workspace.call_set_size(engine, this, path, size))
     }
 
-    /// Makes a directory. Over a deleted one it is empty.
+    /// Creates a directory. In place of a deleted directory it is empty.
     pub fn make_directory(&mut self, path: &str) -> Result<(), Error> {
         self.call(|workspace, engine, this| workspace.call_make_directory(engine, this, path))
     }
 
-    /// Makes a symbolic link with a relative text.
+    /// Creates a symbolic link with a relative text.
     pub fn make_symlink(&mut self, target: &str, path: &str) -> Result<(), Error> {
         self.call(|workspace, engine, this| workspace.call_make_symlink(engine, this, target, path))
     }
@@ -243,12 +242,12 @@ impl Workspace {
         self.call(|workspace, engine, this| workspace.call_remove(engine, this, path))
     }
 
-    /// Removes what is at a path, and all below. Returns how many entries that were.
+    /// Removes the entry at a path, with all entries below. Returns the number of removed entries.
     pub fn remove_tree(&mut self, path: &str) -> Result<u64, Error> {
         self.call(|workspace, engine, this| workspace.call_remove_tree(engine, this, path))
     }
 
-    /// Gives something another name, and replaces what had it.
+    /// Renames an entry, and replaces an existing entry of the new name.
     pub fn rename(&mut self, old: &str, new: &str) -> Result<(), Error> {
         self.call(|workspace, engine, this| workspace.call_rename(engine, this, old, new))
     }
@@ -276,44 +275,43 @@ impl Workspace {
         self.call(|workspace, engine, this| workspace.call_conflicts(engine, this, paths))
     }
 
-    /// How much the workspace may hold.
+    /// Returns the quota of the workspace.
     pub fn quota(&mut self) -> Result<Quota, Error> {
         self.call(|workspace, engine, this| workspace.call_quota(engine, this).map(Ok))
     }
 
-    /// Limits how much the workspace may hold, now and whenever it is opened. What it holds already
-    /// stays.
+    /// Sets the quota of the workspace, and records it for later opens. Existing content stays.
     pub fn set_quota(&mut self, quota: Quota) -> Result<(), Error> {
         self.call(|workspace, engine, this| workspace.call_set_quota(engine, this, quota))
     }
 
-    /// Makes all that was done durable.
+    /// Makes all earlier changes durable.
     pub fn sync(&mut self) -> Result<(), Error> {
         self.call(|workspace, engine, this| workspace.call_sync(engine, this))
     }
 
-    /// Keeps the present state, durably, under the number that is returned.
+    /// Saves the current state durably. Returns the number of the checkpoint.
     pub fn checkpoint(&mut self, label: &str) -> Result<u64, Error> {
         self.call(|workspace, engine, this| workspace.call_checkpoint(engine, this, label))
     }
 
-    /// The states that are kept, the oldest first.
+    /// Returns the checkpoints, the oldest first.
     pub fn checkpoints(&mut self) -> Result<Vec<Kept>, Error> {
         self.call(|workspace, engine, this| workspace.call_checkpoints(engine, this))
     }
 
-    /// Comes back to a state. The present one is kept before, under the number that is returned.
+    /// Restores a checkpoint. The current state is saved before, as a checkpoint whose number is returned.
     pub fn restore(&mut self, checkpoint: u64) -> Result<u64, Error> {
         self.call(|workspace, engine, this| workspace.call_restore(engine, this, checkpoint))
     }
 
-    /// Keeps a state no longer.
+    /// Removes a checkpoint.
     pub fn drop_checkpoint(&mut self, checkpoint: u64) -> Result<(), Error> {
         self.call(|workspace, engine, this| workspace.call_drop_checkpoint(engine, this, checkpoint))
     }
 
-    /// Makes a second workspace from the present state, over the same lowers, in another upper
-    /// directory, which must exist. Nothing of size is copied where hard links can be made.
+    /// Creates a second workspace with the current state, over the same lowers, in another upper directory,
+    /// which must exist. File content is not copied where hard links can be made.
     pub fn fork(&mut self, upper: impl AsRef<Path>) -> Result<Self, Error> {
         let upper = upper.as_ref();
         let options = self.builder.options(upper)?;
@@ -346,7 +344,7 @@ impl Workspace {
         })
     }
 
-    /// Gives up all that was written, and the workspace with it. Possible on a full disk.
+    /// Discards all changes, and the workspace itself. Works on a full disk.
     pub fn discard(mut self) -> Result<(), Error> {
         self.call(|workspace, engine, this| workspace.call_discard(engine, this))?;
         drop(self.opened);
@@ -354,8 +352,8 @@ impl Workspace {
         Ok(())
     }
 
-    /// Closes the workspace, which gives the upper directory back. Dropping does the same. What was
-    /// not synced may be lost with the power.
+    /// Closes the workspace, and releases the upper directory. Dropping does the same. Changes that are not
+    /// synced can be lost in a power failure.
     pub fn close(mut self) -> Result<(), Error> {
         self.opened.take().map_or(Ok(()), Opened::close)
     }

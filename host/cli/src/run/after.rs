@@ -40,8 +40,8 @@ impl Fate {
     }
 }
 
-/// Decides on the changes, executes the decision, and prints the summary. `told` is an additional message about the
-/// end. Without upper directories nothing was started.
+/// Decides on the changes, executes the decision, and prints the summary. `told` is an additional message
+/// about the end. Without upper directories no program was started.
 pub(super) fn settle(
     context: &Context,
     what: What,
@@ -119,7 +119,7 @@ pub(super) fn settle(
 fn changes(session: &WorkspaceBuilder) -> Result<Vec<Change>, Error> {
     let mut workspace = session.open()?;
     let changes = workspace.changes(&Select::default())?;
-    // The changes of a program are durable when this command has ended, whether or not the program synced them.
+    // Makes the changes durable before this command ends, whether or not the program synced them.
     workspace.sync()?;
     workspace.close()?;
     Ok(changes)
@@ -163,7 +163,7 @@ fn ask() -> Result<Fate, Stop> {
 }
 
 impl Settled {
-    /// Returns the outcome for people; nothing without changes.
+    /// Returns the outcome for people; an empty text without changes.
     fn text(&self, what: What, code: u8) -> String {
         let Self { layers, changes, fate } = self;
         if changes.is_empty() {
@@ -194,7 +194,7 @@ fn way_on(layers: &Layers) -> String {
     format!("kept in {upper}: onionskin workspace diff {upper}, commit {upper} --into {into}, or discard {upper}")
 }
 
-/// The directory that a commit changes.
+/// Returns the directory that a commit changes.
 fn into(layers: &Layers) -> impl std::fmt::Display {
     layers.lowers.first().map(|it| it.display().to_string()).unwrap_or_default()
 }

@@ -143,7 +143,7 @@ fn mount(text: &str) -> Result<Mount, String> {
     Ok(Mount { host, guest, read_only })
 }
 
-/// A variable with its value; nothing for one that is passed through and is not set.
+/// Parses a variable with its value. Returns `None` for a variable that is passed through and is not set.
 fn variable(text: &str) -> Result<Option<(String, String)>, String> {
     let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
     if name.is_empty() {
@@ -160,7 +160,7 @@ fn variable(text: &str) -> Result<Option<(String, String)>, String> {
     Ok(Some((name.to_owned(), value)))
 }
 
-/// A number, and the unit after it.
+/// Parses a number, and returns it with the unit after it.
 fn with_unit(text: &str) -> Result<(u64, &str), String> {
     let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
     let number = text[..end].parse().map_err(|_| "it has to begin with a whole number".to_owned())?;

@@ -76,7 +76,7 @@ fn start(
     if code == 0 { Ok(()) } else { Err(Stop::Exited(code)) }
 }
 
-/// The exit code of the program, as far as it can be passed on.
+/// Returns the exit code for this process: that of the program if it fits into a byte, otherwise a failure.
 fn code(how: &How) -> u8 {
     match how {
         How::Exited(code) => u8::try_from(*code).unwrap_or(FAILED),

@@ -9,14 +9,15 @@ use tempfile::NamedTempFile;
 /// The prefix of names in the directory for temporary files.
 const PREFIX: &str = "onionskin-run-";
 
-/// The suffix of the file that is locked while its run lives. The directory beside it has the same name without it.
+/// The suffix of the file that is locked while its run lives. The directory beside it has the same name without
+/// the suffix.
 const RUNNING: &str = ".running";
 
 /// The number of attempts with other names.
 const TRIES: usize = 16;
 
-/// A directory with access for this user only. It is removed on drop, or by the next run of the same user if this
-/// process was killed.
+/// A directory with access for this user only. It is removed on drop, or by the next run of the same user if
+/// this process was killed.
 pub(super) struct Temporary {
     directory: PathBuf,
     /// Locked while the run lives. Without it no run removes the directory.
@@ -25,13 +26,15 @@ pub(super) struct Temporary {
 }
 
 impl Temporary {
-    /// Creates one, and removes those of dead runs. One whose changes are `wanted` survives a killed run.
+    /// Creates a directory, and removes those of dead runs. A directory whose changes are `wanted` survives a
+    /// killed run.
     pub(super) fn make(wanted: bool) -> io::Result<Self> {
         let place = std::env::temp_dir();
         sweep(&place);
         for _ in 0..TRIES {
             let running = tempfile::Builder::new().prefix(PREFIX).suffix(RUNNING).tempfile_in(&place)?;
-            // Another run that saw it before it was locked took it for that of a dead one.
+            // Another run may have seen the file before it was locked, and have treated it as that of a dead
+            // run.
             if running.as_file().try_lock().is_err() || !running.path().exists() {
                 continue;
             }
@@ -53,7 +56,7 @@ impl Temporary {
 
     /// Lets the directory stay.
     pub(super) fn keep(&mut self) {
-        // First the file that would let the next run remove it.
+        // The running file goes first: with it the next run would remove the directory.
         self.running = None;
         self.is_kept = true;
     }
@@ -86,7 +89,8 @@ fn beside(running: &Path) -> PathBuf {
     running.with_extension("")
 }
 
-/// Removes the directories of dead runs. A failure is left to the next run, since this one does not depend on it.
+/// Removes the directories of dead runs. A failure is left to the next run, since this one does not depend on
+/// the removal.
 fn sweep(place: &Path) {
     let Ok(entries) = fs::read_dir(place) else { return };
     for entry in entries.flatten() {

@@ -20,8 +20,8 @@ pub(super) struct Uppers {
 }
 
 impl Uppers {
-    /// Creates the missing directories, for this user only. Each of several names has its own, with a name derived from
-    /// it.
+    /// Creates the missing directories, for this user only. With several names, each has its own directory,
+    /// whose name is derived from it.
     pub(super) fn make(arguments: &Run, what: What) -> Result<Self, Error> {
         let mut layers: Vec<Layers> = Vec::new();
         for place in &arguments.lower {
@@ -79,7 +79,7 @@ impl Uppers {
         }
     }
 
-    /// Whether the directories are removed at the end.
+    /// Returns whether the directories are removed at the end.
     pub(super) fn is_temporary(&self) -> bool {
         self.temporary.is_some()
     }

@@ -1,4 +1,4 @@
-//! Who may write, and what a host can do.
+//! Operations on ownership, and the probe for the abilities of a host.
 
 use std::sync::OnceLock;
 
@@ -26,10 +26,11 @@ pub(super) fn all() -> Vec<Operation> {
     all
 }
 
-/// What a person does after a crash: breaks the lock of the dead owner, if it is held, and opens.
+/// Recovers as an operator does after a crash: breaks the lock of the dead owner, if it is held, and opens
+/// the root.
 fn take_over(door: &Door) -> Done {
     let answer = match seize(door, TOKEN) {
-        // A lock without its whole token: the error says what to expect.
+        // A lock file with a partial token: the error names the token to expect.
         Err(error) if error.kind() == ErrorKind::Locked => seize(door, error.subject()),
         answer => answer,
     };
@@ -43,15 +44,15 @@ fn seize(door: &Door, token: &str) -> Done {
     break_lock(door.clone(), &door_grants(door), "/ws", token)
 }
 
-/// A takeover leaves an epoch and takes the lock: they, and the directory they are in, are not part
-/// of what is compared. That the lock is free was seen when the root was opened.
+/// Returns the tree without the epoch, the lock and their directory, which a takeover leaves behind and which
+/// are not compared. That the lock is free was checked when the root was opened.
 fn bare(tree: &Tree) -> Tree {
     let tree = tree.without(|path| path.starts_with("ws/.onionskin/epoch-") || path == "ws/.onionskin/lock");
     let holds = tree.iter().any(|(path, _)| path.starts_with(b"ws/.onionskin/"));
     if holds { tree } else { tree.remove("ws/.onionskin") }
 }
 
-/// An operation of an owner with a lock file.
+/// Returns an operation of an owner with a lock file.
 fn locked(name: &'static str, about: &'static str, scene: fn() -> Tree, act: fn(&Door) -> Done) -> Operation {
     Operation {
         endless: true,
@@ -90,7 +91,7 @@ fn takeovers() -> Vec<Operation> {
     vec![
         locked("break-lock", "the lock of a dead owner is broken", dead_before, |door| seize(door, TOKEN)),
         Operation {
-            // Whatever of the takeover is lost: what was decided is completed, once.
+            // Whichever part of the takeover is lost: the decided transaction is completed, once.
             stages: |_| vec![decided()],
             ..locked("break-lock-decided", "a lock is broken over a decision", dead_after, |door| seize(door, TOKEN))
         },
@@ -116,13 +117,13 @@ fn under_lock(door: &Door) -> Done {
     transaction.commit().map(drop)
 }
 
-/// An owner died before it decided anything: only its lock is left.
+/// Returns a tree whose owner died before the commit point: only its lock is left.
 fn dead_before() -> Tree {
     static LEFT: OnceLock<Tree> = OnceLock::new();
     LEFT.get_or_init(|| killed_after(&conversations(), Verb::RemoveFile, "/lock-", under_lock)).clone()
 }
 
-/// An owner died when it had just decided.
+/// Returns a tree whose owner died just after the commit point.
 fn dead_after() -> Tree {
     static LEFT: OnceLock<Tree> = OnceLock::new();
     LEFT.get_or_init(|| killed_after(&conversations(), Verb::Rename, "/log", under_lock)).clone()
