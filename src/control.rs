@@ -14,7 +14,7 @@
 //! | `probe/` | scratch directory of [`crate::probe`] |
 //! | `workspace/` | content written over other directories; see `crate::workspace` |
 //!
-//! Anything else is not ours: an error, never a deletion.
+//! Strays (see [`crate::stray`]) may lie anywhere. Anything else is not ours: an error, never a deletion.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -24,6 +24,7 @@ use crate::exec::Exec;
 use crate::fs::{Fs, Kind};
 use crate::path::{RESERVED_PREFIX, RelPath, is_reserved};
 use crate::plan::RootId;
+use crate::stray::is_stray;
 use crate::text::as_number;
 
 /// Name of the log of a decision whose content was synced.
@@ -215,6 +216,9 @@ impl Control {
             }
         }
         for (name, kind) in exec.list(RootId::STORE, &directory())? {
+            if is_stray(&name) {
+                continue;
+            }
             let known = classify(&name, kind);
             let known = known.ok_or_else(|| not_ours(&entry(&name)))?;
             control.note(known, name);

@@ -26,6 +26,7 @@ pub mod probe;
 pub mod recover;
 mod resolve;
 pub mod store;
+pub mod stray;
 pub mod text;
 pub mod tree;
 pub mod workspace;

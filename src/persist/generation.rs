@@ -20,6 +20,7 @@ use crate::persist::transaction::{DirectoryOptions, Pending};
 use crate::plan::{At, Plan, RootId};
 use crate::resolve::Missing;
 use crate::store::{State, Symlinks};
+use crate::stray::is_stray;
 use crate::text::as_number;
 use crate::tree::{self, Node, Seen, Tree};
 
@@ -241,7 +242,7 @@ impl<F: Fs> State<F> {
             return Ok(1);
         }
         let mut next = 1;
-        for (name, _) in self.exec.list(RootId::STORE, &place)? {
+        for (name, _) in self.exec.list(RootId::STORE, &place)?.into_iter().filter(|(name, _)| !is_stray(name)) {
             let number = as_number(&name).ok_or_else(|| control::not_ours(&place.child(&name)))?;
             next = next.max(number + 1);
         }

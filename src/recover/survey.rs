@@ -156,7 +156,7 @@ pub fn remains<F: Fs>(exec: &mut Exec<F>, scope: Scope, control: &Control) -> Re
     let mut remains = Vec::new();
     for &number in &control.transactions {
         if !matches!(scope, Scope::Transaction { number: own, .. } if own != number) {
-            remains.push(sweep::read(exec, number)?);
+            remains.extend(sweep::read(exec, number)?);
         }
     }
     Ok(remains)

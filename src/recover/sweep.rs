@@ -14,6 +14,7 @@ use crate::plan::{At, Plan, RootId};
 use crate::recover::plan::Round;
 use crate::recover::survey::{names, read_log};
 use crate::recover::{Finding, Scope, Verdict};
+use crate::stray;
 use crate::text::as_number;
 use crate::tree::{self, Tree};
 
@@ -24,6 +25,8 @@ pub struct Remains {
     pub number: u64,
     /// Names in its staging directory.
     pub names: Vec<(String, Kind)>,
+    /// Whether strays lie in its staging directory, which then stays.
+    pub strays: bool,
     /// Entries that it prepared elsewhere.
     pub elsewhere: Vec<Elsewhere>,
     /// The existing directories that hold those entries.
@@ -60,13 +63,17 @@ pub enum Elsewhere {
     },
 }
 
-/// Reads what is left of a transaction.
+/// Reads the remains of a transaction; `None` if its staging directory holds only strays.
 ///
 /// # Errors
 /// `ErrorKind::Corrupt` for what is not ours in its staging directory.
-pub fn read<F: Fs>(exec: &mut Exec<F>, number: u64) -> Result<Remains, Error> {
+pub fn read<F: Fs>(exec: &mut Exec<F>, number: u64) -> Result<Option<Remains>, Error> {
     let place = control::transaction(number);
-    let names = names(exec, &place)?;
+    let mut names = names(exec, &place)?;
+    let strays = stray::leave_out(&mut names);
+    if strays && names.is_empty() {
+        return Ok(None);
+    }
     for (name, kind) in &names {
         let index = name.strip_prefix("apply-").unwrap_or(name);
         if as_number(index).is_none() && name != control::INTENT && name != control::LINK || *kind == Kind::Directory {
@@ -99,7 +106,7 @@ pub fn read<F: Fs>(exec: &mut Exec<F>, number: u64) -> Result<Remains, Error> {
             existing.push(path);
         }
     }
-    Ok(Remains { number, names, elsewhere, directories: existing })
+    Ok(Some(Remains { number, names, strays, elsewhere, directories: existing }))
 }
 
 fn siblings<F: Fs>(exec: &mut Exec<F>, path: RelPath, number: u64) -> Result<Elsewhere, Error> {
@@ -129,7 +136,8 @@ fn generations<F: Fs>(exec: &mut Exec<F>, path: RelPath, directory: u64, generat
     };
     let kept_from = generation.saturating_sub(GENERATIONS_KEPT - 1);
     let mut useless = Vec::new();
-    let present = names(exec, &store)?;
+    let mut present = names(exec, &store)?;
+    let strays = stray::leave_out(&mut present);
     for (name, _) in &present {
         let number = as_number(name).ok_or_else(|| control::not_ours(&store.child(name)))?;
         let needless = if published { number < kept_from } else { number == generation };
@@ -139,7 +147,7 @@ fn generations<F: Fs>(exec: &mut Exec<F>, path: RelPath, directory: u64, generat
             useless.push((place, tree));
         }
     }
-    let empties = !published && exec.kind(&store)?.is_some() && useless.len() == present.len();
+    let empties = !published && !strays && exec.kind(&store)?.is_some() && useless.len() == present.len();
     Ok(Elsewhere::Generation { path, store, published, useless, empties })
 }
 
@@ -182,7 +190,9 @@ pub fn sweep(remains: &Remains, scope: Scope, round: &mut Round) {
     for (name, kind) in rest.into_iter().chain(intent) {
         plan.remove(&place.child(name), *kind, "staging that nothing needs");
     }
-    plan.remove_dir(&place, "staging that nothing needs");
+    if !remains.strays {
+        plan.remove_dir(&place, "staging that nothing needs");
+    }
     let detail = format!("the staging of transaction {}, which was complete or never decided", remains.number);
     round.findings.push(Finding::new(&place, Verdict::Swept, detail));
 }

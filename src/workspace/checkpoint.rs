@@ -144,10 +144,10 @@ impl<F: Fs + Clone> Workspace<F> {
         }
         let upper = self.state.exec.dir(RootId::STORE, &RelPath::ROOT)?;
         let root = other.exec.add_root(upper);
-        let mut plan = super::begin(&other);
+        let mut plan = super::begin(&other, &found);
         plan.create(&layout::discarded(), "until it has a map, nothing here counts");
         plan.sync_dir(&layout::directory(), "or files could stay that nothing says do not count");
-        plan.make_dir(&layout::files(), "contents, by number");
+        found.make_files(&mut plan);
         other.run(plan)?;
         for number in self.map.files().collect::<Vec<u64>>() {
             let from = At { root, path: layout::file(number) };

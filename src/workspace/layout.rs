@@ -9,7 +9,7 @@
 //! | `checkpoint-K` | a map that does not change, which keeps every file that it names |
 //! | `discarded` | without a map: the content of the directory is not in use |
 //!
-//! Anything else is not ours: an error, never a deletion.
+//! Strays (see [`crate::stray`]) may lie anywhere. Anything else is not ours: an error, never a deletion.
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -20,6 +20,7 @@ use crate::exec::Exec;
 use crate::fs::{Fs, Kind};
 use crate::path::RelPath;
 use crate::plan::{Plan, RootId};
+use crate::stray::is_stray;
 use crate::text::as_number;
 
 /// The path of the directory of a workspace.
@@ -77,6 +78,10 @@ pub(super) struct Found {
     pub(super) files: Vec<u64>,
     /// The numbers of checkpoints, sorted.
     pub(super) checkpoints: Vec<u64>,
+    /// Strays lie in the directory of files, which then stays.
+    strays_in_files: bool,
+    /// Strays lie in the directory itself, which then stays.
+    strays: bool,
 }
 
 /// Reads the directory of a workspace.
@@ -98,11 +103,16 @@ pub(super) fn look<F: Fs>(exec: &mut Exec<F>) -> Result<Found, Error> {
             ("discarded", Kind::File, _) => found.discarded = true,
             ("files", Kind::Directory, _) => found.has_files = true,
             (_, Kind::File, Some(number)) => found.checkpoints.push(number),
+            _ if is_stray(&name) => found.strays = true,
             _ => return Err(control::not_ours(&directory().child(&name))),
         }
     }
     if found.has_files {
         for (name, kind) in exec.list(RootId::STORE, &files())? {
+            if is_stray(&name) {
+                found.strays_in_files = true;
+                continue;
+            }
             let number = as_number(&name).filter(|_| kind == Kind::File);
             found.files.push(number.ok_or_else(|| control::not_ours(&files().child(&name)))?);
         }
@@ -118,7 +128,24 @@ impl Found {
         !self.map && (self.discarded || (self.files.is_empty() && self.checkpoints.is_empty()))
     }
 
-    /// Builds the plan that removes all entries. The mark is removed last.
+    /// Checks whether the directory stays when everything is removed.
+    pub(super) const fn keeps_directory(&self) -> bool {
+        self.strays || self.keeps_files()
+    }
+
+    /// Checks whether the directory of files stays when everything is removed.
+    pub(super) const fn keeps_files(&self) -> bool {
+        self.strays_in_files
+    }
+
+    /// Appends the step that makes the directory of files, after everything was removed.
+    pub(super) fn make_files(&self, plan: &mut Plan) {
+        if !self.keeps_files() {
+            plan.make_dir(&files(), "contents, by number");
+        }
+    }
+
+    /// Builds the plan that removes all entries but strays. The mark is removed last.
     pub(super) fn clear(&self) -> Plan {
         let why = "it was discarded, or never counted";
         let mut plan = Plan::new();
@@ -126,7 +153,7 @@ impl Found {
         for number in &self.files {
             plan.remove_file(&file(*number), why);
         }
-        if self.has_files {
+        if self.has_files && !self.keeps_files() {
             plan.remove_dir(&files(), why);
         }
         for number in &self.checkpoints {
@@ -141,7 +168,9 @@ impl Found {
             plan.sync_dir(&directory(), "or files could stay that nothing says are discarded");
             plan.remove_file(&discarded(), "nothing is left that it stands for");
         }
-        plan.remove_dir(&directory(), why);
+        if !self.keeps_directory() {
+            plan.remove_dir(&directory(), why);
+        }
         plan
     }
 

@@ -176,8 +176,8 @@ impl<F: Fs + Clone> Workspace<F> {
         if found.exists {
             state.run(found.clear())?;
         }
-        let mut plan = begin(&state);
-        plan.make_dir(&layout::files(), "contents, by number");
+        let mut plan = begin(&state, &found);
+        found.make_files(&mut plan);
         let (bytes, _) = Map::default().encode(&Header { lowers, quota: how.quota, ..Header::default() });
         plan.append(publish(bytes, layout::map()));
         state.run(plan).map_err(|error| undecided(&mut state, error))?;
@@ -370,9 +370,11 @@ pub fn describe<F: Fs>(fs: F, preopens: &Preopens<F>, upper: &str) -> Result<Vec
 }
 
 /// The plan that makes the directory of a workspace, for good.
-fn begin<F: Fs>(state: &State<F>) -> Plan {
+fn begin<F: Fs>(state: &State<F>, found: &layout::Found) -> Plan {
     let mut plan = state.control_plan();
-    plan.make_dir(&layout::directory(), "all of a workspace is in here");
+    if !found.keeps_directory() {
+        plan.make_dir(&layout::directory(), "all of a workspace is in here");
+    }
     plan.sync_dir(&crate::control::directory(), "or the workspace could be lost with its directory");
     plan.sync_dir(&RelPath::ROOT, "or the workspace could be lost with its directory");
     plan

@@ -1,7 +1,7 @@
 //! Remains of a change that was never decided are removed; entries that Onionskin did not write never are.
 
 use onionskin::journal::{Change, Op};
-use onionskin::recover::Verdict::{RolledBack, Swept};
+use onionskin::recover::Verdict::{RolledBack, RolledForward, Swept};
 use onionskin::store::inspect;
 use onionskin_sim::{SimFs, Tree, operations, tree};
 
@@ -140,6 +140,29 @@ fn foreign_entries_are_never_removed() {
     }
     let foreign = plain().file("ws/.onionskin/tx-7/0/inside", "foreign");
     check_corrupt("a directory where content is staged", &foreign, ".onionskin/tx-7/0");
+}
+
+/// Entries that desktops and file servers leave anywhere stop nothing: what is ours is removed, they stay, and the next
+/// open finds nothing.
+#[test]
+fn strays_stop_nothing_and_stay() {
+    for stray in [".DS_Store", "desktop.ini", "Thumbs.db", "._0", ".nfs0000000001", "@eaDir/inside"] {
+        let with = |tree: Tree, places: &[&str]| {
+            places.iter().fold(tree, |tree, place| tree.file(format!("ws/.onionskin/{place}{stray}"), "stray"))
+        };
+        let clean = with(plain(), &[""]);
+        check(&format!("{stray} alone"), &clean, &Ok(&[]), &clean);
+        let places = ["", "tx-7/", "directories/", "directories/1/"];
+        let intent = journal(vec![Op { path: path("d"), change: Change::Pointer { directory: 1, generation: 1 } }]);
+        let left = plain().file("ws/.onionskin/tx-7/0", "x").file("ws/.onionskin/tx-7/intent", intent.encode());
+        let left = with(left.file("ws/.onionskin/directories/1/1/b", "new"), &places);
+        check(stray, &left, &Ok(&[(Swept, ".onionskin/tx-7")]), &with(plain(), &places));
+        let decided = journal(vec![crate::put("a", 0, "new", crate::old(1))]).encode();
+        let left = plain().file("ws/.onionskin/tx-7/0", "new").file("ws/.onionskin/log", decided);
+        let after = with(plain().file("ws/a", "new"), &["", "tx-7/"]);
+        let expected: Findings<'_> = &[(RolledForward, "."), (Swept, ".onionskin/tx-7")];
+        check(&format!("{stray} beside a decision"), &with(left, &["", "tx-7/"]), &Ok(expected), &after);
+    }
 }
 
 /// An entry of another kind in the place of the control directory is refused.

@@ -141,6 +141,32 @@ fn a_full_disk_loses_nothing_and_permits_a_discard() {
     assert_eq!(world.fs.tree().below("upper"), Tree::new());
 }
 
+/// "Finder and Explorer put their files everywhere": such a file in an upper stops nothing, and stays.
+#[test]
+fn strays_in_an_upper_stop_nothing() {
+    for stray in [".DS_Store", "Thumbs.db", "@eaDir/inside"] {
+        let places = ["", ".onionskin/", ".onionskin/workspace/", ".onionskin/workspace/files/"];
+        let strays = places.iter().fold(Tree::new(), |tree, place| tree.file(format!("{place}{stray}"), "stray"));
+        let mut tree = tree! { file "lower/a" = "original"; };
+        for (path, node) in strays.iter() {
+            tree = tree.with([b"upper/", path].concat(), node.clone());
+        }
+        let world = World::new(&tree);
+        for round in 0..2 {
+            let mut workspace = world.create();
+            workspace.put("a", b"changed".to_vec()).expect("a file");
+            workspace.checkpoint("kept").expect("there is room");
+            drop(workspace);
+            let mut workspace = world.open();
+            assert_eq!(workspace.read("a", 0, 9).expect("a file"), b"changed", "{stray}, round {round}");
+            workspace.discard().expect("nothing is in the way");
+            assert_eq!(world.fs.tree().below("upper"), strays, "{stray}, round {round}");
+            assert_eq!(kind(world.try_open()), Some(ErrorKind::NotFound), "{stray}, round {round}");
+        }
+        assert_eq!(world.fs.tree().below("upper"), strays, "{stray}");
+    }
+}
+
 /// Quotas are checked before any change.
 #[test]
 fn a_quota_refuses_before_anything_changes() {
