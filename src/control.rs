@@ -22,8 +22,7 @@ use alloc::vec::Vec;
 use crate::error::Error;
 use crate::exec::Exec;
 use crate::fs::{Fs, Kind};
-use crate::path::{RESERVED_PREFIX, RelPath, is_reserved};
-use crate::plan::RootId;
+use crate::path::{RESERVED_PREFIX, RelPath, RootId, is_reserved};
 use crate::stray::is_stray;
 use crate::text::as_number;
 

@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use crate::error::{Error, ErrorKind, Side};
 use crate::fs::{Cause, Fs, Kind, Stat};
 use crate::limits::{COPY_BYTES, DIRECTORIES_OPEN_MAX, FILES_OPEN_MAX};
-use crate::path::RelPath;
-use crate::plan::{Act, At, Plan, RootId, Step};
+use crate::path::{At, RelPath, RootId};
+use crate::plan::{Act, Plan, Step};
 
 /// Result of a call on the filesystem.
 pub type Result<T, E = Error> = core::result::Result<T, E>;

@@ -15,8 +15,8 @@ use crate::exec::Exec;
 use crate::fs::{Cause, Fs};
 use crate::journal::digest;
 use crate::limits::TOKEN_BYTES_MAX;
-use crate::path::RelPath;
-use crate::plan::{At, Plan};
+use crate::path::{At, RelPath};
+use crate::plan::Plan;
 use crate::recover::survey::file_digest;
 use crate::text::hex;
 

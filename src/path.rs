@@ -206,6 +206,32 @@ impl fmt::Debug for RelPath {
     }
 }
 
+/// Identifies the open directory that a path is below: 0 is the root of the store, the others are preopens
+/// from which content is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RootId(pub usize);
+
+impl RootId {
+    /// The root of the store, the only root that is changed.
+    pub const STORE: Self = Self(0);
+}
+
+/// A location from which content is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct At {
+    /// The root that the path is below.
+    pub root: RootId,
+    /// The path below that root.
+    pub path: RelPath,
+}
+
+impl At {
+    /// Returns a location below the root of the store.
+    pub fn store(path: RelPath) -> Self {
+        Self { root: RootId::STORE, path }
+    }
+}
+
 /// Checks whether a name is reserved, in any case.
 pub fn is_reserved(name: &str) -> bool {
     name.get(..RESERVED_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED_PREFIX))

@@ -11,33 +11,7 @@ use core::fmt;
 
 use crate::control;
 use crate::fs::Kind;
-use crate::path::RelPath;
-
-/// Identifies the open directory that a path is below: 0 is the root of the store, the others are preopens
-/// from which content is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RootId(pub usize);
-
-impl RootId {
-    /// The root of the store, the only root that is changed.
-    pub const STORE: Self = Self(0);
-}
-
-/// A location from which content is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct At {
-    /// The root that the path is below.
-    pub root: RootId,
-    /// The path below that root.
-    pub path: RelPath,
-}
-
-impl At {
-    /// Returns a location below the root of the store.
-    pub fn store(path: RelPath) -> Self {
-        Self { root: RootId::STORE, path }
-    }
-}
+use crate::path::{At, RelPath};
 
 /// The operation of a step. Paths are below the root of the store. Closed and flat: no step contains another.
 #[derive(Clone, PartialEq, Eq)]

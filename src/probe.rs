@@ -7,8 +7,8 @@ use crate::control::{self, Control};
 use crate::error::Error;
 use crate::exec::Exec;
 use crate::fs::{Cause, Fs};
-use crate::path::RelPath;
-use crate::plan::{At, Plan, RootId};
+use crate::path::{At, RelPath, RootId};
+use crate::plan::Plan;
 use crate::store::Preopens;
 use crate::tree;
 

@@ -7,8 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::exec::Result as ExecResult;
 use crate::fs::{Cause, Fs, Kind, Stat};
 use crate::limits::LINKS_MAX;
-use crate::path::{RelPath, check_name};
-use crate::plan::{At, RootId};
+use crate::path::{At, RelPath, RootId, check_name};
 use crate::store::{State, Symlinks};
 
 /// The real path of an entry, and its metadata.

@@ -10,8 +10,8 @@ use crate::error::{Error, ErrorKind, Fingerprint};
 use crate::exec::{Exec, Trace};
 use crate::fs::{Cause, Fs, Kind};
 use crate::lock::{self, Claim, Ownership};
-use crate::path::{RelPath, match_preopen};
-use crate::plan::{Act, At, Plan, RootId};
+use crate::path::{At, RelPath, RootId, match_preopen};
+use crate::plan::{Act, Plan};
 use crate::recover::{self, Finding, Scope, Verdict, survey};
 
 /// The state that a change must have reached before the call returns.

@@ -8,8 +8,8 @@ use crate::error::{Error, ErrorKind, Limit};
 use crate::exec::Exec;
 use crate::fs::{Fs, Kind, Stat};
 use crate::limits::{DEPTH_MAX, ENTRIES_MAX};
-use crate::path::RelPath;
-use crate::plan::{At, Plan};
+use crate::path::{At, RelPath};
+use crate::plan::Plan;
 
 /// One entry of a tree.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,8 +9,7 @@ use alloc::vec::Vec;
 use crate::error::{Error, ErrorKind};
 use crate::fs::{Fs, Kind};
 use crate::limits::NAME_BYTES_MAX;
-use crate::path::RelPath;
-use crate::plan::{At, RootId};
+use crate::path::{At, RelPath, RootId};
 use crate::store::State;
 
 /// First bytes of a database (sqlite.org, "Database File Format", section 1.3).

@@ -8,8 +8,8 @@ use crate::error::{Error, ErrorKind, Limit, Side};
 use crate::fs::Fs;
 use crate::journal::{Change, Journal, Op};
 use crate::limits::{ENTRIES_MAX, LOG_BYTES_MAX};
-use crate::path::RelPath;
-use crate::plan::{Plan, RootId};
+use crate::path::{RelPath, RootId};
+use crate::plan::Plan;
 use crate::recover::Verdict;
 use crate::store::State;
 

@@ -7,10 +7,9 @@ use crate::control;
 use crate::error::{Error, ErrorKind};
 use crate::fs::{Fs, Kind};
 use crate::journal::{Change, Op};
-use crate::path::RelPath;
+use crate::path::{RelPath, RootId};
 use crate::persist::companions;
 use crate::persist::transaction::{Changes, DirectoryOptions, Entry, Pending};
-use crate::plan::RootId;
 use crate::resolve::Missing;
 use crate::store::{State, Symlinks};
 

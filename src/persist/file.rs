@@ -11,9 +11,9 @@ use crate::control;
 use crate::error::{Error, ErrorKind, Limit, Side};
 use crate::fs::{Cause, Fs, Kind};
 use crate::limits::{CHUNK_BYTES_MAX, COPY_BYTES};
-use crate::path::RelPath;
+use crate::path::{At, RelPath};
 use crate::persist::companions;
-use crate::plan::{At, Plan};
+use crate::plan::Plan;
 use crate::resolve::{Found, Missing, about_given};
 use crate::store::{Durability, Precondition, Receipt, State, Store, WriteOptions, parse};
 

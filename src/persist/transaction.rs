@@ -12,10 +12,10 @@ use crate::error::{Error, ErrorKind, Limit};
 use crate::fs::{Fs, Kind};
 use crate::journal::{Digest, Old};
 use crate::limits::{ENTRIES_MAX, TRANSACTION_BYTES_MAX};
-use crate::path::RelPath;
+use crate::path::{RelPath, RootId};
 use crate::persist::companions;
 use crate::persist::file::{self, check_chunk};
-use crate::plan::{Plan, RootId};
+use crate::plan::Plan;
 use crate::resolve::Missing;
 use crate::store::{Durability, Receipt, State, Store, Symlinks, parse};
 

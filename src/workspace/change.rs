@@ -10,9 +10,9 @@ use super::{Workspace, layout, lower};
 use crate::error::{Error, ErrorKind, Limit, Side};
 use crate::fs::{Cause, Fs, Kind, Stat};
 use crate::limits::{MAP_SLACK_BYTES, PATH_BYTES_MAX};
-use crate::path::RelPath;
+use crate::path::{At, RelPath};
 use crate::persist::file::check_chunk;
-use crate::plan::{At, Plan};
+use crate::plan::Plan;
 use crate::store::parse;
 
 /// A change of the content of a file.

@@ -10,8 +10,7 @@ use super::view::Place;
 use super::{Workspace, layout, lower};
 use crate::error::{Error, ErrorKind};
 use crate::fs::{Fs, Kind, Stat};
-use crate::path::RelPath;
-use crate::plan::At;
+use crate::path::{At, RelPath};
 
 /// The number of bytes of two files that are held in memory to be compared.
 const COMPARED_BYTES: usize = 1 << 20;

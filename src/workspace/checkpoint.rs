@@ -8,8 +8,8 @@ use super::{Options, Workspace, layout, lower};
 use crate::error::{Error, ErrorKind, Side};
 use crate::fs::Fs;
 use crate::limits::LABEL_BYTES_MAX;
-use crate::path::RelPath;
-use crate::plan::{At, Plan, RootId};
+use crate::path::{At, RelPath, RootId};
+use crate::plan::Plan;
 use crate::store::{Preopens, State, Store};
 
 /// A checkpoint: a state that can be restored.

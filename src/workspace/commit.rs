@@ -18,8 +18,8 @@ use crate::error::{Error, ErrorKind};
 use crate::exec::Exec;
 use crate::fs::{Cause, Fs, Kind, Stat};
 use crate::journal::{Change as Step, LINK_LENGTH, Old, OldEntry, Op};
-use crate::path::{RelPath, is_reserved};
-use crate::plan::{At, Plan, RootId};
+use crate::path::{At, RelPath, RootId, is_reserved};
+use crate::plan::Plan;
 use crate::store::{Durability, Preopens, Receipt, State, Store};
 
 /// The handling of a path of the lowers that has changed since it was first touched.

@@ -10,8 +10,8 @@ use super::{Workspace, layout};
 use crate::error::{Error, ErrorKind};
 use crate::exec::Exec;
 use crate::fs::{Fs, Kind, Stat};
-use crate::path::RelPath;
-use crate::plan::{At, Plan};
+use crate::path::{At, RelPath};
+use crate::plan::Plan;
 
 impl<F: Fs> Workspace<F> {
     /// Closes the open directories of the lowers, where other processes may move directories.

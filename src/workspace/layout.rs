@@ -18,8 +18,8 @@ use crate::control;
 use crate::error::Error;
 use crate::exec::Exec;
 use crate::fs::{Fs, Kind};
-use crate::path::RelPath;
-use crate::plan::{Plan, RootId};
+use crate::path::{RelPath, RootId};
+use crate::plan::Plan;
 use crate::stray::is_stray;
 use crate::text::as_number;
 

@@ -12,8 +12,7 @@ use crate::exec::Exec;
 use crate::fs::{Cause, Fs, Kind, Stat};
 use crate::journal::OldEntry;
 use crate::limits::ENTRIES_MAX;
-use crate::path::{RelPath, is_reserved};
-use crate::plan::At;
+use crate::path::{At, RelPath, is_reserved};
 
 /// Finds the entry at a path, and its place.
 pub(super) fn stat<F: Fs>(exec: &mut Exec<F>, lowers: &[At], path: &RelPath) -> Result<Option<(At, Stat)>, Error> {

@@ -8,8 +8,7 @@ use super::{Workspace, layout, lower, parse_any};
 use crate::error::{Error, ErrorKind, Limit};
 use crate::fs::{Cause, Fs, Kind, Stat};
 use crate::limits::CHUNK_BYTES_MAX;
-use crate::path::RelPath;
-use crate::plan::At;
+use crate::path::{At, RelPath};
 
 /// The number of lookups of the lowers that are kept during one call.
 const LOOKS_MAX: usize = 4;
