@@ -1,5 +1,4 @@
-//! The control directory `.onionskin` at the root of a store: the names it may hold, and the entries found in
-//! it.
+//! The names of the control directory `.onionskin` at the root of a store. [`crate::records`] reads it.
 //!
 //! | name | meaning |
 //! |---|---|
@@ -14,16 +13,11 @@
 //! | `probe/` | scratch directory of [`crate::probe`] |
 //! | `workspace/` | content written over other directories; see `crate::workspace` |
 //!
-//! Strays (see [`crate::stray`]) may lie anywhere. Anything else is not ours: an error, never a deletion.
+//! Strays (see [`crate::stray`]) may lie anywhere. An entry of another name or kind is an error, never a deletion.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 
-use crate::error::Error;
-use crate::exec::Exec;
-use crate::fs::{Fs, Kind};
-use crate::path::{RESERVED_PREFIX, RelPath, RootId, is_reserved};
-use crate::stray::is_stray;
+use crate::path::{RESERVED_PREFIX, RelPath, is_reserved};
 use crate::text::as_number;
 
 /// Name of the log of a decision whose content was synced.
@@ -141,121 +135,6 @@ pub fn may_change(path: &RelPath) -> bool {
     }
 }
 
-/// The kind of an entry of the control directory, determined by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Entry {
-    Log,
-    LogUnsynced,
-    /// Removed once its owner is dead: `log.tmp`, `file-N`, `lock-H`.
-    Loose,
-    Lock,
-    Epoch(u64),
-    Transaction(u64),
-    Quarantine(u64),
-    Directories,
-    Probe,
-    Workspace,
-}
-
-fn classify(name: &str, kind: Kind) -> Option<Entry> {
-    let numbered = name.rsplit_once('-').and_then(|(word, text)| Some((word, as_number(text)?)));
-    let (entry, wanted) = match (numbered, name) {
-        (Some(("tx", number)), _) => (Entry::Transaction(number), Kind::Directory),
-        (Some(("quarantine", number)), _) => (Entry::Quarantine(number), Kind::Directory),
-        (Some(("epoch", number)), _) => (Entry::Epoch(number), Kind::File),
-        (Some(("file", _)), _) | (_, LOG_TEMPORARY) => (Entry::Loose, Kind::File),
-        (_, LOG) => (Entry::Log, Kind::File),
-        (_, LOG_UNSYNCED) => (Entry::LogUnsynced, Kind::File),
-        (_, LOCK) => (Entry::Lock, Kind::File),
-        (_, DIRECTORIES) => (Entry::Directories, Kind::Directory),
-        (_, PROBE) => (Entry::Probe, Kind::Directory),
-        (_, WORKSPACE) => (Entry::Workspace, Kind::Directory),
-        _ if name.starts_with("lock-") => (Entry::Loose, Kind::File),
-        _ => return None,
-    };
-    (kind == wanted).then_some(entry)
-}
-
-/// The entries found in the control directory.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Control {
-    /// Whether the directory exists.
-    pub exists: bool,
-    /// Name of the log, if there is one.
-    pub log: Option<&'static str>,
-    /// Names of files that are of use to a live owner only.
-    pub loose: Vec<String>,
-    /// Whether there is a lock file.
-    pub locked: bool,
-    /// The newest epoch; 0 if there has never been a takeover.
-    pub epoch: u64,
-    /// Numbers of staging directories.
-    pub transactions: Vec<u64>,
-    /// Whether there is a scratch directory of a probe.
-    pub probe: bool,
-    /// Whether there is a directory of generations.
-    pub directories: bool,
-    /// A number above every number in use.
-    pub next: u64,
-}
-
-impl Control {
-    /// Reads the control directory. Its absence is not an error.
-    ///
-    /// # Errors
-    ///
-    /// `ErrorKind::Corrupt` for an unknown entry, or if the path is not a directory.
-    pub fn read<F: Fs>(exec: &mut Exec<F>) -> Result<Self, Error> {
-        let mut control = Self { next: 1, ..Self::default() };
-        match exec.stat(&directory())?.map(|stat| stat.kind) {
-            None => return Ok(control),
-            Some(Kind::Directory) => control.exists = true,
-            Some(Kind::File | Kind::Symlink | Kind::Other) => {
-                return Err(Error::corrupt(&directory(), "stands where the control directory belongs; move it away"));
-            }
-        }
-        for (name, kind) in exec.list(RootId::STORE, &directory())? {
-            if is_stray(&name) {
-                continue;
-            }
-            let known = classify(&name, kind);
-            let known = known.ok_or_else(|| not_ours(&entry(&name)))?;
-            control.note(known, name);
-        }
-        Ok(control)
-    }
-
-    fn note(&mut self, entry: Entry, name: String) {
-        let mut used = |number: u64| self.next = self.next.max(number.saturating_add(1));
-        match entry {
-            Entry::Log => self.log = Some(LOG),
-            Entry::LogUnsynced => self.log = self.log.or(Some(LOG_UNSYNCED)),
-            Entry::Lock => self.locked = true,
-            Entry::Epoch(number) => self.epoch = self.epoch.max(number),
-            Entry::Transaction(number) => {
-                used(number);
-                self.transactions.push(number);
-            }
-            Entry::Quarantine(number) => used(number),
-            Entry::Directories => self.directories = true,
-            Entry::Probe => self.probe = true,
-            // The workspace reads and checks this directory itself.
-            Entry::Workspace => {}
-            Entry::Loose => {
-                if let Some(number) = name.strip_prefix("file-").and_then(as_number) {
-                    used(number);
-                }
-                self.loose.push(name);
-            }
-        }
-    }
-}
-
-/// The error for an entry that is not ours.
-pub fn not_ours(path: &RelPath) -> Error {
-    Error::corrupt(path, "is not ours and stands among our records; move it away")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,16 +148,6 @@ mod tests {
         }
         for text in ["", "elsewhere", "../.onionskin/directories/3/14", ".onionskin/directories/03/14"] {
             assert_eq!(parse_pointer(&path("x"), text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn only_names_as_we_write_them_are_ours() {
-        assert_eq!(classify("tx-7", Kind::Directory), Some(Entry::Transaction(7)));
-        for (name, kind) in
-            [("tx-07", Kind::Directory), ("tx-7", Kind::File), ("notes", Kind::File), ("file-x", Kind::File)]
-        {
-            assert_eq!(classify(name, kind), None, "{name}");
         }
     }
 }

@@ -1,14 +1,18 @@
-//! The single error type of the core, as the contract defines it: kind, subject, and a message that includes
-//! the remedy, so that any host can show it unchanged.
+//! The single error type of the core. It carries the state of a failure as types: the kind, the subject, the
+//! call of the filesystem that failed, and the position relative to the commit point. The sentence for people
+//! is made from them in one place, the [`Display`](fmt::Display) of [`Error`], and nothing reads it.
 //!
 //! It is one pointer wide, because nearly every function of the core may return it.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
-use core::fmt;
+use alloc::vec::Vec;
+use core::fmt::{self, Write as _};
 
-use crate::fs::{Cause, Kind};
-use crate::path::{PathRule, RESERVED_PREFIX, RelPath};
+use crate::control;
+use crate::fs::{Call, Cause, Kind};
+use crate::path::{At, PathRule, RelPath, RootId};
 use crate::text::hex;
 
 /// A fingerprint: the observable state of an entry.
@@ -24,11 +28,10 @@ pub struct Fingerprint {
     pub digest: Option<[u8; 32]>,
 }
 
-impl Fingerprint {
-    /// Formats the fingerprint for a message.
-    fn words(&self) -> String {
-        let digest = self.digest.map(|digest| format!(", sha256:{}", hex(&digest))).unwrap_or_default();
-        format!("{} of {} bytes{digest}", self.kind.text(), self.size)
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} bytes", self.kind, self.size)?;
+        self.digest.map_or(Ok(()), |digest| write!(f, ", sha256:{}", hex(&digest)))
     }
 }
 
@@ -127,65 +130,92 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// Creates an error of this kind about a path.
-    pub fn at(self, path: &RelPath) -> Error {
-        self.of(path.shown())
+    /// Creates an error of this kind about a path below a root.
+    pub fn at(self, place: impl Into<At>) -> Error {
+        Error::new(self, Subject::Path(place.into()))
     }
 
-    /// Creates an error of this kind about a guest path or another named subject.
-    pub fn of(self, subject: &str) -> Error {
-        self.because(subject, "")
+    /// Creates an error of this kind about a guest path, as the caller gave it.
+    pub fn of(self, guest: &str) -> Error {
+        Error::new(self, Subject::Guest(guest.to_string()))
     }
 
-    /// Creates an error of this kind about a subject, with a detail for the message.
-    pub fn because(self, subject: &str, detail: &str) -> Error {
-        let (subject, detail) = (subject.to_string(), detail.to_string());
-        Error(Box::new(Parts { kind: self, cause: None, side: Side::Before, subject, detail }))
+    /// Creates an error of this kind about a subject that is no path.
+    pub fn named(self, subject: &str) -> Error {
+        Error::new(self, Subject::Text(subject.to_string()))
     }
+}
 
-    /// Returns the template of the message, where `$` stands for the subject, `#` for the detail and `%` for
-    /// the cause.
-    const fn message(self) -> &'static str {
+/// The subject of an error.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// An entry below a root.
+    Path(At),
+    /// A guest path, as the caller gave it.
+    Guest(String),
+    /// A path that the caller gave and that may be invalid, or the name or value of an argument.
+    Text(String),
+    /// The token of an owner.
+    Token(String),
+}
+
+impl Subject {
+    /// Returns the subject as text: a path without its root, `.` for a root itself.
+    pub fn text(&self) -> &str {
         match self {
-            Self::InvalidPath => "\"$\" is not a path to write to: #",
-            Self::NoPreopen => "\"$\" is below no preopened directory; grant one that holds it",
-            Self::NotFound => "$: there is no such file or directory",
-            Self::AlreadyExists => "$: exists already and was to be absent",
-            Self::NotDirectory => "$: is not a directory; remove it, or choose another path",
-            Self::IsDirectory => "$: is a directory; name a file in it",
-            Self::NotAFile => "$: is a pipe, a socket or a device; choose another path",
-            Self::SymlinkRefused => {
-                "$: is a symbolic link; choose the policy `replace` or `follow-within`, or name what it leads to"
-            }
-            Self::SymlinkEscapes => {
-                "$: leads out of what was granted; grant the place it leads to and name it as the source"
-            }
-            Self::LinkUnreadable => {
-                "$: is an absolute link, which cannot be read from inside; grant the place it leads to and name it as \
-                 the source"
-            }
-            Self::SymlinkLoop => "$: its links lead in a circle",
-            Self::HardLinked => "$: has a second hard link; materialize it first, or drop the precondition",
-            Self::IllegalName => {
-                "$: holds a name that is not UTF-8, which cannot be carried; rename it, or publish in place"
-            }
-            Self::InvalidJson => "$: is not JSON: #; nothing was written",
-            Self::ReadOnly => "$: is granted for reading alone; grant it for writing",
-            Self::PreconditionFailed => "$: has changed and is now a #; look at it and try again",
-            Self::Conflicts => "changed while being read, try again: #",
-            Self::Locked => "another owner holds the root, token \"$\"; wait for it, or break its lock if it is dead",
-            Self::HotJournal => {
-                "$: belongs to a database, and the two move together or not at all; close the database, or materialize \
-                 it instead"
-            }
-            Self::LimitExceeded => "$: over the limit of #; write in smaller parts",
-            Self::Unsupported => "$: not supported: #",
-            Self::InvalidArgument => "$: #",
-            Self::NotCommitted => "nothing was changed, try again: # $: %",
-            Self::NeedsRecovery => "decided but not finished; open the root again and it is completed: # $: %",
-            Self::OutcomeUnknown => "the outcome is unknown; open the root again to learn it: # $: %",
-            Self::Corrupt => "$: #; nothing was touched",
+            Self::Path(at) => at.path.shown(),
+            Self::Guest(text) | Self::Text(text) | Self::Token(text) => text,
         }
+    }
+
+    /// Returns the path below the root of the store, if it is one.
+    const fn path(&self) -> Option<&RelPath> {
+        match self {
+            Self::Path(At { root: RootId::STORE, path }) => Some(path),
+            Self::Path(_) | Self::Guest(_) | Self::Text(_) | Self::Token(_) => None,
+        }
+    }
+}
+
+/// The reason of an error, beyond its kind.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Detail {
+    /// The kind is the reason.
+    None,
+    /// The rule that the path breaks.
+    Rule(PathRule),
+    /// The limit, with its value.
+    Limit(Limit, u64),
+    /// The present state of the entry.
+    Now(Fingerprint),
+    /// All paths that changed.
+    Changed(Vec<String>),
+    /// A clause whose subject is that of the error.
+    Reason(Cow<'static, str>),
+}
+
+/// A call of the filesystem that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Failure {
+    /// The call.
+    pub call: Call,
+    /// The entry on which it was made.
+    pub subject: Subject,
+    /// The cause reported by the filesystem.
+    pub cause: Cause,
+}
+
+impl Failure {
+    /// Returns the path below the root of the store on which the call failed, if it is one.
+    pub const fn path(&self) -> Option<&RelPath> {
+        self.subject.path()
+    }
+}
+
+/// A clause whose subject is that of the failure.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot be {}: {}", self.call, self.cause)
     }
 }
 
@@ -196,17 +226,15 @@ pub struct Error(Box<Parts>);
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Parts {
     kind: ErrorKind,
-    /// Cause reported by the filesystem, if it failed.
-    cause: Option<Cause>,
-    side: Side,
-    subject: String,
-    /// For a failure of the filesystem, the action that failed.
-    detail: String,
+    subject: Subject,
+    detail: Detail,
+    failure: Option<Failure>,
+    phase: CommitPhase,
 }
 
 /// Position, relative to the commit point, at which a plan stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
+pub enum CommitPhase {
     /// Before the commit point: nothing was decided.
     Before,
     /// At the commit point: the deciding step itself failed.
@@ -216,47 +244,72 @@ pub enum Side {
 }
 
 impl Error {
+    fn new(kind: ErrorKind, subject: Subject) -> Self {
+        Self(Box::new(Parts { kind, subject, detail: Detail::None, failure: None, phase: CommitPhase::Before }))
+    }
+
     /// Creates the error for a failed call of the filesystem, with nothing changed.
-    pub fn failed(action: &str, path: &str, cause: Cause) -> Self {
+    pub fn failed(call: Call, place: impl Into<At>, cause: Cause) -> Self {
+        Self::failed_on(call, Subject::Path(place.into()), cause)
+    }
+
+    /// Like [`Error::failed`], for a subject that may be a guest path.
+    pub fn failed_on(call: Call, subject: Subject, cause: Cause) -> Self {
         let kind = match cause {
             Cause::IllegalName => ErrorKind::IllegalName,
             Cause::NoEntry => ErrorKind::NotFound,
             Cause::NotDirectory => ErrorKind::NotDirectory,
             _ => ErrorKind::NotCommitted,
         };
-        let mut error = kind.because(path, action);
-        error.0.cause = Some(cause);
+        let mut error = Self::new(kind, subject.clone());
+        error.0.failure = Some(Failure { call, subject, cause });
         error
     }
 
     /// Creates the error for a path that breaks a rule.
     pub fn invalid_path(path: &str, rule: PathRule) -> Self {
-        ErrorKind::InvalidPath.because(path, rule.text())
+        ErrorKind::InvalidPath.named(path).with_detail(Detail::Rule(rule))
     }
 
-    /// Creates the error for an invalid argument, with its name and the reason.
-    pub fn invalid_argument(which: &str, why: &str) -> Self {
-        ErrorKind::InvalidArgument.because(which, why)
+    /// Creates the error for a text that is not valid JSON, with the path for which it is meant.
+    pub fn invalid_json(path: &str, reason: String) -> Self {
+        ErrorKind::InvalidJson.named(path).with_detail(Detail::Reason(reason.into()))
+    }
+
+    /// Creates the error for an invalid argument, with its name or value and the reason.
+    pub fn invalid_argument(which: &str, why: &'static str) -> Self {
+        ErrorKind::InvalidArgument.named(which).with_detail(Detail::Reason(why.into()))
+    }
+
+    /// Creates the error for a root that another owner holds, with its token.
+    pub fn locked(token: &str) -> Self {
+        Self::new(ErrorKind::Locked, Subject::Token(token.to_string()))
     }
 
     /// Creates the error for an exceeded limit.
     pub fn limit(path: &str, limit: Limit, maximum: u64) -> Self {
-        ErrorKind::LimitExceeded.because(path, &format!("{maximum} {}", limit.unit()))
+        ErrorKind::LimitExceeded.named(path).with_detail(Detail::Limit(limit, maximum))
     }
 
     /// Creates the error for a path that does not satisfy a precondition.
-    pub fn precondition_failed(path: &str, now: &Fingerprint) -> Self {
-        ErrorKind::PreconditionFailed.because(path, &now.words())
+    pub fn precondition_failed(path: &RelPath, now: Fingerprint) -> Self {
+        ErrorKind::PreconditionFailed.at(path).with_detail(Detail::Now(now))
     }
 
     /// Creates the error for paths that changed while they were read; the subject is the first.
     pub fn conflicts(paths: &[String]) -> Self {
-        ErrorKind::Conflicts.because(paths.first().map_or("", String::as_str), &paths.join(", "))
+        let first = paths.first().map_or("", String::as_str);
+        ErrorKind::Conflicts.named(first).with_detail(Detail::Changed(paths.to_vec()))
     }
 
     /// Creates the error for a contradictory state on disk, with its description and the remedy.
-    pub fn corrupt(path: &RelPath, what: &str) -> Self {
-        ErrorKind::Corrupt.because(path.shown(), what)
+    pub fn corrupt(path: &RelPath, description: &str) -> Self {
+        ErrorKind::Corrupt.at(path).because(description.to_string())
+    }
+
+    /// Creates the error for an entry that does not belong among the records of the control directory.
+    pub fn not_ours(path: &RelPath) -> Self {
+        Self::corrupt(path, "is not ours and stands among our records; move it away")
     }
 
     /// Returns the kind of the error.
@@ -264,47 +317,39 @@ impl Error {
         self.0.kind
     }
 
-    /// Returns the subject: a path, or the token of an owner; empty if there is none.
+    /// Returns the subject as text: a path, an argument, or the token of an owner; empty if there is none.
     pub fn subject(&self) -> &str {
+        self.0.subject.text()
+    }
+
+    /// Returns the subject, if it is a path below the root of the store.
+    pub const fn path(&self) -> Option<&RelPath> {
+        self.0.subject.path()
+    }
+
+    /// Returns the subject.
+    pub const fn place(&self) -> &Subject {
         &self.0.subject
     }
 
-    /// Returns the cause reported by the filesystem, if it failed.
-    pub const fn cause(&self) -> Option<Cause> {
-        self.0.cause
+    /// Returns the call of the filesystem that failed, if one did.
+    pub const fn failure(&self) -> Option<&Failure> {
+        self.0.failure.as_ref()
     }
 
-    /// Returns the action during which the filesystem failed; for other errors, a detail about the subject.
-    pub fn action(&self) -> &str {
-        &self.0.detail
+    /// Returns the name of the call that failed, if one did.
+    pub fn call(&self) -> Option<Call> {
+        self.failure().map(|failure| failure.call)
+    }
+
+    /// Returns the cause reported by the filesystem, if it failed.
+    pub fn cause(&self) -> Option<Cause> {
+        self.failure().map(|failure| failure.cause)
     }
 
     /// Returns the position at which the plan that failed with this error stopped.
-    pub const fn side(&self) -> Side {
-        self.0.side
-    }
-
-    /// Returns the message, in one line: the event and the remedy.
-    pub fn message(&self) -> String {
-        self.fill(self.kind().message())
-    }
-
-    /// Describes a failure of the filesystem, without its consequence for the change.
-    pub(crate) fn failure(&self) -> String {
-        self.fill("# $: %")
-    }
-
-    fn fill(&self, template: &str) -> String {
-        let mut line = String::new();
-        for letter in template.chars() {
-            match letter {
-                '$' => push_in_one_line(&mut line, &self.0.subject),
-                '#' => push_in_one_line(&mut line, &self.0.detail),
-                '%' => line.push_str(self.0.cause.map_or("", Cause::text)),
-                _ => line.push(letter),
-            }
-        }
-        line
+    pub const fn phase(&self) -> CommitPhase {
+        self.0.phase
     }
 
     /// Returns the same error with another kind, set by a caller that knows the resulting state.
@@ -313,21 +358,38 @@ impl Error {
         self
     }
 
+    /// Returns the same error with a reason: a clause whose subject is that of the error.
+    #[must_use]
+    pub fn because(self, reason: impl Into<Cow<'static, str>>) -> Self {
+        self.with_detail(Detail::Reason(reason.into()))
+    }
+
+    fn with_detail(mut self, detail: Detail) -> Self {
+        self.0.detail = detail;
+        self
+    }
+
+    fn with_subject(mut self, subject: Subject) -> Self {
+        self.0.subject = subject;
+        self
+    }
+
     /// Returns this error as the failure of a plan.
     ///
     /// The kind becomes [`ErrorKind::NotCommitted`], or [`ErrorKind::ReadOnly`] if not even the control
     /// directory could be made. A caller that knows that the plan was decided overrides it.
-    pub(crate) fn of_plan(mut self, side: Side) -> Self {
-        self.0.side = side;
+    pub(crate) fn of_plan(mut self, phase: CommitPhase) -> Self {
+        self.0.phase = phase;
         if self.is_without_control() && self.is_refused_write() {
-            return self.with_subject(".").with_kind(ErrorKind::ReadOnly);
+            return self.with_subject(Subject::Path(At::store(RelPath::ROOT))).with_kind(ErrorKind::ReadOnly);
         }
         self.with_kind(ErrorKind::NotCommitted)
     }
 
     /// Checks whether the creation of the control directory failed.
     pub(crate) fn is_without_control(&self) -> bool {
-        self.action() == "make directory" && (self.kind() == ErrorKind::ReadOnly || self.subject() == RESERVED_PREFIX)
+        self.failure()
+            .is_some_and(|failure| failure.call == Call::MakeDirectory && failure.path() == Some(&control::directory()))
     }
 
     /// Checks whether the filesystem failed because writing is not permitted.
@@ -335,9 +397,18 @@ impl Error {
         matches!(self.cause(), Some(Cause::NotPermitted | Cause::ReadOnly))
     }
 
-    /// Returns the same error with the path the caller gave as its subject, in place of the path it resolved
-    /// to. Changes only errors about the entry at a path.
-    pub(crate) fn about(self, path: &str) -> Self {
+    /// Returns the same error about the guest path that the caller gave, in place of the path it resolved to.
+    /// Changes only errors about the entry at a path.
+    pub(crate) fn about(self, guest: &str) -> Self {
+        self.about_entry(|| Subject::Guest(guest.to_string()))
+    }
+
+    /// Like [`Error::about`], for a path below the root of the store.
+    pub(crate) fn about_path(self, path: &RelPath) -> Self {
+        self.about_entry(|| Subject::Path(path.into()))
+    }
+
+    fn about_entry(self, subject: impl FnOnce() -> Subject) -> Self {
         use ErrorKind as K;
         if matches!(
             self.kind(),
@@ -353,32 +424,141 @@ impl Error {
                 | K::HotJournal
                 | K::PreconditionFailed
         ) {
-            return self.with_subject(path);
+            return self.with_subject(subject());
         }
         self
     }
 
-    fn with_subject(mut self, subject: &str) -> Self {
-        self.0.subject = subject.to_string();
-        self
+    /// Writes the message without the subject.
+    fn write_reason(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use ErrorKind as K;
+        let (before, after) = match self.kind() {
+            K::InvalidPath => ("is not a path to write to: ", ""),
+            K::NoPreopen => ("is below no preopened directory; grant one that holds it", ""),
+            K::NotFound if self.0.detail == Detail::None => ("there is no such file or directory", ""),
+            K::AlreadyExists => ("exists already and was to be absent", ""),
+            K::NotDirectory => ("is not a directory; remove it, or choose another path", ""),
+            K::IsDirectory => ("is a directory; name a file in it", ""),
+            K::NotAFile => ("is a pipe, a socket or a device; choose another path", ""),
+            K::SymlinkRefused => {
+                let remedy = "choose the policy `replace` or `follow-within`, or name what it leads to";
+                return write!(f, "is a symbolic link; {remedy}");
+            }
+            K::SymlinkEscapes => {
+                ("leads out of what was granted; grant the place it leads to and name it as the source", "")
+            }
+            K::LinkUnreadable => {
+                let remedy = "grant the place it leads to and name it as the source";
+                return write!(f, "is an absolute link, which cannot be read from inside; {remedy}");
+            }
+            K::SymlinkLoop => ("its links lead in a circle", ""),
+            K::HardLinked => ("has a second hard link; materialize it first, or drop the precondition", ""),
+            K::IllegalName => {
+                let remedy = "rename it, or publish in place";
+                return write!(f, "holds a name that is not UTF-8, which cannot be carried; {remedy}");
+            }
+            K::InvalidJson => ("is not JSON: ", "; nothing was written"),
+            K::ReadOnly => ("is granted for reading alone; grant it for writing", ""),
+            K::PreconditionFailed => ("has changed and is now a ", "; look at it and try again"),
+            K::Conflicts => ("changed while it was read", "; try again"),
+            K::Locked => {
+                f.write_str("another owner holds the root, token \"")?;
+                write_in_one_line(f, self.subject())?;
+                return f.write_str("\"; wait for it, or break its lock if it is dead");
+            }
+            K::HotJournal => {
+                let remedy = "close the database, or materialize it instead";
+                return write!(f, "belongs to a database, and the two move together or not at all; {remedy}");
+            }
+            K::LimitExceeded => ("over the limit of ", "; write in smaller parts"),
+            K::Unsupported => ("not supported: ", ""),
+            K::NotFound | K::InvalidArgument => ("", ""),
+            K::NotCommitted => ("", "; nothing was changed, try again"),
+            K::NeedsRecovery => ("", "; decided but not finished, open the root again and it is completed"),
+            K::OutcomeUnknown => ("", "; the outcome is unknown, open the root again to learn it"),
+            K::Corrupt => ("", "; nothing was touched"),
+        };
+        f.write_str(before)?;
+        match (&self.0.detail, self.failure()) {
+            (Detail::Rule(rule), _) => f.write_str(rule.text())?,
+            (Detail::Limit(limit, maximum), _) => write!(f, "{maximum} {}", limit.unit())?,
+            (Detail::Now(now), _) => write!(f, "{now}")?,
+            (Detail::Changed(paths), _) if paths.len() > 1 => {
+                f.write_str(", as did ")?;
+                write_in_one_line(f, &paths[1..].join(", "))?;
+            }
+            (Detail::Reason(reason), _) => write_in_one_line(f, reason)?,
+            (Detail::None, Some(failure)) if before.is_empty() => write!(f, "{failure}")?,
+            (Detail::None | Detail::Changed(_), _) => {}
+        }
+        f.write_str(after)
     }
 }
 
-/// Appends a text from an external source, without its control characters.
-fn push_in_one_line(line: &mut String, text: &str) {
-    for letter in text.chars() {
-        line.push(if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter });
-    }
+/// Writes a text from an external source, without its control characters.
+fn write_in_one_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    let shown = |letter: char| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter };
+    text.chars().try_for_each(|letter| f.write_char(shown(letter)))
 }
 
+/// The message, in one line: the subject, the event and the remedy.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message())
+        let subject = self.subject();
+        if !subject.is_empty() && !matches!(self.0.subject, Subject::Token(_)) {
+            write_in_one_line(f, subject)?;
+            f.write_str(": ")?;
+        }
+        self.write_reason(f)
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}: {self}", self.kind())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_subject_event_and_remedy() {
+        let path = RelPath::parse("a/b").expect("a good path");
+        let elsewhere = At { root: RootId(1), path: path.clone() };
+        let paths = ["a".to_string(), "b\nc".to_string()];
+        let failed = |kind| Error::failed(Call::Write, &path, Cause::InsufficientSpace).with_kind(kind);
+        for (error, message) in [
+            (ErrorKind::NotFound.at(&path), "a/b: there is no such file or directory"),
+            (ErrorKind::NotFound.of("/up").because("there is no workspace in it"), "/up: there is no workspace in it"),
+            (ErrorKind::IsDirectory.at(&RelPath::ROOT), ".: is a directory; name a file in it"),
+            (Error::failed(Call::Stat, &elsewhere, Cause::NoEntry), "a/b: there is no such file or directory"),
+            (Error::invalid_path("", PathRule::Empty), "is not a path to write to: it must not be empty"),
+            (
+                Error::locked("me"),
+                "another owner holds the root, token \"me\"; wait for it, or break its lock if it is dead",
+            ),
+            (Error::conflicts(&paths[..1]), "a: changed while it was read; try again"),
+            (Error::conflicts(&paths), "a: changed while it was read, as did b\u{fffd}c; try again"),
+            (failed(ErrorKind::NotCommitted), "a/b: cannot be written: no space left; nothing was changed, try again"),
+            (
+                failed(ErrorKind::OutcomeUnknown),
+                "a/b: cannot be written: no space left; the outcome is unknown, open the root again to learn it",
+            ),
+        ] {
+            assert_eq!(error.to_string(), message);
+        }
+    }
+
+    #[test]
+    fn a_plan_that_cannot_make_the_control_directory_is_refused() {
+        let plan = |path: &RelPath, cause| Error::failed(Call::MakeDirectory, path, cause).of_plan(CommitPhase::Before);
+        let control = control::directory();
+        let error = plan(&control, Cause::NotPermitted);
+        assert_eq!((error.kind(), error.subject()), (ErrorKind::ReadOnly, "."));
+        assert!(error.is_without_control(), "the call that failed stays known");
+        assert_eq!(plan(&control, Cause::Io).kind(), ErrorKind::NotCommitted);
+        assert_eq!(plan(&control.child("tx-1"), Cause::NotPermitted).kind(), ErrorKind::NotCommitted);
     }
 }

@@ -4,8 +4,8 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::error::{Error, ErrorKind, Side};
-use crate::fs::{Cause, Fs, Kind, Stat};
+use crate::error::{CommitPhase, Error, ErrorKind};
+use crate::fs::{Call, Cause, Fs, Kind, Stat};
 use crate::limits::{COPY_BYTES, DIRECTORIES_OPEN_MAX, FILES_OPEN_MAX};
 use crate::path::{At, RelPath, RootId};
 use crate::plan::{Act, Plan, Step};
@@ -124,7 +124,9 @@ impl<F: Fs> Exec<F> {
                 Some(known) => known,
                 None => {
                     let next = Rc::new(
-                        self.fs.open_dir(&dir, name).map_err(|cause| failed("open directory", &reached, cause))?,
+                        self.fs
+                            .open_dir(&dir, name)
+                            .map_err(|cause| Error::failed(Call::OpenDirectory, (root, &reached), cause))?,
                     );
                     if self.directories.len() == DIRECTORIES_OPEN_MAX {
                         self.directories.remove(0);
@@ -157,13 +159,13 @@ impl<F: Fs> Exec<F> {
         match self.fs.stat(&dir, name) {
             Ok(stat) => Ok(Some(stat)),
             Err(Cause::NoEntry) => Ok(None),
-            Err(cause) => Err(failed("stat", path, cause)),
+            Err(cause) => Err(Error::failed(Call::Stat, (root, path), cause)),
         }
     }
 
     /// Like [`Exec::stat_in`], but a missing entry is an error.
     pub fn look(&mut self, at: &At) -> Result<Stat> {
-        self.stat_in(at.root, &at.path)?.ok_or_else(|| ErrorKind::NotFound.at(&at.path))
+        self.stat_in(at.root, &at.path)?.ok_or_else(|| ErrorKind::NotFound.at(at))
     }
 
     /// Like [`Exec::stat`], but also returns `None` if the parent is missing or not a directory.
@@ -182,23 +184,24 @@ impl<F: Fs> Exec<F> {
     /// Lists the names in a directory, in no particular order.
     pub fn list(&mut self, root: RootId, path: &RelPath) -> Result<Vec<(String, Kind)>> {
         let dir = self.dir(root, path)?;
-        self.fs.list(&dir).map_err(|cause| failed("list", path, cause))
+        self.fs.list(&dir).map_err(|cause| Error::failed(Call::List, (root, path), cause))
     }
 
     /// Returns the text of a symbolic link.
     pub fn read_link(&mut self, root: RootId, path: &RelPath) -> Result<String> {
         let (dir, name) = self.parent(root, path)?;
-        self.fs.read_link(&dir, name).map_err(|cause| failed("read link", path, cause))
+        self.fs.read_link(&dir, name).map_err(|cause| Error::failed(Call::ReadLink, (root, path), cause))
     }
 
     /// Reads a whole file in pieces; `each` returns whether to continue. The caller must have checked that
     /// the entry is a regular file, because a pipe may block.
     pub fn read_pieces(&mut self, at: &At, each: &mut dyn FnMut(&[u8]) -> bool) -> Result<()> {
         let (dir, name) = self.parent(at.root, &at.path)?;
-        let file = self.fs.open_file(&dir, name).map_err(|cause| failed("open", &at.path, cause))?;
+        let file = self.fs.open_file(&dir, name).map_err(|cause| Error::failed(Call::Open, at, cause))?;
         let mut offset = 0;
         loop {
-            let piece = self.fs.read(&file, offset, COPY_BYTES).map_err(|cause| failed("read", &at.path, cause))?;
+            let piece =
+                self.fs.read(&file, offset, COPY_BYTES).map_err(|cause| Error::failed(Call::Read, at, cause))?;
             if piece.is_empty() || !each(&piece) {
                 return Ok(());
             }
@@ -212,7 +215,7 @@ impl<F: Fs> Exec<F> {
     pub fn read_at(&mut self, at: &At, mut offset: u64, length: usize) -> Result<Vec<u8>> {
         if offset == 0 || self.reading.as_ref().is_none_or(|(known, _)| known != at) {
             let (dir, name) = self.parent(at.root, &at.path)?;
-            let file = self.fs.open_file(&dir, name).map_err(|cause| failed("open", &at.path, cause))?;
+            let file = self.fs.open_file(&dir, name).map_err(|cause| Error::failed(Call::Open, at, cause))?;
             self.reading = Some((at.clone(), file));
         }
         let mut whole = Vec::new();
@@ -220,7 +223,7 @@ impl<F: Fs> Exec<F> {
             && whole.len() < length
         {
             let wanted = (length - whole.len()).min(COPY_BYTES);
-            let piece = self.fs.read(file, offset, wanted).map_err(|cause| failed("read", &at.path, cause))?;
+            let piece = self.fs.read(file, offset, wanted).map_err(|cause| Error::failed(Call::Read, at, cause))?;
             if piece.is_empty() {
                 break;
             }
@@ -241,12 +244,12 @@ impl<F: Fs> Exec<F> {
     pub fn open_one(&mut self, at: &At, write: bool) -> Result<F::File> {
         let (dir, name) = self.parent(at.root, &at.path)?;
         let opened = if write { self.fs.open_to_write(&dir, name) } else { self.fs.open_file(&dir, name) };
-        opened.map_err(|cause| failed("open", &at.path, cause))
+        opened.map_err(|cause| Error::failed(Call::Open, at, cause))
     }
 
     /// Syncs a file that a caller keeps open, named by the path by which it was opened.
     pub fn sync_open(&mut self, file: &F::File, path: &RelPath) -> Result<()> {
-        self.fs.sync_file(file).map_err(|cause| failed("sync file", path, cause))
+        self.fs.sync_file(file).map_err(|cause| Error::failed(Call::SyncFile, path, cause))
     }
 
     /// Returns a number that identifies a directory uniquely, or `None` if the host has no call for it.
@@ -255,14 +258,14 @@ impl<F: Fs> Exec<F> {
         match self.fs.identity(&dir) {
             Ok(identity) => Ok(Some(identity)),
             Err(Cause::Unsupported) => Ok(None),
-            Err(cause) => Err(Error::failed("identify", at.path.shown(), cause)),
+            Err(cause) => Err(Error::failed(Call::Identify, at, cause)),
         }
     }
 
     /// Like [`Exec::identity`], for a file with several names.
     pub fn identity_of(&mut self, at: &At) -> Result<u128> {
         let (dir, name) = self.parent(at.root, &at.path)?;
-        self.fs.identity_of(&dir, name).map_err(|cause| failed("identify", &at.path, cause))
+        self.fs.identity_of(&dir, name).map_err(|cause| Error::failed(Call::Identify, at, cause))
     }
 
     /// Reads the first bytes of a file, at most `length`.
@@ -304,30 +307,30 @@ impl<F: Fs> Exec<F> {
     pub fn check_reach(&mut self, from: &RelPath, to: &RelPath, name: &str) -> Result<()> {
         let (source, target) = (self.dir(RootId::STORE, from)?, self.dir(RootId::STORE, to)?);
         match self.fs.rename((&source, name), (&target, name)) {
-            Ok(()) => Err(failed("move content into", to, Cause::AlreadyExists)),
+            Ok(()) => Err(Error::failed(Call::Reach, to, Cause::AlreadyExists)),
             Err(Cause::NoEntry) => Ok(()),
-            Err(cause) => Err(failed("move content into", to, cause)),
+            Err(cause) => Err(Error::failed(Call::Reach, to, cause)),
         }
     }
 
     fn parent<'a>(&mut self, root: RootId, path: &'a RelPath) -> Result<(Rc<F::Dir>, &'a str)> {
-        let (parent, name) = path.split().ok_or_else(|| failed("use", path, Cause::IsDirectory))?;
+        let (parent, name) = path.split().ok_or_else(|| Error::failed(Call::Open, (root, path), Cause::IsDirectory))?;
         Ok((self.dir(root, &parent)?, name))
     }
 
     // ---- changing
 
-    /// Runs a plan to its end, or to the first step that fails; [`Error::side`] returns its position.
+    /// Runs a plan to its end, or to the first step that fails; [`Error::phase`] returns its position.
     pub fn run(&mut self, plan: Plan) -> Result<()> {
-        let mut side = Side::Before;
+        let mut phase = CommitPhase::Before;
         for step in plan.into_steps() {
             let commits = step.commits;
             if commits {
-                side = Side::At;
+                phase = CommitPhase::At;
             }
-            self.step(step).map_err(|error| error.of_plan(side))?;
+            self.step(step).map_err(|error| error.of_plan(phase))?;
             if commits {
-                side = Side::After;
+                phase = CommitPhase::After;
             }
         }
         Ok(())
@@ -381,7 +384,7 @@ impl<F: Fs> Exec<F> {
                 self.open.push(Open { path: path.clone(), file, length: 0, stays: false });
             }),
         };
-        done.map_err(|cause| failed(act.verb(), path, cause))?;
+        done.map_err(|cause| Error::failed(act.call(), path, cause))?;
         if let Act::Rename { from, to } = act {
             self.forget_below(from);
             self.forget_below(to);
@@ -410,13 +413,14 @@ impl<F: Fs> Exec<F> {
             .open
             .iter_mut()
             .find(|open| open.path == *path)
-            .ok_or_else(|| failed("write", path, Cause::NoEntry))?;
+            .ok_or_else(|| Error::failed(Call::Write, path, Cause::NoEntry))?;
         let mut offset = at.unwrap_or(open.length);
         let mut rest = bytes;
         while !rest.is_empty() {
-            let taken = self.fs.write(&open.file, offset, rest).map_err(|cause| failed("write", path, cause))?;
+            let taken =
+                self.fs.write(&open.file, offset, rest).map_err(|cause| Error::failed(Call::Write, path, cause))?;
             if taken == 0 || taken > rest.len() {
-                return Err(failed("write", path, Cause::Io));
+                return Err(Error::failed(Call::Write, path, Cause::Io));
             }
             offset += taken as u64;
             if offset > open.length {
@@ -437,7 +441,7 @@ impl<F: Fs> Exec<F> {
         let index = self.opened(path)?;
         let open = &mut self.open[index];
         open.length = size;
-        self.fs.set_size(&open.file, size).map_err(|cause| failed("write", path, cause))
+        self.fs.set_size(&open.file, size).map_err(|cause| Error::failed(Call::Write, path, cause))
     }
 
     /// Returns the index of an owned file, opened for writing in place. At the limit, the oldest open file is
@@ -447,7 +451,7 @@ impl<F: Fs> Exec<F> {
             return Ok(index);
         }
         let (dir, name) = self.parent(RootId::STORE, path)?;
-        let file = self.fs.open_to_write(&dir, name).map_err(|cause| failed("open", path, cause))?;
+        let file = self.fs.open_to_write(&dir, name).map_err(|cause| Error::failed(Call::Open, path, cause))?;
         if self.open.len() >= FILES_OPEN_MAX {
             self.open.remove(0);
         }
@@ -457,26 +461,21 @@ impl<F: Fs> Exec<F> {
 
     fn copy(&mut self, from: &At, offset: u64, length: u64, to: &RelPath) -> Result<()> {
         let (dir, name) = self.parent(from.root, &from.path)?;
-        let size = self.fs.stat(&dir, name).map_err(|cause| failed("stat", &from.path, cause))?.size;
-        let file = self.fs.open_file(&dir, name).map_err(|cause| failed("open", &from.path, cause))?;
+        let size = self.fs.stat(&dir, name).map_err(|cause| Error::failed(Call::Stat, from, cause))?.size;
+        let file = self.fs.open_file(&dir, name).map_err(|cause| Error::failed(Call::Open, from, cause))?;
         // A copy of a source that keeps growing would not end. A source of size 0, like the files in `/proc`,
         // must end by itself.
         let length = if size == 0 { length } else { length.min(size.saturating_sub(offset)) };
-        self.copy_open((&file, &from.path), offset, length, to)
+        self.copy_open((&file, from), offset, length, to)
     }
 
     /// Copies from an open file, identified by name, to the end of a file that a plan created.
-    pub fn copy_open(
-        &mut self,
-        (file, name): (&F::File, &RelPath),
-        offset: u64,
-        length: u64,
-        to: &RelPath,
-    ) -> Result<()> {
+    pub fn copy_open(&mut self, (file, at): (&F::File, &At), offset: u64, length: u64, to: &RelPath) -> Result<()> {
         let mut copied = 0;
         while copied < length {
             let wanted = usize::try_from(length - copied).map_or(COPY_BYTES, |left| left.min(COPY_BYTES));
-            let piece = self.fs.read(file, offset + copied, wanted).map_err(|cause| failed("read", name, cause))?;
+            let piece =
+                self.fs.read(file, offset + copied, wanted).map_err(|cause| Error::failed(Call::Read, at, cause))?;
             if piece.is_empty() {
                 break;
             }
@@ -488,16 +487,16 @@ impl<F: Fs> Exec<F> {
 
     fn sync_file(&mut self, path: &RelPath) -> Result<()> {
         if let Some(open) = self.open.iter().find(|open| open.stays && open.path == *path) {
-            return self.fs.sync_data(&open.file).map_err(|cause| failed("sync file", path, cause));
+            return self.fs.sync_data(&open.file).map_err(|cause| Error::failed(Call::SyncFile, path, cause));
         }
         let file = match self.take_open(path) {
             Some(open) => open.file,
             None => {
                 let (dir, name) = self.parent(RootId::STORE, path)?;
-                self.fs.open_file(&dir, name).map_err(|cause| failed("open", path, cause))?
+                self.fs.open_file(&dir, name).map_err(|cause| Error::failed(Call::Open, path, cause))?
             }
         };
-        self.fs.sync_file(&file).map_err(|cause| failed("sync file", path, cause))
+        self.fs.sync_file(&file).map_err(|cause| Error::failed(Call::SyncFile, path, cause))
     }
 
     fn sync_dir(&mut self, path: &RelPath) -> Result<()> {
@@ -508,7 +507,7 @@ impl<F: Fs> Exec<F> {
                 self.directory_sync_missing = true;
                 Ok(())
             }
-            answer => answer.map_err(|cause| failed("sync directory", path, cause)),
+            answer => answer.map_err(|cause| Error::failed(Call::SyncDirectory, path, cause)),
         }
     }
 
@@ -518,7 +517,7 @@ impl<F: Fs> Exec<F> {
         let linked = if from.root != RootId::STORE {
             let (source, old) = self.parent(from.root, &from.path)?;
             let (target, new) = self.parent(RootId::STORE, to)?;
-            self.fs.link((&source, old), (&target, new)).map_err(|cause| failed("link", to, cause))
+            self.fs.link((&source, old), (&target, new)).map_err(|cause| Error::failed(Call::Link, to, cause))
         } else {
             self.act(&mut Act::Link { from: from.path.clone(), to: to.clone() })
         };
@@ -526,7 +525,7 @@ impl<F: Fs> Exec<F> {
         // Codes from filesystems without hard links, or at the limit of links to one file.
         use Cause::{CrossDevice, NotPermitted, Other, Unsupported};
         let may_copy = matches!(refused.cause(), Some(Unsupported | NotPermitted | CrossDevice | Other));
-        if refused.action() != "link" || !may_copy {
+        if refused.call() != Some(Call::Link) || !may_copy {
             return Err(refused);
         }
         match self.stat_in(from.root, &from.path)?.map(|stat| stat.kind) {
@@ -547,8 +546,4 @@ impl<F: Fs> Exec<F> {
     fn forget_below(&mut self, path: &RelPath) {
         self.directories.retain(|(root, known, _)| *root != RootId::STORE || !known.is_within(path));
     }
-}
-
-fn failed(action: &str, path: &RelPath, cause: Cause) -> Error {
-    Error::failed(action, path.shown(), cause)
 }

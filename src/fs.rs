@@ -11,6 +11,77 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+/// A call of the filesystem, by its effect on the path that an error names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Call {
+    /// Opens a directory.
+    OpenDirectory,
+    /// Opens a file.
+    Open,
+    /// Reads the metadata of an entry.
+    Stat,
+    /// Lists a directory.
+    List,
+    /// Reads the text of a link.
+    ReadLink,
+    /// Reads bytes.
+    Read,
+    /// Reads the number that identifies a directory or an inode.
+    Identify,
+    /// Checks that a rename can reach a directory.
+    Reach,
+    /// Makes a directory.
+    MakeDirectory,
+    /// Creates a file.
+    Create,
+    /// Writes bytes or sets the length of a file.
+    Write,
+    /// Syncs a file.
+    SyncFile,
+    /// Syncs a directory.
+    SyncDirectory,
+    /// Renames an entry to the path.
+    Rename,
+    /// Gives a file the path as a second name.
+    Link,
+    /// Makes a symbolic link.
+    Symlink,
+    /// Removes a file or link.
+    RemoveFile,
+    /// Removes a directory.
+    RemoveDirectory,
+}
+
+impl Call {
+    /// Returns the words that complete "the path cannot be".
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::OpenDirectory => "opened as a directory",
+            Self::Open => "opened",
+            Self::Stat => "looked at",
+            Self::List => "listed",
+            Self::ReadLink => "read as a link",
+            Self::Read => "read",
+            Self::Identify => "identified",
+            Self::Reach => "reached by a rename",
+            Self::MakeDirectory => "made as a directory",
+            Self::Create => "created",
+            Self::Write => "written",
+            Self::SyncFile | Self::SyncDirectory => "synced",
+            Self::Rename => "the new name of an entry",
+            Self::Link => "a second name",
+            Self::Symlink => "made as a link",
+            Self::RemoveFile | Self::RemoveDirectory => "removed",
+        }
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
 /// The cause of a failed call on the filesystem, in the terms of WASI.
 ///
 /// Hosts are coarse: a cross-device rename, a read-only filesystem and a full table of open files may all
@@ -73,7 +144,7 @@ impl Cause {
             Self::NotDirectory => "not a directory",
             Self::NoEntry => "no such file or directory",
             Self::NameTooLong => "name too long",
-            Self::NotPermitted => "not permitted; is it granted for writing?",
+            Self::NotPermitted => "not permitted (is it granted for writing?)",
             Self::ReadOnly => "read-only filesystem",
             Self::Loop => "a symbolic link is in the way",
             Self::Interrupted => "interrupted",

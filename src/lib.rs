@@ -23,6 +23,7 @@ pub mod path;
 pub mod persist;
 pub mod plan;
 pub mod probe;
+pub mod records;
 pub mod recover;
 mod resolve;
 pub mod store;

@@ -9,14 +9,15 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::control::{self, Control};
-use crate::error::{Error, ErrorKind, Side};
+use crate::control;
+use crate::error::{CommitPhase, Error, ErrorKind};
 use crate::exec::Exec;
-use crate::fs::{Cause, Fs};
+use crate::fs::{Call, Cause, Fs};
 use crate::journal::digest;
 use crate::limits::TOKEN_BYTES_MAX;
 use crate::path::{At, RelPath};
 use crate::plan::Plan;
+use crate::records::Records;
 use crate::recover::survey::file_digest;
 use crate::text::hex;
 
@@ -44,21 +45,21 @@ pub struct Claim {
 ///
 /// [`ErrorKind::Locked`] with the token found, [`ErrorKind::InvalidArgument`] for an invalid token,
 /// [`ErrorKind::NotCommitted`] if the filesystem fails.
-pub fn acquire<F: Fs>(exec: &mut Exec<F>, control: &Control, how: &Ownership) -> Result<Claim, Error> {
-    if let Some(holder) = holder(exec, control)? {
-        return Err(ErrorKind::Locked.of(&holder));
+pub fn acquire<F: Fs>(exec: &mut Exec<F>, records: &Records, how: &Ownership) -> Result<Claim, Error> {
+    if let Some(holder) = holder(exec, records)? {
+        return Err(Error::locked(&holder));
     }
     let token = match how {
-        Ownership::Host => return Ok(Claim { token: None, epoch: control.epoch }),
+        Ownership::Host => return Ok(Claim { token: None, epoch: records.epoch }),
         Ownership::LockFile(token) => checked(token)?,
     };
     let draft = control::entry(&format!("lock-{}", hex(&digest(token.as_bytes())[..8])));
     let lock = control::entry(control::LOCK);
     let mut plan = Plan::new();
-    if !control.exists {
+    if !records.exists {
         plan.make_dir(&control::directory(), "the lock lives here");
     }
-    if control.loose.iter().any(|name| name == draft.name()) {
+    if records.loose.iter().any(|name| name == draft.name()) {
         plan.remove_file(&draft, "left by this very owner when it died");
     }
     plan.create(&draft, "the token is complete before it is the lock");
@@ -73,13 +74,13 @@ pub fn acquire<F: Fs>(exec: &mut Exec<F>, control: &Control, how: &Ownership) ->
         answer => answer,
     };
     match answer {
-        Ok(_) => Ok(Claim { token: Some(token.to_string()), epoch: control.epoch }),
+        Ok(_) => Ok(Claim { token: Some(token.to_string()), epoch: records.epoch }),
         Err(error) if error.cause() == Some(Cause::AlreadyExists) => {
-            let now = Control::read(exec)?;
-            Err(ErrorKind::Locked.of(&holder(exec, &now)?.unwrap_or_default()))
+            let now = Records::read(exec)?;
+            Err(Error::locked(&holder(exec, &now)?.unwrap_or_default()))
         }
         Err(error) => {
-            if error.side() == Side::After {
+            if error.phase() == CommitPhase::After {
                 // The root has no owner with this token, and the file would exclude every other one.
                 let mut plan = Plan::new();
                 plan.remove_file(&lock, "the root is not ours after all");
@@ -92,7 +93,7 @@ pub fn acquire<F: Fs>(exec: &mut Exec<F>, control: &Control, how: &Ownership) ->
 
 /// Checks whether the error indicates a filesystem without hard links.
 fn cannot_link(error: &Error) -> bool {
-    error.action() == "link" && error.cause() != Some(Cause::AlreadyExists)
+    error.call() == Some(Call::Link) && error.cause() != Some(Cause::AlreadyExists)
 }
 
 /// Creates the lock without a hard link. This is exclusive too, but a reader may see the lock file before its
@@ -122,8 +123,8 @@ fn checked(token: &str) -> Result<&str, Error> {
 /// # Errors
 ///
 /// The filesystem's failures.
-pub fn holder<F: Fs>(exec: &mut Exec<F>, control: &Control) -> Result<Option<String>, Error> {
-    if !control.locked {
+pub fn holder<F: Fs>(exec: &mut Exec<F>, records: &Records) -> Result<Option<String>, Error> {
+    if !records.locked {
         return Ok(None);
     }
     let bytes = exec.read_start(&At::store(control::entry(control::LOCK)), TOKEN_BYTES_MAX)?;
@@ -139,9 +140,9 @@ pub fn holder<F: Fs>(exec: &mut Exec<F>, control: &Control) -> Result<Option<Str
 /// [`ErrorKind::Locked`] if it is not.
 pub fn check<F: Fs>(exec: &mut Exec<F>, claim: &Claim) -> Result<(), Error> {
     let Some(token) = &claim.token else { return Ok(()) };
-    let now = Control::read(exec)?;
+    let now = Records::read(exec)?;
     let holder = holder(exec, &now)?.unwrap_or_default();
-    if holder == *token && now.epoch == claim.epoch { Ok(()) } else { Err(ErrorKind::Locked.of(&holder)) }
+    if holder == *token && now.epoch == claim.epoch { Ok(()) } else { Err(Error::locked(&holder)) }
 }
 
 /// Returns the plan that releases the root.
@@ -160,15 +161,15 @@ pub fn release(claim: &Claim) -> Plan {
 /// [`ErrorKind::NotFound`] if there is no lock, [`ErrorKind::Locked`] if it holds another token or another
 /// process is breaking it, [`ErrorKind::NotCommitted`] if the filesystem fails.
 pub fn take_over<F: Fs>(exec: &mut Exec<F>, expected: &str) -> Result<(), Error> {
-    let control = Control::read(exec)?;
+    let records = Records::read(exec)?;
     let lock = control::entry(control::LOCK);
-    match holder(exec, &control)? {
+    match holder(exec, &records)? {
         None => return Err(ErrorKind::NotFound.at(&lock)),
-        Some(token) if token != expected => return Err(ErrorKind::Locked.of(&token)),
+        Some(token) if token != expected => return Err(Error::locked(&token)),
         Some(_) => {}
     }
-    let epoch = control::epoch(control.epoch + 1);
-    let bytes = match control.log {
+    let epoch = control::epoch(records.epoch + 1);
+    let bytes = match records.log {
         Some(name) => hex(&file_digest(exec, &control::entry(name))?).into_bytes(),
         None => Vec::new(),
     };
@@ -181,7 +182,7 @@ pub fn take_over<F: Fs>(exec: &mut Exec<F>, expected: &str) -> Result<(), Error>
     plan.decides();
     plan.sync_control("or the lock could come back");
     exec.run(plan).map_err(|error| match error.cause() {
-        Some(Cause::AlreadyExists) => ErrorKind::Locked.of(expected),
+        Some(Cause::AlreadyExists) => Error::locked(expected),
         _ => error,
     })
 }
@@ -191,14 +192,14 @@ pub fn take_over<F: Fs>(exec: &mut Exec<F>, expected: &str) -> Result<(), Error>
 /// # Errors
 ///
 /// The filesystem's failures.
-pub fn may_decide<F: Fs>(exec: &mut Exec<F>, control: &Control, epoch: u64, log: &[u8]) -> Result<bool, Error> {
-    if epoch == control.epoch {
+pub fn may_decide<F: Fs>(exec: &mut Exec<F>, records: &Records, epoch: u64, log: &[u8]) -> Result<bool, Error> {
+    if epoch == records.epoch {
         return Ok(true);
     }
-    if epoch > control.epoch || control.epoch == 0 {
+    if epoch > records.epoch || records.epoch == 0 {
         return Ok(false);
     }
-    let place = At::store(control::epoch(control.epoch));
+    let place = At::store(control::epoch(records.epoch));
     let allowed = exec.read_start(&place, 64)?;
     Ok(allowed == hex(&digest(log)).into_bytes())
 }

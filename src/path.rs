@@ -216,8 +216,8 @@ impl RootId {
     pub const STORE: Self = Self(0);
 }
 
-/// A location from which content is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A location: a path below one of the roots.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct At {
     /// The root that the path is below.
     pub root: RootId,
@@ -229,6 +229,25 @@ impl At {
     /// Returns a location below the root of the store.
     pub fn store(path: RelPath) -> Self {
         Self { root: RootId::STORE, path }
+    }
+}
+
+impl From<&RelPath> for At {
+    /// Returns the location below the root of the store.
+    fn from(path: &RelPath) -> Self {
+        Self::store(path.clone())
+    }
+}
+
+impl From<(RootId, &RelPath)> for At {
+    fn from((root, path): (RootId, &RelPath)) -> Self {
+        Self { root, path: path.clone() }
+    }
+}
+
+impl From<&Self> for At {
+    fn from(at: &Self) -> Self {
+        at.clone()
     }
 }
 

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::control;
-use crate::fs::Kind;
+use crate::fs::{Call, Kind};
 use crate::path::{At, RelPath};
 
 /// The operation of a step. Paths are below the root of the store. Closed and flat: no step contains another.
@@ -97,7 +97,7 @@ pub enum Act {
 }
 
 impl Act {
-    /// Returns a verb phrase that names the act; it becomes [`crate::error::Error::action`] of a failure.
+    /// Returns a verb phrase that names the act.
     pub const fn verb(&self) -> &'static str {
         match self {
             Self::MakeDir(_) => "make directory",
@@ -111,6 +111,22 @@ impl Act {
             Self::Symlink { .. } => "make link",
             Self::RemoveFile(_) => "remove",
             Self::RemoveDir(_) => "remove directory",
+        }
+    }
+
+    /// Returns the call that changes the path, which the error of a failure names.
+    pub const fn call(&self) -> Call {
+        match self {
+            Self::MakeDir(_) => Call::MakeDirectory,
+            Self::Create(_) => Call::Create,
+            Self::Write { .. } | Self::Edit { .. } | Self::SetSize { .. } | Self::Copy { .. } => Call::Write,
+            Self::SyncFile(_) => Call::SyncFile,
+            Self::SyncDir(_) => Call::SyncDirectory,
+            Self::Rename { .. } => Call::Rename,
+            Self::Link { .. } | Self::Share { .. } => Call::Link,
+            Self::Symlink { .. } => Call::Symlink,
+            Self::RemoveFile(_) => Call::RemoveFile,
+            Self::RemoveDir(_) => Call::RemoveDirectory,
         }
     }
 

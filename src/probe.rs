@@ -3,12 +3,13 @@
 
 use alloc::string::{String, ToString};
 
-use crate::control::{self, Control};
+use crate::control;
 use crate::error::Error;
 use crate::exec::Exec;
 use crate::fs::{Cause, Fs};
 use crate::path::{At, RelPath, RootId};
 use crate::plan::Plan;
+use crate::records::Records;
 use crate::store::Preopens;
 use crate::tree;
 
@@ -50,27 +51,27 @@ pub struct Abilities {
 /// unknown entry stands at the place of the scratch directory.
 pub fn probe<F: Fs>(fs: F, preopens: &Preopens<F>, at: &str) -> Result<Abilities, Error> {
     let mut exec = preopens.open(fs, at)?;
-    let control = Control::read(&mut exec)?;
+    let records = Records::read(&mut exec)?;
     let scratch = control::entry(control::PROBE);
-    if control.probe {
+    if records.probe {
         // Left by a probe that died. The name is reserved, so it can be removed.
         remove_scratch(&mut exec, &scratch)?;
     }
     let mut plan = Plan::new();
-    if !control.exists {
+    if !records.exists {
         plan.make_dir(&control::directory(), "a place for the scratch directory");
     }
     plan.make_dir(&scratch, "nothing else is touched");
     if let Err(error) = exec.run(plan) {
-        let made = error.subject() == scratch.as_str();
-        if made && !control.exists {
+        let made = error.failure().is_some_and(|failure| failure.path() == Some(&scratch));
+        if made && !records.exists {
             remove_control(&mut exec);
         }
         return Ok(refused(&error));
     }
     let abilities = try_all(&mut exec, &scratch);
     remove_scratch(&mut exec, &scratch)?;
-    if !control.exists {
+    if !records.exists {
         remove_control(&mut exec);
     }
     Ok(abilities)
@@ -87,9 +88,14 @@ fn refused(error: &Error) -> Abilities {
             Some(Cause::NotPermitted | Cause::ReadOnly | Cause::Access) => {
                 "it is granted for reading alone".to_string()
             }
-            _ => error.failure(),
+            _ => reason(error),
         },
     }
+}
+
+/// Describes a failure without its consequence for a change: a probe makes none.
+fn reason(error: &Error) -> String {
+    error.failure().map_or_else(|| error.to_string(), |failure| format!("{}: {failure}", error.subject()))
 }
 
 fn try_all<F: Fs>(exec: &mut Exec<F>, scratch: &RelPath) -> Abilities {
@@ -112,7 +118,7 @@ fn write(plan: &mut Plan, path: &RelPath, text: &str) {
 }
 
 fn run(exec: &mut Exec<impl Fs>, plan: Plan) -> Result<(), String> {
-    exec.run(plan).map_err(|error| error.failure())
+    exec.run(plan).map_err(|error| reason(&error))
 }
 
 /// Checks that a rename replaces: the new content is read under the target name, and the old name is gone.
@@ -124,14 +130,14 @@ fn try_replace(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> Result<(), String
     write(&mut plan, &new, "new");
     plan.rename(&new, &old, WHY);
     run(exec, plan)?;
-    let read = exec.read_start(&At::store(old), 64).map_err(|error| error.failure())?;
+    let read = exec.read_start(&At::store(old), 64).map_err(|error| reason(&error))?;
     if read != b"new" {
         return Err("a rename does not replace what its new name held".to_string());
     }
     match exec.stat(&new) {
         Ok(None) => Ok(()),
         Ok(Some(_)) => Err("a rename leaves the old name behind".to_string()),
-        Err(error) => Err(error.failure()),
+        Err(error) => Err(reason(&error)),
     }
 }
 

@@ -120,7 +120,7 @@ impl<F: Fs> State<F> {
             self.links += 1;
             at.path = self.link_target(&at)?;
         }
-        Err(ErrorKind::SymlinkLoop.at(&at.path))
+        Err(ErrorKind::SymlinkLoop.at(&at))
     }
 
     /// The directory and generation that a link of ours at `path` points to.
@@ -223,9 +223,9 @@ impl<F: Fs> State<F> {
         let text = self
             .exec
             .read_link(link.root, &link.path)
-            .map_err(|error| if is_unreadable(&error) { ErrorKind::LinkUnreadable.at(&link.path) } else { error })?;
+            .map_err(|error| if is_unreadable(&error) { ErrorKind::LinkUnreadable.at(link) } else { error })?;
         if text.starts_with('/') {
-            return Err(ErrorKind::LinkUnreadable.at(&link.path));
+            return Err(ErrorKind::LinkUnreadable.at(link));
         }
         let mut target = link.path.parent();
         let mut named = false;
@@ -235,11 +235,11 @@ impl<F: Fs> State<F> {
                 // `a/..` is not the parent of `a` if `a` itself is a link.
                 ".." if named => {
                     let what = "a link whose text has `..` after a name";
-                    return Err(ErrorKind::Unsupported.because(link.path.shown(), what));
+                    return Err(ErrorKind::Unsupported.at(link).because(what));
                 }
-                ".." if target.is_root() => return Err(ErrorKind::SymlinkEscapes.at(&link.path)),
+                ".." if target.is_root() => return Err(ErrorKind::SymlinkEscapes.at(link)),
                 ".." => target = target.parent(),
-                _ if check_name(name).is_err() => return Err(ErrorKind::SymlinkEscapes.at(&link.path)),
+                _ if check_name(name).is_err() => return Err(ErrorKind::SymlinkEscapes.at(link)),
                 _ => {
                     named = true;
                     target = target.child(name);
@@ -274,10 +274,10 @@ fn as_not_committed(error: Error) -> Error {
 
 /// Maps an error about a path next to the resolved path to the path next to the one given by the caller.
 pub(crate) fn about_given(error: Error, led: &RelPath, given: &RelPath) -> Error {
-    match error.subject().rsplit_once('/') {
-        Some((parent, name)) if led.parent().as_str() == parent => {
-            let beside = given.parent().child(name);
-            error.about(beside.as_str())
+    match error.path() {
+        Some(path) if path.parent() == led.parent() => {
+            let beside = given.parent().child(path.name());
+            error.about_path(&beside)
         }
         Some(_) | None => error,
     }

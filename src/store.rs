@@ -5,13 +5,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use crate::control::{self, Control};
-use crate::error::{Error, ErrorKind, Fingerprint};
+use crate::control;
+use crate::error::{Error, ErrorKind, Fingerprint, Subject};
 use crate::exec::{Exec, Trace};
-use crate::fs::{Cause, Fs, Kind};
+use crate::fs::{Call, Cause, Fs, Kind};
 use crate::lock::{self, Claim, Ownership};
 use crate::path::{At, RelPath, RootId, match_preopen};
 use crate::plan::{Act, Plan};
+use crate::records::Records;
 use crate::recover::{self, Finding, Scope, Verdict, survey};
 
 /// The state that a change must have reached before the call returns.
@@ -115,7 +116,7 @@ impl<F: Fs> Preopens<F> {
         for name in rest.components() {
             dir = Rc::new(fs.open_dir(&dir, name).map_err(|cause| match cause {
                 Cause::Loop => ErrorKind::SymlinkRefused.of(path),
-                other => Error::failed("open", path, other),
+                other => Error::failed_on(Call::OpenDirectory, Subject::Guest(path.into()), other),
             })?);
         }
         Ok(Exec::new(fs, dir))
@@ -158,16 +159,16 @@ impl<F: Fs> Store<F> {
         for (name, dir) in &preopens.entries {
             names.push((name.clone(), exec.add_root(Rc::clone(dir))));
         }
-        let control = Control::read(&mut exec)?;
-        let claim = lock::acquire(&mut exec, &control, owner)?;
+        let records = Records::read(&mut exec)?;
+        let claim = lock::acquire(&mut exec, &records, owner)?;
         let mut state = State {
             exec,
             names,
             claim,
             findings: Vec::new(),
-            next: control.next,
+            next: records.next,
             receipts: 0,
-            control_exists: control.exists || matches!(owner, Ownership::LockFile(_)),
+            control_exists: records.exists || matches!(owner, Ownership::LockFile(_)),
             control_durable: false,
             failed: None,
             links: 0,
@@ -177,7 +178,7 @@ impl<F: Fs> Store<F> {
                 let refused = error.kind() == ErrorKind::NotCommitted && error.is_refused_write();
                 if refused { ErrorKind::ReadOnly.of(at) } else { error }
             })?;
-            state.next = Control::read(&mut state.exec)?.next;
+            state.next = Records::read(&mut state.exec)?.next;
         }
         Ok(Self { state: Rc::new(RefCell::new(state)) })
     }
@@ -220,7 +221,7 @@ pub fn inspect<F: Fs>(fs: F, preopens: &Preopens<F>, at: &str) -> Result<Vec<Fin
     let mut exec = preopens.open(fs, at)?;
     let snapshot = survey::survey(&mut exec, Scope::All)?;
     let mut findings = Vec::new();
-    if let Some(token) = lock::holder(&mut exec, &snapshot.control)? {
+    if let Some(token) = lock::holder(&mut exec, &snapshot.records)? {
         let detail = format!("held by \"{token}\"");
         findings.push(Finding::new(&control::entry(control::LOCK), Verdict::InUse, detail));
     }
@@ -376,7 +377,7 @@ impl<F: Fs> State<F> {
                     && now.size == wanted.size
                     && (wanted.modified.is_none() || now.modified == wanted.modified)
                     && (wanted.digest.is_none() || now.digest == wanted.digest);
-                if same { Ok(()) } else { Err(Error::precondition_failed(path.shown(), &now)) }
+                if same { Ok(()) } else { Err(Error::precondition_failed(path, now)) }
             }
         }
     }

@@ -74,7 +74,7 @@ pub fn read_stats<F: Fs>(exec: &mut Exec<F>, top: &At) -> Result<Vec<Seen>, Erro
     for node in read(exec, top)? {
         let path = top.path.join(&node.path);
         let stat = exec.stat_in(top.root, &path)?;
-        let stat = stat.ok_or_else(|| ErrorKind::Conflicts.because(path.shown(), path.shown()))?;
+        let stat = stat.ok_or_else(|| ErrorKind::Conflicts.at(&path))?;
         seen.push(Seen { path: node.path, stat, link: None });
     }
     Ok(seen)

@@ -217,7 +217,7 @@ pub(super) fn error_out(value: Error) -> types::Error {
     types::Error {
         kind,
         subject: String::from(value.subject()),
-        message: value.message(),
+        message: value.to_string(),
         cause: value.cause().filter(|_| failed).map(cause_out),
     }
 }

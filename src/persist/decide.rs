@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use crate::control;
-use crate::error::{Error, ErrorKind, Limit, Side};
+use crate::error::{CommitPhase, Error, ErrorKind, Limit};
 use crate::fs::Fs;
 use crate::journal::{Change, Journal, Op};
 use crate::limits::{ENTRIES_MAX, LOG_BYTES_MAX};
@@ -112,13 +112,15 @@ impl<F: Fs> State<F> {
     fn undecided(&mut self, journal: &Journal, stopped: Error) -> Error {
         let log = control::entry(log_name(journal));
         let absent = matches!(self.exec.kind(&log), Ok(None));
-        match stopped.side() {
+        match stopped.phase() {
             // A rename that failed may have taken effect; only the absence of the log proves that it did not.
-            Side::Before | Side::At if absent => {
+            CommitPhase::Before | CommitPhase::At if absent => {
                 self.abandon(journal.transaction);
                 stopped
             }
-            Side::Before | Side::At | Side::After => self.fail(stopped.with_kind(ErrorKind::OutcomeUnknown)),
+            CommitPhase::Before | CommitPhase::At | CommitPhase::After => {
+                self.fail(stopped.with_kind(ErrorKind::OutcomeUnknown))
+            }
         }
     }
 

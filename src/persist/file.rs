@@ -8,7 +8,7 @@ use core::cell::RefCell;
 use serde_core::de::IgnoredAny;
 
 use crate::control;
-use crate::error::{Error, ErrorKind, Limit, Side};
+use crate::error::{CommitPhase, Error, ErrorKind, Limit};
 use crate::fs::{Cause, Fs, Kind};
 use crate::limits::{CHUNK_BYTES_MAX, COPY_BYTES};
 use crate::path::{At, RelPath};
@@ -76,8 +76,7 @@ impl<F: Fs> Store<F> {
     ///
     /// [`ErrorKind::InvalidJson`] before any change.
     pub fn replace_json(&self, path: &str, json: &str, how: &WriteOptions) -> Result<Receipt, Error> {
-        serde_json::from_str::<IgnoredAny>(json)
-            .map_err(|error| ErrorKind::InvalidJson.because(path, &wrong_json(&error)))?;
+        serde_json::from_str::<IgnoredAny>(json).map_err(|error| Error::invalid_json(path, wrong_json(&error)))?;
         self.replace(path, json.as_bytes().to_vec(), how)
     }
 
@@ -253,7 +252,7 @@ impl<F: Fs> State<F> {
         let mut answer = self.run(publish(staged, target, how.durability, exclusive));
         if exclusive
             && let Err(stopped) = &answer
-            && stopped.side() == Side::At
+            && stopped.phase() == CommitPhase::At
         {
             if stopped.cause() == Some(Cause::AlreadyExists) {
                 self.discard(staged.clone());
@@ -268,14 +267,16 @@ impl<F: Fs> State<F> {
 
     /// Determines the outcome of a publish that stopped with an error.
     fn judge(&mut self, staged: &RelPath, stopped: Error) -> Error {
-        match stopped.side() {
+        match stopped.phase() {
             // A rename that failed may have taken effect; the presence of the staged name proves that it did
             // not.
-            Side::Before | Side::At if matches!(self.exec.stat(staged), Ok(Some(_))) => {
+            CommitPhase::Before | CommitPhase::At if matches!(self.exec.stat(staged), Ok(Some(_))) => {
                 self.discard(staged.clone());
                 stopped
             }
-            Side::Before | Side::At | Side::After => self.fail(stopped.with_kind(ErrorKind::OutcomeUnknown)),
+            CommitPhase::Before | CommitPhase::At | CommitPhase::After => {
+                self.fail(stopped.with_kind(ErrorKind::OutcomeUnknown))
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::control;
-use crate::error::{Error, ErrorKind, Limit, Side};
+use crate::error::{CommitPhase, Error, ErrorKind, Limit};
 use crate::fs::{Fs, Kind};
 use crate::journal::{Change, Journal, Op};
 use crate::limits::ENTRIES_MAX;
@@ -95,17 +95,17 @@ impl<F: Fs> State<F> {
         let plan = if how.synced() { plan } else { plan.without_syncs() };
         if let Err(stopped) = self.run(plan) {
             let switched = self.exec.read_link(RootId::STORE, path);
-            return Err(match (stopped.side(), switched) {
+            return Err(match (stopped.phase(), switched) {
                 // A rename that failed may have happened all the same: the link tells.
-                (Side::Before | Side::At, Ok(now)) if now != text => {
+                (CommitPhase::Before | CommitPhase::At, Ok(now)) if now != text => {
                     self.abandon(number);
                     stopped
                 }
-                (Side::Before, _) => {
+                (CommitPhase::Before, _) => {
                     self.abandon(number);
                     stopped
                 }
-                (Side::At | Side::After, _) => self.fail(stopped.with_kind(ErrorKind::OutcomeUnknown)),
+                (CommitPhase::At | CommitPhase::After, _) => self.fail(stopped.with_kind(ErrorKind::OutcomeUnknown)),
             });
         }
         self.finish(number, how.synced())
@@ -199,7 +199,7 @@ impl<F: Fs> State<F> {
                 Ok(target) if target.is_within(from) => {}
                 // The target of an absolute link does not depend on its place.
                 Err(error) if error.kind() == ErrorKind::LinkUnreadable => {}
-                Ok(_) => return Err(ErrorKind::SymlinkEscapes.at(&at.path)),
+                Ok(_) => return Err(ErrorKind::SymlinkEscapes.at(&at)),
                 Err(error) => return Err(error),
             }
         }
@@ -230,8 +230,7 @@ impl<F: Fs> State<F> {
                 if kind.is_some() { Current::Directory } else { Current::Nothing },
             ));
         };
-        let (directory, generation) =
-            self.pointer(&path)?.ok_or_else(|| ErrorKind::Conflicts.because(path.shown(), path.shown()))?;
+        let (directory, generation) = self.pointer(&path)?.ok_or_else(|| ErrorKind::Conflicts.at(&path))?;
         Ok((path, Current::Generation(directory, generation)))
     }
 
@@ -243,7 +242,7 @@ impl<F: Fs> State<F> {
         }
         let mut next = 1;
         for (name, _) in self.exec.list(RootId::STORE, &place)?.into_iter().filter(|(name, _)| !is_stray(name)) {
-            let number = as_number(&name).ok_or_else(|| control::not_ours(&place.child(&name)))?;
+            let number = as_number(&name).ok_or_else(|| Error::not_ours(&place.child(&name)))?;
             next = next.max(number + 1);
         }
         Ok(next)

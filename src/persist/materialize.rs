@@ -109,8 +109,8 @@ impl<F: Fs> State<F> {
         match from_stat.kind {
             Kind::File => self.materialize_file(path, stat, &from, from_stat),
             Kind::Directory if stat.kind == Kind::Symlink => self.materialize_tree(path, &from),
-            Kind::Directory => Err(name_the_link(ErrorKind::IsDirectory.at(&from.path), path, origin)),
-            Kind::Symlink | Kind::Other => Err(name_the_link(ErrorKind::NotAFile.at(&from.path), path, origin)),
+            Kind::Directory => Err(name_the_link(ErrorKind::IsDirectory.at(&from), path, origin)),
+            Kind::Symlink | Kind::Other => Err(name_the_link(ErrorKind::NotAFile.at(&from), path, origin)),
         }
     }
 
@@ -137,7 +137,7 @@ impl<F: Fs> State<F> {
         let number = self.take_number();
         let copied = self.copy_unchanged(number, single, &mut copies).and_then(|()| {
             let same = self.exec.stat(path)? == Some(link);
-            if same { Ok(()) } else { Err(ErrorKind::Conflicts.because(path.shown(), path.shown())) }
+            if same { Ok(()) } else { Err(ErrorKind::Conflicts.at(path)) }
         });
         match copied {
             Ok(()) if single => {
@@ -253,10 +253,10 @@ impl<F: Fs> State<F> {
             let at = At { root: top.root, path: top.path.join(&entry.path) };
             match entry.stat.kind {
                 Kind::File | Kind::Directory => {}
-                Kind::Other => return Err(ErrorKind::NotAFile.at(&at.path)),
+                Kind::Other => return Err(ErrorKind::NotAFile.at(&at)),
                 Kind::Symlink => {
                     if !self.link_target(&at)?.is_within(&top.path) {
-                        return Err(ErrorKind::SymlinkEscapes.at(&at.path));
+                        return Err(ErrorKind::SymlinkEscapes.at(&at));
                     }
                     entry.link = Some(self.exec.read_link(at.root, &at.path)?);
                 }

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::control;
 use crate::error::{Error, ErrorKind, Limit};
-use crate::fs::{Fs, Kind};
+use crate::fs::{Call, Fs, Kind};
 use crate::journal::{Digest, Old};
 use crate::limits::{ENTRIES_MAX, TRANSACTION_BYTES_MAX};
 use crate::path::{RelPath, RootId};
@@ -338,7 +338,7 @@ impl<F: Fs> Transaction<F> {
             let mut plan = self.begin_staging(state);
             file::begin(&mut plan, &control::staged(self.number, index));
             // The part of the plan that ran may have made the directory.
-            state.run(plan).inspect_err(|error| self.begun |= error.action() == "create")?;
+            state.run(plan).inspect_err(|error| self.begun |= error.call() == Some(Call::Create))?;
         }
         self.begun = true;
         self.growing = Some(Growing { path: path.clone(), index, length: 0, hasher, database });
@@ -421,7 +421,7 @@ impl<F: Fs> Transaction<F> {
             if self.how.synced() {
                 plan.sync_file(&staged, "whoever wrote it may not have synced it");
             }
-            state.run(plan).inspect_err(|error| self.begun |= error.action() != "make directory")?;
+            state.run(plan).inspect_err(|error| self.begun |= error.call() != Some(Call::MakeDirectory))?;
             let stat = state.exec.stat(&staged)?;
             stat.ok_or_else(|| ErrorKind::NotFound.at(&staged))?.size
         };

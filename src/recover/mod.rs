@@ -113,12 +113,12 @@ pub fn foresee<F: Fs>(exec: &mut Exec<F>, snapshot: survey::Snapshot) -> Result<
     }
     let mut rest = snapshot;
     let moved = rest.decision.take().and_then(|decision| decision.content.ok()).map(|journal| journal.transaction);
-    rest.control.log = None;
+    rest.records.log = None;
     if set_aside {
         // The staging is set aside together with its log; for a damaged log, all staging is.
-        rest.control.transactions.retain(|number| moved.is_some_and(|moved| moved != *number));
+        rest.records.transactions.retain(|number| moved.is_some_and(|moved| moved != *number));
     }
-    rest.remains = survey::remains(exec, rest.scope, &rest.control)?;
+    rest.remains = survey::remains(exec, rest.scope, &rest.records)?;
     findings.extend(plan::plan(&rest)?.findings);
     Ok(findings)
 }

@@ -77,9 +77,9 @@ fn damaged(round: &mut Round, snapshot: &Snapshot, decision: &Decision, damage: 
 
 /// Moves a log and its staging to a directory that is never read.
 fn set_aside(round: &mut Round, snapshot: &Snapshot, decision: &Decision, journal: Option<&Journal>, why: &str) {
-    let place = control::quarantine(snapshot.control.next);
+    let place = control::quarantine(snapshot.records.next);
     round.plan.make_dir(&place, "a place that recovery does not read");
-    for &number in &snapshot.control.transactions {
+    for &number in &snapshot.records.transactions {
         // The transaction number in a damaged log cannot be trusted, so all staging is set aside.
         if journal.is_none_or(|journal| journal.transaction == number) {
             let from = control::transaction(number);
@@ -105,7 +105,7 @@ fn sweep_all(snapshot: &Snapshot) -> Round {
     if snapshot.no_generations && snapshot.remains.is_empty() {
         round.plan.remove_dir(&control::entry(control::DIRECTORIES), "it holds no generation");
     }
-    for name in &snapshot.control.loose {
+    for name in &snapshot.records.loose {
         // Only one commit runs at a time, so a live owner's `log.tmp` is that of the commit that failed.
         if snapshot.scope == Scope::All || name == control::LOG_TEMPORARY {
             let path = control::entry(name);

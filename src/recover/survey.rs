@@ -3,7 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use crate::control::{self, Control};
+use crate::control;
 use crate::error::{Error, Limit};
 use crate::exec::Exec;
 use crate::fs::{Fs, Kind};
@@ -11,6 +11,7 @@ use crate::journal::{Change, Damage, Digest, Journal, LINK_LENGTH, OldEntry, Op}
 use crate::limits::LOG_BYTES_MAX;
 use crate::lock;
 use crate::path::{At, RelPath, RootId};
+use crate::records::Records;
 use crate::recover::Scope;
 use crate::recover::sweep::{self, Remains};
 use crate::tree::{self, Tree};
@@ -20,8 +21,8 @@ use crate::tree::{self, Tree};
 pub struct Snapshot {
     /// The remains that are considered.
     pub scope: Scope,
-    /// The entries of the control directory.
-    pub control: Control,
+    /// The records of the control directory.
+    pub records: Records,
     /// The decision to be completed.
     pub decision: Option<Decision>,
     /// Remains of transactions without a decision; read only if there is no decision.
@@ -129,18 +130,18 @@ pub enum Target {
 /// `ErrorKind::Corrupt` for an unknown entry; the filesystem's failures.
 pub fn survey<F: Fs>(exec: &mut Exec<F>, scope: Scope) -> Result<Snapshot, Error> {
     exec.forget();
-    let control = Control::read(exec)?;
+    let records = Records::read(exec)?;
     let mut snapshot =
-        Snapshot { scope, control, decision: None, remains: Vec::new(), probe: None, no_generations: false };
-    if let Some(name) = snapshot.control.log {
-        snapshot.decision = Some(decision(exec, scope, &snapshot.control, name)?);
+        Snapshot { scope, records, decision: None, remains: Vec::new(), probe: None, no_generations: false };
+    if let Some(name) = snapshot.records.log {
+        snapshot.decision = Some(decision(exec, scope, &snapshot.records, name)?);
         return Ok(snapshot);
     }
-    snapshot.remains = remains(exec, scope, &snapshot.control)?;
-    if snapshot.control.directories {
+    snapshot.remains = remains(exec, scope, &snapshot.records)?;
+    if snapshot.records.directories {
         snapshot.no_generations = names(exec, &control::entry(control::DIRECTORIES))?.is_empty();
     }
-    if snapshot.control.probe && scope == Scope::All {
+    if snapshot.records.probe && scope == Scope::All {
         snapshot.probe = Some(tree::read(exec, &At::store(control::entry(control::PROBE)))?);
     }
     Ok(snapshot)
@@ -151,9 +152,9 @@ pub fn survey<F: Fs>(exec: &mut Exec<F>, scope: Scope) -> Result<Snapshot, Error
 /// # Errors
 ///
 /// As for [`survey`].
-pub fn remains<F: Fs>(exec: &mut Exec<F>, scope: Scope, control: &Control) -> Result<Vec<Remains>, Error> {
+pub fn remains<F: Fs>(exec: &mut Exec<F>, scope: Scope, records: &Records) -> Result<Vec<Remains>, Error> {
     let mut remains = Vec::new();
-    for &number in &control.transactions {
+    for &number in &records.transactions {
         if !matches!(scope, Scope::Transaction { number: own, .. } if own != number) {
             remains.extend(sweep::read(exec, number)?);
         }
@@ -161,14 +162,14 @@ pub fn remains<F: Fs>(exec: &mut Exec<F>, scope: Scope, control: &Control) -> Re
     Ok(remains)
 }
 
-fn decision<F: Fs>(exec: &mut Exec<F>, scope: Scope, control: &Control, name: &'static str) -> Result<Decision, Error> {
+fn decision<F: Fs>(exec: &mut Exec<F>, scope: Scope, records: &Records, name: &'static str) -> Result<Decision, Error> {
     let path = control::entry(name);
     let bytes = read_log(exec, &path)?;
     let content = Journal::decode(&bytes);
     let mut decision = Decision { name, content, refused: false, facts: Vec::new(), untouched: false };
     match &decision.content {
         Ok(journal) => {
-            decision.refused = !lock::may_decide(exec, control, journal.epoch, &bytes)?;
+            decision.refused = !lock::may_decide(exec, records, journal.epoch, &bytes)?;
             if !decision.refused {
                 let removed = removed(journal);
                 for op in &journal.ops {

@@ -77,7 +77,7 @@ pub fn read<F: Fs>(exec: &mut Exec<F>, number: u64) -> Result<Option<Remains>, E
     for (name, kind) in &names {
         let index = name.strip_prefix("apply-").unwrap_or(name);
         if as_number(index).is_none() && name != control::INTENT && name != control::LINK || *kind == Kind::Directory {
-            return Err(control::not_ours(&place.child(name)));
+            return Err(Error::not_ours(&place.child(name)));
         }
     }
     let mut elsewhere = Vec::new();
@@ -139,7 +139,7 @@ fn generations<F: Fs>(exec: &mut Exec<F>, path: RelPath, directory: u64, generat
     let mut present = names(exec, &store)?;
     let strays = stray::leave_out(&mut present);
     for (name, _) in &present {
-        let number = as_number(name).ok_or_else(|| control::not_ours(&store.child(name)))?;
+        let number = as_number(name).ok_or_else(|| Error::not_ours(&store.child(name)))?;
         let needless = if published { number < kept_from } else { number == generation };
         if needless {
             let place = store.child(name);

@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use super::map::{self, Origin, Record};
 use super::view::{Place, check_file};
 use super::{Workspace, layout, lower};
-use crate::error::{Error, ErrorKind, Limit, Side};
-use crate::fs::{Cause, Fs, Kind, Stat};
+use crate::error::{CommitPhase, Error, ErrorKind, Limit};
+use crate::fs::{Call, Cause, Fs, Kind, Stat};
 use crate::limits::{MAP_SLACK_BYTES, PATH_BYTES_MAX};
 use crate::path::{At, RelPath};
 use crate::persist::file::check_chunk;
@@ -132,7 +132,7 @@ impl<F: Fs> Workspace<F> {
 
     pub(super) fn remove_at(&mut self, path: &RelPath) -> Result<(), Error> {
         if self.existing(path)?.kind() == Kind::Directory && !self.is_empty(path)? {
-            return Err(not_empty("remove directory", path));
+            return Err(not_empty(Call::RemoveDirectory, path));
         }
         self.erase(path)
     }
@@ -280,7 +280,7 @@ impl<F: Fs> Workspace<F> {
         match (kind == Kind::Directory, place.kind() == Kind::Directory) {
             (false, true) => Err(ErrorKind::IsDirectory.at(new)),
             (true, false) => Err(ErrorKind::NotDirectory.at(new)),
-            (true, true) if !self.is_empty(new)? => Err(not_empty("rename to", new)),
+            (true, true) if !self.is_empty(new)? => Err(not_empty(Call::Rename, new)),
             (true, true) | (false, false) => Ok(true),
         }
     }
@@ -370,7 +370,7 @@ impl<F: Fs> Workspace<F> {
             let mut back = Plan::new();
             back.set_size(&file, size, "part of a write that failed");
             let is_back = self.state.run(back).is_ok() && !overwrites;
-            let knows = is_back || error.side() == Side::Before;
+            let knows = is_back || error.phase() == CommitPhase::Before;
             return Err(if knows { error } else { error.with_kind(ErrorKind::OutcomeUnknown) });
         }
         self.files.bytes = (self.files.bytes + after).saturating_sub(size);
@@ -540,7 +540,7 @@ impl<F: Fs> Workspace<F> {
 
     /// Determines the outcome of an append that failed: all of its bytes may have been written.
     pub(super) fn take_back(&mut self, error: Error) -> Error {
-        if error.side() == Side::Before {
+        if error.phase() == CommitPhase::Before {
             return error;
         }
         let mut plan = Plan::new();
@@ -595,8 +595,8 @@ impl<F: Fs> Workspace<F> {
     }
 }
 
-fn not_empty(action: &str, path: &RelPath) -> Error {
-    Error::failed(action, path.shown(), Cause::NotEmpty)
+fn not_empty(call: Call, path: &RelPath) -> Error {
+    Error::failed(call, path, Cause::NotEmpty)
 }
 
 /// Inserts a number into a sorted list.

@@ -8,7 +8,7 @@ use super::glob::Select;
 use super::map::Origin;
 use super::view::Place;
 use super::{Workspace, layout, lower};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::fs::{Fs, Kind, Stat};
 use crate::path::{At, RelPath};
 
@@ -254,7 +254,6 @@ impl<F: Fs> Workspace<F> {
         if conflicts.is_empty() {
             return Ok(());
         }
-        let detail = conflicts.join(", ");
-        Err(ErrorKind::Conflicts.because(&conflicts[0], &detail))
+        Err(Error::conflicts(&conflicts))
     }
 }

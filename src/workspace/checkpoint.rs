@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::map::{Header, Map, Origin};
 use super::{Options, Workspace, layout, lower};
-use crate::error::{Error, ErrorKind, Side};
+use crate::error::{CommitPhase, Error, ErrorKind};
 use crate::fs::Fs;
 use crate::limits::LABEL_BYTES_MAX;
 use crate::path::{At, RelPath, RootId};
@@ -104,9 +104,9 @@ impl<F: Fs + Clone> Workspace<F> {
         plan.remove_file(&layout::checkpoint(checkpoint), "it is not kept any more");
         plan.decides();
         plan.sync_dir(&layout::directory(), "or it could come back without its files");
-        self.state.run(plan).map_err(|error| match error.side() {
-            Side::Before | Side::At => error,
-            Side::After => self.state.fail(error.with_kind(ErrorKind::OutcomeUnknown)),
+        self.state.run(plan).map_err(|error| match error.phase() {
+            CommitPhase::Before | CommitPhase::At => error,
+            CommitPhase::After => self.state.fail(error.with_kind(ErrorKind::OutcomeUnknown)),
         })?;
         self.files.frozen = frozen;
         for number in found.files.iter().filter(|number| used.binary_search(number).is_err()) {
@@ -191,5 +191,5 @@ impl<F: Fs + Clone> Workspace<F> {
 /// Determines the outcome of a discard that failed.
 fn judge_discard<F: Fs>(state: &mut State<F>, error: Error) -> Error {
     let is_there = matches!(state.exec.stat(&layout::map()), Ok(Some(_)));
-    if is_there && error.side() != Side::After { error } else { error.with_kind(ErrorKind::OutcomeUnknown) }
+    if is_there && error.phase() != CommitPhase::After { error } else { error.with_kind(ErrorKind::OutcomeUnknown) }
 }

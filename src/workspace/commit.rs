@@ -14,9 +14,9 @@ use super::map::{Header, Map, Origin, Record, SEED, Seen, sum};
 use super::view::Place;
 use super::{Workspace, layout, lower};
 use crate::control;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Subject};
 use crate::exec::Exec;
-use crate::fs::{Cause, Fs, Kind, Stat};
+use crate::fs::{Call, Cause, Fs, Kind, Stat};
 use crate::journal::{Change as Step, LINK_LENGTH, Old, OldEntry, Op};
 use crate::path::{At, RelPath, RootId, is_reserved};
 use crate::plan::Plan;
@@ -132,7 +132,7 @@ impl<F: Fs + Clone> Workspace<F> {
         let mut target = self.target(fs, preopens, to, false, durability)?;
         let names = target.state.exec.list(RootId::STORE, &RelPath::ROOT)?;
         if names.iter().any(|(name, _)| !is_reserved(name)) {
-            return Err(Error::failed("write to", to, Cause::NotEmpty));
+            return Err(Error::failed_on(Call::Write, Subject::Guest(to.into()), Cause::NotEmpty));
         }
         let staged = self.reconcile(&mut target, &RelPath::ROOT);
         staged.inspect_err(|_| target.state.abandon(target.number))?;

@@ -94,7 +94,7 @@ impl<F: Fs> Workspace<F> {
         let mut plan = Plan::new();
         plan.create(&path, "no file that exists is written, but one's own");
         self.state.run(plan)?;
-        let copied = self.state.exec.copy_open((from, &path), 0, size, &path);
+        let copied = self.state.exec.copy_open((from, &At::store(path.clone())), 0, size, &path);
         self.state.exec.close(&path);
         let file = copied.and_then(|()| self.state.exec.open_one(&At::store(path), true));
         self.remove_file(number);

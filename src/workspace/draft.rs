@@ -87,6 +87,6 @@ impl<F: Fs> Workspace<F> {
 
     fn draft_at(&self, number: u64) -> Result<usize, Error> {
         let found = self.files.drafts.iter().position(|(known, _)| *known == number);
-        found.ok_or_else(|| ErrorKind::NotFound.because(&number.to_string(), "there is no such draft"))
+        found.ok_or_else(|| ErrorKind::NotFound.named(&number.to_string()).because("there is no such draft"))
     }
 }

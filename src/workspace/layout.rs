@@ -104,7 +104,7 @@ pub(super) fn look<F: Fs>(exec: &mut Exec<F>) -> Result<Found, Error> {
             ("files", Kind::Directory, _) => found.has_files = true,
             (_, Kind::File, Some(number)) => found.checkpoints.push(number),
             _ if is_stray(&name) => found.strays = true,
-            _ => return Err(control::not_ours(&directory().child(&name))),
+            _ => return Err(Error::not_ours(&directory().child(&name))),
         }
     }
     if found.has_files {
@@ -114,7 +114,7 @@ pub(super) fn look<F: Fs>(exec: &mut Exec<F>) -> Result<Found, Error> {
                 continue;
             }
             let number = as_number(&name).filter(|_| kind == Kind::File);
-            found.files.push(number.ok_or_else(|| control::not_ours(&files().child(&name)))?);
+            found.files.push(number.ok_or_else(|| Error::not_ours(&files().child(&name)))?);
         }
     }
     found.files.sort_unstable();

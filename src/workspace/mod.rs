@@ -28,7 +28,7 @@ mod view;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::error::{Error, ErrorKind, Limit};
+use crate::error::{CommitPhase, Error, ErrorKind, Limit};
 use crate::exec::{Exec, Trace};
 use crate::fs::{Fs, Kind, Stat};
 use crate::limits::{LOWERS_MAX, MAP_BYTES_MAX, PATH_BYTES_MAX};
@@ -204,7 +204,7 @@ impl<F: Fs + Clone> Workspace<F> {
             if found.exists {
                 state.run(found.clear())?;
             }
-            return Err(ErrorKind::NotFound.because(&how.upper, "there is no workspace in it"));
+            return Err(ErrorKind::NotFound.of(&how.upper).because("there is no workspace in it"));
         }
         let bytes = read_map(&mut state.exec, &layout::map())?;
         let (map, header, end) = Map::decode(&bytes).map_err(|what| damaged(&layout::map(), what))?;
@@ -363,7 +363,7 @@ impl<F: Fs> Workspace<F> {
 pub fn describe<F: Fs>(fs: F, preopens: &Preopens<F>, upper: &str) -> Result<Vec<String>, Error> {
     let mut exec = preopens.open(fs, upper)?;
     if exec.stat_deep(&layout::map())?.is_none() {
-        return Err(ErrorKind::NotFound.because(upper, "there is no workspace in it"));
+        return Err(ErrorKind::NotFound.of(upper).because("there is no workspace in it"));
     }
     let header = read_header(&mut exec, &layout::map())?;
     Ok(header.lowers.into_iter().map(|lower| lower.name).collect())
@@ -396,7 +396,7 @@ fn publish(bytes: Vec<u8>, name: RelPath) -> Plan {
 
 /// Determines the outcome of a publication of a map that failed. A draft that still exists was not renamed.
 fn undecided<F: Fs>(state: &mut State<F>, error: Error) -> Error {
-    if error.side() != crate::error::Side::After && matches!(state.exec.stat(&layout::draft()), Ok(Some(_))) {
+    if error.phase() != CommitPhase::After && matches!(state.exec.stat(&layout::draft()), Ok(Some(_))) {
         let mut plan = Plan::new();
         plan.remove_file(&layout::draft(), "a map that never got its name");
         return match state.run(plan) {
@@ -405,11 +405,7 @@ fn undecided<F: Fs>(state: &mut State<F>, error: Error) -> Error {
             Err(_) => state.fail(error),
         };
     }
-    if error.side() == crate::error::Side::Before {
-        error
-    } else {
-        state.fail(error.with_kind(ErrorKind::OutcomeUnknown))
-    }
+    if error.phase() == CommitPhase::Before { error } else { state.fail(error.with_kind(ErrorKind::OutcomeUnknown)) }
 }
 
 /// Reads a whole map.
@@ -459,7 +455,7 @@ fn lowers_of<F: Fs>(state: &mut State<F>, header: &Header, how: &Options) -> Res
     let names: Vec<&str> = how.lowers.iter().map(String::as_str).collect();
     let names = if names.is_empty() { remembered.clone() } else { names };
     let other = |name: &str| {
-        ErrorKind::PreconditionFailed.because(name, "directory other than the one this workspace was made over")
+        ErrorKind::PreconditionFailed.of(name).because("directory other than the one this workspace was made over")
     };
     if names.len() != remembered.len() {
         return Err(other(names.first().unwrap_or(&"")));

@@ -3,6 +3,7 @@
 use onionskin::error::{Error, ErrorKind, Fingerprint};
 use onionskin::fs::Kind;
 use onionskin::journal;
+use onionskin::path::RelPath;
 use onionskin::store::{Durability, Precondition, Store, WriteOptions};
 use onionskin_sim::{SimFs, Switches, Tree, tree};
 
@@ -93,7 +94,7 @@ fn a_failed_comparison_names_the_present_state() {
     let options = on_condition(looks(9, None, Some(b"nine")));
     let answer = store.replace("file", b"new".to_vec(), &options);
     let now = Fingerprint { kind: Kind::File, size: 3, modified, digest: Some(journal::digest(b"old")) };
-    assert_eq!(answer, Err(Error::precondition_failed("file", &now)));
+    assert_eq!(answer, Err(Error::precondition_failed(&RelPath::ROOT.child("file"), now)));
     drop(store);
     scene.ends_as("a failed comparison", &before());
 }

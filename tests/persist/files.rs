@@ -120,7 +120,7 @@ fn invalid_json_never_touches_the_disk() {
         let answer = store.replace_json("file", text, &WriteOptions::default());
         let Err(error) = answer else { panic!("{text:?}: {answer:?}") };
         assert_eq!((error.kind(), error.subject()), (ErrorKind::InvalidJson, "file"), "{text:?}");
-        assert!(error.message().contains("line"), "{text:?}: the reason names the line: {error}");
+        assert!(error.to_string().contains("line"), "{text:?}: the reason names the line: {error}");
         assert_eq!(scene.fs.counts().mutations, calls, "{text:?}: calls that change something");
         drop(store);
         scene.ends_as(text, &before());

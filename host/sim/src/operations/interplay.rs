@@ -3,7 +3,6 @@
 use std::sync::OnceLock;
 
 use onionskin::error::{Error, ErrorKind};
-use onionskin::fs::Cause;
 use onionskin::lock::Ownership;
 use onionskin::persist::transaction::Publish;
 use onionskin::store::{Store, WriteOptions};
@@ -210,5 +209,5 @@ pub(super) fn open_locked(door: &Door, token: &str) -> Result<Store<Door>, Error
 
 /// A failure of the scene itself, where the store reports none.
 pub(super) fn wrong(what: &str) -> Error {
-    Error::failed("find", what, Cause::Other)
+    Error::invalid_argument(what, "is not as the scene expects")
 }

@@ -26,7 +26,7 @@ fn run(door: &Door, act: impl FnOnce(&mut Overlay<Door>) -> Result<(), Code>) ->
 }
 
 fn told(code: &Code) -> Error {
-    ErrorKind::OutcomeUnknown.because("a program", &format!("{code:?}"))
+    ErrorKind::OutcomeUnknown.named("a program").because(format!("{code:?}"))
 }
 
 /// Writes into a file that is there.
