@@ -8,7 +8,7 @@ default:
 check:
     .ci/run fmt wasm native docs tests
 
-# Two stories on generated data, with a crash at every call; ends in a table.
+# Two demonstrations on generated data, with a crash at every call; ends in a table.
 demo:
     cargo run -- demo
 

@@ -118,28 +118,28 @@ impl Grants {
 
     /// Returns a message of the component, with its directories as the caller named them. The name of the
     /// root is its prefix already.
-    pub(crate) fn told(&self, message: &str) -> String {
+    pub(crate) fn in_names_of_caller(&self, message: &str) -> String {
         let known = |granted: &Granted| Some((granted.guest.clone(), granted.named.clone()?));
         let mut names: Vec<(String, String)> = self.iter().filter_map(known).collect();
         // Longest first, since one directory may be inside another.
         names.sort_by_key(|(guest, _)| std::cmp::Reverse(guest.len()));
-        let mut told = String::new();
+        let mut renamed = String::new();
         let mut rest = message;
         while let Some(start) = rest.find('/') {
-            told.push_str(&rest[..start]);
+            renamed.push_str(&rest[..start]);
             rest = &rest[start..];
-            let begins = !told.ends_with(|letter: char| letter.is_alphanumeric() || "._-/".contains(letter));
+            let begins = !renamed.ends_with(|letter: char| letter.is_alphanumeric() || "._-/".contains(letter));
             let ends =
                 |after: &str| !after.starts_with(|letter: char| letter.is_alphanumeric() || "_-".contains(letter));
             let found = names.iter().find(|(guest, _)| begins && rest.strip_prefix(guest.as_str()).is_some_and(ends));
             let (taken, name) = found.map_or((1, "/"), |(guest, name)| (guest.len(), name));
-            told.push_str(name);
+            renamed.push_str(name);
             rest = &rest[taken..];
         }
-        told.push_str(rest);
-        match told.strip_prefix(&format!("{}: ", self.named.display())) {
+        renamed.push_str(rest);
+        match renamed.strip_prefix(&format!("{}: ", self.named.display())) {
             Some(rest) if self.root.named.is_some() => rest.to_owned(),
-            _ => told,
+            _ => renamed,
         }
     }
 
@@ -224,8 +224,8 @@ mod tests {
             ("/data/lower is /data/lower/x, not /data/lowers", "../lower is ../lower/x, not ./lowers"),
             ("b/data/up and /data.", "b/data/up and .."),
         ];
-        for (message, told) in cases {
-            assert_eq!(grants.told(message), told);
+        for (message, renamed) in cases {
+            assert_eq!(grants.in_names_of_caller(message), renamed);
         }
     }
 }

@@ -64,7 +64,8 @@ impl Instance {
         run: impl FnOnce(&Guest, &mut wasmtime::Store<State>) -> wasmtime::Result<Result<T, GuestError>> + Send,
     ) -> Result<T, Error> {
         self.infallible(run)?.map_err(|error| {
-            let (subject, message) = (self.grants.told(&error.subject), self.grants.told(&error.message));
+            let (subject, message) =
+                (self.grants.in_names_of_caller(&error.subject), self.grants.in_names_of_caller(&error.message));
             Error::Guest { root: self.root().to_owned(), error: GuestError { subject, message, ..error } }
         })
     }
@@ -96,7 +97,7 @@ impl Instance {
 
     fn trap(&self, error: &wasmtime::Error) -> Trap {
         if let Some(Injected { call, what }) = error.downcast_ref::<Injected>() {
-            return Trap::Injected { call: *call, what: self.grants.told(what) };
+            return Trap::Injected { call: *call, what: self.grants.in_names_of_caller(what) };
         }
         if error.is::<MemoryExceeded>() {
             return Trap::OutOfMemory { limit: self.bounds.memory_bytes };

@@ -2,7 +2,7 @@
 //!
 //! | promise | module |
 //! |---|---|
-//! | both demonstrations keep their promises, with a fault at every call | [`stories`] |
+//! | both demonstrations keep their promises, with a fault at every call | [`demo`] |
 //! | every typed call keeps the promise of the contract, and its receipt reports the achieved durability | [`calls`] |
 //! | every failure is a typed error with a path, and names the state left behind | [`errors`] |
 //! | absolute links are resolved where they are granted, and refused by name elsewhere | [`links`] |
@@ -25,6 +25,7 @@ mod scene;
 mod bounds;
 mod calls;
 mod databases;
+mod demo;
 mod engines;
 mod errors;
 mod intents;
@@ -36,6 +37,5 @@ mod owners;
 mod paths;
 mod runtime;
 mod shared;
-mod stories;
 
 use onionskin_tests::ground;

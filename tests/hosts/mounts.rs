@@ -1,7 +1,7 @@
 //! A full disk, a read-only one, or a mount point in the way: an error that says so, and nothing lost.
 //!
 //! The disks are small filesystems in memory, which only root may mount; without that right each test reports that it
-//! is skipped. [`crate::stories`] and [`crate::errors`] inject the same failures at every call.
+//! is skipped. [`crate::demo`] and [`crate::errors`] inject the same failures at every call.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use onionskin_host::Error;
-use onionskin_lab::crash::{self, Book, Depth, Guest, Progress, Sums, Trial, Tried};
+use onionskin_lab::crash::{self, CrashReport, Depth, Guest, Progress, Sums, Trial, TrialResult};
 use onionskin_lab::simulated::Program;
 use onionskin_sim::Model;
 use onionskin_sim::explore::{Totals, Violation};
@@ -119,26 +119,26 @@ pub(super) fn run(context: &Context, arguments: &Crash) -> Result<(), Stop> {
     }
     let trial = arguments.trial();
     let start = Instant::now();
-    let tried = match &arguments.component {
+    let results = match &arguments.component {
         Some(program) => vec![arguments.try_guest(program, &trial)?],
         None => try_all(&chosen, &trial),
     };
     let elapsed = start.elapsed();
     if let Some(directory) = &arguments.report {
-        write(&Book::new(&trial, &tried), directory)?;
+        write(&CrashReport::new(&trial, &results), directory)?;
     }
-    let mut text = summary(&tried, trial.faults);
-    text.push_str(&speed(&tried, elapsed));
+    let mut text = summary(&results, trial.faults);
+    text.push_str(&speed(&results, elapsed));
     context.print(&Answer {
         text,
-        notes: notes(&tried, arguments.report.as_deref()),
-        json: as_json(&trial, &tried),
+        notes: notes(&results, arguments.report.as_deref()),
+        json: as_json(&trial, &results),
     })?;
-    if tried.iter().all(Tried::held) { Ok(()) } else { Err(Stop::Broken) }
+    if results.iter().all(TrialResult::held) { Ok(()) } else { Err(Stop::Broken) }
 }
 
 impl Crash {
-    fn try_guest(&self, path: &Path, trial: &Trial) -> Result<Tried, onionskin_lab::Error> {
+    fn try_guest(&self, path: &Path, trial: &Trial) -> Result<TrialResult, onionskin_lab::Error> {
         let program = Program::load(path, self.layered)?;
         let words = |words: &Option<Words>| words.as_ref().map(|Words(words)| words.clone()).unwrap_or_default();
         let files = self.dir.as_deref().map(crash::files).transpose()?.unwrap_or_default();
@@ -149,9 +149,9 @@ impl Crash {
         let progress = Arc::new(Progress::default());
         let bar = bar(1, &progress);
         bar.set_message(program.name().to_owned());
-        let tried = trial.run_guest(&guest, &progress);
+        let result = trial.run_guest(&guest, &progress);
         bar.finish_and_clear();
-        Ok(tried)
+        Ok(result)
     }
 
     fn trial(&self) -> Trial {
@@ -192,17 +192,17 @@ fn list(operations: &[Operation]) -> Answer {
     Answer::new(render::table(&rows), json!({"operations": json}))
 }
 
-fn try_all(operations: &[Operation], trial: &Trial) -> Vec<Tried> {
+fn try_all(operations: &[Operation], trial: &Trial) -> Vec<TrialResult> {
     let progress = Arc::new(Progress::default());
     let bar = bar(operations.len(), &progress);
-    let mut tried = Vec::new();
+    let mut results = Vec::new();
     for operation in operations {
         bar.set_message(operation.name);
-        tried.push(trial.run(operation, &progress));
+        results.push(trial.run(operation, &progress));
         bar.inc(1);
     }
     bar.finish_and_clear();
-    tried
+    results
 }
 
 /// A line on standard error, if that is a terminal.
@@ -231,13 +231,13 @@ fn bar(operations: usize, progress: &Arc<Progress>) -> ProgressBar {
     bar
 }
 
-fn write(book: &Book, directory: &Path) -> Result<(), Error> {
+fn write(report: &CrashReport, directory: &Path) -> Result<(), Error> {
     let failed = |action, path: &Path| {
         let path = path.to_owned();
         move |source: io::Error| Error::Io { action, path, source }
     };
     std::fs::create_dir_all(directory).map_err(failed("make the directory of the report", directory))?;
-    for (name, content) in [("crash.html", book.html()), ("crash.json", book.json())] {
+    for (name, content) in [("crash.html", report.html()), ("crash.json", report.json())] {
         let path = directory.join(name);
         std::fs::write(&path, content).map_err(failed("write the report", &path))?;
     }
@@ -245,21 +245,21 @@ fn write(book: &Book, directory: &Path) -> Result<(), Error> {
 }
 
 /// The violations in full, then one line for each operation.
-fn summary(tried: &[Tried], faults: bool) -> String {
+fn summary(results: &[TrialResult], faults: bool) -> String {
     let mut head = ["operation", "crash points", "raw images", "unique", "exhaustive", "old", "new"].to_vec();
     if faults {
         head.extend(["faults", "by faults"]);
     }
     head.push("violations");
     let mut rows = vec![head.into_iter().map(str::to_owned).collect()];
-    rows.extend(tried.iter().map(|it| {
+    rows.extend(results.iter().map(|it| {
         let found = it.faults.as_ref().map(|found| (found.injected, found.violations_total));
         row(&it.report.subject, &it.report.totals(), found)
     }));
-    let sums = Sums::of(tried);
+    let sums = Sums::of(results);
     rows.push(row("all", &sums.crashes, faults.then_some((sums.faults, sums.fault_violations))));
-    let told: String = tried.iter().map(broken).collect();
-    told + &numbers(&rows)
+    let violations: String = results.iter().map(broken).collect();
+    violations + &numbers(&rows)
 }
 
 fn row(name: &str, totals: &Totals, faults: Option<(u64, u64)>) -> Vec<String> {
@@ -273,10 +273,10 @@ fn row(name: &str, totals: &Totals, faults: Option<(u64, u64)>) -> Vec<String> {
 }
 
 /// The violations of an operation, each with its crash point and crash state.
-fn broken(tried: &Tried) -> String {
-    let name = &tried.report.subject;
+fn broken(result: &TrialResult) -> String {
+    let name = &result.report.subject;
     let mut text = String::new();
-    for model in &tried.report.models {
+    for model in &result.report.models {
         for Violation { path, text: what, image, after } in &model.violations {
             text.push_str(&format!("broken: {name}, {}: {what}\n", model.model.as_str()));
             text.push_str(&indented(path));
@@ -284,7 +284,7 @@ fn broken(tried: &Tried) -> String {
             text.push_str(&titled("what recovery made of it, next to the old state:", after));
         }
     }
-    for FaultViolation { faults, text: what, detail } in tried.faults.iter().flat_map(|it| &it.violations) {
+    for FaultViolation { faults, text: what, detail } in result.faults.iter().flat_map(|it| &it.violations) {
         text.push_str(&format!("broken: {name}, faults: {what}\n"));
         text.push_str(&indented(faults));
         text.push_str(&titled("what was left:", detail));
@@ -303,29 +303,29 @@ fn titled(title: &str, lines: &str) -> String {
     lines.lines().fold(format!("  {title}\n"), |text, line| format!("{text}    {line}\n"))
 }
 
-fn speed(tried: &[Tried], elapsed: Duration) -> String {
-    let raw = Sums::of(tried).crashes.raw;
+fn speed(results: &[TrialResult], elapsed: Duration) -> String {
+    let raw = Sums::of(results).crashes.raw;
     let each = grouped(per_second(raw, elapsed));
     format!("{} raw images in {:.1} s: {each} per second\n", grouped(raw), elapsed.as_secs_f64())
 }
 
-fn notes(tried: &[Tried], report: Option<&Path>) -> Vec<String> {
-    let named = |left_out: &dyn Fn(&Tried) -> bool| {
-        let names: Vec<_> = tried.iter().filter(|it| left_out(it)).map(|it| it.report.subject.as_str()).collect();
+fn notes(results: &[TrialResult], report: Option<&Path>) -> Vec<String> {
+    let named = |left_out: &dyn Fn(&TrialResult) -> bool| {
+        let names: Vec<_> = results.iter().filter(|it| left_out(it)).map(|it| it.report.subject.as_str()).collect();
         names.join(", ")
     };
-    let said = [
+    let parts = [
         ("promises nothing under these models", named(&|it| it.report.models.is_empty())),
         ("crashes of recoveries were not followed to the end", named(&|it| !it.complete)),
     ];
     let mut notes: Vec<String> =
-        said.iter().filter(|(_, names)| !names.is_empty()).map(|(what, names)| format!("{what}: {names}")).collect();
+        parts.iter().filter(|(_, names)| !names.is_empty()).map(|(what, names)| format!("{what}: {names}")).collect();
     notes.extend(report.map(|directory| format!("the pictures are in {}", directory.join("crash.html").display())));
     notes
 }
 
-fn as_json(trial: &Trial, tried: &[Tried]) -> Value {
-    let operation = |it: &Tried| {
+fn as_json(trial: &Trial, results: &[TrialResult]) -> Value {
+    let operation = |it: &TrialResult| {
         let model = |model: &onionskin_sim::explore::ModelReport| {
             json!({
                 "model": model.model,
@@ -346,11 +346,11 @@ fn as_json(trial: &Trial, tried: &[Tried]) -> Value {
         })
     };
     json!({
-        "held": tried.iter().all(Tried::held),
+        "held": results.iter().all(TrialResult::held),
         "depth": trial.depth,
         "seed": trial.seed,
-        "totals": Sums::of(tried),
-        "operations": tried.iter().map(operation).collect::<Value>(),
+        "totals": Sums::of(results),
+        "operations": results.iter().map(operation).collect::<Value>(),
     })
 }
 

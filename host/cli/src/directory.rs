@@ -57,7 +57,7 @@ enum Mode {
 pub(super) fn put(context: &Context, arguments: &PutDir) -> Result<Answer, Error> {
     let mut tree = Tree::default();
     tree.walk(&arguments.from, "")?;
-    let store = context.session(&arguments.root, &arguments.lower)?.open(&context.open_options())?;
+    let store = context.store(&arguments.root, &arguments.lower)?.open(&context.open_options())?;
     let publish = match arguments.publish {
         Mode::InPlace => Publish::InPlace,
         Mode::Swap => Publish::Swap,

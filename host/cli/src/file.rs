@@ -153,7 +153,7 @@ fn hex(text: &str) -> Option<Vec<u8>> {
 
 pub(super) fn replace(context: &Context, arguments: &Replace) -> Result<Answer, Error> {
     let input = Input::open(arguments.from.as_deref())?;
-    let store = context.session(&arguments.root, &arguments.lower)?.open(&context.open_options())?;
+    let store = context.store(&arguments.root, &arguments.lower)?.open(&context.open_options())?;
     let options = WriteOptions::default()
         .durability(match arguments.durability {
             Durable::Visible => Durability::Visible,
@@ -222,14 +222,14 @@ pub(super) fn materialize(context: &Context, arguments: &Materialize) -> Result<
         Holds::Keep if wanted() => progress(size(&arguments.root.join(&arguments.path))),
         Holds::Keep | Holds::Replace => ProgressBar::hidden(),
     };
-    let session = if bar.is_hidden() {
-        context.session(&arguments.root, &arguments.lower)?
+    let store = if bar.is_hidden() {
+        context.store(&arguments.root, &arguments.lower)?
     } else {
         let bar = bar.clone();
         let on_write = move |bytes| bar.inc(bytes);
-        context.session_with_progress(&arguments.root, &arguments.lower, on_write)?
+        context.store_with_progress(&arguments.root, &arguments.lower, on_write)?
     };
-    let store = session.open(&context.open_options())?;
+    let store = store.open(&context.open_options())?;
     let content = match arguments.content {
         Holds::Keep => Content::Keep,
         Holds::Replace => {

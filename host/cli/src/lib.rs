@@ -3,14 +3,13 @@
 mod advice;
 mod apart;
 mod crash;
-mod demo;
+pub mod demo;
 mod directory;
 mod file;
 mod input;
 mod look;
 mod render;
 mod run;
-pub mod stories;
 mod workspace;
 
 use std::io::{self, Write as _};
@@ -83,7 +82,7 @@ enum Format {
 #[derive(Subcommand)]
 enum Command {
     /// Demonstrates the promises on generated data, and checks them
-    #[command(after_help = demo::HELP)]
+    #[command(after_help = demo::command::HELP)]
     Demo,
     Crash(crash::Crash),
     /// Tests the abilities of ROOT and reports the promise that can be kept there; leaves nothing behind
@@ -147,7 +146,7 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command, context: &Context) -> Result<(), Stop> {
     let answer = match command {
-        Command::Demo => return demo::run(context),
+        Command::Demo => return demo::command::run(context),
         Command::Crash(arguments) => return crash::run(context, &arguments),
         Command::Workspace(arguments) => return workspace::run(context, &arguments),
         Command::Run(arguments) => return run::run(context, &arguments),
@@ -177,23 +176,23 @@ impl Context {
     }
 
     /// A root with its grants, and the requested crash.
-    fn session(&self, root: &PathBuf, lowers: &[PathBuf]) -> Result<StoreBuilder, Error> {
-        let session = Onionskin::load()?.store(root).lowers(lowers);
+    fn store(&self, root: &PathBuf, lowers: &[PathBuf]) -> Result<StoreBuilder, Error> {
+        let store = Onionskin::load()?.store(root).lowers(lowers);
         Ok(match &self.faults {
-            Some(faults) => session.faults(faults),
-            None => session,
+            Some(faults) => store.faults(faults),
+            None => store,
         })
     }
 
-    /// As the session, but calling back with the bytes of each write.
-    fn session_with_progress(
+    /// As [`Self::store`], but calling back with the bytes of each write.
+    fn store_with_progress(
         &self,
         root: &PathBuf,
         lowers: &[PathBuf],
         on_write: impl FnMut(u64) + Send + 'static,
     ) -> Result<StoreBuilder, Error> {
         let faults = self.faults.clone().unwrap_or_else(|| Faults::counting(Fault::None));
-        Ok(self.session(root, lowers)?.faults(&faults.on_write(on_write)))
+        Ok(self.store(root, lowers)?.faults(&faults.on_write(on_write)))
     }
 
     fn open_options(&self) -> OpenOptions {

@@ -19,17 +19,17 @@ pub(super) struct Root {
 }
 
 pub(super) fn probe(context: &Context, arguments: &Root) -> Result<Answer, Error> {
-    let abilities = context.session(&arguments.root, &[])?.probe()?;
+    let abilities = context.store(&arguments.root, &[])?.probe()?;
     Ok(render::abilities(&arguments.root, &abilities))
 }
 
 pub(super) fn inspect(context: &Context, arguments: &Root) -> Result<Answer, Error> {
-    let findings = context.session(&arguments.root, &[])?.inspect()?;
+    let findings = context.store(&arguments.root, &[])?.inspect()?;
     Ok(render::findings(&findings, "would be found"))
 }
 
 pub(super) fn recover(context: &Context, arguments: &Root) -> Result<Answer, Error> {
-    let store = context.session(&arguments.root, &[])?.open(&context.open_options())?;
+    let store = context.store(&arguments.root, &[])?.open(&context.open_options())?;
     let answer = render::findings(&store.recovered()?, "found");
     let steps = if context.explain { Some(store.steps()?) } else { None };
     store.close()?;

@@ -77,12 +77,12 @@ pub(super) fn shadow(linker: &mut Linker<Machine>) -> wasmtime::Result<()> {
     streams.func_wrap("[method]input-stream.blocking-read", |mut store: Store<'_>, (stream, length): Read| {
         let (machine, until) = until(&mut store);
         let read = in_time(until, machine.table.blocking_read(stream, length))?;
-        Ok((told(machine, read)?,))
+        Ok((to_guest(machine, read)?,))
     })?;
     streams.func_wrap("[method]input-stream.blocking-skip", |mut store: Store<'_>, (stream, length): Read| {
         let (machine, until) = until(&mut store);
         let skipped = in_time(until, machine.table.blocking_skip(stream, length))?;
-        Ok((told(machine, skipped)?,))
+        Ok((to_guest(machine, skipped)?,))
     })
 }
 
@@ -104,7 +104,7 @@ fn in_time<F: Future>(until: Option<Instant>, future: F) -> wasmtime::Result<F::
 }
 
 /// Returns the result of a stream in the form that the program gets.
-fn told<T>(machine: &mut Machine, result: StreamResult<T>) -> wasmtime::Result<Result<T, StreamError>> {
+fn to_guest<T>(machine: &mut Machine, result: StreamResult<T>) -> wasmtime::Result<Result<T, StreamError>> {
     use wasmtime_wasi::p2::StreamError as Failed;
     Ok(match result {
         Ok(value) => Ok(value),

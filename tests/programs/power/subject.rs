@@ -167,11 +167,11 @@ impl Subject for Ledger<'_> {
         let ended = self.program.start(fs, arguments).map_err(|error| Failure::new(Class::Other, error))?;
         let is_expected = match (&ended.how, expected) {
             (How::Exited(0), None) => true,
-            (How::Exited(0), Some(Ok(done))) => ended.said == format!("done: {done}"),
-            (How::Exited(1), Some(Err(text))) => ended.said == text,
+            (How::Exited(0), Some(Ok(done))) => ended.output == format!("done: {done}"),
+            (How::Exited(1), Some(Err(text))) => ended.output == text,
             _ => false,
         };
-        if is_expected { Ok(()) } else { Err(Failure::new(Class::Other, format!("{:?}: {}", ended.how, ended.said))) }
+        if is_expected { Ok(()) } else { Err(Failure::new(Class::Other, format!("{:?}: {}", ended.how, ended.output))) }
     }
 
     fn recover(&self, fs: &SimFs) -> Result<(), Failure> {

@@ -40,24 +40,24 @@ impl Fate {
     }
 }
 
-/// Decides on the changes, executes the decision, and prints the summary. `told` is an additional message
+/// Decides on the changes, executes the decision, and prints the summary. `message` is an additional message
 /// about the end. Without upper directories no program was started.
 pub(super) fn settle(
     context: &Context,
     what: What,
     uppers: Option<Uppers>,
     code: u8,
-    told: Option<String>,
+    message: Option<String>,
     bound: &Bound,
 ) -> Result<(), Stop> {
     let is_text = context.format == Format::Text;
-    if is_text && let Some(told) = &told {
-        writeln!(io::stderr(), "{told}")?;
+    if is_text && let Some(message) = &message {
+        writeln!(io::stderr(), "{message}")?;
     }
     let Some(mut uppers) = uppers else {
         return match context.format {
             Format::Text => Ok(()),
-            Format::Json => Ok(writeln!(io::stderr(), "{}", summary(&[], code, told.as_deref()))?),
+            Format::Json => Ok(writeln!(io::stderr(), "{}", summary(&[], code, message.as_deref()))?),
         };
     };
     let all = uppers.layers();
@@ -66,9 +66,9 @@ pub(super) fn settle(
         let onionskin = Onionskin::load()?;
         for layers in all {
             // It was opened before the program, and has its changes, however the program ended.
-            let session = onionskin.workspace(&layers.upper).lowers(&layers.lowers);
-            let changes = changes(&session).inspect_err(|_| uppers.keep())?;
-            open.push((layers, session, changes));
+            let builder = onionskin.workspace(&layers.upper).lowers(&layers.lowers);
+            let changes = changes(&builder).inspect_err(|_| uppers.keep())?;
+            open.push((layers, builder, changes));
         }
     }
     let is_changed = open.iter().any(|(_, _, changes)| !changes.is_empty());
@@ -90,18 +90,18 @@ pub(super) fn settle(
         }
     };
     let mut settled = Vec::new();
-    for (layers, session, changes) in open {
+    for (layers, builder, changes) in open {
         let is_left = fate == Fate::Kept || changes.is_empty();
         match fate {
             Fate::Committed if !is_left => {
                 bound.lift();
-                if let Err(error) = commit(&session, &layers) {
+                if let Err(error) = commit(&builder, &layers) {
                     uppers.keep();
                     writeln!(io::stderr(), "{}: not committed; {}", layers.guest, way_on(&layers))?;
                     return Err(error.into());
                 }
             }
-            Fate::Discarded if !uppers.is_temporary() && is_changed => session.open()?.discard()?,
+            Fate::Discarded if !uppers.is_temporary() && is_changed => builder.open()?.discard()?,
             Fate::Kept | Fate::Committed | Fate::Discarded => {}
         }
         settled.push(Settled { layers, changes, fate });
@@ -111,13 +111,13 @@ pub(super) fn settle(
     }
     match context.format {
         Format::Text => settled.iter().try_for_each(|it| write!(io::stderr(), "{}", it.text(what, code)))?,
-        Format::Json => writeln!(io::stderr(), "{}", summary(&settled, code, told.as_deref()))?,
+        Format::Json => writeln!(io::stderr(), "{}", summary(&settled, code, message.as_deref()))?,
     }
     Ok(())
 }
 
-fn changes(session: &WorkspaceBuilder) -> Result<Vec<Change>, Error> {
-    let mut workspace = session.open()?;
+fn changes(builder: &WorkspaceBuilder) -> Result<Vec<Change>, Error> {
+    let mut workspace = builder.open()?;
     let changes = workspace.changes(&Select::default())?;
     // Makes the changes durable before this command ends, whether or not the program synced them.
     workspace.sync()?;
@@ -125,8 +125,8 @@ fn changes(session: &WorkspaceBuilder) -> Result<Vec<Change>, Error> {
     Ok(changes)
 }
 
-fn commit(session: &WorkspaceBuilder, layers: &Layers) -> Result<(), Error> {
-    let mut workspace: Workspace = session.open()?;
+fn commit(builder: &WorkspaceBuilder, layers: &Layers) -> Result<(), Error> {
+    let mut workspace: Workspace = builder.open()?;
     let into = layers.lowers.first().expect("a layer without lowers is refused before the program starts");
     workspace.commit(into, &CommitOptions::default())?;
     workspace.close()
@@ -200,7 +200,7 @@ fn into(layers: &Layers) -> impl std::fmt::Display {
 }
 
 /// Returns the summary for programs: one line, the last one on standard error.
-fn summary(settled: &[Settled], code: u8, told: Option<&str>) -> Value {
+fn summary(settled: &[Settled], code: u8, message: Option<&str>) -> Value {
     let one = |it: &Settled| {
         json!({
             "guest": it.layers.guest,
@@ -210,5 +210,5 @@ fn summary(settled: &[Settled], code: u8, told: Option<&str>) -> Value {
             "fate": it.fate.word(),
         })
     };
-    json!({"exit": code, "message": told, "layers": settled.iter().map(one).collect::<Vec<_>>()})
+    json!({"exit": code, "message": message, "layers": settled.iter().map(one).collect::<Vec<_>>()})
 }

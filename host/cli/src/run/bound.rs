@@ -52,13 +52,13 @@ pub(super) fn within(
 /// Ends this process. The changes of the program are in its upper directory, as after a crash; a temporary one is
 /// removed by the next run.
 fn stop(context: &Context, arguments: &Run) -> ! {
-    let told = format!(
+    let message = format!(
         "{}: stopped, since it ran longer than its --timeout allows; what it changed was not looked at",
         arguments.program().display()
     );
     let text = match context.format {
-        Format::Text => told,
-        Format::Json => json!({"exit": FAILED, "message": told, "layers": []}).to_string(),
+        Format::Text => message,
+        Format::Json => json!({"exit": FAILED, "message": message, "layers": []}).to_string(),
     };
     // If the message cannot be written, the exit code remains.
     let _ = writeln!(io::stderr(), "{text}");

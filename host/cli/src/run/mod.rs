@@ -30,7 +30,7 @@ pub(super) fn compile() -> Option<ExitCode> {
 
 pub(super) fn run(context: &Context, arguments: &Run) -> Result<(), Stop> {
     if context.explain {
-        return Err(Stop::Usage("a program does not tell its steps: leave out --explain"));
+        return Err(Stop::Usage("the steps of a program are not recorded: leave out --explain"));
     }
     let what = arguments.what()?;
     if what == What::Review && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
@@ -70,9 +70,9 @@ fn start(
         return Err(Error::Trap { root, trap: Trap::Injected { call, what } }.into());
     }
     let code = code(&ended.how);
-    let told = told(arguments, &ended);
+    let message = end_message(arguments, &ended);
     let uppers = if ended.how == How::NotCompiled { None } else { Some(uppers) };
-    after::settle(context, what, uppers, code, told, bound)?;
+    after::settle(context, what, uppers, code, message, bound)?;
     if code == 0 { Ok(()) } else { Err(Stop::Exited(code)) }
 }
 
@@ -85,7 +85,7 @@ fn code(how: &How) -> u8 {
 }
 
 /// Returns the message about the end, if the program did not end by itself.
-fn told(arguments: &Run, ended: &Ended) -> Option<String> {
+fn end_message(arguments: &Run, ended: &Ended) -> Option<String> {
     let program = arguments.program().display();
     let end = match &ended.how {
         How::TimedOut => format!("{program}: stopped, since it ran longer than its --timeout allows"),

@@ -2,19 +2,19 @@
 //! as a readable page.
 //!
 //! [`Trial::run`] explores one operation of [`onionskin_sim::operations`], and [`Trial::run_guest`] any program. A
-//! [`Book`] contains the results of several, without times and without the number of threads: the same trial of the
-//! same code writes the same bytes.
+//! [`CrashReport`] contains the results of several, without times and without the number of threads: the same trial of
+//! the same code writes the same bytes.
 
-mod book;
 mod lines;
 mod page;
 mod program;
 mod progress;
+mod report;
 mod watched;
 
-pub use book::{Book, Sums};
 pub use program::{Guest, files};
 pub use progress::Progress;
+pub use report::{CrashReport, Sums};
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -54,7 +54,7 @@ pub struct Trial {
     pub depth: Depth,
     /// Whether faults are injected in every call, too.
     pub faults: bool,
-    /// Whether to keep the results of the images that a [`Book`] shows, which takes some time.
+    /// Whether to keep the results of the images that a [`CrashReport`] shows, which takes some time.
     pub results: bool,
     /// The seed of the samples, where not every state is explored.
     pub seed: u64,
@@ -77,7 +77,7 @@ impl Default for Trial {
 
 /// The result of one operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tried {
+pub struct TrialResult {
     /// The description of the operation, in one line.
     pub about: String,
     /// Whether a check decided on the results, instead of a comparison with the states before and after.
@@ -93,7 +93,7 @@ pub struct Tried {
     pub faults: Option<FaultReport>,
 }
 
-impl Tried {
+impl TrialResult {
     /// Whether no promise was broken.
     #[must_use]
     pub fn held(&self) -> bool {
@@ -104,7 +104,7 @@ impl Tried {
 impl Trial {
     /// Explores an operation, and reports its progress to `progress`.
     #[must_use]
-    pub fn run(&self, operation: &Operation, progress: &Progress) -> Tried {
+    pub fn run(&self, operation: &Operation, progress: &Progress) -> TrialResult {
         let plans: Vec<Plan> = self.plans().iter().map(|plan| operation.plan(plan)).collect();
         let plans: Vec<Plan> = plans.into_iter().filter(|plan| !plan.models.is_empty()).collect();
         progress.begin(&plans, self.faults);
@@ -116,12 +116,12 @@ impl Trial {
             found
         });
         let complete = report.models.iter().all(|model| model.complete);
-        Tried { about: operation.about.to_owned(), checked: false, report, complete, results, faults }
+        TrialResult { about: operation.about.to_owned(), checked: false, report, complete, results, faults }
     }
 
     /// Explores a program. Faults are left out, since every program defines its own response to them.
     #[must_use]
-    pub fn run_guest(&self, guest: &Guest<'_>, progress: &Progress) -> Tried {
+    pub fn run_guest(&self, guest: &Guest<'_>, progress: &Progress) -> TrialResult {
         let plan = |plan: Plan| Plan { rounds_max: GUEST_ROUNDS_MAX, ..plan };
         let plans: Vec<Plan> = self.plans().into_iter().map(plan).collect();
         progress.begin(&plans, false);
@@ -130,7 +130,7 @@ impl Trial {
         report.stages.clear();
         let complete = report.models.iter().all(|model| model.complete);
         let about = format!("run `{}`, check `{}`", guest.run.join(" "), guest.check.join(" "));
-        Tried { about, checked: true, report, complete, results, faults: None }
+        TrialResult { about, checked: true, report, complete, results, faults: None }
     }
 
     fn explore(

@@ -36,7 +36,7 @@ impl Guest<'_> {
         for (arguments, when) in [(&self.check, "before the run"), (&self.run, ""), (&self.check, "after the run")] {
             let ended = self.program.start(&fs, arguments)?;
             if ended.how != How::Exited(0) {
-                return Ok(Some(told(arguments, &ended, when)));
+                return Ok(Some(describe_end(arguments, &ended, when)));
             }
         }
         Ok(None)
@@ -46,7 +46,7 @@ impl Guest<'_> {
         let ended = self.program.start(fs, arguments).map_err(|error| Failure::new(Class::Other, error))?;
         match ended.how {
             How::Exited(0) => Ok(()),
-            _ => Err(Failure::new(Class::Other, told(arguments, &ended, ""))),
+            _ => Err(Failure::new(Class::Other, describe_end(arguments, &ended, ""))),
         }
     }
 }
@@ -80,16 +80,16 @@ pub fn files(directory: &Path) -> Result<Tree, Error> {
 }
 
 /// Describes the end of a run, and its output.
-fn told(arguments: &[String], ended: &Ended, when: &str) -> String {
+fn describe_end(arguments: &[String], ended: &Ended, when: &str) -> String {
     let how = match &ended.how {
         How::Exited(code) => format!("exited with {code}"),
         How::Trapped(message) => format!("trapped: {message}"),
         How::Died => "was stopped".to_owned(),
     };
     let space = if when.is_empty() { "" } else { " " };
-    let said = ended.said.trim_end();
-    let colon = if said.is_empty() { "" } else { ": " };
-    format!("`{}`{space}{when} {how}{colon}{said}", arguments.join(" "))
+    let output = ended.output.trim_end();
+    let colon = if output.is_empty() { "" } else { ": " };
+    format!("`{}`{space}{when} {how}{colon}{output}", arguments.join(" "))
 }
 
 impl Subject for Guest<'_> {

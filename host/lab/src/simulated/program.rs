@@ -66,7 +66,7 @@ pub struct Ended {
     /// How.
     pub how: How,
     /// The text printed to standard output, followed by that to standard error.
-    pub said: String,
+    pub output: String,
 }
 
 /// The ways to end.
@@ -178,8 +178,8 @@ impl Program {
             Ok(Err(())) => How::Exited(1),
             Err(error) => ended_by(&error),
         };
-        let said = [out.contents(), err.contents()].concat();
-        Ok(Ended { how, said: String::from_utf8_lossy(&said).into_owned() })
+        let output = [out.contents(), err.contents()].concat();
+        Ok(Ended { how, output: String::from_utf8_lossy(&output).into_owned() })
     }
 
     fn machine(&self, fs: &SimFs, arguments: &[String], err: &MemoryOutputPipe) -> Result<Machine, Error> {

@@ -33,7 +33,7 @@ impl InputStream for Reader {
             return Err(StreamError::LastOperationFailed(ErrorCode::BadDescriptor.into()));
         }
         let read = self.fs.read(&self.file, self.position, size.min(CHUNK_BYTES_MAX));
-        let bytes = told(&self.fs, read)?;
+        let bytes = stream_result(&self.fs, read)?;
         if bytes.is_empty() {
             return Err(StreamError::Closed);
         }
@@ -78,7 +78,7 @@ impl OutputStream for Writer {
                 Position::At(position) => self.fs.write(&self.file, position, rest),
                 Position::End => self.fs.append(&self.file, rest),
             };
-            let taken = told(&self.fs, written).inspect_err(|_| self.closed = true)?;
+            let taken = stream_result(&self.fs, written).inspect_err(|_| self.closed = true)?;
             rest = &rest[taken..];
             if let Position::At(position) = &mut self.position {
                 *position += taken as u64;
@@ -114,7 +114,7 @@ impl OutputStream for Printer {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         let mut rest = &bytes[..];
         while !rest.is_empty() {
-            let taken = told(&self.fs, self.fs.tell(&self.file, rest))?;
+            let taken = stream_result(&self.fs, self.fs.tell(&self.file, rest))?;
             rest = &rest[taken..];
         }
         self.copy.write(bytes)
@@ -135,7 +135,7 @@ impl Pollable for Printer {
 }
 
 /// Returns the result of a stream call; an error contains its code for `filesystem-error-code`.
-fn told<T>(fs: &SimFs, result: Result<T, Cause>) -> StreamResult<T> {
+fn stream_result<T>(fs: &SimFs, result: Result<T, Cause>) -> StreamResult<T> {
     if fs.is_dead() {
         return Err(StreamError::Trap(Died.into()));
     }

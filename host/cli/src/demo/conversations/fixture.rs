@@ -8,9 +8,9 @@ use onionskin_host::{
     Trap,
 };
 
-use super::{ACKNOWLEDGED, Blow, LEFT_OVER, MONITOR, OLD_OR_NEW, OPEN_TWICE, Scene, TRUE_ERRORS, UNMANAGED};
-use crate::stories::tree::{self, Entry, Tree, difference};
-use crate::stories::{Teller, Trouble, listed};
+use super::{ACKNOWLEDGED, FaultKind, LEFT_OVER, MONITOR, OLD_OR_NEW, OPEN_TWICE, Scene, TRUE_ERRORS, UNMANAGED};
+use crate::demo::tree::{self, Entry, Tree, difference};
+use crate::demo::{DemoError, Report, listed};
 
 const DIRECTORY: &str = "conversation";
 
@@ -26,14 +26,14 @@ const UNMANAGED_FILES: [(&str, &str); 4] = [
 ];
 
 /// A root with one conversation.
-pub(super) struct Stage {
+pub(super) struct Fixture {
     root: PathBuf,
     scene: Scene,
     pub(super) unmanaged: Tree,
 }
 
 /// The files of a directory.
-pub(super) enum Side {
+pub(super) enum State {
     /// Those before the change.
     Old,
     /// Those after the change.
@@ -42,95 +42,95 @@ pub(super) enum Side {
     Neither(String),
 }
 
-impl Stage {
+impl Fixture {
     /// Creates revision 0 with plain files, and then makes the earlier changes of the scene.
-    pub(super) fn set_up(onionskin: &Onionskin, root: &Path, scene: Scene) -> Result<Self, Trouble> {
+    pub(super) fn set_up(onionskin: &Onionskin, root: &Path, scene: Scene) -> Result<Self, DemoError> {
         let directory = root.join(DIRECTORY);
         let managed = managed(0);
         let unmanaged = UNMANAGED_FILES.map(|(name, content)| (name.to_owned(), content.to_owned()));
         for (name, content) in managed.into_iter().chain(unmanaged) {
             let path = directory.join(name);
             let parent = path.parent().unwrap_or(&directory);
-            fs::create_dir_all(parent).map_err(Trouble::files(parent))?;
-            fs::write(&path, content).map_err(Trouble::files(&path))?;
+            fs::create_dir_all(parent).map_err(DemoError::files(parent))?;
+            fs::write(&path, content).map_err(DemoError::files(&path))?;
         }
         make_executable(&directory.join("run.sh"))?;
         let unmanaged = unmanaged_of(&tree::read(&directory)?);
-        let stage = Self { root: root.to_owned(), scene, unmanaged };
+        let fixture = Self { root: root.to_owned(), scene, unmanaged };
         for revision in 1..=scene.earlier {
-            persist(&stage.session(onionskin), scene.publish, revision)?;
+            persist(&fixture.builder(onionskin), scene.publish, revision)?;
         }
-        Ok(stage)
+        Ok(fixture)
     }
 
-    pub(super) fn session(&self, onionskin: &Onionskin) -> StoreBuilder {
+    pub(super) fn builder(&self, onionskin: &Onionskin) -> StoreBuilder {
         onionskin.store(&self.root)
     }
 
     /// Returns the present tree of the directory.
-    pub(super) fn directory(&self) -> Result<Tree, Trouble> {
+    pub(super) fn directory(&self) -> Result<Tree, DemoError> {
         tree::read(&self.root.join(DIRECTORY))
     }
 
     /// Makes one change with a fault, opens the root twice, and counts the promises. Returns whether the fault
     /// occurred, and which files are present.
-    pub(super) fn strike(
+    pub(super) fn change_with_fault(
         &self,
         onionskin: &Onionskin,
         call: u64,
-        blow: Blow,
+        kind: FaultKind,
         case: &str,
-        teller: &mut Teller<'_>,
-    ) -> Result<(bool, Side), Trouble> {
-        let faults = Faults::counting(match blow {
-            Blow::Crash => Fault::TrapBefore(call),
-            Blow::Failure { code, lasting: false } => Fault::FailAt(call, code),
-            Blow::Failure { code, lasting: true } => Fault::FailFrom(call, code),
+        report: &mut Report<'_>,
+    ) -> Result<(bool, State), DemoError> {
+        let faults = Faults::counting(match kind {
+            FaultKind::Crash => Fault::TrapBefore(call),
+            FaultKind::Failure { code, lasting: false } => Fault::FailAt(call, code),
+            FaultKind::Failure { code, lasting: true } => Fault::FailFrom(call, code),
         });
         let revision = self.scene.earlier + 1;
-        let session = self.session(onionskin).faults(&faults);
-        let result = persist(&session, self.scene.publish, revision);
+        let builder = self.builder(onionskin).faults(&faults);
+        let result = persist(&builder, self.scene.publish, revision);
 
-        let session = self.session(onionskin);
-        if let Err(error) = session.open(&OpenOptions::default()).and_then(Store::close) {
-            teller.count(OLD_OR_NEW, case, "a root that opens", &error.to_string());
-            return Ok((faults.fired(), Side::Neither("no root that opens".to_owned())));
+        let builder = self.builder(onionskin);
+        if let Err(error) = builder.open(&OpenOptions::default()).and_then(Store::close) {
+            report.count(OLD_OR_NEW, case, "a root that opens", &error.to_string());
+            return Ok((faults.fired(), State::Neither("no root that opens".to_owned())));
         }
         let now = self.directory()?;
-        let side = self.side(&now);
-        count_outcome(&result, &side, case, teller);
-        teller.count(UNMANAGED, case, "nothing", &difference(&self.unmanaged, &unmanaged_of(&now)));
-        teller.count(LEFT_OVER, case, "none", &self.left_over()?);
+        let state = self.state(&now);
+        count_outcome(&result, &state, case, report);
+        report.count(UNMANAGED, case, "nothing", &difference(&self.unmanaged, &unmanaged_of(&now)));
+        report.count(LEFT_OVER, case, "none", &self.left_over()?);
 
         let once = tree::read(&self.root)?;
-        let store = session.open(&OpenOptions::default())?;
+        let store = builder.open(&OpenOptions::default())?;
         let found = store.recovered()?;
         store.close()?;
         let seen = match found.first() {
             Some(finding) => format!("{}: {}", finding.path, finding.detail),
             None => difference(&once, &tree::read(&self.root)?),
         };
-        teller.count(OPEN_TWICE, case, "nothing", &seen);
-        teller.count(MONITOR, case, "none", &listed(&faults.opened_for_writing()));
-        Ok((faults.fired(), side))
+        report.count(OPEN_TWICE, case, "nothing", &seen);
+        report.count(MONITOR, case, "none", &listed(&faults.opened_for_writing()));
+        Ok((faults.fired(), state))
     }
 
     /// Returns which files are present.
-    fn side(&self, now: &Tree) -> Side {
+    fn state(&self, now: &Tree) -> State {
         let revision = self.scene.earlier;
         let now = tree::without_modes(now);
         if now == expected(revision + 1) {
-            Side::New
+            State::New
         } else if now == expected(revision) {
-            Side::Old
+            State::Old
         } else {
-            Side::Neither(difference(&expected(revision), &now))
+            State::Neither(difference(&expected(revision), &now))
         }
     }
 
     /// Returns the entries that should not be left in the root. A pointer keeps its two newest generations in the
     /// control directory.
-    pub(super) fn left_over(&self) -> Result<String, Trouble> {
+    pub(super) fn left_over(&self) -> Result<String, DemoError> {
         let mut generations = Vec::new();
         let mut names = Vec::new();
         for name in tree::read(&self.root)?.into_keys() {
@@ -159,7 +159,7 @@ impl Stage {
 }
 
 /// Compares the present state with the outcome of the call.
-fn count_outcome(result: &Result<Receipt, Error>, side: &Side, case: &str, teller: &mut Teller<'_>) {
+fn count_outcome(result: &Result<Receipt, Error>, state: &State, case: &str, report: &mut Report<'_>) {
     let kind = match result {
         Err(Error::Guest { error, .. }) => Some(error.kind),
         Ok(_) | Err(_) => None,
@@ -171,17 +171,17 @@ fn count_outcome(result: &Result<Receipt, Error>, side: &Side, case: &str, telle
         (_, Some(ErrorKind::OutcomeUnknown)) => (TRUE_ERRORS, "old or new"),
         (Err(Error::Trap { trap: Trap::Injected { .. }, .. }), _) => (OLD_OR_NEW, "old or new"),
         (Err(error), _) => {
-            teller.count(TRUE_ERRORS, case, "a failure of the filesystem", &error.to_string());
+            report.count(TRUE_ERRORS, case, "a failure of the filesystem", &error.to_string());
             return;
         }
     };
-    let seen = match side {
-        Side::Old | Side::New if expected == "old or new" => expected,
-        Side::Old => "old",
-        Side::New => "new",
-        Side::Neither(differing) => &format!("neither: {differing} differ from the old"),
+    let seen = match state {
+        State::Old | State::New if expected == "old or new" => expected,
+        State::Old => "old",
+        State::New => "new",
+        State::Neither(differing) => &format!("neither: {differing} differ from the old"),
     };
-    teller.count(promise, case, expected, seen);
+    report.count(promise, case, expected, seen);
 }
 
 /// The files that the program rewrites, at a revision.
@@ -203,8 +203,8 @@ fn managed(revision: u32) -> Vec<(String, String)> {
 
 /// Opens the root and makes the change from the previous revision to this one, in one transaction: files put, one in a
 /// new directory, one added, one renamed and one removed.
-pub(super) fn persist(session: &StoreBuilder, publish: Publish, revision: u32) -> Result<Receipt, Error> {
-    let store = session.open(&OpenOptions::default())?;
+pub(super) fn persist(builder: &StoreBuilder, publish: Publish, revision: u32) -> Result<Receipt, Error> {
+    let store = builder.open(&OpenOptions::default())?;
     let how = DirectoryOptions::default().publish(publish);
     let mut transaction = store.begin(DIRECTORY, &how)?;
     let before = revision - 1;
@@ -238,12 +238,12 @@ pub(super) fn unmanaged_of(tree: &Tree) -> Tree {
 }
 
 #[cfg(unix)]
-fn make_executable(path: &Path) -> Result<(), Trouble> {
+fn make_executable(path: &Path) -> Result<(), DemoError> {
     use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).map_err(Trouble::files(path))
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).map_err(DemoError::files(path))
 }
 
 #[cfg(not(unix))]
-fn make_executable(_path: &Path) -> Result<(), Trouble> {
+fn make_executable(_path: &Path) -> Result<(), DemoError> {
     Ok(())
 }

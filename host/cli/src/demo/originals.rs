@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::Trouble;
+use super::DemoError;
 
 /// The two directories of the demonstration, and the use of their files.
 pub struct Places {
@@ -36,9 +36,9 @@ pub struct Database {
 impl Places {
     /// A new workspace that shows every entry at the top of a cache. Every `.db` is materialized and added to; every
     /// other file is overwritten.
-    pub fn over(cache: &Path, workspace: &Path) -> Result<Self, Trouble> {
-        fs::create_dir_all(workspace).map_err(Trouble::files(workspace))?;
-        let cache = fs::canonicalize(cache).map_err(Trouble::files(cache))?;
+    pub fn over(cache: &Path, workspace: &Path) -> Result<Self, DemoError> {
+        fs::create_dir_all(workspace).map_err(DemoError::files(workspace))?;
+        let cache = fs::canonicalize(cache).map_err(DemoError::files(cache))?;
         let mut places = Self {
             cache: cache.clone(),
             workspace: workspace.to_owned(),
@@ -46,8 +46,8 @@ impl Places {
             files: Vec::new(),
             untouched: Vec::new(),
         };
-        for entry in fs::read_dir(&cache).map_err(Trouble::files(&cache))? {
-            let entry = entry.map_err(Trouble::files(&cache))?;
+        for entry in fs::read_dir(&cache).map_err(DemoError::files(&cache))? {
+            let entry = entry.map_err(DemoError::files(&cache))?;
             link(&entry.path(), &workspace.join(entry.file_name()))?;
         }
         for (name, entry) in super::tree::read(&cache)? {
@@ -63,19 +63,19 @@ impl Places {
 }
 
 /// Generates a cache with every kind of entry that once misdirected a write, and a workspace over it.
-pub fn set_up(directory: &Path) -> Result<Places, Trouble> {
+pub fn set_up(directory: &Path) -> Result<Places, DemoError> {
     let cache = directory.join("cache");
     for path in [cache.join("tables/deep"), directory.join("workspace")] {
-        fs::create_dir_all(&path).map_err(Trouble::files(&path))?;
+        fs::create_dir_all(&path).map_err(DemoError::files(&path))?;
     }
-    let cache = fs::canonicalize(&cache).map_err(Trouble::files(&cache))?;
+    let cache = fs::canonicalize(&cache).map_err(DemoError::files(&cache))?;
     let workspace = directory.join("workspace");
     fill(&cache)?;
     for name in ["index.db", "live.db", "scan.bin", "settings.json", "sealed.json", "tables"] {
         link(&cache.join(name), &workspace.join(name))?;
     }
     let hard = workspace.join("shared.tsv");
-    fs::hard_link(cache.join("shared.tsv"), &hard).map_err(Trouble::files(&hard))?;
+    fs::hard_link(cache.join("shared.tsv"), &hard).map_err(DemoError::files(&hard))?;
 
     let file = |path: &str, about| (path.to_owned(), about);
     let database = |path: &str, about| Database {
@@ -101,7 +101,7 @@ pub fn set_up(directory: &Path) -> Result<Places, Trouble> {
     })
 }
 
-fn fill(cache: &Path) -> Result<(), Trouble> {
+fn fill(cache: &Path) -> Result<(), DemoError> {
     index(&cache.join("index.db"))?;
     index_with_log(&cache.join("live.db"))?;
     let artefact: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
@@ -114,7 +114,7 @@ fn fill(cache: &Path) -> Result<(), Trouble> {
         ("tables/deep/more.json", b"[4, 5, 6]\n"),
     ] {
         let path = cache.join(name);
-        fs::write(&path, content).map_err(Trouble::files(&path))?;
+        fs::write(&path, content).map_err(DemoError::files(&path))?;
     }
     let sealed = cache.join("sealed.json");
     let seal = || {
@@ -122,24 +122,24 @@ fn fill(cache: &Path) -> Result<(), Trouble> {
         permissions.set_readonly(true);
         fs::set_permissions(&sealed, permissions)
     };
-    seal().map_err(Trouble::files(&sealed))
+    seal().map_err(DemoError::files(&sealed))
 }
 
 const TABLE: &str = "CREATE TABLE runs (id INTEGER PRIMARY KEY, name TEXT NOT NULL);";
 
-fn index(path: &Path) -> Result<(), Trouble> {
+fn index(path: &Path) -> Result<(), DemoError> {
     Connection::open(path)
         .and_then(|it| {
             it.execute_batch(TABLE)?;
             it.execute_batch("INSERT INTO runs (name) VALUES ('first'), ('second'), ('third')")
         })
-        .map_err(Trouble::sqlite(path))
+        .map_err(DemoError::sqlite(path))
 }
 
 /// Creates a database as a killed program leaves it, with its rows only in the `-wal` file. It is copied while it is
 /// open, since SQLite empties the log when it closes.
-fn index_with_log(path: &Path) -> Result<(), Trouble> {
-    let open = tempfile::tempdir().map_err(Trouble::files(std::env::temp_dir()))?;
+fn index_with_log(path: &Path) -> Result<(), DemoError> {
+    let open = tempfile::tempdir().map_err(DemoError::files(std::env::temp_dir()))?;
     let source = open.path().join("open.db");
     let connection = Connection::open(&source)
         .and_then(|it| {
@@ -149,22 +149,22 @@ fn index_with_log(path: &Path) -> Result<(), Trouble> {
             it.execute_batch("INSERT INTO runs (name) VALUES ('logged'), ('logged too')")?;
             Ok(it)
         })
-        .map_err(Trouble::sqlite(&source))?;
+        .map_err(DemoError::sqlite(&source))?;
     for suffix in ["", "-wal"] {
         let from = open.path().join(format!("open.db{suffix}"));
         let to = PathBuf::from(format!("{}{suffix}", path.display()));
-        fs::copy(&from, &to).map_err(Trouble::files(&to))?;
+        fs::copy(&from, &to).map_err(DemoError::files(&to))?;
     }
-    connection.close().map_err(|(_, error)| Trouble::Sqlite(source, error))
+    connection.close().map_err(|(_, error)| DemoError::Sqlite(source, error))
 }
 
 #[cfg(unix)]
-fn link(original: &Path, link: &Path) -> Result<(), Trouble> {
-    std::os::unix::fs::symlink(original, link).map_err(Trouble::files(link))
+fn link(original: &Path, link: &Path) -> Result<(), DemoError> {
+    std::os::unix::fs::symlink(original, link).map_err(DemoError::files(link))
 }
 
 #[cfg(not(unix))]
-fn link(_original: &Path, link: &Path) -> Result<(), Trouble> {
-    let error = io::Error::new(io::ErrorKind::Unsupported, "the story needs symbolic links");
-    Err(Trouble::Files(link.to_owned(), error))
+fn link(_original: &Path, link: &Path) -> Result<(), DemoError> {
+    let error = io::Error::new(io::ErrorKind::Unsupported, "the demonstration needs symbolic links");
+    Err(DemoError::Files(link.to_owned(), error))
 }

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::originals::{Database, Places, set_up};
 use super::tree::{self, Tree, difference};
-use super::{Teller, Trouble, listed};
+use super::{DemoError, Report, listed};
 
 /// Nothing below the cache changes: no content, no mode, no name.
 pub const ORIGINALS: &str = "Originals are never changed";
@@ -26,46 +26,46 @@ pub const LEFT_OVER: &str = "Nothing is left over";
 const NEW_CONTENT: &[u8] = b"{\"written\": \"over the link\"}\n";
 
 /// Runs the demonstration on generated data, in a directory that does not exist yet.
-pub fn tell(onionskin: &Onionskin, directory: &Path, teller: &mut Teller<'_>) -> Result<(), Trouble> {
-    teller.title("Ground truth")?;
-    teller.say(
+pub fn run(onionskin: &Onionskin, directory: &Path, report: &mut Report<'_>) -> Result<(), DemoError> {
+    report.title("Ground truth")?;
+    report.paragraph(
         "A cache holds originals: SQLite indexes, artefacts, JSON. A workspace shows them through\n\
          absolute symbolic links, a linked directory and a hard link. All of it is now written\n\
          over, as by a program that does not know about the links.",
     )?;
-    tell_over(onionskin, &set_up(directory)?, teller)
+    run_on(onionskin, &set_up(directory)?, report)
 }
 
 /// Runs the demonstration on any cache and a workspace of links to it.
-pub fn tell_over(onionskin: &Onionskin, places: &Places, teller: &mut Teller<'_>) -> Result<(), Trouble> {
+pub fn run_on(onionskin: &Onionskin, places: &Places, report: &mut Report<'_>) -> Result<(), DemoError> {
     let originals = tree::read(&places.cache)?;
     let names = names_when_done(&originals, places)?;
-    refused_without_grant(onionskin, places, teller)?;
+    refused_without_grant(onionskin, places, report)?;
 
     let faults = Faults::new(Fault::None);
-    let session = onionskin.store(&places.workspace).lower(&places.cache).faults(&faults);
-    let store = session.open(&OpenOptions::default())?;
+    let builder = onionskin.store(&places.workspace).lower(&places.cache).faults(&faults);
+    let store = builder.open(&OpenOptions::default())?;
     for database in &places.databases {
-        index(&store, places, database, teller)?;
+        index(&store, places, database, report)?;
     }
-    overwrite(&store, places, teller)?;
+    overwrite(&store, places, report)?;
     store.close()?;
 
-    teller.say("The originals are compared with what they were, name by name.")?;
+    report.paragraph("The originals are compared with what they were, name by name.")?;
     let now = tree::read(&places.cache)?;
     for (name, entry) in &originals {
-        teller.count(ORIGINALS, name, &format!("{:?}", Some(entry)), &format!("{:?}", now.get(name)));
+        report.count(ORIGINALS, name, &format!("{:?}", Some(entry)), &format!("{:?}", now.get(name)));
     }
-    teller.check(ORIGINALS, "all of the above", "nothing", &difference(&originals, &now))?;
+    report.check(ORIGINALS, "all of the above", "nothing", &difference(&originals, &now))?;
     let calls = format!("{} calls of the component are looked through", faults.calls().len());
-    teller.check(MONITOR, &calls, "none", &listed(&faults.opened_for_writing()))?;
+    report.check(MONITOR, &calls, "none", &listed(&faults.opened_for_writing()))?;
     let left: Vec<String> = tree::read(&places.workspace)?.into_keys().filter(|name| !names.contains(name)).collect();
-    teller.check(LEFT_OVER, "the workspace is searched for other names", "none", &listed(&left))
+    report.check(LEFT_OVER, "the workspace is searched for other names", "none", &listed(&left))
 }
 
 /// Without the grant, each link to the cache is refused.
-fn refused_without_grant(onionskin: &Onionskin, places: &Places, teller: &mut Teller<'_>) -> Result<(), Trouble> {
-    teller.say("First without a grant for the cache: a link that leads there is refused.")?;
+fn refused_without_grant(onionskin: &Onionskin, places: &Places, report: &mut Report<'_>) -> Result<(), DemoError> {
+    report.paragraph("First without a grant for the cache: a link that leads there is refused.")?;
     let store = onionskin.store(&places.workspace).open(&OpenOptions::default())?;
     for database in &places.databases {
         let path = &database.path;
@@ -79,33 +79,33 @@ fn refused_without_grant(onionskin: &Onionskin, places: &Places, teller: &mut Te
             Err(error) => error.to_string(),
             Ok(_) => "done".to_owned(),
         };
-        teller.check(GRANTS, &format!("materialize {path}"), "refused, naming link and grant", &seen)?;
+        report.check(GRANTS, &format!("materialize {path}"), "refused, naming link and grant", &seen)?;
     }
     Ok(store.close()?)
 }
 
 /// Materializes a database and adds to it with SQLite. The expected content comes from the same steps on a plain copy.
-fn index(store: &Store, places: &Places, database: &Database, teller: &mut Teller<'_>) -> Result<(), Trouble> {
+fn index(store: &Store, places: &Places, database: &Database, report: &mut Report<'_>) -> Result<(), DemoError> {
     let Database { path, about, add } = database;
-    teller.say(&format!("{path} is {about}. It is materialized, and SQLite adds a row to it."))?;
-    let copy = tempfile::tempdir().map_err(Trouble::files(std::env::temp_dir()))?;
+    report.paragraph(&format!("{path} is {about}. It is materialized, and SQLite adds a row to it."))?;
+    let copy = tempfile::tempdir().map_err(DemoError::files(std::env::temp_dir()))?;
     for suffix in ["", "-wal", "-journal"] {
         let original = places.cache.join(format!("{path}{suffix}"));
         if original.exists() {
             let to = copy.path().join(format!("copy.db{suffix}"));
             // The content only: a read-only original must not cause a read-only copy.
-            let content = fs::read(&original).map_err(Trouble::files(&original))?;
-            fs::write(&to, content).map_err(Trouble::files(&to))?;
+            let content = fs::read(&original).map_err(DemoError::files(&original))?;
+            fs::write(&to, content).map_err(DemoError::files(&to))?;
         }
     }
     let expected = add_and_count(&copy.path().join("copy.db"), add)?;
     store.materialize(path, &Source::LinkTarget, &Content::Keep)?;
     let seen = add_and_count(&places.workspace.join(path), add)?;
-    teller.check(INDEX, &format!("materialize {path}, add a row"), &expected, &seen)
+    report.check(INDEX, &format!("materialize {path}, add a row"), &expected, &seen)
 }
 
 /// Adds to a database, and returns the number of rows of each table.
-fn add_and_count(path: &Path, add: &str) -> Result<String, Trouble> {
+fn add_and_count(path: &Path, add: &str) -> Result<String, DemoError> {
     let run = || {
         let connection = Connection::open(path)?;
         connection.execute_batch(add)?;
@@ -120,13 +120,13 @@ fn add_and_count(path: &Path, add: &str) -> Result<String, Trouble> {
         }
         Ok(format!("rows: {}", counts.join(", ")))
     };
-    run().map_err(Trouble::sqlite(path))
+    run().map_err(DemoError::sqlite(path))
 }
 
 /// Replaces each file of the list: in one call, in a stream, or as a materialization with new
 /// content, in turns, since all three must keep the promise.
-fn overwrite(store: &Store, places: &Places, teller: &mut Teller<'_>) -> Result<(), Trouble> {
-    teller.say("Now the other files are replaced, each through the name that the workspace has.")?;
+fn overwrite(store: &Store, places: &Places, report: &mut Report<'_>) -> Result<(), DemoError> {
+    report.paragraph("Now the other files are replaced, each through the name that the workspace has.")?;
     let how = WriteOptions::default();
     for (at, (path, about)) in places.files.iter().enumerate() {
         let way = match at % 3 {
@@ -149,15 +149,15 @@ fn overwrite(store: &Store, places: &Places, teller: &mut Teller<'_>) -> Result<
             }
         };
         let file = places.workspace.join(path);
-        let metadata = fs::symlink_metadata(&file).map_err(Trouble::files(&file))?;
-        let now = fs::read(&file).map_err(Trouble::files(&file))?;
+        let metadata = fs::symlink_metadata(&file).map_err(DemoError::files(&file))?;
+        let now = fs::read(&file).map_err(DemoError::files(&file))?;
         let seen = match (metadata.is_file(), now == NEW_CONTENT) {
             (true, true) => "a file of its own with the new content",
             (true, false) => "a file with other content",
             (false, _) => "not a regular file",
         };
         let done = format!("{path}, {about}, is {way}");
-        teller.check(CONTENT, &done, "a file of its own with the new content", seen)?;
+        report.check(CONTENT, &done, "a file of its own with the new content", seen)?;
     }
     for (path, about) in &places.untouched {
         let seen = match fs::read(places.workspace.join(path)) {
@@ -168,13 +168,13 @@ fn overwrite(store: &Store, places: &Places, teller: &mut Teller<'_>) -> Result<
             Err(error) => error.to_string(),
         };
         let done = format!("{path}, {about}, is read");
-        teller.check(CONTENT, &done, "the original content", &seen)?;
+        report.check(CONTENT, &done, "the original content", &seen)?;
     }
     Ok(())
 }
 
 /// Returns the names that the workspace may have at the end: the present ones, and those below each linked directory.
-fn names_when_done(originals: &Tree, places: &Places) -> Result<Vec<String>, Trouble> {
+fn names_when_done(originals: &Tree, places: &Places) -> Result<Vec<String>, DemoError> {
     let mut names: Vec<String> = tree::read(&places.workspace)?.into_keys().collect();
     let linked = |name: &&String| {
         let top = PathBuf::from(name.split('/').next().unwrap_or_default());

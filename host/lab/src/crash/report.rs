@@ -7,17 +7,17 @@ use onionskin_sim::faults::FaultReport;
 use onionskin_sim::{Model, Tear};
 use serde::Serialize;
 
-use super::{Depth, Trial, Tried, lines, page};
+use super::{Depth, Trial, TrialResult, lines, page};
 
 /// The most bytes a page may have; images are left out until it fits.
 const PAGE_BYTES_MAX: usize = 3_000_000;
 
 /// The results of several operations, and the settings of the trial.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Book {
+pub struct CrashReport {
     trial: Settings,
     totals: Sums,
-    operations: Vec<Chapter>,
+    operations: Vec<OperationSection>,
 }
 
 /// The settings that determine the result of a trial.
@@ -48,8 +48,8 @@ pub struct Sums {
 impl Sums {
     /// The sums.
     #[must_use]
-    pub fn of(tried: &[Tried]) -> Self {
-        tried.iter().fold(Self::default(), |mut sums, it| {
+    pub fn of(results: &[TrialResult]) -> Self {
+        results.iter().fold(Self::default(), |mut sums, it| {
             sums.operations += 1;
             sums.crashes = sums.crashes.plus(&it.report.totals());
             if let Some(faults) = &it.faults {
@@ -64,7 +64,7 @@ impl Sums {
 
 /// One operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Chapter {
+struct OperationSection {
     name: String,
     about: String,
     /// Whether a check decided on the results: then there are no stages.
@@ -79,7 +79,7 @@ struct Chapter {
     commits: Vec<usize>,
     /// The number of acknowledged parts at each crash point.
     acknowledged: Vec<u32>,
-    models: Vec<Row>,
+    models: Vec<ModelSection>,
     faults: Option<FaultReport>,
     /// The allowed states in turn, as numbers of `trees`.
     stages: Vec<usize>,
@@ -89,7 +89,7 @@ struct Chapter {
 
 /// One operation under one model. Every list has an entry for each crash point.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Row {
+struct ModelSection {
     model: Model,
     torn: bool,
     complete: bool,
@@ -111,26 +111,26 @@ struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 struct Image(Outcome, usize, Option<usize>);
 
-impl Book {
+impl CrashReport {
     /// Records the results. Images are left out until the page fits.
     #[must_use]
-    pub fn new(trial: &Trial, tried: &[Tried]) -> Self {
+    pub fn new(trial: &Trial, results: &[TrialResult]) -> Self {
         let mut limit = super::SHOWN_MAX;
         loop {
-            let book = Self::with_images(trial, tried, limit);
-            if limit == 0 || book.html().len() <= PAGE_BYTES_MAX {
-                return book;
+            let report = Self::with_images(trial, results, limit);
+            if limit == 0 || report.html().len() <= PAGE_BYTES_MAX {
+                return report;
             }
             limit -= 1;
         }
     }
 
-    fn with_images(trial: &Trial, tried: &[Tried], limit: usize) -> Self {
+    fn with_images(trial: &Trial, results: &[TrialResult], limit: usize) -> Self {
         let Trial { models, depth, faults, seed, results: _, threads: _ } = trial.clone();
         Self {
             trial: Settings { models, depth, faults, seed },
-            totals: Sums::of(tried),
-            operations: tried.iter().map(|it| Chapter::new(it, limit)).collect(),
+            totals: Sums::of(results),
+            operations: results.iter().map(|it| OperationSection::new(it, limit)).collect(),
         }
     }
 
@@ -147,14 +147,14 @@ impl Book {
     }
 }
 
-impl Chapter {
+impl OperationSection {
     /// An operation, with up to this many images of each outcome for each crash point, and at least one for a broken
     /// promise.
-    fn new(tried: &Tried, limit: usize) -> Self {
-        let Tried { about, checked, report, complete, results, faults } = tried;
+    fn new(result: &TrialResult, limit: usize) -> Self {
+        let TrialResult { about, checked, report, complete, results, faults } = result;
         let mut trees = Trees { results, all: Vec::new(), numbers: BTreeMap::new() };
         let stages = report.stages.iter().map(|tree| trees.number(tree)).collect();
-        let models = report.models.iter().map(|model| Row::new(model, limit, &mut trees)).collect();
+        let models = report.models.iter().map(|model| ModelSection::new(model, limit, &mut trees)).collect();
         let points: &[PointReport] = report.models.first().map_or(&[], |model| &model.points);
         let steps = points.iter().filter_map(|point| point.call.clone());
         let syncs = (0..).zip(points.iter().skip(1)).filter(|(_, point)| point.sync);
@@ -194,7 +194,7 @@ fn commits(report: &Report) -> Vec<usize> {
     decided.into_values().filter_map(|point| point.checked_sub(1)).collect()
 }
 
-impl Row {
+impl ModelSection {
     fn new(report: &ModelReport, limit: usize, trees: &mut Trees<'_>) -> Self {
         let points = &report.points;
         let shown = points.iter().map(|point| trees.images(&point.shown, limit)).collect();
@@ -264,21 +264,21 @@ mod tests {
         operations::all().into_iter().find(|it| it.name == "replace").expect("it is the first of all")
     }
 
-    fn book(threads: usize) -> Book {
+    fn report(threads: usize) -> CrashReport {
         let trial = Trial { faults: true, results: true, seed: 7, threads, ..Trial::default() };
-        Book::new(&trial, &[trial.run(&replace(), &Progress::default())])
+        CrashReport::new(&trial, &[trial.run(&replace(), &Progress::default())])
     }
 
     #[test]
     fn the_same_trial_writes_the_same_bytes_whatever_the_threads() {
-        let (one, other) = (book(1), book(3));
+        let (one, other) = (report(1), report(3));
         assert_eq!(one.html(), other.html());
         assert_eq!(one.json(), other.json());
     }
 
     #[test]
     fn the_page_needs_nothing_else_and_its_data_cannot_end_it() {
-        let page = book(1).html();
+        let page = report(1).html();
         for outside in ["http://", "https://", "src=", "@import", "url("] {
             assert!(!page.contains(outside), "{outside}");
         }
@@ -287,28 +287,28 @@ mod tests {
 
     #[test]
     fn a_file_is_decided_on_by_the_one_rename() {
-        let book = book(1);
-        let chapter = &book.operations[0];
-        let decided: Vec<&str> = chapter.commits.iter().map(|step| chapter.steps[*step].as_str()).collect();
+        let report = report(1);
+        let section = &report.operations[0];
+        let decided: Vec<&str> = section.commits.iter().map(|step| section.steps[*step].as_str()).collect();
         assert!(
             matches!(decided[..], [step] if step.starts_with("rename ") && step.ends_with("ws/file")),
             "{decided:?}"
         );
-        assert_eq!(chapter.acknowledged.last(), Some(&1));
-        for Image(outcome, _, result) in chapter.models.iter().flat_map(|row| row.shown.iter().flatten()) {
+        assert_eq!(section.acknowledged.last(), Some(&1));
+        for Image(outcome, _, result) in section.models.iter().flat_map(|row| row.shown.iter().flatten()) {
             let stage = usize::from(*outcome == Outcome::New);
-            assert_eq!(*result, Some(chapter.stages[stage]), "recovery made of it what it counts as");
+            assert_eq!(*result, Some(section.stages[stage]), "recovery made of it what it counts as");
         }
-        assert_eq!(book.totals.crashes.violations + book.totals.fault_violations, 0);
+        assert_eq!(report.totals.crashes.violations + report.totals.fault_violations, 0);
     }
 
     #[test]
     fn a_disk_that_lies_is_found_out_and_shown() {
         let trial = Trial { models: vec![Model::Lying], threads: 1, ..Trial::default() };
-        let tried = trial.run(&replace(), &Progress::default());
-        assert!(!tried.held());
-        let book = Book::with_images(&trial, &[tried], 0);
-        let row = &book.operations[0].models[0];
+        let result = trial.run(&replace(), &Progress::default());
+        assert!(!result.held());
+        let report = CrashReport::with_images(&trial, &[result], 0);
+        let row = &report.operations[0].models[0];
         let shown = row.shown.iter().flatten();
         assert_eq!(row.broken.iter().filter(|count| **count > 0).count(), shown.count());
         assert!(!row.violations.is_empty());

@@ -3,10 +3,11 @@
 //! `onionskin demo` prints them; tests run the same functions silently. [`ground_truth`] is about originals that must
 //! never change, [`conversations`] about a directory that is persisted repeatedly with crashes at every call.
 
+pub(super) mod command;
 pub mod conversations;
 pub mod ground_truth;
 pub mod originals;
-mod teller;
+mod report;
 pub mod tree;
 
 use std::fmt;
@@ -15,29 +16,29 @@ use std::path::{Path, PathBuf};
 
 use onionskin_host::{Error, Onionskin};
 
-pub use teller::{Promise, Teller};
+pub use report::{Promise, Report};
 
-/// Runs both demonstrations in an empty directory. The teller then has the promises and their results; an error means
+/// Runs both demonstrations in an empty directory. The report then has the promises and their results; an error means
 /// that a demonstration could not continue.
-pub fn tell(onionskin: &Onionskin, directory: &Path, teller: &mut Teller<'_>) -> Result<(), Trouble> {
-    ground_truth::tell(onionskin, &directory.join("ground-truth"), teller)?;
-    conversations::tell(onionskin, &directory.join("conversations"), teller)
+pub fn run(onionskin: &Onionskin, directory: &Path, report: &mut Report<'_>) -> Result<(), DemoError> {
+    ground_truth::run(onionskin, &directory.join("ground-truth"), report)?;
+    conversations::run(onionskin, &directory.join("conversations"), report)
 }
 
-/// The reason why a demonstration could not continue. A broken promise is not trouble: the teller counts it.
+/// The reason why a demonstration could not continue. A broken promise is no error: the report counts it.
 #[derive(Debug)]
-pub enum Trouble {
+pub enum DemoError {
     /// A call failed unexpectedly.
     Host(Error),
     /// The files of the demonstration could not be created or read.
     Files(PathBuf, io::Error),
     /// SQLite failed on a database of the demonstration.
     Sqlite(PathBuf, rusqlite::Error),
-    /// The teller could not write.
+    /// The report could not be written.
     Output(io::Error),
 }
 
-impl Trouble {
+impl DemoError {
     pub(crate) fn files(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |error| Self::Files(path, error)
@@ -49,24 +50,24 @@ impl Trouble {
     }
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for DemoError {
     fn from(error: Error) -> Self {
         Self::Host(error)
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for DemoError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Host(error) => error.fmt(f),
             Self::Files(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Sqlite(path, error) => write!(f, "{}: SQLite says: {error}", path.display()),
-            Self::Output(error) => write!(f, "cannot write the story: {error}"),
+            Self::Output(error) => write!(f, "cannot write the demonstration: {error}"),
         }
     }
 }
 
-impl std::error::Error for Trouble {
+impl std::error::Error for DemoError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Host(error) => Some(error),

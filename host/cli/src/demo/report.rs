@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use super::Trouble;
+use super::DemoError;
 
 /// Prints actions, expectations and observations, and counts promises.
-pub struct Teller<'a> {
+pub struct Report<'a> {
     out: Option<&'a mut dyn Write>,
     promises: Vec<Promise>,
 }
@@ -21,7 +21,7 @@ pub struct Promise {
     pub broken: Vec<String>,
 }
 
-impl<'a> Teller<'a> {
+impl<'a> Report<'a> {
     /// Prints everything.
     pub fn new(out: &'a mut dyn Write) -> Self {
         Self { out: Some(out), promises: Vec::new() }
@@ -45,11 +45,11 @@ impl<'a> Teller<'a> {
         !self.promises.is_empty() && self.promises.iter().all(|promise| promise.broken.is_empty())
     }
 
-    pub(super) fn title(&mut self, text: &str) -> Result<(), Trouble> {
+    pub(super) fn title(&mut self, text: &str) -> Result<(), DemoError> {
         self.line(&format!("\n{text}\n{}", "=".repeat(text.chars().count())))
     }
 
-    pub(super) fn say(&mut self, text: &str) -> Result<(), Trouble> {
+    pub(super) fn paragraph(&mut self, text: &str) -> Result<(), DemoError> {
         self.line(&format!("\n{text}"))
     }
 
@@ -60,7 +60,7 @@ impl<'a> Teller<'a> {
         done: &str,
         expected: &str,
         seen: &str,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), DemoError> {
         let verdict = if expected == seen { "as promised" } else { "NOT as promised" };
         self.line(&format!("  done:     {done}"))?;
         self.line(&format!("  expected: {expected}"))?;
@@ -88,9 +88,9 @@ impl<'a> Teller<'a> {
         self.promises.iter().map(|promise| promise.broken.len()).sum()
     }
 
-    pub(super) fn line(&mut self, text: &str) -> Result<(), Trouble> {
+    pub(super) fn line(&mut self, text: &str) -> Result<(), DemoError> {
         match &mut self.out {
-            Some(out) => writeln!(out, "{text}").map_err(Trouble::Output),
+            Some(out) => writeln!(out, "{text}").map_err(DemoError::Output),
             None => Ok(()),
         }
     }

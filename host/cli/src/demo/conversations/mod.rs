@@ -1,6 +1,6 @@
 //! Conversations: a directory that is persisted repeatedly, with crashes and faults at every call.
 
-mod stage;
+mod fixture;
 
 use std::fs;
 use std::path::Path;
@@ -8,8 +8,8 @@ use std::path::Path;
 use onionskin_host::{ErrorCode, Fault, Faults, Onionskin, Publish};
 
 use super::tree::{self, difference};
-use super::{Teller, Trouble, listed};
-use stage::{Side, Stage, expected, persist, unmanaged_of};
+use super::{DemoError, Report, listed};
+use fixture::{Fixture, State, expected, persist, unmanaged_of};
 
 /// After a crash the directory has the old managed files or the new ones, and no mixture.
 pub const OLD_OR_NEW: &str = "After a crash at any call: exactly the old or exactly the new files";
@@ -49,7 +49,7 @@ pub const SCENES: [Scene; 4] = [
 
 /// The fault at the N-th mutating call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blow {
+pub enum FaultKind {
     /// The component is stopped before the call.
     Crash,
     /// The call fails with this code, and so does every later one if `lasting`.
@@ -73,9 +73,9 @@ pub struct Tally {
 }
 
 /// Runs the demonstration in a directory that does not exist yet.
-pub fn tell(onionskin: &Onionskin, directory: &Path, teller: &mut Teller<'_>) -> Result<(), Trouble> {
-    teller.title("Conversations")?;
-    teller.say(
+pub fn run(onionskin: &Onionskin, directory: &Path, report: &mut Report<'_>) -> Result<(), DemoError> {
+    report.title("Conversations")?;
+    report.paragraph(
         "A directory holds metadata.json, events.json, base_config.json and more, which a program\n\
          rewrites, and files that it does not know: a message, an executable script, attachments.\n\
          One change puts, adds, renames and removes files, all together or not at all. It is made\n\
@@ -83,16 +83,16 @@ pub fn tell(onionskin: &Onionskin, directory: &Path, teller: &mut Teller<'_>) ->
          which recovers, and everything in it is compared; then it is opened once more.",
     )?;
     for scene in SCENES {
-        teller.say(scene.in_words())?;
-        over_and_over(onionskin, &directory.join("over-and-over"), scene, teller)?;
-        for blow in Blow::ALL {
-            let broken = teller.broken();
-            let tally = at_every_call(onionskin, directory, scene, blow, teller)?;
+        report.paragraph(scene.description())?;
+        repeatedly(onionskin, &directory.join("repeatedly"), scene, report)?;
+        for kind in FaultKind::ALL {
+            let broken = report.broken();
+            let tally = at_every_call(onionskin, directory, scene, kind, report)?;
             let Tally { old, new, neither } = tally;
-            let verdict = if teller.broken() == broken { "as promised" } else { "NOT as promised" };
-            teller.line(&format!(
+            let verdict = if report.broken() == broken { "as promised" } else { "NOT as promised" };
+            report.line(&format!(
                 "  {:<33} {:>3} cases: old {old:>2}, new {new:>2}, neither {neither} ({verdict})",
-                blow.in_words(),
+                kind.description(),
                 old + new + neither
             ))?;
         }
@@ -101,25 +101,25 @@ pub fn tell(onionskin: &Onionskin, directory: &Path, teller: &mut Teller<'_>) ->
 }
 
 /// Persists five times in a row without any crash.
-pub fn over_and_over(onionskin: &Onionskin, root: &Path, scene: Scene, teller: &mut Teller<'_>) -> Result<(), Trouble> {
+pub fn repeatedly(onionskin: &Onionskin, root: &Path, scene: Scene, report: &mut Report<'_>) -> Result<(), DemoError> {
     let faults = Faults::counting(Fault::None);
-    let stage = Stage::set_up(onionskin, root, Scene { earlier: 0, ..scene })?;
-    let session = stage.session(onionskin).faults(&faults);
+    let fixture = Fixture::set_up(onionskin, root, Scene { earlier: 0, ..scene })?;
+    let builder = fixture.builder(onionskin).faults(&faults);
     for revision in 1..=5 {
         let case = format!("{}, change {revision}", scene.name());
-        if let Err(error) = persist(&session, scene.publish, revision) {
-            teller.count(ACKNOWLEDGED, &case, "an acknowledged change", &error.to_string());
-            return fs::remove_dir_all(root).map_err(Trouble::files(root));
+        if let Err(error) = persist(&builder, scene.publish, revision) {
+            report.count(ACKNOWLEDGED, &case, "an acknowledged change", &error.to_string());
+            return fs::remove_dir_all(root).map_err(DemoError::files(root));
         }
-        let now = stage.directory()?;
+        let now = fixture.directory()?;
         let differs = difference(&expected(revision), &tree::without_modes(&now));
-        teller.count(ACKNOWLEDGED, &case, "nothing", &differs);
-        let differs = difference(&stage.unmanaged, &unmanaged_of(&now));
-        teller.count(UNMANAGED, &case, "nothing", &differs);
-        teller.count(LEFT_OVER, &case, "none", &stage.left_over()?);
+        report.count(ACKNOWLEDGED, &case, "nothing", &differs);
+        let differs = difference(&fixture.unmanaged, &unmanaged_of(&now));
+        report.count(UNMANAGED, &case, "nothing", &differs);
+        report.count(LEFT_OVER, &case, "none", &fixture.left_over()?);
     }
-    fs::remove_dir_all(root).map_err(Trouble::files(root))?;
-    teller.count(MONITOR, scene.name(), "none", &listed(&faults.opened_for_writing()));
+    fs::remove_dir_all(root).map_err(DemoError::files(root))?;
+    report.count(MONITOR, scene.name(), "none", &listed(&faults.opened_for_writing()));
     Ok(())
 }
 
@@ -129,33 +129,33 @@ pub fn at_every_call(
     onionskin: &Onionskin,
     directory: &Path,
     scene: Scene,
-    blow: Blow,
-    teller: &mut Teller<'_>,
-) -> Result<Tally, Trouble> {
+    kind: FaultKind,
+    report: &mut Report<'_>,
+) -> Result<Tally, DemoError> {
     let mut tally = Tally::default();
     for call in 1..=CALLS_MAX {
-        let case = format!("{}, {} {call}", scene.name(), blow.in_words());
+        let case = format!("{}, {} {call}", scene.name(), kind.description());
         let root = directory.join("case");
-        let stage = match Stage::set_up(onionskin, &root, scene) {
-            Ok(stage) => stage,
-            Err(Trouble::Host(error)) => {
-                teller.count(ACKNOWLEDGED, &case, "the earlier changes", &error.to_string());
+        let fixture = match Fixture::set_up(onionskin, &root, scene) {
+            Ok(fixture) => fixture,
+            Err(DemoError::Host(error)) => {
+                report.count(ACKNOWLEDGED, &case, "the earlier changes", &error.to_string());
                 return Ok(tally);
             }
-            Err(trouble @ (Trouble::Files(..) | Trouble::Sqlite(..) | Trouble::Output(_))) => {
-                return Err(trouble);
+            Err(error @ (DemoError::Files(..) | DemoError::Sqlite(..) | DemoError::Output(_))) => {
+                return Err(error);
             }
         };
-        let (fired, side) = stage.strike(onionskin, call, blow, &case, teller)?;
-        fs::remove_dir_all(&root).map_err(Trouble::files(&root))?;
-        match side {
+        let (fired, state) = fixture.change_with_fault(onionskin, call, kind, &case, report)?;
+        fs::remove_dir_all(&root).map_err(DemoError::files(&root))?;
+        match state {
             _ if !fired => return Ok(tally),
-            Side::Old => tally.old += 1,
-            Side::New => tally.new += 1,
-            Side::Neither(_) => tally.neither += 1,
+            State::Old => tally.old += 1,
+            State::New => tally.new += 1,
+            State::Neither(_) => tally.neither += 1,
         }
     }
-    teller.count(OLD_OR_NEW, scene.name(), "an end", "calls without end");
+    report.count(OLD_OR_NEW, scene.name(), "an end", "calls without end");
     Ok(tally)
 }
 
@@ -169,7 +169,7 @@ impl Scene {
         }
     }
 
-    fn in_words(self) -> &'static str {
+    fn description(self) -> &'static str {
         match (self.publish, self.earlier) {
             (Publish::InPlace, _) => "In place: file by file, from a log of what was decided.",
             (Publish::Swap, _) => "Swap: the whole directory is prepared, and renamed into place.",
@@ -179,7 +179,7 @@ impl Scene {
     }
 }
 
-impl Blow {
+impl FaultKind {
     /// A crash; an error that occurs once; and a lasting one, such as that of a full disk.
     pub const ALL: [Self; 3] = [
         Self::Crash,
@@ -187,7 +187,7 @@ impl Blow {
         Self::Failure { code: ErrorCode::InsufficientSpace, lasting: true },
     ];
 
-    fn in_words(self) -> String {
+    fn description(self) -> String {
         match self {
             Self::Crash => "crash before call".to_owned(),
             Self::Failure { code, lasting: false } => format!("{} at call", code.name()),

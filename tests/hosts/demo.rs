@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use onionskin_cli::stories::conversations::{self, Blow, SCENES, Scene};
-use onionskin_cli::stories::originals::{self, Places};
-use onionskin_cli::stories::{Teller, ground_truth, tree};
+use onionskin_cli::demo::conversations::{self, FaultKind, SCENES, Scene};
+use onionskin_cli::demo::originals::{self, Places};
+use onionskin_cli::demo::{Report, ground_truth, tree};
 use onionskin_host::{Content, Fault, Faults, OpenOptions, Source, Store};
 
 use crate::ground;
@@ -16,8 +16,8 @@ use crate::scene::onionskin;
 const CASES_EACH_SIDE_MIN: u64 = 15;
 
 /// Asserts that every promise was tested and kept, and that these are among them.
-fn held(teller: &Teller<'_>, wanted: &[&str]) {
-    let promises = teller.promises();
+fn held(report: &Report<'_>, wanted: &[&str]) {
+    let promises = report.promises();
     for promise in promises {
         assert!(promise.cases > 0, "{}: was never tested", promise.text);
         assert_eq!(promise.broken, [""; 0], "{}", promise.text);
@@ -25,7 +25,7 @@ fn held(teller: &Teller<'_>, wanted: &[&str]) {
     for text in wanted {
         assert!(promises.iter().any(|promise| promise.text == *text), "{text}: was not among the promises");
     }
-    assert!(teller.all_held());
+    assert!(report.all_held());
 }
 
 const GROUND_TRUTH: [&str; 4] =
@@ -37,10 +37,10 @@ fn ground_truth_of_generated_data() {
     let directory = ground::scratch();
     let places = originals::set_up(directory.path()).expect("the data can be generated");
     let before = ground::read(&places.cache);
-    let mut teller = Teller::silent();
-    ground_truth::tell_over(onionskin(), &places, &mut teller).expect("the demonstration completes");
-    held(&teller, &GROUND_TRUTH);
-    held(&teller, &[ground_truth::CONTENT, ground_truth::GRANTS]);
+    let mut report = Report::silent();
+    ground_truth::run_on(onionskin(), &places, &mut report).expect("the demonstration completes");
+    held(&report, &GROUND_TRUTH);
+    held(&report, &[ground_truth::CONTENT, ground_truth::GRANTS]);
     assert_eq!(ground::difference(&before, &ground::read(&places.cache)), ground::NONE);
     assert_eq!(ground::ours(&ground::read(&places.workspace)), ground::NONE);
 }
@@ -68,9 +68,9 @@ fn ground_truth_of_a_real_cache() {
     let workspace = directory.path().join("workspace");
     let places = Places::over(&cache, &workspace).expect("the workspace can be made");
     assert!(!places.databases.is_empty() && !places.files.is_empty(), "the cache has an index and artefacts");
-    let mut teller = Teller::silent();
-    ground_truth::tell_over(onionskin(), &places, &mut teller).expect("the demonstration completes");
-    held(&teller, &GROUND_TRUTH);
+    let mut report = Report::silent();
+    ground_truth::run_on(onionskin(), &places, &mut report).expect("the demonstration completes");
+    held(&report, &GROUND_TRUTH);
     assert_eq!(ground::difference(&before, &ground::read(&cache)), ground::NONE);
     assert_eq!(ground::ours(&ground::read(&workspace)), ground::NONE);
 }
@@ -91,12 +91,12 @@ fn a_real_cache_with_a_crash_at_every_call() {
             let directory = ground::scratch();
             let workspace = directory.path().join("workspace");
             Places::over(&cache, &workspace).expect("the workspace can be made");
-            let session = || onionskin().store(&workspace).lower(&cache);
+            let builder = || onionskin().store(&workspace).lower(&cache);
             let faults = Faults::counting(Fault::TrapBefore(call));
-            let store = session().faults(&faults).open(&OpenOptions::default()).expect("the root opens");
+            let store = builder().faults(&faults).open(&OpenOptions::default()).expect("the root opens");
             let result = store.materialize(top, &Source::LinkTarget, &Content::Keep);
             drop(store);
-            session().open(&OpenOptions::default()).and_then(Store::close).expect("the next open recovers");
+            builder().open(&OpenOptions::default()).and_then(Store::close).expect("the next open recovers");
             assert_eq!(ground::ours(&ground::read(&workspace)), ground::NONE, "{context}");
             if workspace.join(top).is_symlink() {
                 links += 1;
@@ -116,29 +116,29 @@ fn a_real_cache_with_a_crash_at_every_call() {
 }
 
 /// Five changes in a row without a fault.
-fn over_and_over(scene: Scene) {
+fn repeatedly(scene: Scene) {
     let directory = ground::scratch();
-    let mut teller = Teller::silent();
-    conversations::over_and_over(onionskin(), &directory.path().join("root"), scene, &mut teller)
+    let mut report = Report::silent();
+    conversations::repeatedly(onionskin(), &directory.path().join("root"), scene, &mut report)
         .expect("the demonstration completes");
-    held(&teller, &[conversations::ACKNOWLEDGED, conversations::UNMANAGED, conversations::LEFT_OVER]);
-    held(&teller, &[conversations::MONITOR]);
+    held(&report, &[conversations::ACKNOWLEDGED, conversations::UNMANAGED, conversations::LEFT_OVER]);
+    held(&report, &[conversations::MONITOR]);
 }
 
 /// The same change, with the fault at every call in turn.
-fn at_every_call(scene: Scene, blow: Blow) {
+fn at_every_call(scene: Scene, kind: FaultKind) {
     let directory = ground::scratch();
-    let mut teller = Teller::silent();
-    let tally = conversations::at_every_call(onionskin(), directory.path(), scene, blow, &mut teller)
+    let mut report = Report::silent();
+    let tally = conversations::at_every_call(onionskin(), directory.path(), scene, kind, &mut report)
         .expect("the demonstration completes");
-    println!("{scene:?}, {blow:?}: {tally:?}");
-    held(&teller, &[conversations::UNMANAGED, conversations::LEFT_OVER, conversations::OPEN_TWICE]);
-    held(&teller, &[conversations::MONITOR]);
+    println!("{scene:?}, {kind:?}: {tally:?}");
+    held(&report, &[conversations::UNMANAGED, conversations::LEFT_OVER, conversations::OPEN_TWICE]);
+    held(&report, &[conversations::MONITOR]);
     held(
-        &teller,
-        match blow {
-            Blow::Crash => &[conversations::OLD_OR_NEW],
-            Blow::Failure { .. } => &[conversations::TRUE_ERRORS],
+        &report,
+        match kind {
+            FaultKind::Crash => &[conversations::OLD_OR_NEW],
+            FaultKind::Failure { .. } => &[conversations::TRUE_ERRORS],
         },
     );
     assert_eq!(tally.neither, 0);
@@ -147,36 +147,36 @@ fn at_every_call(scene: Scene, blow: Blow) {
 }
 
 macro_rules! tests {
-    ($($name:ident: $told:expr;)*) => {
+    ($($name:ident: $call:expr;)*) => {
         $(
             #[test]
             fn $name() {
-                $told;
+                $call;
             }
         )*
     };
 }
 
 tests! {
-    in_place_over_and_over: over_and_over(SCENES[0]);
-    in_place_with_a_crash_at_every_call: at_every_call(SCENES[0], Blow::ALL[0]);
-    in_place_with_a_failure_at_every_call: at_every_call(SCENES[0], Blow::ALL[1]);
-    in_place_with_a_full_disk_from_every_call: at_every_call(SCENES[0], Blow::ALL[2]);
-    swap_over_and_over: over_and_over(SCENES[1]);
-    swap_with_a_crash_at_every_call: at_every_call(SCENES[1], Blow::ALL[0]);
-    swap_with_a_failure_at_every_call: at_every_call(SCENES[1], Blow::ALL[1]);
-    swap_with_a_full_disk_from_every_call: at_every_call(SCENES[1], Blow::ALL[2]);
-    first_pointer_over_and_over: over_and_over(SCENES[2]);
-    first_pointer_with_a_crash_at_every_call: at_every_call(SCENES[2], Blow::ALL[0]);
-    first_pointer_with_a_failure_at_every_call: at_every_call(SCENES[2], Blow::ALL[1]);
-    first_pointer_with_a_full_disk_from_every_call: at_every_call(SCENES[2], Blow::ALL[2]);
-    later_pointer_with_a_crash_at_every_call: at_every_call(SCENES[3], Blow::ALL[0]);
-    later_pointer_with_a_failure_at_every_call: at_every_call(SCENES[3], Blow::ALL[1]);
-    later_pointer_with_a_full_disk_from_every_call: at_every_call(SCENES[3], Blow::ALL[2]);
+    in_place_repeatedly: repeatedly(SCENES[0]);
+    in_place_with_a_crash_at_every_call: at_every_call(SCENES[0], FaultKind::ALL[0]);
+    in_place_with_a_failure_at_every_call: at_every_call(SCENES[0], FaultKind::ALL[1]);
+    in_place_with_a_full_disk_from_every_call: at_every_call(SCENES[0], FaultKind::ALL[2]);
+    swap_repeatedly: repeatedly(SCENES[1]);
+    swap_with_a_crash_at_every_call: at_every_call(SCENES[1], FaultKind::ALL[0]);
+    swap_with_a_failure_at_every_call: at_every_call(SCENES[1], FaultKind::ALL[1]);
+    swap_with_a_full_disk_from_every_call: at_every_call(SCENES[1], FaultKind::ALL[2]);
+    first_pointer_repeatedly: repeatedly(SCENES[2]);
+    first_pointer_with_a_crash_at_every_call: at_every_call(SCENES[2], FaultKind::ALL[0]);
+    first_pointer_with_a_failure_at_every_call: at_every_call(SCENES[2], FaultKind::ALL[1]);
+    first_pointer_with_a_full_disk_from_every_call: at_every_call(SCENES[2], FaultKind::ALL[2]);
+    later_pointer_with_a_crash_at_every_call: at_every_call(SCENES[3], FaultKind::ALL[0]);
+    later_pointer_with_a_failure_at_every_call: at_every_call(SCENES[3], FaultKind::ALL[1]);
+    later_pointer_with_a_full_disk_from_every_call: at_every_call(SCENES[3], FaultKind::ALL[2]);
 }
 
 /// The tests above cover every scene and every fault.
 #[test]
-fn every_scene_and_every_blow_has_its_test() {
-    assert_eq!((SCENES.len(), Blow::ALL.len()), (4, 3));
+fn every_scene_and_every_fault_has_its_test() {
+    assert_eq!((SCENES.len(), FaultKind::ALL.len()), (4, 3));
 }

@@ -6,11 +6,11 @@ use onionskin_host::{Error, Onionskin};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::render::{self, Answer};
-use super::stories::{self, Promise, Teller, Trouble};
-use super::{Context, Format, Stop};
+use super::{DemoError, Promise, Report};
+use crate::render::{self, Answer};
+use crate::{Context, Format, Stop};
 
-pub(super) const HELP: &str = "\
+pub(crate) const HELP: &str = "\
 Examples:
   onionskin demo
   onionskin demo --format json
@@ -20,22 +20,22 @@ Exit codes: 0 every promise held, 1 one did not, 2 wrong usage.";
 /// The number of broken cases that are printed in full for each promise; the first ones are the most instructive.
 const BROKEN_SHOWN_MAX: usize = 3;
 
-pub(super) fn run(context: &Context) -> Result<(), Stop> {
+pub(crate) fn run(context: &Context) -> Result<(), Stop> {
     if context.crash_at.is_some() {
         return Err(Stop::Usage("demo crashes at every call by itself: leave out --crash-at"));
     }
     let directory = scratch()?;
     let onionskin = Onionskin::load()?;
     let mut out = io::stdout().lock();
-    let mut teller = match context.format {
-        Format::Text => Teller::new(&mut out),
-        Format::Json => Teller::silent(),
+    let mut report = match context.format {
+        Format::Text => Report::new(&mut out),
+        Format::Json => Report::silent(),
     };
-    let told = stories::tell(&onionskin, directory.path(), &mut teller);
-    let (promises, all_held) = (teller.promises().to_vec(), teller.all_held());
+    let result = super::run(&onionskin, directory.path(), &mut report);
+    let (promises, all_held) = (report.promises().to_vec(), report.all_held());
     drop(out);
     context.print(&Answer::new(summary(&promises), summary_json(&promises, all_held)))?;
-    told.map_err(stop)?;
+    result.map_err(stop)?;
     if all_held { Ok(()) } else { Err(Stop::Broken) }
 }
 
@@ -52,14 +52,14 @@ fn scratch() -> Result<TempDir, Error> {
     })
 }
 
-fn stop(trouble: Trouble) -> Stop {
-    match trouble {
-        Trouble::Output(error) => Stop::Output(error),
-        Trouble::Host(error) => error.into(),
-        Trouble::Files(path, source) => Error::Io { action: "use a file of the story", path, source }.into(),
-        Trouble::Sqlite(path, error) => {
+fn stop(error: DemoError) -> Stop {
+    match error {
+        DemoError::Output(error) => Stop::Output(error),
+        DemoError::Host(error) => error.into(),
+        DemoError::Files(path, source) => Error::Io { action: "use a file of the demonstration", path, source }.into(),
+        DemoError::Sqlite(path, error) => {
             let source = io::Error::other(error);
-            Error::Io { action: "use a database of the story", path, source }.into()
+            Error::Io { action: "use a database of the demonstration", path, source }.into()
         }
     }
 }

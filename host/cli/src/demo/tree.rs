@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::Trouble;
+use super::DemoError;
 
 /// Every entry below a directory, by its path relative to it.
 pub type Tree = BTreeMap<String, Entry>;
@@ -26,7 +26,7 @@ pub enum Entry {
 }
 
 /// Reads a directory and everything below it.
-pub fn read(directory: &Path) -> Result<Tree, Trouble> {
+pub fn read(directory: &Path) -> Result<Tree, DemoError> {
     let mut tree = Tree::new();
     walk(directory, "", &mut tree)?;
     Ok(tree)
@@ -52,21 +52,21 @@ pub fn without_modes(tree: &Tree) -> Tree {
     tree.iter().map(|(name, entry)| (name.clone(), without(entry))).collect()
 }
 
-fn walk(directory: &Path, prefix: &str, tree: &mut Tree) -> Result<(), Trouble> {
-    let entries = fs::read_dir(directory).map_err(Trouble::files(directory))?;
+fn walk(directory: &Path, prefix: &str, tree: &mut Tree) -> Result<(), DemoError> {
+    let entries = fs::read_dir(directory).map_err(DemoError::files(directory))?;
     for entry in entries {
-        let entry = entry.map_err(Trouble::files(directory))?;
+        let entry = entry.map_err(DemoError::files(directory))?;
         let path = entry.path();
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        let metadata = fs::symlink_metadata(&path).map_err(Trouble::files(&path))?;
+        let metadata = fs::symlink_metadata(&path).map_err(DemoError::files(&path))?;
         let found = if metadata.is_dir() {
             walk(&path, &format!("{name}/"), tree)?;
             Entry::Directory
         } else if metadata.is_symlink() {
-            let text = fs::read_link(&path).map_err(Trouble::files(&path))?;
+            let text = fs::read_link(&path).map_err(DemoError::files(&path))?;
             Entry::Link(text.to_string_lossy().into_owned())
         } else {
-            let content = fs::read(&path).map_err(Trouble::files(&path))?;
+            let content = fs::read(&path).map_err(DemoError::files(&path))?;
             Entry::File { digest: blake3::hash(&content), mode: mode(&metadata) }
         };
         tree.insert(name, found);
