@@ -4,6 +4,11 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use onionskin_tests::wasm_encoder::{
+    BlockType, CodeSection, ExportKind, ExportSection, Function, FunctionSection, MemorySection, MemoryType, Module,
+    TypeSection, ValType,
+};
+
 use crate::ground::{Ground, put};
 use crate::guests::program;
 use crate::trial::{Said, Trial as _, as_data, onionskin, written};
@@ -57,32 +62,27 @@ fn a_program_that_is_compiled_too_long_is_stopped() {
     assert!(!ground.at("upper").exists(), "a workspace was made of it");
 }
 
-/// A module with many functions of many variables each, and an empty body.
+/// A module with many functions of many variables each, and a body that changes one of them.
 fn slow_to_compile() -> Vec<u8> {
-    const FUNCTIONS: usize = 4000;
-    let number = |mut number: usize| {
-        let mut bytes = Vec::new();
-        while number > 0x7f {
-            bytes.push((number & 0x7f) as u8 | 0x80);
-            number >>= 7;
-        }
-        bytes.push(number as u8);
-        bytes
-    };
-    let section = |id: u8, content: Vec<u8>| [vec![id], number(content.len()), content].concat();
-    // One group of 50,000 locals; a loop that jumps back to its beginning, so that each may have changed.
-    let body = [vec![1], number(50_000), vec![0x7e, 0x03, 0x40, 0x20, 0, 0x21, 1, 0x0c, 0, 0x0b, 0x0b]].concat();
-    let body = [number(body.len()), body].concat();
-    let exports = [vec![2, 6], b"memory".to_vec(), vec![2, 0, 6], b"_start".to_vec(), vec![0, 0]].concat();
-    [
-        b"\0asm\x01\0\0\0".to_vec(),
-        section(1, vec![1, 0x60, 0, 0]),
-        section(3, [number(FUNCTIONS), vec![0; FUNCTIONS]].concat()),
-        section(5, vec![1, 0, 1]),
-        section(7, exports),
-        section(10, [number(FUNCTIONS), body.repeat(FUNCTIONS)].concat()),
-    ]
-    .concat()
+    const FUNCTIONS: u32 = 4000;
+    const LOCALS: u32 = 50_000;
+    let mut types = TypeSection::new();
+    types.ty().function([], []);
+    let mut memories = MemorySection::new();
+    memories.memory(MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None });
+    let mut exports = ExportSection::new();
+    exports.export("memory", ExportKind::Memory, 0).export("_start", ExportKind::Func, 0);
+    // A loop that jumps back to its beginning, so that each variable may have changed there.
+    let mut body = Function::new([(LOCALS, ValType::I64)]);
+    body.instructions().loop_(BlockType::Empty).local_get(0).local_set(1).br(0).end().end();
+    let (mut functions, mut code) = (FunctionSection::new(), CodeSection::new());
+    for _ in 0..FUNCTIONS {
+        functions.function(0);
+        code.function(&body);
+    }
+    let mut module = Module::new();
+    module.section(&types).section(&functions).section(&memories).section(&exports).section(&code);
+    module.finish()
 }
 
 /// Time, for a program that writes to a standard output without a reader.
@@ -101,9 +101,9 @@ fn a_program_whose_output_is_not_read_is_stopped() {
         .expect("the program starts");
     let unread = run.stdout.take().expect("it is piped");
     let ended = run.wait_with_output().expect("it ends");
-    let told = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(1), "{told}");
-    assert!(told.contains("longer than its --timeout allows"), "{told}");
+    let message = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{message}");
+    assert!(message.contains("longer than its --timeout allows"), "{message}");
     assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
     drop(unread);
 }
@@ -184,8 +184,8 @@ fn a_program_does_not_get_the_last_descriptors() {
             .args(["descriptors", "/data/here"])
             .output()
             .expect("sh runs");
-        let (out, told) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
-        assert_eq!(said.status.code(), Some(0), "{how}: {told}");
+        let (out, message) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+        assert_eq!(said.status.code(), Some(0), "{how}: {message}");
         let (opened, why) = out.trim().split_once(": ").expect("it says how many and why");
         assert!(opened.parse::<u32>().is_ok_and(|opened| (50..192).contains(&opened)), "{how}: {out}");
         // The layer passes on an error that has a code.
@@ -223,15 +223,15 @@ fn an_upper_directory_holds_no_more_than_it_may() {
     for (what, is_refused) in [("fill", true), ("again", false), ("nameless", true), ("extend", true)] {
         let ground = ground();
         let Some(said) = greedy(&ground, &["--max-bytes", "1M"], &[what, "/data"]) else { return };
-        let told = format!("{what}: {said:?}");
+        let message = format!("{what}: {said:?}");
         if is_refused {
-            assert_eq!(said.code, Some(1), "{told}");
+            assert_eq!(said.code, Some(1), "{message}");
             // For a stream the C library of WASI reports nothing but a failure.
-            assert!(said.err.contains("Quota exceeded") || said.err.contains("I/O error"), "{told}");
+            assert!(said.err.contains("Quota exceeded") || said.err.contains("I/O error"), "{message}");
         } else {
-            assert_eq!(said.code, Some(0), "{told}");
+            assert_eq!(said.code, Some(0), "{message}");
         }
-        assert!(held(&ground) <= MOST, "{told}: {} bytes are there", held(&ground));
+        assert!(held(&ground) <= MOST, "{message}: {} bytes are there", held(&ground));
         ground.assert_lowers_stay();
     }
     let ground = ground();
@@ -269,14 +269,14 @@ fn a_program_sees_its_grants_and_nothing_else() {
         &greedy,
         &["look", "/data", "/in", "--not-ours", "-x"],
     );
-    let told = "arguments [\"look\", \"/data\", \"/in\", \"--not-ours\", \"-x\"]
+    let message = "arguments [\"look\", \"/data\", \"/in\", \"--not-ours\", \"-x\"]
 environment [(\"NAME\", \"a value\"), (\"EMPTY\", \"\")]
 / Err(NotFound), /etc Err(NotFound)
 /data Ok([\"here\"])
 /in Ok([\"given\"])
 input \"\"
 ";
-    assert_eq!((said.code, said.out.as_str()), (Some(0), told), "{}", said.err);
+    assert_eq!((said.code, said.out.as_str()), (Some(0), message), "{}", said.err);
     let said = ground.layered(&["--dir", &input], &greedy, &["fill", "/in"]);
     assert_eq!(said.code, Some(1), "a directory for reading was written: {said:?}");
     assert_eq!(fs::read_dir(ground.at("in")).expect("a readable directory").count(), 1);

@@ -3,14 +3,14 @@
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER as ADAPTER,
 };
+use wasm_encoder::reencode::{Reencode as _, RoundtripReencoder};
+use wasm_encoder::{ImportSection, Section as _};
+use wasmparser::{Chunk, Import, ImportSectionReader, Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 /// The prefix of a module: the magic, and the version with the layer. A component has another layer.
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
-
-/// The section of imports.
-const IMPORTS: u8 = 2;
 
 /// The function with which a module exits. The adapter passes on success and failure only.
 const EXIT: (&str, &str) = (PREVIEW1, "proc_exit");
@@ -55,49 +55,33 @@ pub(super) fn adapt(module: &[u8]) -> wasmtime::Result<Vec<u8>> {
 }
 
 /// Replaces the exit function of a module with that of a component, which preserves the exit code. Returns
-/// `None` if the module does not import it.
+/// `None` if the module has no section of imports, or one that cannot be read.
 fn with_exit_code(module: &[u8]) -> Option<Vec<u8>> {
-    let name = |(module, name): (&str, &str)| {
-        let piece = |text: &str| [&[u8::try_from(text.len()).unwrap_or_default()], text.as_bytes()].concat();
-        [piece(module), piece(name)].concat()
-    };
-    let (from, to) = (name(EXIT), name(EXIT_WITH_CODE));
-    let mut at = MODULE.len();
+    let mut parser = Parser::new(0);
+    let mut at = 0;
     loop {
-        let id = *module.get(at)?;
-        let (length, begins) = number(module, at + 1)?;
-        let ends = begins.checked_add(length)?;
-        let section = module.get(begins..ends)?;
-        if id != IMPORTS {
-            at = ends;
-            continue;
+        let Chunk::Parsed { consumed, payload } = parser.parse(&module[at..], true).ok()? else { return None };
+        let after = at + consumed;
+        match payload {
+            Payload::ImportSection(section) => {
+                let mut adapted = module[..at].to_vec();
+                imports_with_exit_code(section)?.append_to(&mut adapted);
+                adapted.extend_from_slice(&module[after..]);
+                return Some(adapted);
+            }
+            // Imports come before both.
+            Payload::CodeSectionStart { .. } | Payload::End(_) => return None,
+            _ => at = after,
         }
-        let found = section.windows(from.len()).position(|window| window == from)?;
-        let section = [&section[..found], &to, &section[found + from.len()..]].concat();
-        return Some([&module[..=at], &as_number(section.len()), &section, &module[ends..]].concat());
     }
 }
 
-/// Reads an unsigned number in LEB128. Returns it with the offset of its end.
-fn number(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
-    let mut number = 0;
-    for shift in (0..35).step_by(7) {
-        let byte = *bytes.get(at)?;
-        number |= usize::from(byte & 0x7f) << shift;
-        at += 1;
-        if byte & 0x80 == 0 {
-            return Some((number, at));
-        }
+fn imports_with_exit_code(section: ImportSectionReader<'_>) -> Option<ImportSection> {
+    let mut imports = ImportSection::new();
+    for import in section.into_imports() {
+        let Import { module, name, ty } = import.ok()?;
+        let (module, name) = if (module, name) == EXIT { EXIT_WITH_CODE } else { (module, name) };
+        imports.import(module, name, RoundtripReencoder.entity_type(ty).ok()?);
     }
-    None
-}
-
-fn as_number(mut number: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while number > 0x7f {
-        bytes.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-    bytes
+    Some(imports)
 }

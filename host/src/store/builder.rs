@@ -45,9 +45,8 @@ impl StoreBuilder {
 
     /// Grants a directory for reading: absolute links of the root may lead there.
     #[must_use]
-    pub fn lower(mut self, directory: impl AsRef<Path>) -> Self {
-        self.lowers.push(directory.as_ref().to_owned());
-        self
+    pub fn lower(self, directory: impl AsRef<Path>) -> Self {
+        self.lowers([directory])
     }
 
     /// As [`StoreBuilder::lower`], for several directories.

@@ -37,9 +37,8 @@ impl Onionskin {
 impl WorkspaceBuilder {
     /// Adds a lower, below those added before. It is granted for reading only.
     #[must_use]
-    pub fn lower(mut self, directory: impl AsRef<Path>) -> Self {
-        self.lowers.push(directory.as_ref().to_owned());
-        self
+    pub fn lower(self, directory: impl AsRef<Path>) -> Self {
+        self.lowers([directory])
     }
 
     /// As [`WorkspaceBuilder::lower`], for several directories, the topmost first.

@@ -21,7 +21,7 @@ pub mod world;
 pub use fastrand;
 #[cfg(target_os = "linux")]
 pub use fuser;
-pub use {sha2, wat};
+pub use {sha2, wasm_encoder, wat};
 
 use std::io::Write as _;
 use std::path::PathBuf;

@@ -154,34 +154,18 @@ pub fn cause(error: &Error) -> Option<Cause> {
 
 /// Returns the kind of an error as the contract names it in `types.error-kind`.
 pub fn kind(error: &Error) -> &'static str {
-    match error.kind() {
-        ErrorKind::InvalidPath => "invalid-path",
-        ErrorKind::NoPreopen => "no-preopen",
-        ErrorKind::NotFound => "not-found",
-        ErrorKind::AlreadyExists => "already-exists",
-        ErrorKind::NotDirectory => "not-directory",
-        ErrorKind::IsDirectory => "is-directory",
-        ErrorKind::NotAFile => "not-a-file",
-        ErrorKind::SymlinkRefused => "symlink-refused",
-        ErrorKind::SymlinkEscapes => "symlink-escapes",
-        ErrorKind::LinkUnreadable => "link-unreadable",
-        ErrorKind::SymlinkLoop => "symlink-loop",
-        ErrorKind::HardLinked => "hard-linked",
-        ErrorKind::IllegalName => "illegal-name",
-        ErrorKind::InvalidJson => "invalid-json",
-        ErrorKind::ReadOnly => "read-only",
-        ErrorKind::PreconditionFailed => "precondition-failed",
-        ErrorKind::Conflicts => "conflicts",
-        ErrorKind::Locked => "locked",
-        ErrorKind::HotJournal => "hot-journal",
-        ErrorKind::LimitExceeded => "limit-exceeded",
-        ErrorKind::Unsupported => "unsupported",
-        ErrorKind::InvalidArgument => "invalid-argument",
-        ErrorKind::NotCommitted => "not-committed",
-        ErrorKind::NeedsRecovery => "needs-recovery",
-        ErrorKind::OutcomeUnknown => "outcome-unknown",
-        ErrorKind::Corrupt => "corrupt",
-    }
+    let variant = format!("{:?}", error.kind());
+    let is_named = |name: &&str| name.replace('-', "").eq_ignore_ascii_case(&variant);
+    error_kinds().find(is_named).unwrap_or_else(|| panic!("the contract has no error-kind {variant}"))
+}
+
+/// Iterates over the cases of `types.error-kind` in the contract.
+fn error_kinds() -> impl Iterator<Item = &'static str> {
+    let contract = include_str!("../../../wit/onionskin.wit");
+    let (_, cases) = contract.split_once("enum error-kind {").expect("the contract has this type");
+    let (cases, _) = cases.split_once('}').expect("it has an end");
+    let cases = cases.lines().map(|line| line.trim().trim_end_matches(','));
+    cases.filter(|case| !case.is_empty() && !case.starts_with("//"))
 }
 
 /// Returns the verdict and the path of each finding.
