@@ -8,6 +8,7 @@
 //! | `log`, `log-unsynced` | a decision, to be rolled forward |
 //! | `directories/K/G/` | generation G of directory K, publish mode `pointer` |
 //! | `lock`, `lock-H` | the lock file; a token on its way to it |
+//! | `linked`, `linked-again` | a file that is linked to learn whether files can be |
 //! | `epoch-N` | a takeover: see [`crate::lock`] |
 //! | `quarantine-N/` | unusable records, set aside for inspection by a person |
 //! | `probe/` | scratch directory of [`crate::probe`] |
@@ -34,6 +35,10 @@ pub const INTENT: &str = "intent";
 pub const LINK: &str = "link";
 /// Name of the directory that holds the generations of directories.
 pub const DIRECTORIES: &str = "directories";
+/// Name of a file that is linked to learn whether files can be.
+pub const LINKED: &str = "linked";
+/// Second name of [`LINKED`].
+pub const LINKED_AGAIN: &str = "linked-again";
 /// Scratch of a probe.
 pub const PROBE: &str = "probe";
 /// Name of the directory for content written over other directories.

@@ -4,6 +4,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::control;
 use crate::error::{CommitPhase, Error, ErrorKind};
 use crate::fs::{Call, Cause, Fs, Kind, Stat};
 use crate::limits::{COPY_BYTES, DIRECTORIES_OPEN_MAX, FILES_OPEN_MAX};
@@ -51,6 +52,8 @@ pub struct Exec<F: Fs> {
     reading: Option<(At, F::File)>,
     trace: Option<Vec<Trace>>,
     directory_sync_missing: bool,
+    /// Whether a file can get a second name, once that was tried.
+    has_links: Option<bool>,
     moved: u64,
 }
 
@@ -65,6 +68,7 @@ impl<F: Fs> Exec<F> {
             reading: None,
             trace: None,
             directory_sync_missing: false,
+            has_links: None,
             moved: 0,
         }
     }
@@ -356,7 +360,7 @@ impl<F: Fs> Exec<F> {
             Act::SetSize { path, size } => return self.set_size(path, *size),
             Act::SyncFile(path) => return self.sync_file(path),
             Act::SyncDir(path) => return self.sync_dir(path),
-            Act::Share { from, to } => return self.share(from, to),
+            Act::Share { from, to, carry } => return self.share(from, to, *carry),
             Act::Rename { from, to } => {
                 self.close(from);
                 // The open file of that name is no longer the file at that name.
@@ -511,9 +515,10 @@ impl<F: Fs> Exec<F> {
         }
     }
 
-    /// Creates a hard link, or a copy if the filesystem has no hard links. Both give the name the content,
-    /// but a copy has a mode of its own, so any other failure is returned.
-    fn share(&mut self, from: &At, to: &RelPath) -> Result<()> {
+    /// Creates a hard link, or a copy if the link is refused, for whatever cause: hosts have no word for some. A copy
+    /// has a mode, an owner and an inode of its own, so an entry that belongs to others is copied only if not even an
+    /// own file can be linked.
+    fn share(&mut self, from: &At, to: &RelPath, carry: bool) -> Result<()> {
         let linked = if from.root != RootId::STORE {
             let (source, old) = self.parent(from.root, &from.path)?;
             let (target, new) = self.parent(RootId::STORE, to)?;
@@ -522,11 +527,13 @@ impl<F: Fs> Exec<F> {
             self.act(&mut Act::Link { from: from.path.clone(), to: to.clone() })
         };
         let Err(refused) = linked else { return Ok(()) };
-        // Codes from filesystems without hard links, or at the limit of links to one file.
-        use Cause::{CrossDevice, NotPermitted, Other, Unsupported};
-        let may_copy = matches!(refused.cause(), Some(Unsupported | NotPermitted | CrossDevice | Other));
-        if refused.call() != Some(Call::Link) || !may_copy {
+        let is_taken =
+            matches!(refused.cause(), Some(Cause::AlreadyExists | Cause::NoEntry | Cause::InsufficientSpace));
+        if refused.call() != Some(Call::Link) || is_taken {
             return Err(refused);
+        }
+        if carry && self.has_links()? {
+            return Err(Error::failed(Call::Carry, from, refused.cause().unwrap_or(Cause::Other)));
         }
         match self.stat_in(from.root, &from.path)?.map(|stat| stat.kind) {
             Some(Kind::File) => {
@@ -540,6 +547,28 @@ impl<F: Fs> Exec<F> {
             }
             Some(Kind::Directory | Kind::Other) | None => Err(refused),
         }
+    }
+
+    /// Returns whether the filesystem gives a file a second name, by trying with an own file.
+    fn has_links(&mut self) -> Result<bool> {
+        if let Some(known) = self.has_links {
+            return Ok(known);
+        }
+        let (first, second) = (control::entry(control::LINKED), control::entry(control::LINKED_AGAIN));
+        for path in [&first, &second] {
+            match self.act(&mut Act::RemoveFile(path.clone())) {
+                Err(error) if error.cause() != Some(Cause::NoEntry) => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        self.act(&mut Act::Create(first.clone()))?;
+        let linked = self.act(&mut Act::Link { from: first.clone(), to: second.clone() }).is_ok();
+        if linked {
+            self.act(&mut Act::RemoveFile(second))?;
+        }
+        self.act(&mut Act::RemoveFile(first))?;
+        self.has_links = Some(linked);
+        Ok(linked)
     }
 
     /// Closes the directories at and below a path whose name now refers to another entry.

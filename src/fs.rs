@@ -44,6 +44,8 @@ pub enum Call {
     Rename,
     /// Gives a file the path as a second name.
     Link,
+    /// Gives an entry that belongs to others a second name.
+    Carry,
     /// Makes a symbolic link.
     Symlink,
     /// Removes a file or link.
@@ -70,6 +72,7 @@ impl Call {
             Self::SyncFile | Self::SyncDirectory => "synced",
             Self::Rename => "the new name of an entry",
             Self::Link => "a second name",
+            Self::Carry => "carried by a second name",
             Self::Symlink => "made as a link",
             Self::RemoveFile | Self::RemoveDirectory => "removed",
         }
@@ -88,7 +91,7 @@ impl fmt::Display for Call {
 /// arrive as [`Cause::Io`]. A cause is meant for messages. Code that keeps data safe relies only on
 /// [`Cause::NoEntry`] and [`Cause::NotDirectory`] (for a link, [`Cause::Loop`]) where a name is looked up,
 /// [`Cause::AlreadyExists`] from exclusive calls, and [`Cause::Unsupported`] from the sync of a directory.
-/// The executor also branches on the causes with which filesystems refuse a hard link, and copies instead.
+/// A hard link that is refused for any cause may become a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
     /// The host does not permit the access.

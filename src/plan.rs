@@ -57,13 +57,16 @@ pub enum Act {
         /// Its second name.
         to: RelPath,
     },
-    /// Like [`Act::Link`], but makes a synced copy if the filesystem has no hard links.
+    /// Like [`Act::Link`], but makes a synced copy if the link is refused.
     Share {
         /// The file or symbolic link. Below another root, it is a file that every owner copies before
         /// writing.
         from: At,
         /// Its second name, or the name of the copy.
         to: RelPath,
+        /// Whether the entry belongs to others, who would miss its mode, owner and inode in a copy: a copy is then made
+        /// only where no file can get a second name.
+        carry: bool,
     },
     /// Creates a symbolic link with a relative text. Durable once its parent is synced.
     Symlink {
@@ -228,7 +231,12 @@ impl Plan {
 
     /// Appends [`Act::Share`].
     pub fn share_from(&mut self, from: &At, to: &RelPath, why: &'static str) {
-        self.push(Act::Share { from: from.clone(), to: to.clone() }, why);
+        self.push(Act::Share { from: from.clone(), to: to.clone(), carry: false }, why);
+    }
+
+    /// Appends [`Act::Share`] of an entry that belongs to others.
+    pub fn carry(&mut self, from: &RelPath, to: &RelPath, why: &'static str) {
+        self.push(Act::Share { from: At::store(from.clone()), to: to.clone(), carry: true }, why);
     }
 
     /// Appends [`Act::Edit`].
@@ -330,7 +338,7 @@ impl fmt::Display for Act {
             Self::SetSize { path, size } => write!(f, "{verb} {path} to {size}"),
             Self::Copy { from, to, .. } => write!(f, "{verb} {to} from {}", from.path),
             Self::Rename { from, to } | Self::Link { from, to } => write!(f, "{verb} {to} from {from}"),
-            Self::Share { from, to } => write!(f, "{verb} {to} from {}", from.path),
+            Self::Share { from, to, .. } => write!(f, "{verb} {to} from {}", from.path),
             Self::Symlink { target, path } => write!(f, "{verb} {path} -> {target}"),
         }
     }

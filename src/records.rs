@@ -3,7 +3,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::control::{self, DIRECTORIES, LOCK, LOG, LOG_TEMPORARY, LOG_UNSYNCED, PROBE, WORKSPACE};
+use crate::control::{
+    self, DIRECTORIES, LINKED, LINKED_AGAIN, LOCK, LOG, LOG_TEMPORARY, LOG_UNSYNCED, PROBE, WORKSPACE,
+};
 use crate::error::Error;
 use crate::exec::Exec;
 use crate::fs::{Fs, Kind};
@@ -16,7 +18,7 @@ use crate::text::as_number;
 enum Entry {
     Log,
     LogUnsynced,
-    /// Removed once its owner is dead: `log.tmp`, `file-N`, `lock-H`.
+    /// Removed once its owner is dead: `log.tmp`, `file-N`, `lock-H`, `linked`, `linked-again`.
     Loose,
     Lock,
     Epoch(u64),
@@ -33,7 +35,7 @@ fn classify(name: &str, kind: Kind) -> Option<Entry> {
         (Some(("tx", number)), _) => (Entry::Transaction(number), Kind::Directory),
         (Some(("quarantine", number)), _) => (Entry::Quarantine(number), Kind::Directory),
         (Some(("epoch", number)), _) => (Entry::Epoch(number), Kind::File),
-        (Some(("file", _)), _) | (_, LOG_TEMPORARY) => (Entry::Loose, Kind::File),
+        (Some(("file", _)), _) | (_, LOG_TEMPORARY | LINKED | LINKED_AGAIN) => (Entry::Loose, Kind::File),
         (_, LOG) => (Entry::Log, Kind::File),
         (_, LOG_UNSYNCED) => (Entry::LogUnsynced, Kind::File),
         (_, LOCK) => (Entry::Lock, Kind::File),

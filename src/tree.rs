@@ -119,7 +119,7 @@ pub fn carry(plan: &mut Plan, tree: &Tree, from: &RelPath, to: &RelPath) {
         if node.kind == Kind::Directory {
             plan.make_dir(&target, "a directory of the old tree");
         } else {
-            plan.share(&from.join(&node.path), &target, "carry an entry that does not change");
+            plan.carry(&from.join(&node.path), &target, "carry an entry that does not change");
         }
     }
 }

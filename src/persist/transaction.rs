@@ -417,7 +417,7 @@ impl<F: Fs> Transaction<F> {
             let state = &mut *self.state.borrow_mut();
             let real = state.real_parent(&full, Symlinks::FollowWithin)?.child(full.name());
             let mut plan = self.begin_staging(state);
-            plan.share(&real, &staged, "content that keeps its inode under a new name");
+            plan.carry(&real, &staged, "content that keeps its inode under a new name");
             if self.how.synced() {
                 plan.sync_file(&staged, "whoever wrote it may not have synced it");
             }

@@ -221,7 +221,7 @@ fn late(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Round
             round.plan.make_dir(&target, "a directory that came late");
             round.touched.insert(target.clone());
         } else {
-            round.plan.share(&from.join(&node.path), &second, "an entry that came late, whole");
+            round.plan.carry(&from.join(&node.path), &second, "an entry that came late, whole");
             round.plan.rename(&second, &target, "it takes its name");
         }
     }

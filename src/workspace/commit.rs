@@ -509,7 +509,7 @@ impl<F: Fs> Target<F> {
                 plan.share_from(&from, &staged, "content that nobody else has");
                 given = length;
             }
-            Content::Share(from, _) => plan.share_from(&from, &staged, "content that keeps its inode"),
+            Content::Share(from, _) => plan.carry(&from.path, &staged, "content that keeps its inode"),
             Content::Link(text) => plan.symlink(&text, &staged, why),
         }
         if is_file && self.synced {

@@ -27,15 +27,7 @@ use onionskin_sim::{SimFs, Switches, Tree, operations};
 use support::{Outcome, Scene, outcome, verdicts};
 
 /// A filesystem without times, so that the recorded state of a path can be written by hand.
-const TIMELESS: Switches = Switches {
-    directory_sync: true,
-    hard_links: true,
-    symlinks: true,
-    ignore_case: false,
-    short_writes: false,
-    listing_reversed: false,
-    times: false,
-};
+const TIMELESS: Switches = Switches { times: false, ..Switches::PLAIN };
 
 type Findings<'a> = &'a [(Verdict, &'a str)];
 

@@ -45,13 +45,16 @@ impl Canon {
         false
     }
 
-    pub(crate) fn leaf(&mut self, leaf: Leaf) {
+    /// Records an entry that is no directory, with the number of its inode in the scene: a copy of an entry is not
+    /// that entry.
+    pub(crate) fn leaf(&mut self, leaf: Leaf, serial: u32) {
         let (tag, hash) = match leaf {
             Leaf::File(hash) => (b'f', hash),
             Leaf::Symlink(hash) => (b'l', hash),
             Leaf::Other => (b'o', 0),
         };
         self.out.push(tag);
+        self.out.extend_from_slice(&serial.to_le_bytes());
         self.out.extend_from_slice(&hash.to_le_bytes());
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use onionskin::fs::Kind;
 
 use crate::op::{Change, Op};
+use crate::simfs::Rights;
 
 /// One component of a path, in bytes: not every name is UTF-8.
 pub type Name = Arc<[u8]>;
@@ -43,6 +44,17 @@ pub(crate) enum Body {
     Other,
 }
 
+impl Body {
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Body::File(_) => Kind::File,
+            Body::Directory(_) => Kind::Directory,
+            Body::Symlink(_) => Kind::Symlink,
+            Body::Other => Kind::Other,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Inode {
     pub(crate) body: Body,
@@ -54,16 +66,15 @@ pub(crate) struct Inode {
     pub(crate) lower: bool,
     /// The logical time of the last change of the content.
     pub(crate) modified: u64,
+    /// Owner, mode and seal.
+    pub(crate) rights: Rights,
+    /// Which inode of the scene this is, through every crash; 0 for one that was made since.
+    pub(crate) serial: u32,
 }
 
 impl Inode {
     pub(crate) fn kind(&self) -> Kind {
-        match self.body {
-            Body::File(_) => Kind::File,
-            Body::Directory(_) => Kind::Directory,
-            Body::Symlink(_) => Kind::Symlink,
-            Body::Other => Kind::Other,
-        }
+        self.body.kind()
     }
 
     /// The inode; a directory with nothing in it.
@@ -99,6 +110,8 @@ impl Disk {
             read_only: false,
             lower: false,
             modified: 0,
+            rights: Rights::new(Kind::Directory, 0),
+            serial: 0,
         })
     }
 
@@ -121,6 +134,27 @@ impl Disk {
 
     pub(crate) fn inode_mut(&mut self, ino: Ino) -> &mut Inode {
         Arc::make_mut(&mut self.inodes[ino.0 as usize])
+    }
+
+    /// Gives every inode that is now there a number that stays.
+    pub(crate) fn number_inodes(&mut self) {
+        for (serial, inode) in (1..).zip(&mut self.inodes) {
+            Arc::make_mut(inode).serial = serial;
+        }
+    }
+
+    /// Returns how many names lead to each inode.
+    pub(crate) fn count_links(&self) -> Vec<u32> {
+        let mut links = vec![0; self.len()];
+        links[ROOT.0 as usize] = 1;
+        for inode in &self.inodes {
+            if let Body::Directory(entries) = &inode.body {
+                for entry in entries.values() {
+                    links[entry.ino.0 as usize] += 1;
+                }
+            }
+        }
+        links
     }
 
     /// Adds an inode that no name leads to yet.

@@ -9,8 +9,8 @@
 //! operation at every point, into every state, and recovery again, without limit. [`faults`] makes
 //! every call of it fail in every way.
 //!
-//! Not simulated: two processes at once, permissions, and what a failing device does to data that
-//! was once durable.
+//! Not simulated: two processes at once, groups of users, and what a failing device does to data that was once
+//! durable.
 
 mod canon;
 mod content;
@@ -39,8 +39,9 @@ pub use images::{Census, Images};
 pub use model::{Model, Power, Tear};
 pub use op::Trace;
 pub use simfs::{
-    Call, Counts, Dir, FILE_BYTES_MAX, Fault, File, Found, Harm, Intrusion, LINKS_FOLLOWED_MAX, NAME_BYTES_MAX,
-    NodeStat, OpenHow, Place, Recording, SimFs, Stamp, Switches, Trespass, Verb, When,
+    Call, Counts, Dir, FILE_BYTES_MAX, Fault, File, Found, Harm, Intrusion, LINKS_FOLLOWED_MAX, Lstat, NAME_BYTES_MAX,
+    NodeStat, Obstacle, OpenHow, Place, Recording, Rights, SETGID, STICKY, Seal, SimFs, Stamp, Switches, Trespass,
+    Verb, When,
 };
 pub use subsets::Bounds;
 pub use tree::{Node, Tree};

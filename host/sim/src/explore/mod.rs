@@ -18,6 +18,7 @@ mod tell;
 
 use rustc_hash::FxHashSet;
 
+use crate::disk::Disk;
 use crate::model::{Model, Power, Tear};
 use crate::scan::{At, Image, Scan};
 use crate::simfs::{Fault, Harm, Recording, SimFs, When};
@@ -115,18 +116,21 @@ pub(crate) fn record(subject: &dyn Subject, dropped: Option<Dropped>) -> (Record
     if let Some(Dropped::Operation(number)) = dropped {
         fs.harm(Fault::once(When::Sync(number), Harm::SkipSync));
     }
-    let before = fs.tree();
     let result = guarded(|| subject.run(&fs));
     let mut recording = fs.recording();
     if result.is_ok() && recording.acknowledged.is_empty() {
         recording.acknowledged.push((recording.trace.points() - 1, recording.visible.clone()));
     }
-    let after = recording.acknowledged.iter().map(|(_, disk)| crate::tree::Tree::of(disk));
-    let stages = Stages::new(subject, std::iter::once(before).chain(after).collect());
+    let after = recording.acknowledged.iter().map(|(_, disk)| disk.clone());
+    let disks: Vec<Disk> = std::iter::once(recording.trace.base.clone()).chain(after).collect();
+    let stages = Stages::new(subject, &disks);
     let failed = match (result, recording.intrusions.first()) {
         (Err(upset), _) => Some(format!("the operation failed without harm: {upset}")),
         (Ok(()), Some(intrusion)) => Some(format!("the operation trespassed: {intrusion:?}")),
-        (Ok(()), None) => None,
+        (Ok(()), None) => {
+            let renewed = stages.first_renewed(subject, &disks);
+            renewed.map(|text| format!("the operation made an entry anew that is no part of it: {text}"))
+        }
     };
     (recording, stages, failed)
 }

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::simfs::{SimFs, Switches};
-use crate::tree::Tree;
+use crate::disk::Disk;
+use crate::simfs::{Listing, SimFs, Switches};
+use crate::tree::{Node, Tree};
 
 /// The claim of an error about the state that it left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -77,6 +78,12 @@ pub trait Subject: Sync {
         false
     }
 
+    /// Whether an entry may be made anew with the same content, and so lose what else it had.
+    fn renews(&self, path: &str) -> bool {
+        let _ = path;
+        true
+    }
+
     /// The states that are allowed in turn: before the operation, and after each acknowledgement. `seen` is the visible
     /// state then, without leftovers.
     fn stages(&self, seen: Vec<Tree>) -> Vec<Tree> {
@@ -121,17 +128,61 @@ pub(crate) fn guarded(part: impl FnOnce() -> Result<(), Failure>) -> Result<(), 
 #[derive(Debug)]
 pub(crate) struct Stages {
     pub(crate) trees: Vec<Tree>,
+    /// The entries that a run without harm leaves alone: no crash may change what they show.
+    pub(crate) kept: Listing,
+}
+
+/// Whether two entries have the same content, whatever other names they have.
+fn alike(one: Option<&Node>, other: Option<&Node>) -> bool {
+    match (one, other) {
+        (Some(Node::File { bytes: one, .. }), Some(Node::File { bytes: other, .. })) => one == other,
+        (one, other) => one.is_some() && one == other,
+    }
 }
 
 /// The most stages a subject may have.
 pub(crate) const STAGES_MAX: usize = 32;
 
 impl Stages {
-    pub(crate) fn new(subject: &dyn Subject, seen: Vec<Tree>) -> Self {
+    /// Makes the stages of the disks that were seen, the first of them before the operation.
+    pub(crate) fn new(subject: &dyn Subject, disks: &[Disk]) -> Self {
+        let seen: Vec<Tree> = disks.iter().map(Tree::of).collect();
+        let is_left_out = |path: &[u8]| {
+            let names = path.split(|byte| *byte == b'/');
+            let above = std::str::from_utf8(path).unwrap_or_default();
+            names.into_iter().any(|name| name.starts_with(b".onionskin")) || subject.is_leftover(above)
+        };
+        let mut kept = Listing::default();
+        for (number, (disk, tree)) in disks.iter().zip(&seen).enumerate() {
+            let listing = Listing::read(disk, tree, is_left_out);
+            if number == 0 { kept = listing } else { kept.keep_equal(&listing) }
+        }
+        let before = seen[0].clone();
         let bare = seen.iter().map(|tree| tree.without(|path| subject.is_leftover(path)));
         let trees = subject.stages(bare.collect());
         assert!(trees.len() <= STAGES_MAX, "a subject has at most {STAGES_MAX} stages");
-        Stages { trees }
+        // A subject may allow other states than those that were seen.
+        kept.retain(|path| trees.iter().all(|tree| alike(tree.get(path), before.get(path))));
+        Stages { trees, kept }
+    }
+
+    /// Returns the first entry with the same content in every disk that was seen, and all the same another one.
+    pub(crate) fn first_renewed(&self, subject: &dyn Subject, disks: &[Disk]) -> Option<String> {
+        let before = disks.first()?;
+        let mut whole = Tree::of(before);
+        for disk in &disks[1..] {
+            let now = Tree::of(disk);
+            whole = whole.intersection(&now);
+        }
+        let is_free = |path: &[u8]| {
+            let text = String::from_utf8_lossy(path);
+            matches!(whole.get(path), Some(Node::Directory) | None)
+                || text.split('/').any(|name| name.starts_with(".onionskin"))
+                || subject.is_leftover(&text)
+                || subject.renews(&text)
+        };
+        let same = Listing::read(before, &whole, is_free);
+        disks[1..].iter().find_map(|disk| same.first_difference(disk))
     }
 
     /// The stages that a tree counts as.

@@ -55,6 +55,8 @@ pub struct Operation {
     pub stages: fn(Vec<Tree>) -> Vec<Tree>,
     /// Whether a state matches an allowed one.
     pub matches: fn(&Tree, &Tree) -> bool,
+    /// Whether an entry may be made anew with the content it had.
+    pub renews: fn(&str) -> bool,
 }
 
 /// The action of an operation.
@@ -97,6 +99,7 @@ impl Operation {
             reopen: |door| open_door(door).map(drop),
             stages: |seen| seen,
             matches: |found, stage| found == stage,
+            renews: |_| false,
         }
     }
 
@@ -104,6 +107,8 @@ impl Operation {
     fn without_links(mut self, name: &'static str) -> Self {
         self.name = name;
         self.switches.hard_links = false;
+        // What cannot get a second name is copied.
+        self.renews = |_| true;
         self
     }
 
@@ -232,6 +237,10 @@ impl Subject for Operation {
 
     fn stages(&self, seen: Vec<Tree>) -> Vec<Tree> {
         (self.stages)(seen)
+    }
+
+    fn renews(&self, path: &str) -> bool {
+        (self.renews)(path)
     }
 
     fn matches(&self, found: &Tree, stage: &Tree) -> bool {

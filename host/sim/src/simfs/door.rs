@@ -32,7 +32,10 @@ impl Fs for SimFs {
             let ino = state.find(at.ino, name.as_bytes())?.ino;
             let path = at.place(name).to_string();
             match state.kind(ino) {
-                Kind::File => Ok(File { ino, path: path.into(), reads: true, writes: false }),
+                Kind::File => {
+                    state.check_read(ino)?;
+                    Ok(File { ino, path: path.into(), reads: true, writes: false })
+                }
                 Kind::Directory => Err(Cause::IsDirectory),
                 Kind::Symlink => Err(Cause::Loop),
                 Kind::Other => {

@@ -5,10 +5,13 @@ mod data;
 mod door;
 mod fault;
 mod handle;
+mod lstat;
 mod monitor;
 mod names;
 mod node;
+mod obstacle;
 mod path;
+mod rights;
 mod setup;
 mod state;
 mod switches;
@@ -21,9 +24,13 @@ pub use data::FILE_BYTES_MAX;
 use fault::Pass;
 pub use fault::{Counts, Fault, Harm, When};
 pub use handle::{Dir, File};
+pub(crate) use lstat::Listing;
+pub use lstat::Lstat;
 pub use monitor::{Intrusion, Trespass};
 pub use node::{Found, NodeStat, OpenHow, Stamp};
+pub use obstacle::Obstacle;
 pub use path::LINKS_FOLLOWED_MAX;
+pub use rights::{Rights, SETGID, STICKY, Seal};
 pub use state::NAME_BYTES_MAX;
 use state::State;
 pub use switches::Switches;
@@ -146,11 +153,13 @@ impl SimFs {
     pub fn restart(&self) {
         let mut state = self.state.borrow_mut();
         let own = std::mem::take(&mut state.monitor.own);
+        let obstacles = std::mem::take(&mut state.obstacles.list);
         let trace = state.trace.clone();
         *state = State::new(state.disk.clone(), trace, state.switches);
         let here = state.trace.points.last().expect("there is a first point").events;
         state.trace.points = vec![crate::op::Point { events: here, call: None }];
         state.monitor.own = own;
+        state.obstacles.list = obstacles;
     }
 
     /// Marks the acknowledgement of the operation to its caller. From here on a crash must not undo the visible state.
@@ -164,6 +173,22 @@ impl SimFs {
     /// Adds a fault. Of several that meet one call the first counts.
     pub fn harm(&self, fault: Fault) {
         self.state.borrow_mut().faults.list.push(fault);
+    }
+
+    /// Puts an obstacle in the way. It stays through a [`SimFs::restart`], in which calls are counted anew.
+    pub fn obstruct(&self, obstacle: Obstacle) {
+        self.state.borrow_mut().obstacles.list.push(obstacle);
+    }
+
+    /// Takes all obstacles away.
+    pub fn clear(&self) {
+        self.state.borrow_mut().obstacles.list.clear();
+    }
+
+    /// How many calls of this process an obstacle refused.
+    #[must_use]
+    pub fn obstructed(&self) -> u32 {
+        self.state.borrow().obstacles.met
     }
 
     /// Takes all faults away, and lets a dead process live again.

@@ -16,6 +16,7 @@ impl State {
         if self.find_if_any(at.ino, name.as_bytes())?.is_some() {
             return Err(Cause::AlreadyExists);
         }
+        self.check_add(at.ino)?;
         let ino = self.birth(at.ino, body);
         let set = self.set(at.ino, name.as_bytes(), ino);
         self.change(vec![set], &at.place(name));
@@ -48,6 +49,7 @@ impl State {
         if self.kind(entry.ino) == Kind::Directory {
             return Err(Cause::IsDirectory);
         }
+        self.check_not_mounted(at.ino, entry.ino)?;
         let del = self.del(at.ino, &entry);
         self.change(vec![del], &at.place(name));
         Ok(())
@@ -68,7 +70,9 @@ impl State {
     fn find_to_remove(&self, at: &Dir, name: &str) -> Result<Entry, Cause> {
         check_name(name.as_bytes())?;
         self.check_writable(at)?;
-        self.find(at.ino, name.as_bytes()).cloned()
+        let entry = self.find(at.ino, name.as_bytes())?.clone();
+        self.check_take(at.ino, entry.ino)?;
+        Ok(entry)
     }
 
     /// A mount point is busy: it can be neither removed nor renamed.
@@ -88,7 +92,6 @@ impl State {
         }
         let source = self.find(from_dir.ino, from_name.as_bytes())?.clone();
         let target = self.find_if_any(to_dir.ino, to_name.as_bytes())?;
-        self.check_not_mounted(from_dir.ino, source.ino)?;
         if self.disk.contains(source.ino, to_dir.ino) {
             return Err(Cause::Other);
         }
@@ -97,9 +100,17 @@ impl State {
             if target.ino == source.ino {
                 return Ok(());
             }
+            self.check_take(from_dir.ino, source.ino)?;
+            self.check_take(to_dir.ino, target.ino)?;
             self.check_not_mounted(to_dir.ino, target.ino)?;
             self.check_replaces(source.ino, target.ino, from_dir.ino)?;
+        } else {
+            self.check_take(from_dir.ino, source.ino)?;
+            self.check_add(to_dir.ino)?;
         }
+        self.check_not_mounted(from_dir.ino, source.ino)?;
+        self.check_move(source.ino, from_dir, to_dir)?;
+        self.check_project(source.ino, to_dir.ino)?;
         let del = self.del(from_dir.ino, &source);
         let name = target.as_ref().map_or(to_name.as_bytes(), |target| &target.name);
         let set = self.set(to_dir.ino, name, source.ino);
@@ -139,6 +150,9 @@ impl State {
         if !self.switches.hard_links {
             return Err(Cause::Unsupported);
         }
+        self.check_link(source.ino)?;
+        self.check_add(to_dir.ino)?;
+        self.check_project(source.ino, to_dir.ino)?;
         let set = self.set(to_dir.ino, to_name.as_bytes(), source.ino);
         self.change(vec![set], &to_dir.place(to_name));
         Ok(())

@@ -127,6 +127,12 @@ impl SimFs {
                     if changes && state.disk.inode(entry.ino).read_only {
                         return Err(Cause::ReadOnly);
                     }
+                    if how.read {
+                        state.check_read(entry.ino)?;
+                    }
+                    if how.write || how.truncate {
+                        state.check_write(entry.ino)?;
+                    }
                     if (how.write || how.truncate) && state.monitor.is_older(entry.ino) {
                         state.trespass(Trespass::OpenedForWrite, path.to_string());
                     }

@@ -4,6 +4,8 @@ use crate::disk::{Disk, Ino, ROOT, fold_case};
 use crate::tree::{Node, Tree};
 
 use super::SimFs;
+use super::rights::{Rights, Seal};
+use super::state::State;
 
 impl SimFs {
     /// Replaces the content of the disk by a tree, all of it durable. The tree may have entries that calls cannot
@@ -48,12 +50,40 @@ impl SimFs {
         self.mark(path, |disk, ino| disk.inode_mut(ino).device = device);
     }
 
+    /// Gives one entry an owner and a mode.
+    ///
+    /// # Panics
+    /// If nothing is at `path`.
+    pub fn set_owner(&self, path: &str, owner: u32, mode: u16) {
+        self.mark_one(path, |rights| (rights.owner, rights.mode) = (owner, mode));
+    }
+
+    /// Seals one entry.
+    ///
+    /// # Panics
+    /// If nothing is at `path`.
+    pub fn seal(&self, path: &str, seal: Seal) {
+        self.mark_one(path, |rights| rights.seal = seal);
+    }
+
+    /// Makes a subtree a subvolume or project: renames and links of entries across are `CrossDevice`.
+    ///
+    /// # Panics
+    /// If nothing is at `path`.
+    pub fn set_project(&self, path: &str, project: u16) {
+        self.mark(path, |disk, ino| disk.inode_mut(ino).rights.project = project);
+    }
+
+    fn mark_one(&self, path: &str, set: impl Fn(&mut Rights)) {
+        let mut state = self.state.borrow_mut();
+        let ino = state.inode_at(path);
+        set(&mut state.disk.inode_mut(ino).rights);
+        state.settle();
+    }
+
     fn mark(&self, path: &str, set: impl Fn(&mut Disk, Ino)) {
         let mut state = self.state.borrow_mut();
-        let mut ino = ROOT;
-        for name in path.split('/').filter(|name| !name.is_empty()) {
-            ino = state.find(ino, name.as_bytes()).expect("the path was planted").ino;
-        }
+        let ino = state.inode_at(path);
         let mut pending = vec![ino];
         while let Some(ino) = pending.pop() {
             set(&mut state.disk, ino);
@@ -61,5 +91,15 @@ impl SimFs {
             pending.extend(entries.into_iter().flat_map(|entries| entries.values()).map(|e| e.ino));
         }
         state.settle();
+    }
+}
+
+impl State {
+    fn inode_at(&self, path: &str) -> Ino {
+        let names = path.split('/').filter(|name| !name.is_empty());
+        names.fold(ROOT, |ino, name| {
+            let entries = self.disk.entries(ino).expect("the path was planted");
+            entries.get(self.key(name.as_bytes()).as_ref()).expect("the path was planted").ino
+        })
     }
 }

@@ -9,6 +9,7 @@ use super::call::{Call, Place, Verb};
 use super::fault::{Faults, Pass};
 use super::handle::Dir;
 use super::monitor::{Monitor, Trespass};
+use super::obstacle::Obstacles;
 use super::switches::Switches;
 use crate::disk::{Body, Disk, Entry, Ino, Inode, Name, ROOT, fold_case};
 use crate::op::{Change, Event, Op, Point, Trace};
@@ -27,6 +28,7 @@ pub(crate) struct State {
     pub(crate) calls: Vec<Call>,
     pub(crate) faults: Faults,
     pub(crate) monitor: Monitor,
+    pub(crate) obstacles: Obstacles,
     /// The crash point at each acknowledgement, and the visible state then.
     pub(crate) acknowledged: Vec<(usize, Disk)>,
 }
@@ -36,18 +38,20 @@ impl State {
         let newborn = u32::try_from(visible.len()).expect("far fewer than 2^32 inodes");
         State {
             switches,
-            links: count_links(&visible),
+            links: visible.count_links(),
             disk: visible,
             trace,
             calls: Vec::new(),
             faults: Faults::default(),
             monitor: Monitor { newborn, ..Monitor::default() },
+            obstacles: Obstacles::default(),
             acknowledged: Vec::new(),
         }
     }
 
     /// Makes everything visible durable, as after an orderly shutdown, and starts a new trace.
     pub(crate) fn settle(&mut self) {
+        self.disk.number_inodes();
         self.trace = Trace::new(self.disk.clone());
         self.acknowledged.clear();
     }
@@ -61,11 +65,13 @@ impl State {
         act: impl FnOnce(&mut State, Pass) -> Result<T, Cause>,
     ) -> Result<T, Cause> {
         let pass = self.faults.admit(verb);
-        let result = match pass {
-            Err(cause) => Err(cause),
-            Ok(Pass::Late(cause)) => act(self, Pass::Plain).and(Err(cause)),
-            Ok(pass) => act(self, pass),
+        let refused = self.obstacles.refuse(self.calls.len(), verb, &place, to.as_ref());
+        let result = match (refused, pass) {
+            (Err(cause), _) | (Ok(()), Err(cause)) => Err(cause),
+            (Ok(()), Ok(Pass::Late(cause))) => act(self, Pass::Plain).and(Err(cause)),
+            (Ok(()), Ok(pass)) => act(self, pass),
         };
+        let result = result.map_err(|cause| self.switches.word(cause));
         let told = result.as_ref().map(|_| ()).map_err(|cause| *cause);
         let number = u32::try_from(self.calls.len()).expect("far fewer than 2^32 calls");
         self.calls.push(Call { verb, place, to, result: told, harmed: pass != Ok(Pass::Plain) });
@@ -84,6 +90,7 @@ impl State {
     pub(crate) fn find(&self, dir: Ino, name: &[u8]) -> Result<&Entry, Cause> {
         check_name(name)?;
         let entries = self.disk.entries(dir).ok_or(Cause::NotDirectory)?;
+        self.check_search(dir)?;
         entries.get(self.key(name).as_ref()).ok_or(Cause::NoEntry)
     }
 
@@ -97,6 +104,7 @@ impl State {
 
     pub(crate) fn list(&self, dir: &Dir) -> Result<Vec<Result<Listed, Cause>>, Cause> {
         let entries = self.disk.entries(dir.ino).ok_or(Cause::NotDirectory)?;
+        self.check_read(dir.ino)?;
         let tell = |entry: &Entry| match std::str::from_utf8(&entry.name) {
             Ok(name) => Ok((name.to_owned(), self.kind(entry.ino))),
             Err(_) => Err(Cause::IllegalName),
@@ -133,12 +141,15 @@ impl State {
     /// A new inode on the filesystem of a directory, without a name.
     pub(crate) fn birth(&mut self, dir: Ino, body: Body) -> Ino {
         self.disk.clock += 1;
+        let kind = body.kind();
         let inode = Arc::new(Inode {
             body,
             device: self.disk.inode(dir).device,
             read_only: false,
             lower: false,
             modified: self.disk.clock,
+            rights: self.rights_of_new(dir, kind),
+            serial: 0,
         });
         self.trace.events.push(Event::Born(inode.clone()));
         self.links.push(0);
@@ -193,16 +204,4 @@ pub(crate) fn check_name(name: &[u8]) -> Result<(), Cause> {
         return Err(Cause::IllegalName);
     }
     Ok(())
-}
-
-fn count_links(disk: &Disk) -> Vec<u32> {
-    let mut links = vec![0; disk.len()];
-    links[ROOT.0 as usize] = 1;
-    for number in 0..disk.len() {
-        let ino = Ino(u32::try_from(number).expect("far fewer than 2^32 inodes"));
-        for entry in disk.entries(ino).into_iter().flat_map(|entries| entries.values()) {
-            links[entry.ino.0 as usize] += 1;
-        }
-    }
-    links
 }

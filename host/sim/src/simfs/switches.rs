@@ -1,5 +1,7 @@
 //! How this filesystem differs from a plain one.
 
+use onionskin::fs::Cause;
+
 /// The features and the behaviour of the simulated filesystem. The default is an ordinary local one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Switches {
@@ -17,18 +19,42 @@ pub struct Switches {
     pub listing_reversed: bool,
     /// Whether the time of the last change is reported.
     pub times: bool,
+    /// The user the process runs as; none has the rights of root.
+    pub user: Option<u32>,
+    /// The most names of one inode.
+    pub links_max: u32,
+    /// Whether causes arrive as wasmtime tells them: it has no word for some.
+    pub coarse: bool,
+}
+
+impl Switches {
+    /// An ordinary local filesystem.
+    pub const PLAIN: Switches = Switches {
+        directory_sync: true,
+        hard_links: true,
+        symlinks: true,
+        ignore_case: false,
+        short_writes: false,
+        listing_reversed: false,
+        times: true,
+        user: None,
+        links_max: u32::MAX,
+        coarse: false,
+    };
 }
 
 impl Default for Switches {
     fn default() -> Self {
-        Switches {
-            directory_sync: true,
-            hard_links: true,
-            symlinks: true,
-            ignore_case: false,
-            short_writes: false,
-            listing_reversed: false,
-            times: true,
+        Self::PLAIN
+    }
+}
+
+impl Switches {
+    /// The cause that arrives for one of the filesystem.
+    pub(crate) fn word(&self, cause: Cause) -> Cause {
+        match cause {
+            Cause::CrossDevice | Cause::ReadOnly if self.coarse => Cause::Io,
+            other => other,
         }
     }
 }

@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_128;
 
+use onionskin::fs::Kind;
+
 use crate::disk::{Body, Disk, Entries, Entry, Ino, Inode, Name, ROOT};
+use crate::simfs::Rights;
 
 /// The entry at one path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,6 +110,13 @@ impl Tree {
         tree
     }
 
+    /// Returns the entries that are the same in another tree.
+    #[must_use]
+    pub fn intersection(&self, other: &Tree) -> Tree {
+        let alike = self.nodes.iter().filter(|(path, node)| other.nodes.get(*path) == Some(node));
+        Tree { nodes: alike.map(|(path, node)| (path.clone(), node.clone())).collect() }
+    }
+
     /// Returns the content of a directory as a tree of its own.
     #[must_use]
     pub fn below(&self, path: &str) -> Tree {
@@ -158,6 +168,12 @@ impl Tree {
         let mut dirs: BTreeMap<&[u8], Ino> = BTreeMap::from([(&b""[..], ROOT)]);
         for (path, node) in &self.nodes {
             let (parent, name) = split(path);
+            let kind = match node {
+                Node::File { .. } => Kind::File,
+                Node::Directory => Kind::Directory,
+                Node::Symlink(_) => Kind::Symlink,
+                Node::Other => Kind::Other,
+            };
             let body = match node {
                 Node::File { bytes, .. } => Body::File(bytes.clone()),
                 Node::Directory => Body::Directory(Entries::new()),
@@ -170,7 +186,8 @@ impl Tree {
             };
             let ino = known.unwrap_or_else(|| {
                 let modified = disk.len() as u64;
-                let inode = Inode { body, device: 0, read_only: false, lower: false, modified };
+                let rights = Rights::new(kind, 0);
+                let inode = Inode { body, device: 0, read_only: false, lower: false, modified, rights, serial: 0 };
                 disk.clock = modified;
                 disk.push(Arc::new(inode))
             });

@@ -36,16 +36,17 @@ impl Window<'_> {
             if above.contains(&entry.ino) || !canon.name(*name, number) {
                 continue;
             }
+            let serial = self.disk.inode(entry.ino).serial;
             match (self.doubts[number], self.leaves[number]) {
                 (_, None) => {
                     canon.enter();
                     self.write_down(entry.ino, canon, above);
                     canon.leave();
                 }
-                (FIRM, Some(leaf)) => canon.leaf(leaf),
+                (FIRM, Some(leaf)) => canon.leaf(leaf, serial),
                 (file, Some(_)) => {
                     let content = self.content[file as usize];
-                    canon.leaf(Leaf::File(self.contents.seen(content)));
+                    canon.leaf(Leaf::File(self.contents.seen(content)), serial);
                 }
             }
         }

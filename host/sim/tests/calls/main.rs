@@ -3,4 +3,5 @@
 mod grants;
 mod kinds;
 mod nodes;
+mod rights;
 mod walks;
