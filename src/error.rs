@@ -369,6 +369,17 @@ impl Error {
         self
     }
 
+    /// Names an entry of another directory than the root by its guest path. `preopens` are the names of the
+    /// preopened directories, which are the roots after the first.
+    #[must_use]
+    pub fn with_guest_path(self, preopens: &[String]) -> Self {
+        let Subject::Path(At { root, path }) = &self.0.subject else { return self };
+        let name = root.0.checked_sub(1).and_then(|index| preopens.get(index));
+        let Some(name) = name.map(|name| name.trim_end_matches('/')) else { return self };
+        let guest = if path.is_root() { name.to_string() } else { format!("{name}/{path}") };
+        self.with_subject(Subject::Guest(guest))
+    }
+
     fn with_subject(mut self, subject: Subject) -> Self {
         self.0.subject = subject;
         self
@@ -548,6 +559,16 @@ mod tests {
             ),
         ] {
             assert_eq!(error.to_string(), message);
+        }
+    }
+
+    #[test]
+    fn an_entry_of_another_directory_is_named_by_its_guest_path() {
+        let path = RelPath::parse("a/b").expect("a good path");
+        let names = ["/root".to_string(), "/lower/".to_string()];
+        for (root, subject) in [(0, "a/b"), (1, "/root/a/b"), (2, "/lower/a/b"), (3, "a/b")] {
+            let error = ErrorKind::NotAFile.at(&At { root: RootId(root), path: path.clone() });
+            assert_eq!(error.with_guest_path(&names).subject(), subject, "root {root}");
         }
     }
 

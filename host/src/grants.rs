@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::Error;
+use crate::bindings::types::{Error as GuestError, ErrorKind};
 use crate::error::Grant;
 use crate::filesystem::{Directory, Filesystem};
 
@@ -70,7 +71,10 @@ impl Grants {
 
     /// Numbers a root and directories for reading, under generated names.
     fn numbered(named: &Path, root: PathBuf, lowers: Vec<PathBuf>) -> Self {
-        let lower = |(at, host)| Granted { host, guest: format!("/lower/{at}"), access: Access::Read, named: None };
+        let lower = |(at, host): (usize, PathBuf)| {
+            let named = Some(host.display().to_string());
+            Granted { host, guest: format!("/lower/{at}"), access: Access::Read, named }
+        };
         let others = lowers.into_iter().enumerate().map(lower).collect();
         Self::of(named, Granted { host: root, guest: ROOT.to_owned(), access: Access::Write, named: None }, others)
     }
@@ -116,31 +120,31 @@ impl Grants {
         std::iter::once(&self.root).chain(&self.others)
     }
 
-    /// Returns a message of the component, with its directories as the caller named them. The name of the
-    /// root is its prefix already.
-    pub(crate) fn in_names_of_caller(&self, message: &str) -> String {
-        let known = |granted: &Granted| Some((granted.guest.clone(), granted.named.clone()?));
-        let mut names: Vec<(String, String)> = self.iter().filter_map(known).collect();
-        // Longest first, since one directory may be inside another.
-        names.sort_by_key(|(guest, _)| std::cmp::Reverse(guest.len()));
-        let mut renamed = String::new();
-        let mut rest = message;
-        while let Some(start) = rest.find('/') {
-            renamed.push_str(&rest[..start]);
-            rest = &rest[start..];
-            let begins = !renamed.ends_with(|letter: char| letter.is_alphanumeric() || "._-/".contains(letter));
-            let ends =
-                |after: &str| !after.starts_with(|letter: char| letter.is_alphanumeric() || "_-".contains(letter));
-            let found = names.iter().find(|(guest, _)| begins && rest.strip_prefix(guest.as_str()).is_some_and(ends));
-            let (taken, name) = found.map_or((1, "/"), |(guest, name)| (guest.len(), name));
-            renamed.push_str(name);
-            rest = &rest[taken..];
+    /// Returns a guest path as the caller names it on the host; `None` for a path below no granted directory,
+    /// and for one of the root, where messages name the root in front.
+    pub(crate) fn shown<'a>(&'a self, guest: &'a str) -> Option<String> {
+        let below = |granted: &'a Granted| Some((granted, Path::new(guest).strip_prefix(&granted.guest).ok()?));
+        let (granted, rest) = self.iter().filter_map(below).min_by_key(|(_, rest)| rest.components().count())?;
+        let named = granted.named.as_ref()?;
+        if rest.as_os_str().is_empty() {
+            return Some(named.clone());
         }
-        renamed.push_str(rest);
-        match renamed.strip_prefix(&format!("{}: ", self.named.display())) {
-            Some(rest) if self.root.named.is_some() => rest.to_owned(),
-            _ => renamed,
+        Some(Path::new(named).join(rest).display().to_string())
+    }
+
+    /// Returns an error of the component about a guest path with the path as the caller names it. The message
+    /// begins with its subject; the root itself is left out, since messages name it in front.
+    pub(crate) fn shown_error(&self, error: GuestError) -> GuestError {
+        if error.kind == ErrorKind::Locked {
+            return error;
         }
+        let Some(subject) = self.shown(&error.subject) else { return error };
+        let message = match error.message.strip_prefix(&format!("{}: ", error.subject)) {
+            Some(rest) if Path::new(&subject) == self.named => rest.to_owned(),
+            Some(rest) => format!("{subject}: {rest}"),
+            None => error.message,
+        };
+        GuestError { subject, message, ..error }
     }
 
     /// Returns the name in the component of a canonical host path, relative to the nearest grant above it.
@@ -210,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_call_directories_as_the_caller_did() {
+    fn errors_name_directories_as_the_caller_did() {
         let by_place = |place: &str, named: &str| Granted {
             host: place.into(),
             guest: place.to_owned(),
@@ -220,12 +224,20 @@ mod tests {
         let others = vec![by_place("/data", "."), by_place("/data/lower", "../lower")];
         let grants = Grants::of(Path::new("up"), by_place("/data/up", "up"), others);
         let cases = [
-            ("/data/up: there is one", "there is one"),
-            ("/data/lower is /data/lower/x, not /data/lowers", "../lower is ../lower/x, not ./lowers"),
-            ("b/data/up and /data.", "b/data/up and .."),
+            ("/data/up", "there is one", "up", "there is one"),
+            ("/data/lower/a/b", "is /data/lower", "../lower/a/b", "../lower/a/b: is /data/lower"),
+            ("/data/lowers", "is new", "./lowers", "./lowers: is new"),
+            ("a/b", "is /data/up", "a/b", "a/b: is /data/up"),
         ];
-        for (message, renamed) in cases {
-            assert_eq!(grants.in_names_of_caller(message), renamed);
+        for (subject, rest, shown, message) in cases {
+            let error = GuestError {
+                kind: ErrorKind::NotFound,
+                subject: subject.to_owned(),
+                message: format!("{subject}: {rest}"),
+                cause: None,
+            };
+            let error = grants.shown_error(error);
+            assert_eq!((error.subject.as_str(), error.message.as_str()), (shown, message));
         }
     }
 }

@@ -63,11 +63,8 @@ impl Instance {
         &mut self,
         run: impl FnOnce(&Guest, &mut wasmtime::Store<State>) -> wasmtime::Result<Result<T, GuestError>> + Send,
     ) -> Result<T, Error> {
-        self.infallible(run)?.map_err(|error| {
-            let (subject, message) =
-                (self.grants.in_names_of_caller(&error.subject), self.grants.in_names_of_caller(&error.message));
-            Error::Guest { root: self.root().to_owned(), error: GuestError { subject, message, ..error } }
-        })
+        self.infallible(run)?
+            .map_err(|error| Error::Guest { root: self.root().to_owned(), error: self.grants.shown_error(error) })
     }
 
     /// As [`Instance::call`], for functions that have no error of their own.
@@ -96,8 +93,9 @@ impl Instance {
     }
 
     fn trap(&self, error: &wasmtime::Error) -> Trap {
-        if let Some(Injected { call, what }) = error.downcast_ref::<Injected>() {
-            return Trap::Injected { call: *call, what: self.grants.in_names_of_caller(what) };
+        if let Some(Injected { number, call }) = error.downcast_ref::<Injected>() {
+            let call = call.with_paths(|guest| self.grants.shown(guest));
+            return Trap::Injected { call: *number, what: call.to_string() };
         }
         if error.is::<MemoryExceeded>() {
             return Trap::OutOfMemory { limit: self.bounds.memory_bytes };

@@ -4,6 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::bindings::exports::onionskin::fs::{capabilities, store as wit, types};
+use super::wasi_fs::preopen_names;
 use crate::error::{Error, ErrorKind, Fingerprint};
 use crate::exec::Trace;
 use crate::fs::{Cause, Kind};
@@ -209,6 +210,7 @@ const fn cause_out(value: Cause) -> types::Cause {
 }
 
 pub(super) fn error_out(value: Error) -> types::Error {
+    let value = value.with_guest_path(&preopen_names());
     let kind = kind_out_of(value.kind());
     let failed = matches!(
         kind,

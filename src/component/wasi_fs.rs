@@ -30,6 +30,12 @@ pub(super) fn preopens() -> Preopens<WasiFs> {
     Preopens { entries: entries.collect() }
 }
 
+/// Returns the names of the directories that the host granted.
+#[cfg(not(feature = "overlay"))]
+pub(super) fn preopen_names() -> Vec<String> {
+    get_directories().into_iter().map(|(_, name)| name).collect()
+}
+
 impl Fs for WasiFs {
     type Dir = Descriptor;
     type File = Descriptor;

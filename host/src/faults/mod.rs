@@ -213,7 +213,7 @@ impl Watch {
         let number = ledger.mutating;
         call.mutating = Some(number);
         let verdict = match ledger.fault {
-            Fault::TrapBefore(at) if at == number => Verdict::Stop(Injected { call: number, what: call.to_string() }),
+            Fault::TrapBefore(at) if at == number => Verdict::Stop(Injected { number, call: call.clone() }),
             Fault::FailAt(at, code) if at == number => Verdict::Fail(code),
             Fault::FailFrom(at, code) if at <= number => Verdict::Fail(code),
             Fault::None | Fault::TrapBefore(_) | Fault::FailAt(..) | Fault::FailFrom(..) => {
@@ -267,6 +267,14 @@ fn in_root(path: &str) -> &str {
     }
 }
 
+impl HostCall {
+    /// Returns the call with other paths, where `shown` has one.
+    pub(crate) fn with_paths(&self, shown: impl Fn(&str) -> Option<String>) -> Self {
+        let path = |guest: &String| shown(guest).unwrap_or_else(|| guest.clone());
+        Self { path: path(&self.path), other: self.other.as_ref().map(path), ..self.clone() }
+    }
+}
+
 /// Formats the call in one line, with paths below the root relative to it.
 impl fmt::Display for HostCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -284,13 +292,14 @@ impl fmt::Display for HostCall {
 /// Ends the call of the component during which the host call was made.
 #[derive(Debug)]
 pub(crate) struct Injected {
-    pub(crate) call: u64,
-    pub(crate) what: String,
+    /// The number of the call, counted from 1.
+    pub(crate) number: u64,
+    pub(crate) call: HostCall,
 }
 
 impl fmt::Display for Injected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "stopped before mutating host call {}, {}", self.call, self.what)
+        write!(f, "stopped before mutating host call {}, {}", self.number, self.call)
     }
 }
 

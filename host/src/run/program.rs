@@ -198,8 +198,8 @@ fn ended(result: wasmtime::Result<Result<(), ()>>) -> How {
     if let Some(I32Exit(code)) = error.downcast_ref() {
         return How::Exited(*code);
     }
-    if let Some(Injected { call, what }) = error.downcast_ref() {
-        return How::Injected { call: *call, what: what.clone() };
+    if let Some(Injected { number, call }) = error.downcast_ref() {
+        return How::Injected { call: *number, what: call.to_string() };
     }
     if error.is::<Late>() || error.downcast_ref() == Some(&Trap::Interrupt) {
         return How::TimedOut;

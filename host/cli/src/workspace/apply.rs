@@ -113,27 +113,32 @@ pub(super) fn commit(context: &Context, arguments: &Commit) -> Result<Answer, St
         (_, true) => OnConflict::Theirs,
         (false, false) => OnConflict::Fail,
     };
-    let options = CommitOptions::default().paths(paths).conflicts(conflicts);
-    let receipt = workspace.commit(&arguments.into, &options).map_err(|error| with_choice(error, &arguments.into))?;
+    let options = CommitOptions::default().paths(paths.clone()).conflicts(conflicts);
+    let receipt = match workspace.commit(&arguments.into, &options) {
+        Err(Error::Guest { root, error }) if error.kind == ErrorKind::Conflicts => {
+            let error = with_choice(error, &workspace.conflicts(&paths)?, &arguments.into);
+            return Err(Error::Guest { root, error }.into());
+        }
+        answer => answer?,
+    };
     let answer = render::receipt(&arguments.into.display().to_string(), &receipt, workspace.recovered());
     workspace.close()?;
     Ok(answer)
 }
 
-/// Adds the options for conflicts to the message of the component, which ends in their paths.
-fn with_choice(error: Error, into: &Path) -> Error {
-    match error {
-        Error::Guest { root, error } if error.kind == ErrorKind::Conflicts => {
-            let paths = error.message.rsplit_once(": ").map_or(error.subject.as_str(), |(_, paths)| paths);
-            let message = format!(
-                "changed in {} since changed here, so nothing was committed: {paths}. Say --ours or --theirs, or \
-                 leave them out with --except",
-                into.display()
-            );
-            Error::Guest { root, error: GuestError { message, ..error } }
-        }
-        error => error,
+/// Adds the options for conflicts to the error of a commit, with the paths that are in conflict. There are none
+/// if a path changed during the commit alone: then it can be tried again, as the error says.
+fn with_choice(error: GuestError, paths: &[String], into: &Path) -> GuestError {
+    if paths.is_empty() {
+        return error;
     }
+    let message = format!(
+        "changed in {} since changed here, so nothing was committed: {}. Say --ours or --theirs, or leave them out \
+         with --except",
+        into.display(),
+        paths.join(", ")
+    );
+    GuestError { message, ..error }
 }
 
 /// Whether there is a terminal to ask on.
