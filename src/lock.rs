@@ -18,7 +18,6 @@ use crate::limits::TOKEN_BYTES_MAX;
 use crate::path::{At, RelPath};
 use crate::plan::Plan;
 use crate::records::Records;
-use crate::recover::survey::file_digest;
 use crate::text::hex;
 
 /// The mechanism that excludes a second owner.
@@ -170,7 +169,7 @@ pub fn take_over<F: Fs>(exec: &mut Exec<F>, expected: &str) -> Result<(), Error>
     }
     let epoch = control::epoch(records.epoch + 1);
     let bytes = match records.log {
-        Some(name) => hex(&file_digest(exec, &control::entry(name))?).into_bytes(),
+        Some(name) => hex(&exec.digest(&control::entry(name))?).into_bytes(),
         None => Vec::new(),
     };
     let mut plan = Plan::new();

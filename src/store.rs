@@ -349,11 +349,7 @@ impl<F: Fs> State<F> {
     /// Returns the fingerprint of the entry at a path.
     pub(crate) fn fingerprint_at(&mut self, path: &RelPath, with_digest: bool) -> Result<Option<Fingerprint>, Error> {
         let Some(stat) = self.exec.stat(path)? else { return Ok(None) };
-        let digest = if with_digest && stat.kind == Kind::File {
-            Some(survey::file_digest(&mut self.exec, path)?)
-        } else {
-            None
-        };
+        let digest = if with_digest && stat.kind == Kind::File { Some(self.exec.digest(path)?) } else { None };
         Ok(Some(Fingerprint { kind: stat.kind, size: stat.size, modified: stat.modified, digest }))
     }
 

@@ -27,7 +27,8 @@ pub fn intend(plan: &mut Plan, intent: &Journal) {
 }
 
 /// Returns the plan that decides: the log is written completely, then renamed to its final name.
-pub fn decide(journal: &Journal, has_staging: bool, control_durable: bool) -> Plan {
+/// `bytes` is the encoded journal.
+pub fn decide(journal: &Journal, bytes: Vec<u8>, has_staging: bool, control_durable: bool) -> Plan {
     let (draft, log) = (control::entry(control::LOG_TEMPORARY), control::entry(log_name(journal)));
     let mut plan = Plan::new();
     if has_staging {
@@ -35,7 +36,7 @@ pub fn decide(journal: &Journal, has_staging: bool, control_durable: bool) -> Pl
         plan.sync_dir(&staging, "or the log could name content that was lost");
     }
     plan.create(&draft, "not yet a decision");
-    plan.write(&draft, journal.encode(), "not yet a decision");
+    plan.write(&draft, bytes, "not yet a decision");
     plan.sync_file(&draft, "or the log could get its name before it says anything");
     plan.sync_control("or the log could outlive the staging it names");
     if !control_durable {
@@ -65,10 +66,8 @@ impl<F: Fs> State<F> {
     /// further changes.
     pub(crate) fn decide(&mut self, journal: &Journal) -> Result<(), Error> {
         let has_staging = journal.ops.iter().any(|op| matches!(op.change, Change::Put { .. } | Change::Switch));
-        if let Err(error) = check_size(journal) {
-            self.abandon(journal.transaction);
-            return Err(error);
-        }
+        let bytes = encode(journal);
+        let bytes = bytes.inspect_err(|_| self.abandon(journal.transaction))?;
         if let Some(op) = journal.ops.iter().find(|op| !control::may_change(&op.path)) {
             // Recovery would refuse to read such a log.
             self.abandon(journal.transaction);
@@ -79,7 +78,7 @@ impl<F: Fs> State<F> {
             self.abandon(journal.transaction);
             return Err(error);
         }
-        let plan = decide(journal, has_staging, self.control_durable);
+        let plan = decide(journal, bytes, has_staging, self.control_durable);
         let plan = if journal.unsynced { plan.without_syncs() } else { plan };
         if let Err(stopped) = self.run(plan) {
             return Err(self.undecided(journal, stopped));
@@ -152,16 +151,17 @@ impl<F: Fs> State<F> {
 /// A name that never exists.
 const REACH: &str = ".onionskin-reach";
 
-/// Refuses a decision that could not be read back.
-fn check_size(journal: &Journal) -> Result<(), Error> {
+/// Encodes a decision, and refuses one that could not be read back.
+fn encode(journal: &Journal) -> Result<Vec<u8>, Error> {
     let path = control::entry(log_name(journal));
     if journal.ops.len() > ENTRIES_MAX {
         return Err(Error::limit(path.shown(), Limit::Entries, ENTRIES_MAX as u64));
     }
-    if journal.encode().len() as u64 > LOG_BYTES_MAX {
+    let bytes = journal.encode();
+    if bytes.len() as u64 > LOG_BYTES_MAX {
         return Err(Error::limit(path.shown(), Limit::LogBytes, LOG_BYTES_MAX));
     }
-    Ok(())
+    Ok(bytes)
 }
 
 const fn is_not_complete(verdict: Verdict) -> bool {

@@ -307,8 +307,8 @@ impl<F: Fs> State<F> {
         if !is_candidate(found, length) {
             return Ok(false);
         }
-        let digest = crate::recover::survey::file_digest(&mut self.exec, staged)?;
-        Ok(digest == crate::recover::survey::file_digest(&mut self.exec, &found.path)?)
+        let digest = self.exec.digest(staged)?;
+        Ok(digest == self.exec.digest(&found.path)?)
     }
 
     /// Leaves a file unchanged, but gives it the requested durability, because another process may have

@@ -8,4 +8,5 @@ pub mod directory;
 pub mod file;
 pub mod generation;
 pub mod materialize;
+mod staging;
 pub mod transaction;

@@ -7,14 +7,14 @@ use core::cell::RefCell;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::control;
 use crate::error::{Error, ErrorKind, Limit};
-use crate::fs::{Call, Fs, Kind};
+use crate::fs::{Fs, Kind};
 use crate::journal::{Digest, Old};
-use crate::limits::{ENTRIES_MAX, TRANSACTION_BYTES_MAX};
+use crate::limits::ENTRIES_MAX;
 use crate::path::{RelPath, RootId};
 use crate::persist::companions;
-use crate::persist::file::{self, check_chunk};
+use crate::persist::file::check_chunk;
+use crate::persist::staging::Growing;
 use crate::plan::Plan;
 use crate::resolve::Missing;
 use crate::store::{Durability, Receipt, State, Store, Symlinks, parse};
@@ -84,27 +84,18 @@ pub(crate) struct Staged {
     pub(crate) database: bool,
 }
 
-/// The last put, whose file is still open for appending.
-struct Growing {
-    path: RelPath,
-    index: u32,
-    length: u64,
-    hasher: Option<Sha256>,
-    database: bool,
-}
-
 /// Pending changes to one directory. Dropping it removes the staged content.
 pub struct Transaction<F: Fs> {
-    state: Rc<RefCell<State<F>>>,
-    directory: RelPath,
-    how: DirectoryOptions,
-    number: u64,
-    begun: bool,
-    done: bool,
-    pending: Changes,
-    growing: Option<Growing>,
-    next_index: u32,
-    bytes: u64,
+    pub(super) state: Rc<RefCell<State<F>>>,
+    pub(super) directory: RelPath,
+    pub(super) how: DirectoryOptions,
+    pub(super) number: u64,
+    pub(super) begun: bool,
+    pub(super) done: bool,
+    pub(super) pending: Changes,
+    pub(super) growing: Option<Growing>,
+    pub(super) next_index: u32,
+    pub(super) bytes: u64,
 }
 
 impl<F: Fs> Store<F> {
@@ -298,7 +289,7 @@ impl<F: Fs> Transaction<F> {
     }
 
     /// Refuses a path beyond the maximum number of a transaction.
-    fn check_entries(&self, path: &RelPath) -> Result<(), Error> {
+    pub(super) fn check_entries(&self, path: &RelPath) -> Result<(), Error> {
         if self.pending.len() < ENTRIES_MAX || self.pending.contains_key(path) {
             return Ok(());
         }
@@ -306,127 +297,8 @@ impl<F: Fs> Transaction<F> {
     }
 
     /// Returns the path from the root for a path below the directory, as named in errors.
-    fn full(&self, path: &RelPath) -> RelPath {
+    pub(super) fn full(&self, path: &RelPath) -> RelPath {
         self.directory.join(path)
-    }
-
-    fn check_bytes(&self, path: &RelPath, more: u64) -> Result<(), Error> {
-        if self.bytes.saturating_add(more) <= TRANSACTION_BYTES_MAX {
-            return Ok(());
-        }
-        Err(Error::limit(self.full(path).shown(), Limit::TransactionBytes, TRANSACTION_BYTES_MAX))
-    }
-
-    /// Returns the plan that makes the staging directory at the first call.
-    fn begin_staging(&self, state: &State<F>) -> Plan {
-        if self.begun { Plan::new() } else { state.staging_plan(self.number) }
-    }
-
-    fn take_index(&mut self) -> u32 {
-        let index = self.next_index;
-        self.next_index += 1;
-        index
-    }
-
-    fn create(&mut self, path: &RelPath, hasher: Option<Sha256>, database: bool) -> Result<(), Error> {
-        self.settle_growing()?;
-        self.check_entries(path)?;
-        let index = self.take_index();
-        {
-            let state = &mut *self.state.borrow_mut();
-            state.check_usable()?;
-            let mut plan = self.begin_staging(state);
-            file::begin(&mut plan, &control::staged(self.number, index));
-            // The part of the plan that ran may have made the directory.
-            state.run(plan).inspect_err(|error| self.begun |= error.call() == Some(Call::Create))?;
-        }
-        self.begun = true;
-        self.growing = Some(Growing { path: path.clone(), index, length: 0, hasher, database });
-        let staged = Staged { index, length: 0, digest: None, database };
-        self.pending.insert(path.clone(), Pending::Put(staged).into());
-        Ok(())
-    }
-
-    fn growing_path(&self) -> RelPath {
-        let index = self.growing.as_ref().map_or(0, |growing| growing.index);
-        control::staged(self.number, index)
-    }
-
-    fn grow(&mut self, data: Vec<u8>) -> Result<(), Error> {
-        if data.is_empty() {
-            return Ok(());
-        }
-        let path = self.growing.as_ref().map(|growing| growing.path.clone()).unwrap_or_default();
-        self.check_bytes(&path, data.len() as u64)?;
-        if let Some(hasher) = self.growing.as_mut().and_then(|growing| growing.hasher.as_mut()) {
-            hasher.update(&data);
-        }
-        let mut plan = Plan::new();
-        plan.write(&self.growing_path(), data, "content of the transaction");
-        self.extend(plan)
-    }
-
-    /// Runs a plan that appends to the growing file.
-    fn extend(&mut self, plan: Plan) -> Result<(), Error> {
-        let state = &mut *self.state.borrow_mut();
-        state.check_usable()?;
-        let before = state.exec.moved();
-        if let Err(stopped) = state.run(plan) {
-            // Half a file is of no use: the put is dropped.
-            if let Some(growing) = self.growing.take() {
-                self.pending.remove(&growing.path);
-            }
-            return Err(stopped);
-        }
-        let bytes = state.exec.moved() - before;
-        self.bytes += bytes;
-        if let Some(growing) = &mut self.growing {
-            growing.length += bytes;
-        }
-        Ok(())
-    }
-
-    /// Syncs and closes the file of the last put.
-    fn settle_growing(&mut self) -> Result<(), Error> {
-        let Some(growing) = self.growing.take() else { return Ok(()) };
-        let staged = control::staged(self.number, growing.index);
-        let answer = {
-            let state = &mut *self.state.borrow_mut();
-            let mut plan = Plan::new();
-            file::end(&mut plan, &staged, self.how.durability);
-            let answer = state.run(plan);
-            state.exec.close(&staged);
-            answer
-        };
-        if let Err(stopped) = answer {
-            self.pending.remove(&growing.path);
-            return Err(stopped);
-        }
-        let digest = growing.hasher.map(|hasher| hasher.finalize().into());
-        let staged = Staged { index: growing.index, length: growing.length, digest, database: growing.database };
-        self.pending.insert(growing.path, Pending::Put(staged).into());
-        Ok(())
-    }
-
-    /// Stages an existing file by a second name.
-    fn stage_existing(&mut self, path: &RelPath) -> Result<Staged, Error> {
-        let index = self.take_index();
-        let staged = control::staged(self.number, index);
-        let full = self.directory.join(path);
-        let length = {
-            let state = &mut *self.state.borrow_mut();
-            let real = state.real_parent(&full, Symlinks::FollowWithin)?.child(full.name());
-            let mut plan = self.begin_staging(state);
-            plan.carry(&real, &staged, "content that keeps its inode under a new name");
-            if self.how.synced() {
-                plan.sync_file(&staged, "whoever wrote it may not have synced it");
-            }
-            state.run(plan).inspect_err(|error| self.begun |= error.call() != Some(Call::MakeDirectory))?;
-            let stat = state.exec.stat(&staged)?;
-            stat.ok_or_else(|| ErrorKind::NotFound.at(&staged))?.size
-        };
-        self.begun = true;
-        Ok(Staged { index, length, digest: None, database: false })
     }
 }
 

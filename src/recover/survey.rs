@@ -257,7 +257,7 @@ fn put<F: Fs>(
         Some(stat) if length == LINK_LENGTH && stat.kind == Kind::Symlink => Staged::Link,
         Some(stat) if stat.kind != Kind::File || stat.size != length => Staged::Wrong,
         Some(_) => match digest_asked {
-            Some(digest) if file_digest(exec, &source)? != digest => Staged::Wrong,
+            Some(digest) if exec.digest(&source)? != digest => Staged::Wrong,
             Some(_) | None => Staged::Good,
         },
     };
@@ -266,7 +266,7 @@ fn put<F: Fs>(
     let state = match target_stat.map(|stat| stat.kind) {
         Some(Kind::Directory) => Target::Directory,
         Some(Kind::File) if target_stat.is_some_and(|stat| stat.size == length) => match digest_asked {
-            Some(digest) if file_digest(exec, target)? == digest => Target::New,
+            Some(digest) if exec.digest(target)? == digest => Target::New,
             Some(_) | None => Target::Replaceable,
         },
         Some(Kind::File | Kind::Symlink | Kind::Other) | None => Target::Replaceable,
@@ -330,21 +330,6 @@ fn untouched<F: Fs>(exec: &mut Exec<F>, journal: &Journal) -> Result<bool, Error
 
 fn is_directory<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<bool, Error> {
     Ok(exec.kind(path)? == Some(Kind::Directory))
-}
-
-/// Returns the SHA-256 of a file.
-///
-/// # Errors
-///
-/// The filesystem's failures.
-pub fn file_digest<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Digest, Error> {
-    use sha2::{Digest as _, Sha256};
-    let mut hasher = Sha256::new();
-    exec.read_pieces(&At::store(path.clone()), &mut |piece| {
-        hasher.update(piece);
-        true
-    })?;
-    Ok(hasher.finalize().into())
 }
 
 /// Lists the names in a directory of the store; empty if it does not exist.

@@ -36,12 +36,11 @@ pub mod workloads;
 
 pub use disk::{Disk, Ino, Name, ROOT};
 pub use images::{Census, Images};
-pub use model::{Model, Power, Tear};
+pub use model::{Bounds, Model, Power, Tear};
 pub use op::Trace;
 pub use simfs::{
     Call, Counts, Dir, FILE_BYTES_MAX, Fault, File, Found, Harm, Intrusion, LINKS_FOLLOWED_MAX, Lstat, NAME_BYTES_MAX,
     NodeStat, Obstacle, OpenHow, Place, Recording, Rights, SETGID, STICKY, Seal, SimFs, Stamp, Switches, Trespass,
     Verb, When,
 };
-pub use subsets::Bounds;
 pub use tree::{Node, Tree};

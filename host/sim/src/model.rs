@@ -2,8 +2,6 @@
 
 use serde::Serialize;
 
-use crate::subsets::Bounds;
-
 /// Which of the pending micro-operations survive a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -52,6 +50,31 @@ pub enum Tear {
     Prefix,
     /// Each 512 bytes of a page reach the disk or not.
     Sectors,
+}
+
+/// How far to enumerate at one crash point.
+///
+/// Every closed subset is tried when there are few pending operations, or when dependencies leave
+/// few closed subsets. Else all prefixes, all omissions of up to two operations, all inclusions of
+/// up to three, and samples drawn by the seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Bounds {
+    /// Up to this many pending operations every closed subset is tried.
+    pub exhaustive_ops: u32,
+    /// Up to this many closed subsets all are explored, whatever the number of operations.
+    pub exhaustive_subsets: u64,
+    /// Beyond this many pending operations inclusions stop at two.
+    pub triples_ops: u32,
+    /// How many samples are drawn.
+    pub samples: u32,
+    /// The seed of the samples.
+    pub seed: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds { exhaustive_ops: 13, exhaustive_subsets: 1 << 16, triples_ops: 48, samples: 2048, seed: 0 }
+    }
 }
 
 /// Everything that decides which states a loss of power leaves behind.

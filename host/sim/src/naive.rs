@@ -6,11 +6,11 @@ use onionskin::fs::{Cause, Fs};
 
 use crate::disk::{Body, Disk, Ino};
 use crate::images::Images;
+use crate::model::Bounds;
 use crate::model::{Model, Power, Tear};
 use crate::op::Op;
 use crate::replay::Replay;
 use crate::simfs::{Fault, Harm, SimFs, When};
-use crate::subsets::Bounds;
 use crate::tree::Tree;
 
 const PROGRAMS: u64 = 400;

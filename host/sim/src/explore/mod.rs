@@ -19,10 +19,9 @@ mod tell;
 use rustc_hash::FxHashSet;
 
 use crate::disk::Disk;
-use crate::model::{Model, Power, Tear};
+use crate::model::{Bounds, Model, Power, Tear};
 use crate::scan::{At, Image, Scan};
 use crate::simfs::{Fault, Harm, Recording, SimFs, When};
-use crate::subsets::Bounds;
 use crate::workers;
 
 pub use barrier::{Barrier, Dropped, drop_each_sync};
