@@ -444,6 +444,7 @@ impl Error {
     fn write_reason(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use ErrorKind as K;
         let (before, after) = match self.kind() {
+            K::InvalidPath if self.subject().is_empty() => ("\"\" is not a path to write to: ", ""),
             K::InvalidPath => ("is not a path to write to: ", ""),
             K::NoPreopen => ("is below no preopened directory; grant one that holds it", ""),
             K::NotFound if self.0.detail == Detail::None => ("there is no such file or directory", ""),
@@ -545,7 +546,7 @@ mod tests {
             (ErrorKind::NotFound.of("/up").because("there is no workspace in it"), "/up: there is no workspace in it"),
             (ErrorKind::IsDirectory.at(&RelPath::ROOT), ".: is a directory; name a file in it"),
             (Error::failed(Call::Stat, &elsewhere, Cause::NoEntry), "a/b: there is no such file or directory"),
-            (Error::invalid_path("", PathRule::Empty), "is not a path to write to: it must not be empty"),
+            (Error::invalid_path("", PathRule::Empty), "\"\" is not a path to write to: it must not be empty"),
             (
                 Error::locked("me"),
                 "another owner holds the root, token \"me\"; wait for it, or break its lock if it is dead",
