@@ -1,7 +1,8 @@
 //! Builds the component and the overlay, so that the library can embed both and no compiled file is
 //! committed.
 //!
-//! `ONIONSKIN_COMPONENT=path` and `ONIONSKIN_OVERLAY=path` use a file that is built already.
+//! `ONIONSKIN_COMPONENT=path`, `ONIONSKIN_WITH_POWERS=path` and `ONIONSKIN_OVERLAY=path` use a file that is built
+//! already.
 
 use std::env;
 use std::ffi::OsString;
@@ -12,8 +13,11 @@ use std::process::{Command, ExitCode};
 const TARGET: &str = "wasm32-wasip2";
 
 /// The embedded builds: the name, the variable that names a file built already, and the build flags.
-const EMBEDDED: [(&str, &str, &[&str]); 2] =
-    [("onionskin.wasm", "ONIONSKIN_COMPONENT", &[]), ("overlay.wasm", "ONIONSKIN_OVERLAY", &["--features", "overlay"])];
+const EMBEDDED: [(&str, &str, &[&str]); 3] = [
+    ("onionskin.wasm", "ONIONSKIN_COMPONENT", &[]),
+    ("powers.wasm", "ONIONSKIN_WITH_POWERS", &["--features", "powers"]),
+    ("overlay.wasm", "ONIONSKIN_OVERLAY", &["--features", "overlay"]),
+];
 
 /// The variables of the outer build that an inner cargo must not inherit: flags for another target, and the
 /// wrappers with which clippy and caches replace the compiler.

@@ -124,6 +124,17 @@ pub fn parse_pointer(path: &RelPath, text: &str) -> Option<(u64, u64)> {
     (pointer_text(path, directory_number, generation) == text).then_some((directory_number, generation))
 }
 
+/// Returns whether a directory is made so that no other user can look into it: the control directory, staging,
+/// and a tree that is being prepared. What is below one of these need not be private itself. The directories
+/// above a generation are not, because readers pass them.
+pub fn is_private(path: &RelPath) -> bool {
+    if is_reserved(path.name()) {
+        return true;
+    }
+    let below = path.below(&entry(DIRECTORIES)).map(|rest| rest.depth());
+    path.is_within(&directory()) && below.is_none_or(|depth| depth == 2)
+}
+
 /// Whether a transaction may change a path: no name of ours is in it, or it is inside a generation
 /// of a directory that is published by pointer.
 pub fn may_change(path: &RelPath) -> bool {

@@ -1,8 +1,9 @@
 //! The only interface to storage: one trait, modelled on the calls that `wasi:filesystem` offers.
 //!
-//! There is no lock, no chmod, no exchange rename and no path of more than one component. Every name is
-//! looked up in an open directory and a symbolic link is never followed, so no code above this trait can
-//! leave the tree or write through a link by accident.
+//! There is no lock, no exchange rename and no path of more than one component. Every name is looked up in an
+//! open directory and a symbolic link is never followed, so no code above this trait can leave the tree or
+//! write through a link by accident. Attributes such as the mode can be set where the host lends the calls
+//! for it; elsewhere these are [`Cause::Unsupported`].
 //!
 //! *Visible* means seen by every later call; *durable* means present after a power loss. Each method that
 //! changes storage states which of the two it guarantees.
@@ -48,6 +49,8 @@ pub enum Call {
     Carry,
     /// Makes a symbolic link.
     Symlink,
+    /// Gives attributes to a file or directory.
+    SetAttributes,
     /// Removes a file or link.
     RemoveFile,
     /// Removes a directory.
@@ -74,6 +77,7 @@ impl Call {
             Self::Link => "a second name",
             Self::Carry => "carried by a second name",
             Self::Symlink => "made as a link",
+            Self::SetAttributes => "given the attributes that it is to have",
             Self::RemoveFile | Self::RemoveDirectory => "removed",
         }
     }
@@ -208,6 +212,9 @@ pub struct Stat {
     pub modified: Option<u64>,
 }
 
+/// An entry by the directory that it is in and its name there, for the calls that take two entries.
+pub type Named<'a, D> = (&'a D, &'a str);
+
 /// One entry of a listing: its name and kind.
 pub type Listed = (String, Kind);
 
@@ -307,6 +314,39 @@ pub trait Fs {
     }
     /// Sets the time of the last change of a file that is open for writing, in nanoseconds since 1970.
     fn set_modified(&self, _file: &Self::File, _modified: u64) -> Result<(), Cause> {
+        Err(Cause::Unsupported)
+    }
+
+    // ---- lent by some hosts, see `wit/host-powers.wit`
+
+    /// Like [`Fs::create_file`], but no other user can ever open the file, until it is given attributes.
+    fn create_private_file(&self, _at: &Self::Dir, _name: &str) -> Result<Self::File, Cause> {
+        Err(Cause::Unsupported)
+    }
+    /// Like [`Fs::make_dir`], but no other user can ever look into the directory, until it is given
+    /// attributes.
+    fn make_private_dir(&self, _at: &Self::Dir, _name: &str) -> Result<(), Cause> {
+        Err(Cause::Unsupported)
+    }
+    /// Gives the file or directory `to` the mode, owner, group, access control lists and extended attributes
+    /// of `from`, and with `times` its times. Where one cannot be given, the mode is narrowed so that no more
+    /// users have access than to `from`. Returns whether all were given. Visible at once; durable after a sync
+    /// of `to`.
+    fn copy_attributes(
+        &self,
+        _from: Named<'_, Self::Dir>,
+        _to: Named<'_, Self::Dir>,
+        _times: bool,
+    ) -> Result<bool, Cause> {
+        Err(Cause::Unsupported)
+    }
+    /// Gives the file or directory `to` the attributes that a new one in the directory `parent` would have.
+    /// Returns whether all were given. Visible at once; durable after a sync of `to`.
+    fn inherit_attributes(&self, _parent: &Self::Dir, _to: Named<'_, Self::Dir>) -> Result<bool, Cause> {
+        Err(Cause::Unsupported)
+    }
+    /// Sets the mode of a file or directory. Visible at once; durable after a sync of it.
+    fn set_mode(&self, _at: Named<'_, Self::Dir>, _mode: u32) -> Result<(), Cause> {
         Err(Cause::Unsupported)
     }
 }

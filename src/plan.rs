@@ -13,6 +13,23 @@ use crate::control;
 use crate::fs::{Call, Kind};
 use crate::path::{At, RelPath};
 
+/// The attributes that a new file or directory is given: mode, owner, group, access control lists, extended
+/// attributes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attributes {
+    /// Those of an existing file or directory that it stands for; with `times`, its times as well.
+    Of {
+        /// The existing entry.
+        from: At,
+        /// Whether the times are copied.
+        times: bool,
+    },
+    /// Those of a new entry in this directory of the store.
+    NewIn(RelPath),
+    /// This mode; everything else stays.
+    Mode(u32),
+}
+
 /// The operation of a step. Paths are below the root of the store. Closed and flat: no step contains another.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Act {
@@ -93,6 +110,14 @@ pub enum Act {
         /// Its new length.
         size: u64,
     },
+    /// Gives attributes to a file or directory that a plan created. Durable after a sync of it. Without effect
+    /// if the host does not lend the call.
+    SetAttributes {
+        /// The file or directory.
+        path: RelPath,
+        /// Its attributes.
+        as_of: Attributes,
+    },
     /// Removes an entry that is not a directory. Durable once its parent is synced.
     RemoveFile(RelPath),
     /// Removes an empty directory. Durable once its parent is synced.
@@ -112,6 +137,7 @@ impl Act {
             Self::Rename { .. } => "rename to",
             Self::Link { .. } | Self::Share { .. } => "link",
             Self::Symlink { .. } => "make link",
+            Self::SetAttributes { .. } => "set attributes of",
             Self::RemoveFile(_) => "remove",
             Self::RemoveDir(_) => "remove directory",
         }
@@ -128,6 +154,7 @@ impl Act {
             Self::Rename { .. } => Call::Rename,
             Self::Link { .. } | Self::Share { .. } => Call::Link,
             Self::Symlink { .. } => Call::Symlink,
+            Self::SetAttributes { .. } => Call::SetAttributes,
             Self::RemoveFile(_) => Call::RemoveFile,
             Self::RemoveDir(_) => Call::RemoveDirectory,
         }
@@ -145,6 +172,7 @@ impl Act {
             | Self::Write { path, .. }
             | Self::Edit { path, .. }
             | Self::SetSize { path, .. }
+            | Self::SetAttributes { path, .. }
             | Self::Symlink { path, .. } => path,
             Self::Copy { to, .. } | Self::Rename { to, .. } | Self::Link { to, .. } | Self::Share { to, .. } => to,
         }
@@ -254,6 +282,11 @@ impl Plan {
         self.push(Act::Symlink { target: String::from(target), path: path.clone() }, why);
     }
 
+    /// Appends [`Act::SetAttributes`].
+    pub fn set_attributes(&mut self, path: &RelPath, as_of: Attributes, why: &'static str) {
+        self.push(Act::SetAttributes { path: path.clone(), as_of }, why);
+    }
+
     /// Appends [`Act::RemoveFile`].
     pub fn remove_file(&mut self, path: &RelPath, why: &'static str) {
         self.push(Act::RemoveFile(path.clone()), why);
@@ -331,7 +364,8 @@ impl fmt::Display for Act {
             | Self::SyncFile(path)
             | Self::SyncDir(path)
             | Self::RemoveFile(path)
-            | Self::RemoveDir(path) => write!(f, "{verb} {path}"),
+            | Self::RemoveDir(path)
+            | Self::SetAttributes { path, .. } => write!(f, "{verb} {path}"),
             Self::Write { path, bytes } | Self::Edit { path, bytes, .. } => {
                 write!(f, "{verb} {path} ({} bytes)", bytes.len())
             }

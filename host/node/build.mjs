@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 import { transpile } from "@bytecodealliance/jco-transpile";
 
-const built = new URL("../../target/wasm32-wasip2/component/onionskin.wasm", import.meta.url);
+const built = new URL("../../target/wasm32-wasip2/component/onionskin-with-powers.wasm", import.meta.url);
 const component = process.env.ONIONSKIN_COMPONENT || fileURLToPath(built);
 const gen = fileURLToPath(new URL("gen", import.meta.url));
 

@@ -14,8 +14,12 @@ use crate::cache::{Cache, Entry, SUFFIX};
 use crate::linkage::{Linkage, LinkageKey};
 use crate::state::{Bounds, State};
 
-/// The component that was built with this library.
+/// The component that was built with this library, as it is released: it imports `wasi:filesystem` alone.
 pub const COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/onionskin.wasm"));
+
+/// The same component, built for hosts that lend `onionskin:fs/host-powers`. This library runs it by default, so that
+/// files keep their modes and owners.
+pub const WITH_POWERS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/powers.wasm"));
 
 /// The build that replaces `wasi:filesystem` for programs; see [`crate::run`].
 pub const OVERLAY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/overlay.wasm"));
@@ -65,7 +69,7 @@ impl Onionskin {
     pub fn builder() -> Builder<'static> {
         Builder {
             engine: None,
-            source: Source::Component(COMPONENT),
+            source: Source::Component(WITH_POWERS),
             cache: Cache::of_user(),
             bounds: Bounds { memory_bytes: MEMORY_BYTES_DEFAULT, fuel: None, epochs: None },
         }

@@ -59,6 +59,7 @@ mod lock;
 #[cfg_attr(not(feature = "run"), expect(dead_code, reason = "programs alone have a quota of the host"))]
 mod meter;
 mod options;
+mod powers;
 #[cfg(feature = "run")]
 pub mod run;
 mod runtime;
@@ -73,7 +74,7 @@ pub use bindings::types::{
     Receipt, SymlinkPolicy, Verdict,
 };
 pub use bindings::workspace::{Change, ChangeKind, ChangePage, Entry, Kept, Layer, OnConflict, Quota, Select, Stat};
-pub use component::{Builder, COMPONENT, MEMORY_BYTES_DEFAULT, OVERLAY, Onionskin};
+pub use component::{Builder, COMPONENT, MEMORY_BYTES_DEFAULT, OVERLAY, Onionskin, WITH_POWERS};
 pub use error::{Error, Grant, Kind, Trap};
 pub use faults::{Fault, Faults, HostCall, Outcome};
 pub use options::{CommitOptions, DirectoryOptions, OpenOptions, WriteOptions};

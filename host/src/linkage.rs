@@ -10,6 +10,7 @@ use wasmtime_wasi::p2::bindings::{filesystem::preopens, sync::filesystem::types}
 use crate::bindings::Linked;
 use crate::faults;
 use crate::filesystem::Filesystem;
+use crate::powers;
 use crate::state::State;
 
 /// The filesystem that the imports of the component are linked to.
@@ -40,7 +41,8 @@ impl Linkage<'_> {
         }
     }
 
-    /// Links the filesystem and no other interface: a component with more imports does not start.
+    /// Links the filesystem, the powers of this host, and no other interface: a component with more imports does not
+    /// start.
     pub(crate) fn link(self, engine: &Engine, component: &Component) -> wasmtime::Result<Linked<State>> {
         let mut linker = Linker::<State>::new(engine);
         match self {
@@ -48,8 +50,13 @@ impl Linkage<'_> {
             Self::Watched => {
                 link_disk(&mut linker)?;
                 faults::shadow(&mut linker)?;
+                faults::shadow_powers(&mut linker)?;
             }
-            Self::Other(filesystem) => filesystem.link(&mut linker)?,
+            Self::Other(filesystem) => {
+                powers::link_none(&mut linker)?;
+                linker.allow_shadowing(true);
+                filesystem.link(&mut linker)?;
+            }
         }
         Linked::new(linker.instantiate_pre(component)?)
     }
@@ -57,5 +64,6 @@ impl Linkage<'_> {
 
 fn link_disk(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     types::add_to_linker::<_, WasiFilesystem>(linker, WasiFilesystemView::filesystem)?;
-    preopens::add_to_linker::<_, WasiFilesystem>(linker, WasiFilesystemView::filesystem)
+    preopens::add_to_linker::<_, WasiFilesystem>(linker, WasiFilesystemView::filesystem)?;
+    powers::link(linker)
 }

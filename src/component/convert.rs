@@ -11,7 +11,7 @@ use crate::fs::{Cause, Kind};
 use crate::lock::Ownership;
 use crate::persist::materialize::{Content, Source};
 use crate::persist::transaction::{DirectoryOptions, Publish};
-use crate::plan::Act;
+use crate::plan::{Act, Attributes};
 use crate::probe::{Abilities, Tier};
 use crate::recover::{Finding, Verdict};
 use crate::store::{Durability, Precondition, Receipt, Symlinks, WriteOptions};
@@ -163,6 +163,10 @@ pub(super) fn step_out(trace: Trace) -> wit::Step {
         Act::Share { from, .. } => (wit::Action::Link, Some(from.path.shown().to_string())),
         Act::Link { from, .. } => (wit::Action::Link, Some(from.shown().to_string())),
         Act::Symlink { target, .. } => (wit::Action::Symlink, Some(target.clone())),
+        Act::SetAttributes { as_of: Attributes::Of { from, .. }, .. } => {
+            (wit::Action::SetAttributes, Some(from.path.shown().to_string()))
+        }
+        Act::SetAttributes { .. } => (wit::Action::SetAttributes, None),
         Act::RemoveFile(_) => (wit::Action::RemoveFile, None),
         Act::RemoveDir(_) => (wit::Action::RemoveDirectory, None),
     };

@@ -7,6 +7,8 @@ mod convert;
 mod exports;
 #[cfg(feature = "overlay")]
 mod overlay;
+#[cfg(feature = "powers")]
+mod powers;
 mod wasi_fs;
 #[cfg(not(feature = "overlay"))]
 mod workspace;

@@ -13,6 +13,8 @@ use wasi::filesystem::types::{
     Descriptor, DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, OpenFlags, PathFlags,
 };
 
+#[cfg(feature = "powers")]
+use super::powers;
 use crate::fs::{Cause, Fs, Kind, Listed, Stat};
 use crate::store::Preopens;
 
@@ -153,6 +155,31 @@ impl Fs for WasiFs {
         let (seconds, nanoseconds) = (modified / 1_000_000_000, (modified % 1_000_000_000) as u32);
         let time = NewTimestamp::Timestamp(wasi::clocks::wall_clock::Datetime { seconds, nanoseconds });
         file.set_times(NewTimestamp::NoChange, time).map_err(cause)
+    }
+
+    #[cfg(feature = "powers")]
+    fn create_private_file(&self, at: &Descriptor, name: &str) -> Result<Descriptor, Cause> {
+        powers::create_private_file_at(at, name).map_err(cause)
+    }
+
+    #[cfg(feature = "powers")]
+    fn make_private_dir(&self, at: &Descriptor, name: &str) -> Result<(), Cause> {
+        powers::create_private_directory_at(at, name).map_err(cause)
+    }
+
+    #[cfg(feature = "powers")]
+    fn copy_attributes(&self, from: (&Descriptor, &str), to: (&Descriptor, &str), times: bool) -> Result<bool, Cause> {
+        powers::copy_attributes_at(from.0, from.1, to.0, to.1, times).map_err(cause)
+    }
+
+    #[cfg(feature = "powers")]
+    fn inherit_attributes(&self, parent: &Descriptor, to: (&Descriptor, &str)) -> Result<bool, Cause> {
+        powers::inherit_attributes_at(parent, to.0, to.1).map_err(cause)
+    }
+
+    #[cfg(feature = "powers")]
+    fn set_mode(&self, at: (&Descriptor, &str), mode: u32) -> Result<(), Cause> {
+        powers::set_mode_at(at.0, at.1, mode).map_err(cause)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The executor: the only module that changes storage. The core also reads storage through it.
 
+mod attributes;
 mod read;
 mod run;
 
@@ -53,6 +54,7 @@ pub struct Exec<F: Fs> {
     reading: Option<(At, F::File)>,
     trace: Option<Vec<Trace>>,
     directory_sync_missing: bool,
+    powers: attributes::Powers,
     /// Whether a file can get a second name, once that was tried.
     has_links: Option<bool>,
     moved: u64,
@@ -69,6 +71,7 @@ impl<F: Fs> Exec<F> {
             reading: None,
             trace: None,
             directory_sync_missing: false,
+            powers: attributes::Powers::default(),
             has_links: None,
             moved: 0,
         }

@@ -6,7 +6,7 @@ use crate::error::{CommitPhase, Error};
 use crate::fs::{Call, Cause, Fs, Kind};
 use crate::limits::{COPY_BYTES, FILES_OPEN_MAX};
 use crate::path::{At, RelPath, RootId};
-use crate::plan::{Act, Plan, Step};
+use crate::plan::{Act, Attributes, Plan, Step};
 
 impl<F: Fs> Exec<F> {
     /// Runs a plan to its end, or to the first step that fails; [`Error::phase`] returns its position.
@@ -46,6 +46,7 @@ impl<F: Fs> Exec<F> {
             Act::SyncFile(path) => return self.sync_file(path),
             Act::SyncDir(path) => return self.sync_dir(path),
             Act::Share { from, to, carry } => return self.share(from, to, *carry),
+            Act::SetAttributes { path, as_of } => return self.set_attributes(path, as_of),
             Act::Rename { from, to } => {
                 self.close(from);
                 // The open file of that name is no longer the file at that name.
@@ -63,13 +64,13 @@ impl<F: Fs> Exec<F> {
         };
         let (dir, name) = self.parent(RootId::STORE, path)?;
         let done = match (act, &source) {
-            (Act::MakeDir(_), _) => self.fs.make_dir(&dir, name),
+            (Act::MakeDir(_), _) => self.powers.make_dir(&self.fs, path, (&dir, name)),
             (Act::RemoveDir(_), _) => self.fs.remove_dir(&dir, name),
             (Act::RemoveFile(_), _) => self.fs.remove_file(&dir, name),
             (Act::Symlink { target, .. }, _) => self.fs.symlink(target, &dir, name),
             (Act::Rename { .. }, Some((source, old))) => self.fs.rename((source, old), (&dir, name)),
             (Act::Link { .. }, Some((source, old))) => self.fs.link((source, old), (&dir, name)),
-            _ => self.fs.create_file(&dir, name).map(|file| {
+            _ => self.powers.create(&self.fs, (&dir, name)).map(|file| {
                 self.open.push(Open { path: path.clone(), file, length: 0, stays: false });
             }),
         };
@@ -158,9 +159,10 @@ impl<F: Fs> Exec<F> {
         self.copy_open((&file, from), offset, length, to)
     }
 
-    /// Copies from an open file, identified by name, to the end of a file that a plan created.
+    /// Copies from an open file, identified by name, to the end of a file that a plan created. A piece of zeros
+    /// is not written and becomes a hole, so that a copy takes no more room than its source.
     pub fn copy_open(&mut self, (file, at): (&F::File, &At), offset: u64, length: u64, to: &RelPath) -> Result<()> {
-        let mut copied = 0;
+        let (mut copied, mut hole) = (0, false);
         while copied < length {
             let wanted = usize::try_from(length - copied).map_or(COPY_BYTES, |left| left.min(COPY_BYTES));
             let piece =
@@ -168,10 +170,30 @@ impl<F: Fs> Exec<F> {
             if piece.is_empty() {
                 break;
             }
-            self.append(to, &piece)?;
+            hole = piece.iter().all(|byte| *byte == 0);
+            if hole {
+                self.skip(to, piece.len() as u64)?;
+            } else {
+                self.append(to, &piece)?;
+            }
             copied += piece.len() as u64;
         }
+        if hole { self.end_with_hole(to) } else { Ok(()) }
+    }
+
+    /// Leaves a hole at the end of an open file. Its length is not set before the next write, or
+    /// [`Exec::end_with_hole`].
+    fn skip(&mut self, path: &RelPath, bytes: u64) -> Result<()> {
+        let open = self.open.iter_mut().find(|open| open.path == *path);
+        open.ok_or_else(|| Error::failed(Call::Write, path, Cause::NoEntry))?.length += bytes;
+        self.moved += bytes;
         Ok(())
+    }
+
+    fn end_with_hole(&mut self, path: &RelPath) -> Result<()> {
+        let open = self.open.iter().find(|open| open.path == *path);
+        let open = open.ok_or_else(|| Error::failed(Call::Write, path, Cause::NoEntry))?;
+        self.fs.set_size(&open.file, open.length).map_err(|cause| Error::failed(Call::Write, path, cause))
     }
 
     fn sync_file(&mut self, path: &RelPath) -> Result<()> {
@@ -224,6 +246,7 @@ impl<F: Fs> Exec<F> {
             Some(Kind::File) => {
                 self.act(&mut Act::Create(to.clone()))?;
                 self.copy(from, 0, u64::MAX, to)?;
+                self.set_attributes(to, &Attributes::Of { from: from.clone(), times: true })?;
                 self.sync_file(to)
             }
             Some(Kind::Symlink) => {

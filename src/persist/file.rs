@@ -13,17 +13,17 @@ use crate::fs::{Cause, Fs, Kind};
 use crate::limits::{CHUNK_BYTES_MAX, COPY_BYTES};
 use crate::path::{At, RelPath};
 use crate::persist::companions;
-use crate::plan::Plan;
+use crate::plan::{Attributes, Plan};
 use crate::resolve::{Found, Missing, about_given};
 use crate::store::{Durability, Precondition, Receipt, State, Store, WriteOptions, parse};
 
 /// Appends the steps that stage the content of one file.
-pub fn stage(plan: &mut Plan, staged: &RelPath, bytes: Vec<u8>, durability: Durability) {
+pub fn stage(plan: &mut Plan, staged: &RelPath, bytes: Vec<u8>, as_of: Attributes, durability: Durability) {
     begin(plan, staged);
     if !bytes.is_empty() {
         plan.write(staged, bytes, "the new content");
     }
-    end(plan, staged, durability);
+    complete(plan, staged, as_of, durability);
 }
 
 /// Appends the step that creates a staged file.
@@ -31,7 +31,13 @@ pub fn begin(plan: &mut Plan, staged: &RelPath) {
     plan.create(staged, "new content never goes into a file that exists");
 }
 
-/// Appends the step that completes a staged file.
+/// Appends the steps that complete a staged file whose target is known.
+fn complete(plan: &mut Plan, staged: &RelPath, as_of: Attributes, durability: Durability) {
+    plan.set_attributes(staged, as_of, "or the replaced file would lose its mode and owner");
+    end(plan, staged, durability);
+}
+
+/// Appends the step that makes a staged file durable.
 pub fn end(plan: &mut Plan, staged: &RelPath, durability: Durability) {
     if durability >= Durability::Data {
         plan.sync_file(staged, "or the name could come before the content: an empty file");
@@ -151,7 +157,8 @@ impl<F: Fs> Writer<F> {
         let state = &mut *self.state.borrow_mut();
         state.check_usable()?;
         let mut plan = Plan::new();
-        end(&mut plan, &staged, self.how.durability);
+        let as_of = state.attributes_for(&self.found.path, self.found.stat.map(|stat| stat.kind));
+        complete(&mut plan, &staged, as_of, self.how.durability);
         state.run(plan)?;
         let start = state.exec.read_start(&At::store(staged.clone()), companions::DATABASE_MAGIC.len())?;
         companions::refuse_beside(state, &self.found.path, &start)?;
@@ -209,8 +216,9 @@ impl<F: Fs> State<F> {
         }
         let bytes = data.len() as u64;
         let staged = control::file(self.take_number());
+        let as_of = self.attributes_for(&found.path, found.stat.map(|stat| stat.kind));
         let mut plan = self.control_plan();
-        stage(&mut plan, &staged, data, how.durability);
+        stage(&mut plan, &staged, data, as_of, how.durability);
         self.run(plan).inspect_err(|_| self.discard(staged.clone()))?;
         self.publish(&staged, &found.path, how, bytes)
     }

@@ -4,7 +4,6 @@
 //! the control directory, and one rename of a link switches; the first time, a real directory makes
 //! room for the link as with `swap`.
 
-use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -17,7 +16,7 @@ use crate::path::{At, RelPath, RootId};
 use crate::persist::decide;
 use crate::persist::directory::Resolved;
 use crate::persist::transaction::{DirectoryOptions, Pending};
-use crate::plan::Plan;
+use crate::plan::{Attributes, Plan};
 use crate::resolve::Missing;
 use crate::store::{State, Symlinks};
 use crate::stray::is_stray;
@@ -153,6 +152,8 @@ impl<F: Fs> State<F> {
                 }
                 above.push(place);
             }
+            // Readers come through the link, and see in the control directory only the names that they know.
+            plan.set_attributes(&control::directory(), Attributes::Mode(PASSABLE), "readers pass it");
         } else {
             above.push(base.parent());
         }
@@ -288,6 +289,9 @@ fn switch_ops(path: &RelPath, resolved: &Resolved, pointer: Option<Change>) -> V
     ops
 }
 
+/// The mode of a control directory with generations: others can pass it, and not list it.
+const PASSABLE: u32 = 0o711;
+
 /// Appends the steps that build the new tree at `base`.
 fn build(
     plan: &mut Plan,
@@ -306,19 +310,30 @@ fn build(
     if kept.len() + resolved.changes.len() > ENTRIES_MAX {
         return Err(Error::limit(place.shown(), Limit::Entries, ENTRIES_MAX as u64));
     }
-    let mut directories = BTreeSet::new();
-    directories.insert(base.clone());
+    let new_above = |path: &RelPath| {
+        let mut above = path.parent();
+        while resolved.made.contains(&above) {
+            above = above.parent();
+        }
+        Attributes::NewIn(above)
+    };
+    let of_old = |path: &RelPath| match from {
+        Some(from) => Attributes::Of { from: At::store(from.join(path)), times: false },
+        None => new_above(place),
+    };
+    // Parents before children.
+    let mut directories = Vec::from([(base.clone(), of_old(&RelPath::ROOT))]);
     plan.make_dir(base, "the new tree grows where nobody looks");
     if let Some(from) = from {
         tree::carry(plan, &kept, from, base);
     }
     for node in kept.iter().filter(|node| node.kind == Kind::Directory) {
-        directories.insert(base.join(&node.path));
+        directories.push((base.join(&node.path), of_old(&node.path)));
     }
     for path in resolved.made.iter().filter(|path| path.is_within(place) && *path != place) {
         let target = base.join(&below(path));
         plan.make_dir(&target, "a new directory");
-        directories.insert(target.clone());
+        directories.push((target, new_above(path)));
     }
     for (path, change) in &resolved.changes {
         if let Pending::Put(staged) = &change.pending {
@@ -327,6 +342,13 @@ fn build(
             plan.rename(&from, &to, "new content takes its place in the new tree");
         }
     }
-    tree::sync_upwards(plan, &directories, "or the new tree could lose entries");
+    // Children first: a directory may forbid to add entries, and the top opens the tree to others.
+    directories.reverse();
+    for (path, as_of) in &directories {
+        plan.set_attributes(path, as_of.clone(), "or the directory would lose its mode and owner");
+    }
+    for (path, _) in &directories {
+        plan.sync_dir(path, "or the new tree could lose entries");
+    }
     Ok(())
 }

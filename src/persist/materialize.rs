@@ -1,6 +1,5 @@
 //! Materializing: a path that shares its content by a link gets a copy of its own.
 
-use alloc::collections::BTreeSet;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -12,7 +11,7 @@ use crate::path::{At, RelPath, RootId};
 use crate::persist::companions::{self, Travels};
 use crate::persist::decide;
 use crate::persist::file::{self, check_chunk};
-use crate::plan::Plan;
+use crate::plan::{Attributes, Plan};
 use crate::resolve::Missing;
 use crate::store::{Durability, Receipt, State, Store, Symlinks, WriteOptions, parse};
 use crate::tree::{self, Seen};
@@ -80,8 +79,10 @@ impl<F: Fs> State<F> {
         self.resolve(path, how.symlinks, Missing::Refuse)?;
         let number = self.take_number();
         let length = bytes.len() as u64;
+        let old = self.exec.kind(path)?;
+        let as_of = self.attributes_for(path, old);
         let mut plan = self.staging_plan(number);
-        file::stage(&mut plan, &control::staged(number, 0), bytes, Durability::Full);
+        file::stage(&mut plan, &control::staged(number, 0), bytes, as_of, Durability::Full);
         self.run(plan).inspect_err(|_| self.abandon(number))?;
         self.publish_copies(number, [(path.clone(), length)].into(), travels.removed)
     }
@@ -270,26 +271,40 @@ impl<F: Fs> State<F> {
 fn copy(plan: &mut Plan, from: &At, to: &RelPath) {
     plan.create(to, "the copy grows where nobody looks");
     plan.copy(from, 0, u64::MAX, to, "what the link showed");
+    keep(plan, from, to);
     plan.sync_file(to, "or the name could be durable before the content");
 }
 
+/// Appends the step that gives a copy the attributes and times of its original.
+fn keep(plan: &mut Plan, from: &At, to: &RelPath) {
+    let as_of = Attributes::Of { from: from.clone(), times: true };
+    plan.set_attributes(to, as_of, "or the copy would lose its mode, owner and times");
+}
+
 fn copy_tree(plan: &mut Plan, tree: &[Seen], from: &At, to: &RelPath) {
-    let mut directories = BTreeSet::new();
-    directories.insert(to.clone());
+    // Parents before children.
+    let mut directories = Vec::from([(from.clone(), to.clone())]);
     plan.make_dir(to, "the directory that will take the place of the link");
     for entry in tree {
         let target = to.join(&entry.path);
+        let source = At { root: from.root, path: from.path.join(&entry.path) };
         if let Some(text) = &entry.link {
             plan.symlink(text, &target, "a link that stays inside the copy");
         } else if entry.stat.kind == Kind::Directory {
-            directories.insert(target.clone());
             plan.make_dir(&target, "a directory that the link showed");
+            directories.push((source, target));
         } else {
-            let source = At { root: from.root, path: from.path.join(&entry.path) };
             copy(plan, &source, &target);
         }
     }
-    tree::sync_upwards(plan, &directories, "or the copy could lose entries");
+    // Children first: a directory may forbid to add entries, and the top opens the copy to others.
+    directories.reverse();
+    for (from, to) in &directories {
+        keep(plan, from, to);
+    }
+    for (_, to) in &directories {
+        plan.sync_dir(to, "or the copy could lose entries");
+    }
 }
 
 /// Maps an error about the target of a link to the link itself.

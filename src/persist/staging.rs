@@ -56,7 +56,7 @@ impl<F: Fs> Transaction<F> {
         }
         self.begun = true;
         self.growing = Some(Growing { path: path.clone(), index, length: 0, hasher, database });
-        let staged = Staged { index, length: 0, digest: None, database };
+        let staged = Staged { index, length: 0, digest: None, database, existing: false };
         self.pending.insert(path.clone(), Pending::Put(staged).into());
         Ok(())
     }
@@ -117,7 +117,8 @@ impl<F: Fs> Transaction<F> {
             return Err(stopped);
         }
         let digest = growing.hasher.map(|hasher| hasher.finalize().into());
-        let staged = Staged { index: growing.index, length: growing.length, digest, database: growing.database };
+        let Growing { index, length, database, .. } = growing;
+        let staged = Staged { index, length, digest, database, existing: false };
         self.pending.insert(growing.path, Pending::Put(staged).into());
         Ok(())
     }
@@ -140,6 +141,6 @@ impl<F: Fs> Transaction<F> {
             stat.ok_or_else(|| ErrorKind::NotFound.at(&staged))?.size
         };
         self.begun = true;
-        Ok(Staged { index, length, digest: None, database: false })
+        Ok(Staged { index, length, digest: None, database: false, existing: true })
     }
 }

@@ -82,6 +82,8 @@ pub(crate) struct Staged {
     pub(crate) digest: Option<Digest>,
     /// Whether the content is a database, which must not be placed beside the journal of another one.
     pub(crate) database: bool,
+    /// Whether it is an existing file by a second name, which keeps its attributes.
+    pub(crate) existing: bool,
 }
 
 /// Pending changes to one directory. Dropping it removes the staged content.
@@ -247,6 +249,7 @@ impl<F: Fs> Transaction<F> {
         }
         let applied = pending.len() as u64;
         let resolved = state.resolve_changes(&self.directory, pending, self.how.symlinks)?;
+        state.keep_attributes(self.number, &resolved, self.how)?;
         match self.how.publish {
             Publish::InPlace => state.commit_in_place(self.number, &resolved, self.how)?,
             Publish::Swap => state.commit_swap(self.number, &resolved, self.how)?,

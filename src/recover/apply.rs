@@ -7,7 +7,8 @@ use crate::control;
 use crate::error::Error;
 use crate::fs::Kind;
 use crate::journal::{Change, Journal, Op};
-use crate::path::RelPath;
+use crate::path::{At, RelPath};
+use crate::plan::Attributes;
 use crate::recover::plan::Round;
 use crate::recover::survey::{Decision, Fact, Staged, Target};
 use crate::recover::{Finding, Scope, Verdict};
@@ -214,16 +215,23 @@ fn late(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Round
     if *spare {
         round.plan.remove_file(&second, "left by an attempt that died");
     }
+    let mut directories = Vec::new();
     for node in late {
         let target = into.join(&node.path);
         round.touched.insert(target.parent());
         if node.kind == Kind::Directory {
             round.plan.make_dir(&target, "a directory that came late");
             round.touched.insert(target.clone());
+            directories.push((from.join(&node.path), target));
         } else {
             round.plan.carry(&from.join(&node.path), &second, "an entry that came late, whole");
             round.plan.rename(&second, &target, "it takes its name");
         }
+    }
+    // Children first: a directory may forbid to add entries.
+    for (from, target) in directories.iter().rev() {
+        let as_of = Attributes::Of { from: At::store(from.clone()), times: false };
+        round.plan.set_attributes(target, as_of, "or the directory would lose its mode and owner");
     }
 }
 

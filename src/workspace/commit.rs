@@ -19,7 +19,7 @@ use crate::exec::Exec;
 use crate::fs::{Call, Cause, Fs, Kind, Stat};
 use crate::journal::{Change as Step, LINK_LENGTH, Old, OldEntry, Op};
 use crate::path::{At, RelPath, RootId, is_reserved};
-use crate::plan::Plan;
+use crate::plan::{Attributes, Plan};
 use crate::store::{Durability, Preopens, Receipt, State, Store};
 
 /// The handling of a path of the lowers that has changed since it was first touched.
@@ -498,6 +498,12 @@ impl<F: Fs> Target<F> {
         let why = "content of the commit";
         let is_file = !matches!(content, Content::Link(_) | Content::Share(_, Kind::Symlink));
         let is_shared = matches!(content, Content::Share(..));
+        let as_of = match &content {
+            Content::Copy(from) if from.root != self.upper.root || !from.path.is_within(&self.upper.path) => {
+                Attributes::Of { from: from.clone(), times: true }
+            }
+            _ => self.state.attributes_for(path, old.map(|old| old.kind)),
+        };
         let mut given = 0;
         match content {
             Content::Empty => plan.create(&staged, why),
@@ -511,6 +517,9 @@ impl<F: Fs> Target<F> {
             }
             Content::Share(from, _) => plan.carry(&from.path, &staged, "content that keeps its inode"),
             Content::Link(text) => plan.symlink(&text, &staged, why),
+        }
+        if is_file && !is_shared {
+            plan.set_attributes(&staged, as_of, "or the file would lose its mode and owner");
         }
         if is_file && self.synced {
             plan.sync_file(&staged, "or the log could name content that was lost");

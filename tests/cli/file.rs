@@ -147,7 +147,7 @@ fn replace_explains_itself() {
     let world = World::new(&[]);
     let out = world.done_with(&["--explain", "replace", "root", "file"], "content");
     let lines: Vec<&str> = out.lines().collect();
-    assert_eq!(lines.len(), 1 + 1 + 6, "the answer, the header and six steps:\n{out}");
+    assert_eq!(lines.len(), 1 + 1 + 7, "the answer, the header and seven steps:\n{out}");
     assert!(lines[1].starts_with("#  step"), "{out}");
     let deciding: Vec<&&str> = lines.iter().filter(|line| line.contains("COMMIT")).collect();
     assert_eq!(deciding.len(), 1, "{out}");
@@ -155,10 +155,11 @@ fn replace_explains_itself() {
     let answer = world.json_with(&["--explain", "replace", "root", "file"], "content");
     let steps = answer["steps"].as_array().expect("an array of steps");
     let actions: Vec<&str> = steps.iter().filter_map(|step| step["action"].as_str()).collect();
-    assert_eq!(actions, ["make-directory", "create", "write", "sync-file", "rename", "sync-directory"]);
-    let keys: Vec<&String> = steps[4].as_object().expect("a step").keys().collect();
+    let (made, kept) = (["make-directory", "create", "write"], ["set-attributes", "sync-file"]);
+    assert_eq!(actions, [&made[..], &kept, &["rename", "sync-directory"]].concat());
+    let keys: Vec<&String> = steps[5].as_object().expect("a step").keys().collect();
     assert_eq!(keys, ["action", "bytes", "commits", "origin", "path", "why"]);
-    assert_eq!((&steps[4]["commits"], &steps[4]["path"]), (&json!(true), &json!("file")));
+    assert_eq!((&steps[5]["commits"], &steps[5]["path"]), (&json!(true), &json!("file")));
     assert!(steps.iter().all(|step| step["why"].as_str().is_some_and(|why| !why.is_empty())), "{answer}");
     world.left_over(nothing);
 }

@@ -197,7 +197,8 @@ fn steps_are_reported_once() {
     let steps = store.steps().expect("steps");
     let actions: Vec<Action> = steps.iter().map(|step| step.action).collect();
     let (create, sync) = (Action::Create, Action::SyncDirectory);
-    assert_eq!(actions, [Action::MakeDirectory, create, Action::Write, Action::SyncFile, Action::Rename, sync]);
+    let keep = Action::SetAttributes;
+    assert_eq!(actions, [Action::MakeDirectory, create, Action::Write, keep, Action::SyncFile, Action::Rename, sync]);
     let deciding: Vec<&Step> = steps.iter().filter(|step| step.commits).collect();
     assert_eq!(deciding.len(), 1);
     assert_eq!((deciding[0].action, deciding[0].path.as_str()), (Action::Rename, "file"));

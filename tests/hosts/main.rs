@@ -5,6 +5,7 @@
 //! | both demonstrations keep their promises, with a fault at every call | [`demo`] |
 //! | every typed call keeps the promise of the contract, and its receipt reports the achieved durability | [`calls`] |
 //! | every failure is a typed error with a path, and names the state left behind | [`errors`] |
+//! | every file keeps its mode and attributes, and nobody sees more at any moment than before or after | [`attributes`] |
 //! | absolute links are resolved where they are granted, and refused by name elsewhere | [`links`] |
 //! | a hard link or a read-only original is never written through | [`shared`] |
 //! | a database is copied with its journal | [`databases`] |
@@ -22,6 +23,7 @@
 
 mod scene;
 
+mod attributes;
 mod bounds;
 mod calls;
 mod databases;

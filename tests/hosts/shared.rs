@@ -116,7 +116,7 @@ fn a_transaction_writes_no_hard_link() {
 
 /// An original without write permission, behind an absolute link, a hard link and a linked directory.
 #[test]
-fn a_read_only_original_is_replaced_by_a_file_that_can_be_written() {
+fn a_read_only_original_is_replaced_by_a_file_that_is_read_only_too() {
     for (call, write, expected) in WRITES {
         for way in ["absolute", "hard", "parent"] {
             let scene = Scene::new(&[("lower/d/file", "original")]);
@@ -142,7 +142,9 @@ fn a_read_only_original_is_replaced_by_a_file_that_can_be_written() {
             assert_eq!(scene.text("root/d/file"), expected, "{call}, {way}");
             let mode = |name: &str| fs::metadata(scene.at(name)).expect("it is there").permissions().mode() & 0o777;
             assert_eq!(mode("lower/d/file"), 0o444, "{call}, {way}");
-            assert_eq!(mode("root/d/file") & 0o200, 0o200, "{call}, {way}: its owner has write permission");
+            // The target of an absolute link is known to the host alone, so content that takes its place is new.
+            let is_unknown = way == "absolute" && call != "materialize";
+            assert_eq!(mode("root/d/file"), if is_unknown { 0o644 } else { 0o444 }, "{call}, {way}");
             scene.done();
         }
     }

@@ -214,6 +214,7 @@ fn action(action: Action) -> &'static str {
         Action::Rename => "rename",
         Action::Link => "link",
         Action::Symlink => "symlink",
+        Action::SetAttributes => "set-attributes",
         Action::RemoveFile => "remove-file",
         Action::RemoveDirectory => "remove-directory",
     }

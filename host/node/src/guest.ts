@@ -18,8 +18,12 @@ function coreModule(path: string): WebAssembly.Module {
 export function guest(writable: string[], readable: string[] = [], watch?: Watch): Instance {
     const grant = (may: boolean) => (directory: string) => [realpathSync(directory), may] as const;
     const grants = new Map([...readable.map(grant(false)), ...writable.map(grant(true))]);
-    const { preopens, types } = filesystem(grants, watch);
-    const imports = { "wasi:filesystem/preopens": preopens, "wasi:filesystem/types": types };
+    const { preopens, types, powers } = filesystem(grants, watch);
+    const imports = {
+        "wasi:filesystem/preopens": preopens,
+        "wasi:filesystem/types": types,
+        "onionskin:fs/host-powers": powers,
+    };
     return new Instance(instantiate(coreModule, imports as unknown as ImportObject), grants);
 }
 

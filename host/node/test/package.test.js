@@ -51,6 +51,37 @@ test("content of any size arrives whole", (t) => {
     assert.deepEqual(fs.readdirSync(at.root).sort(), ["d", "replaced"]);
 });
 
+test("content keeps the mode of what it replaces, and nobody else sees it before", (t) => {
+    const at = world(t);
+    const mode = (name) => fs.statSync(join(at.root, name)).mode & 0o7777;
+    const put = (name, bits) => {
+        fs.mkdirSync(join(at.root, name, ".."), { recursive: true });
+        fs.writeFileSync(join(at.root, name), "old");
+        fs.chmodSync(join(at.root, name), bits);
+    };
+    const store = openStore(at.root);
+    put("key.pem", 0o600);
+    const writer = store.writer("key.pem");
+    writer.write("the secret");
+    const staged = fs.readdirSync(join(at.root, ".onionskin")).map((name) => mode(join(".onionskin", name)));
+    assert.deepEqual([mode(".onionskin"), staged], [0o700, [0o600]]);
+    writer.commit();
+    store.replace("new", "new");
+    assert.deepEqual([mode("key.pem"), mode("new")], [0o600, 0o666 & ~process.umask()]);
+    for (const publish of ["in-place", "swap", "pointer"]) {
+        put(`${publish}/tool.sh`, 0o755);
+        put(`${publish}/shared/kept`, 0o640);
+        fs.chmodSync(join(at.root, publish, "shared"), 0o2775);
+        fs.chmodSync(join(at.root, publish), 0o750);
+        const change = store.transaction(publish, { publish });
+        change.put("tool.sh", "new");
+        change.commit();
+        const modes = ["", "tool.sh", "shared", "shared/kept"].map((name) => mode(join(publish, name)));
+        assert.deepEqual(modes, [0o750, 0o755, 0o2775, 0o640], publish);
+    }
+    store.close();
+});
+
 test("the lock is that of the Rust host, both ways", async (t) => {
     const at = world(t);
     const store = openStore(at.root);

@@ -17,9 +17,9 @@ use wasmtime_wasi::filesystem::WasiFilesystemView;
 
 #[cfg(feature = "run")]
 pub(crate) use open::shadow_open;
-pub(crate) use shadow::shadow;
 #[cfg(feature = "run")]
 pub(crate) use shadow::{PREOPENS, link_preopens};
+pub(crate) use shadow::{shadow, shadow_powers};
 #[cfg(feature = "run")]
 pub(crate) use streams::shadow_streams;
 

@@ -17,6 +17,7 @@ use super::open::{Open, open_at};
 use super::{HostCall, Outcome, Verdict, Watched};
 use crate::ErrorCode;
 use crate::meter::Growth;
+use crate::powers;
 
 type Fd = Resource<Descriptor>;
 
@@ -42,6 +43,52 @@ pub(crate) fn shadow<T: Watched>(linker: &mut Linker<T>) -> wasmtime::Result<()>
     shadow_reads(&mut types)?;
     shadow_file_changes(&mut types)?;
     shadow_name_changes(&mut types)
+}
+
+/// Puts counting functions over those that this host lends.
+pub(crate) fn shadow_powers<T: Watched>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    let i = &mut linker.instance(powers::INTERFACE)?;
+    wrap(
+        i,
+        powers::CREATE_FILE,
+        |s, (fd, name): &(Fd, String)| Seen { grows: ENTRY, ..change(below(s, fd, name)) },
+        powers::create_file,
+        |state, seen, opened| rename(state, opened.rep(), seen.path.clone()),
+    )?;
+    wrap(
+        i,
+        powers::CREATE_DIRECTORY,
+        |s, (fd, name): &(Fd, String)| Seen { grows: ENTRY, ..change(below(s, fd, name)) },
+        powers::create_directory,
+        nothing,
+    )?;
+    wrap(
+        i,
+        powers::COPY_ATTRIBUTES,
+        |s, (from, original, fd, name, _): &(Fd, String, Fd, String, bool)| Seen {
+            other: Some(below(s, from, original)),
+            ..change(below(s, fd, name))
+        },
+        powers::copy_attributes,
+        nothing,
+    )?;
+    wrap(
+        i,
+        powers::INHERIT_ATTRIBUTES,
+        |s, (parent, fd, entry): &(Fd, Fd, String)| Seen {
+            other: Some(name(s, parent)),
+            ..change(below(s, fd, entry))
+        },
+        powers::inherit_attributes,
+        nothing,
+    )?;
+    wrap(
+        i,
+        powers::SET_MODE,
+        |s, (fd, name, _): &(Fd, String, u32)| change(below(s, fd, name)),
+        powers::set_mode,
+        nothing,
+    )
 }
 
 /// The interfaces of the filesystem, as wasmtime links them.

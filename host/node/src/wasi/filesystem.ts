@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createFilesystem, types } from "@bytecodealliance/preview2-shim/filesystem";
 
 import { metadataHash } from "./identity.js";
+import { powers } from "./powers.js";
 
 type Call = (...given: any[]) => any;
 
@@ -46,6 +47,13 @@ export function filesystem(grants: Map<string, boolean>, watch: Watch | undefine
             return coded(() => this.inner[name](...given.map((one) => (one instanceof Descriptor ? one.inner : one))));
         }
 
+        lend<T>(name: string, others: Descriptor[], act: () => T): T {
+            watch?.(name);
+            if (!grants.get(this.grant)) throw "not-permitted";
+            if ([this, ...others].some((one) => one.identity !== identify(one.place))) throw "bad-descriptor";
+            return coded(act);
+        }
+
         metadataHash() {
             return metadataHash(coded(() => statSync(this.place, { bigint: true })));
         }
@@ -64,7 +72,7 @@ export function filesystem(grants: Map<string, boolean>, watch: Watch | undefine
     // Its types are those for browsers, which require more.
     const preopened = (at: string) => createFilesystem({ preopens: { [at]: at } } as any).preopens.getDirectories();
     const getDirectories = () => [...grants.keys()].map((at) => [new Descriptor(preopened(at)[0]![0], at, at), at]);
-    return { preopens: { getDirectories }, types: { ...types, Descriptor } };
+    return { preopens: { getDirectories }, types: { ...types, Descriptor }, powers };
 }
 
 /** The identity of the file or directory at a path. */
