@@ -4,6 +4,7 @@
 //! |---|---|
 //! | every operation survives every crash, and so does its recovery | [`crashes`] |
 //! | also with torn writes, and with garbage in unwritten blocks | [`torn`] |
+//! | under a host that lends calls, every entry keeps its mode, and nobody else reads a secret | [`lent`] |
 //! | every call may fail in every way, and the error describes the state correctly | [`faults`] |
 //! | sequences of operations survive every crash | [`workloads`] |
 //! | the bugs that the explorer found in the store, each with its history | [`found`] |
@@ -17,6 +18,7 @@
 mod crashes;
 mod faults;
 mod found;
+mod lent;
 mod mutation;
 mod planted;
 mod support;

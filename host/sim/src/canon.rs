@@ -47,7 +47,7 @@ impl Canon {
 
     /// Records an entry that is no directory, with the number of its inode in the scene: a copy of an entry is not
     /// that entry.
-    pub(crate) fn leaf(&mut self, leaf: Leaf, serial: u32) {
+    pub(crate) fn leaf(&mut self, leaf: Leaf, serial: u32, mode: u16) {
         let (tag, hash) = match leaf {
             Leaf::File(hash) => (b'f', hash),
             Leaf::Symlink(hash) => (b'l', hash),
@@ -55,11 +55,13 @@ impl Canon {
         };
         self.out.push(tag);
         self.out.extend_from_slice(&serial.to_le_bytes());
+        self.out.extend_from_slice(&mode.to_le_bytes());
         self.out.extend_from_slice(&hash.to_le_bytes());
     }
 
-    pub(crate) fn enter(&mut self) {
+    pub(crate) fn enter(&mut self, mode: u16) {
         self.out.push(b'(');
+        self.out.extend_from_slice(&mode.to_le_bytes());
     }
 
     pub(crate) fn leave(&mut self) {

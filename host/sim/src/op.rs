@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::disk::{Disk, Ino, Inode, Name};
+use crate::simfs::Rights;
 
 /// One change of one name. Both act on inodes: the directory is known by its number wherever it
 /// has moved to, and a delete names the inode it takes the name from.
@@ -73,6 +74,8 @@ pub(crate) enum Event {
     Lost(Ino),
     /// A time was set, which counts as durable at once.
     Times(Ino, u64),
+    /// Owner and mode were set, which counts as durable at once: that they are synced is checked where it matters.
+    Rights(Ino, Rights),
 }
 
 /// A moment at which the power can go: after a call that changes something, or before the first.
@@ -114,6 +117,7 @@ impl Trace {
                 }
                 Event::Op(op) => disk.apply(op, 0),
                 Event::Times(ino, time) => disk.inode_mut(*ino).modified = *time,
+                Event::Rights(ino, rights) => disk.inode_mut(*ino).rights = *rights,
                 Event::SyncFile(_) | Event::SyncDir(_) | Event::Lost(_) => {}
             }
         }

@@ -42,6 +42,7 @@ impl Replay {
                 self.disk.push(inode.clone());
             }
             Event::Times(ino, time) => self.disk.inode_mut(*ino).modified = *time,
+            Event::Rights(ino, rights) => self.disk.inode_mut(*ino).rights = *rights,
             // The writes of a killed process stay in the page cache, synced or not.
             Event::Op(op) if self.power.model == Model::Process => self.disk.apply(op, 0),
             Event::Op(Op::Names(changes)) => self.names(changes),

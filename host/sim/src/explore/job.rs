@@ -93,6 +93,9 @@ impl Court<'_> {
             *after = self.stages.trees[0].diff(&once);
             return Ok(0);
         }
+        if let Some(text) = self.stages.first_other_mode(self.subject, &recording.visible) {
+            return Err(format!("an entry lost its mode or owner: {text}"));
+        }
         if let Some(text) = self.stages.kept.first_difference(&recording.visible) {
             return Err(format!("an entry that is no part of the change is another one: {text}"));
         }

@@ -127,6 +127,10 @@ pub(crate) fn record(subject: &dyn Subject, dropped: Option<Dropped>) -> (Record
         (Err(upset), _) => Some(format!("the operation failed without harm: {upset}")),
         (Ok(()), Some(intrusion)) => Some(format!("the operation trespassed: {intrusion:?}")),
         (Ok(()), None) => {
+            let lost = disks.iter().find_map(|disk| stages.first_other_mode(subject, disk));
+            if let Some(text) = lost {
+                return (recording, stages, Some(format!("an entry lost its mode or owner: {text}")));
+            }
             let renewed = stages.first_renewed(subject, &disks);
             renewed.map(|text| format!("the operation made an entry anew that is no part of it: {text}"))
         }

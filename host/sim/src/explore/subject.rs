@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::disk::Disk;
-use crate::simfs::{Listing, SimFs, Switches};
+use crate::simfs::{Listing, SimFs, Switches, first_other_mode};
 use crate::tree::{Node, Tree};
 
 /// The claim of an error about the state that it left behind.
@@ -130,6 +130,8 @@ pub(crate) struct Stages {
     pub(crate) trees: Vec<Tree>,
     /// The entries that a run without harm leaves alone: no crash may change what they show.
     pub(crate) kept: Listing,
+    /// The disk before the operation, where the host lends the calls that keep modes and owners.
+    modes: Option<Disk>,
 }
 
 /// Whether two entries have the same content, whatever other names they have.
@@ -163,7 +165,17 @@ impl Stages {
         assert!(trees.len() <= STAGES_MAX, "a subject has at most {STAGES_MAX} stages");
         // A subject may allow other states than those that were seen.
         kept.retain(|path| trees.iter().all(|tree| alike(tree.get(path), before.get(path))));
-        Stages { trees, kept }
+        let modes = subject.switches().lends.then(|| disks[0].clone());
+        Stages { trees, kept, modes }
+    }
+
+    /// Returns the first entry of a disk that lost its mode or owner, where they are to be kept.
+    pub(crate) fn first_other_mode(&self, subject: &dyn Subject, now: &Disk) -> Option<String> {
+        let is_left_out = |path: &[u8]| {
+            let text = String::from_utf8_lossy(path);
+            text.split('/').any(|name| name.starts_with(".onionskin")) || subject.is_leftover(&text)
+        };
+        self.modes.as_ref().and_then(|before| first_other_mode(before, now, is_left_out))
     }
 
     /// Returns the first entry with the same content in every disk that was seen, and all the same another one.

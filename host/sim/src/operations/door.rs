@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-use onionskin::fs::{Cause, Fs, Listed, Stat};
+use onionskin::fs::{Cause, Fs, Listed, Named, Stat};
 
 use crate::simfs::{Dir, File, SimFs};
 
@@ -324,6 +324,26 @@ impl Fs for Door {
             return self.ask(|fs| fs.link(from, to));
         }
         self.change(Change::Link((from.0.clone(), from.1.to_owned()), (to.0.clone(), to.1.to_owned())))
+    }
+
+    fn create_private_file(&self, at: &Dir, name: &str) -> Result<File, Cause> {
+        self.ask(|fs| fs.create_private_file(at, name))
+    }
+
+    fn make_private_dir(&self, at: &Dir, name: &str) -> Result<(), Cause> {
+        self.ask(|fs| fs.make_private_dir(at, name))
+    }
+
+    fn copy_attributes(&self, from: Named<'_, Dir>, to: Named<'_, Dir>, times: bool) -> Result<bool, Cause> {
+        self.ask(|fs| fs.copy_attributes(from, to, times))
+    }
+
+    fn inherit_attributes(&self, parent: &Dir, to: Named<'_, Dir>) -> Result<bool, Cause> {
+        self.ask(|fs| fs.inherit_attributes(parent, to))
+    }
+
+    fn set_mode(&self, at: Named<'_, Dir>, mode: u32) -> Result<(), Cause> {
+        self.ask(|fs| fs.set_mode(at, mode))
     }
 
     fn symlink(&self, target: &str, at: &Dir, name: &str) -> Result<(), Cause> {

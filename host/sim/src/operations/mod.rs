@@ -5,6 +5,7 @@ mod directories;
 mod door;
 mod files;
 mod interplay;
+pub mod lent;
 mod materializations;
 mod overlays;
 mod owners;
@@ -225,6 +226,9 @@ impl Subject for Operation {
     fn setup(&self, fs: &SimFs) {
         fs.plant(&(self.scene)());
         fs.set_lower("lower");
+        if self.switches.lends {
+            fs.vary_modes(self.switches.secret);
+        }
     }
 
     fn run(&self, fs: &SimFs) -> Result<(), Failure> {

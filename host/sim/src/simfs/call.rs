@@ -33,6 +33,8 @@ pub enum Verb {
     SetSize,
     /// A time was set.
     SetTimes,
+    /// Attributes were given.
+    SetAttributes,
     /// A file was synced.
     SyncFile,
     /// A directory was synced.
@@ -68,6 +70,7 @@ impl Verb {
             | Verb::Write
             | Verb::SetSize
             | Verb::SetTimes
+            | Verb::SetAttributes
             | Verb::SyncFile
             | Verb::SyncDir
             | Verb::MakeDir
@@ -107,6 +110,7 @@ impl Verb {
             Verb::Write => "write",
             Verb::SetSize => "set-size",
             Verb::SetTimes => "set-times",
+            Verb::SetAttributes => "set-attributes",
             Verb::SyncFile => "sync-file",
             Verb::SyncDir => "sync-dir",
             Verb::MakeDir => "make-dir",

@@ -125,6 +125,7 @@ impl State {
             Pass::Plain | Pass::Late(_) | Pass::Short => {}
         }
         self.trace.events.push(Event::SyncFile(file.ino));
+        self.note_synced(file.ino);
         Ok(())
     }
 
@@ -134,6 +135,7 @@ impl State {
         }
         if pass != Pass::Skip {
             self.trace.events.push(Event::SyncDir(dir.ino));
+            self.note_synced(dir.ino);
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The simulated filesystem as the storage of the core.
 
-use onionskin::fs::{Cause, Fs, Kind, Listed, Stat};
+use onionskin::fs::{Cause, Fs, Kind, Listed, Named, Stat};
 
 use super::call::Verb;
 use super::handle::{Dir, File};
@@ -143,6 +143,26 @@ impl Fs for SimFs {
 
     fn set_modified(&self, file: &File, modified: u64) -> Result<(), Cause> {
         self.set_times_file(file, Stamp::At(modified))
+    }
+
+    fn create_private_file(&self, at: &Dir, name: &str) -> Result<File, Cause> {
+        self.create_private(at, name)
+    }
+
+    fn make_private_dir(&self, at: &Dir, name: &str) -> Result<(), Cause> {
+        self.make_private(at, name)
+    }
+
+    fn copy_attributes(&self, from: Named<'_, Dir>, to: Named<'_, Dir>, times: bool) -> Result<bool, Cause> {
+        self.give_attributes(from, to, times)
+    }
+
+    fn inherit_attributes(&self, parent: &Dir, to: Named<'_, Dir>) -> Result<bool, Cause> {
+        self.hand_down(parent, to)
+    }
+
+    fn set_mode(&self, at: Named<'_, Dir>, mode: u32) -> Result<(), Cause> {
+        self.change_mode(at, mode)
     }
 }
 

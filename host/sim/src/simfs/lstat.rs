@@ -99,3 +99,25 @@ impl SimFs {
         find(&state.disk, path.as_bytes()).map(|ino| Lstat::of(&state.disk, &state.links, ino))
     }
 }
+
+/// Returns the first entry of a disk with another mode or owner than its path had before, or than a new entry has, in
+/// words. What took the place of a link is like the original, which is not known here.
+pub(crate) fn first_other_mode(before: &Disk, now: &Disk, is_left_out: impl Fn(&[u8]) -> bool) -> Option<String> {
+    Tree::of(now).iter().filter(|(path, _)| !is_left_out(path)).find_map(|(path, _)| {
+        let look =
+            |disk: &Disk, path: &[u8]| find(disk, path).map(|ino| (disk.inode(ino).kind(), disk.inode(ino).rights));
+        let (kind, is) = look(now, path)?;
+        let mut ends =
+            path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(end, _)| end).chain([path.len()]);
+        let was_link = |end: usize| look(before, &path[..end]).is_some_and(|(kind, _)| kind == Kind::Symlink);
+        if kind == Kind::Symlink || ends.any(was_link) {
+            return None;
+        }
+        let was = match look(before, path) {
+            Some((old, rights)) if old == kind => rights,
+            Some(_) | None => Rights::new(kind, is.owner),
+        };
+        let lost = (is.mode, is.owner) != (was.mode, was.owner);
+        lost.then(|| format!("{} has mode {:o} in place of {:o}", path.escape_ascii(), is.mode, was.mode))
+    })
+}

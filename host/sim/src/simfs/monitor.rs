@@ -14,6 +14,10 @@ pub enum Trespass {
     Wrote,
     /// A name below a subtree marked as lower was added, changed or removed.
     ChangedLower,
+    /// An inode got a name of a user before its attributes were durable.
+    PublishedUnsynced,
+    /// Another user could read content in a scene where nobody else could.
+    Exposed,
     /// A pipe or device was opened: on a real host the call may never return.
     OpenedPipe,
 }
@@ -34,6 +38,8 @@ pub(crate) struct Monitor {
     /// Inodes below this number were there before the run began.
     pub(crate) newborn: u32,
     pub(crate) intrusions: Vec<Intrusion>,
+    /// Inodes with attributes that are not durable.
+    pub(crate) unsynced: Vec<Ino>,
     /// Subtrees of one's own that may be written in place.
     pub(crate) own: Vec<String>,
 }

@@ -115,6 +115,7 @@ impl State {
         let name = target.as_ref().map_or(to_name.as_bytes(), |target| &target.name);
         let set = self.set(to_dir.ino, name, source.ino);
         self.change(vec![del, set], &to_dir.place(to_name));
+        self.check_published(source.ino, &to_dir.place(to_name).to_string());
         Ok(())
     }
 
@@ -155,6 +156,7 @@ impl State {
         self.check_project(source.ino, to_dir.ino)?;
         let set = self.set(to_dir.ino, to_name.as_bytes(), source.ino);
         self.change(vec![set], &to_dir.place(to_name));
+        self.check_published(source.ino, &to_dir.place(to_name).to_string());
         Ok(())
     }
 }

@@ -73,7 +73,7 @@ impl NodeStat {
 }
 
 impl State {
-    fn stamp(&mut self, ino: Ino, modified: Stamp) {
+    pub(crate) fn stamp(&mut self, ino: Ino, modified: Stamp) {
         let modified = match modified {
             Stamp::Keep => return,
             Stamp::Now => {

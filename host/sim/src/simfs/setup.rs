@@ -1,5 +1,7 @@
 //! Setting the scene beyond the calls of a run. All of it is durable at once and none of it is a call.
 
+use onionskin::fs::Kind;
+
 use crate::disk::{Disk, Ino, ROOT, fold_case};
 use crate::tree::{Node, Tree};
 
@@ -56,6 +58,26 @@ impl SimFs {
     /// If nothing is at `path`.
     pub fn set_owner(&self, path: &str, owner: u32, mode: u16) {
         self.mark_one(path, |rights| (rights.owner, rights.mode) = (owner, mode));
+    }
+
+    /// Gives every file and directory below the root one of several modes, by its number. With `secret` others can read
+    /// no file; else some.
+    pub fn vary_modes(&self, secret: bool) {
+        const DIRECTORIES: [u16; 3] = [0o755, 0o711, 0o2775];
+        const SECRETS: [u16; 3] = [0o600, 0o640, 0o700];
+        const FILES: [u16; 3] = [0o600, 0o664, 0o755];
+        let mut state = self.state.borrow_mut();
+        for number in 1..state.disk.len() {
+            let ino = Ino(number as u32);
+            let modes = match state.kind(ino) {
+                Kind::Directory => DIRECTORIES,
+                Kind::File if secret => SECRETS,
+                Kind::File => FILES,
+                Kind::Symlink | Kind::Other => continue,
+            };
+            state.disk.inode_mut(ino).rights.mode = modes[number % modes.len()];
+        }
+        state.settle();
     }
 
     /// Seals one entry.

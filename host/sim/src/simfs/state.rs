@@ -71,6 +71,9 @@ impl State {
             (Ok(()), Ok(Pass::Late(cause))) => act(self, Pass::Plain).and(Err(cause)),
             (Ok(()), Ok(pass)) => act(self, pass),
         };
+        if verb.mutates() {
+            self.check_secrets();
+        }
         let result = result.map_err(|cause| self.switches.word(cause));
         let told = result.as_ref().map(|_| ()).map_err(|cause| *cause);
         let number = u32::try_from(self.calls.len()).expect("far fewer than 2^32 calls");

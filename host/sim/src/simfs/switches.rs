@@ -23,6 +23,10 @@ pub struct Switches {
     pub user: Option<u32>,
     /// The most names of one inode.
     pub links_max: u32,
+    /// Whether it lends the calls beyond `wasi:filesystem`.
+    pub lends: bool,
+    /// Whether no other user can read any content, now and at every later moment.
+    pub secret: bool,
     /// Whether causes arrive as wasmtime tells them: it has no word for some.
     pub coarse: bool,
 }
@@ -39,6 +43,8 @@ impl Switches {
         times: true,
         user: None,
         links_max: u32::MAX,
+        lends: false,
+        secret: false,
         coarse: false,
     };
 }

@@ -36,17 +36,17 @@ impl Window<'_> {
             if above.contains(&entry.ino) || !canon.name(*name, number) {
                 continue;
             }
-            let serial = self.disk.inode(entry.ino).serial;
+            let (serial, mode) = (self.disk.inode(entry.ino).serial, self.disk.inode(entry.ino).rights.mode);
             match (self.doubts[number], self.leaves[number]) {
                 (_, None) => {
-                    canon.enter();
+                    canon.enter(mode);
                     self.write_down(entry.ino, canon, above);
                     canon.leave();
                 }
-                (FIRM, Some(leaf)) => canon.leaf(leaf, serial),
+                (FIRM, Some(leaf)) => canon.leaf(leaf, serial, mode),
                 (file, Some(_)) => {
                     let content = self.content[file as usize];
-                    canon.leaf(Leaf::File(self.contents.seen(content)), serial);
+                    canon.leaf(Leaf::File(self.contents.seen(content)), serial, mode);
                 }
             }
         }
