@@ -25,7 +25,7 @@ fn every_planted_bug_is_found() {
             }
         };
         let fits = violations.iter().filter(|text| text.contains(bug.shows)).count();
-        println!("{}: {fits} of {} violations say {:?}: {}", bug.name, violations.len(), bug.shows, bug.story);
+        println!("{}: {fits} of {} violations say {:?}: {}", bug.name, violations.len(), bug.shows, bug.description);
         if fits == 0 {
             missed.push((bug.name, violations.into_iter().next()));
         }

@@ -128,10 +128,10 @@ impl Trace {
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        let mut told = 0;
+        let mut printed = 0;
         for point in &self.points {
-            lines.extend(self.events[told..point.events].iter().map(|event| format!("{event:?}")));
-            told = point.events;
+            lines.extend(self.events[printed..point.events].iter().map(|event| format!("{event:?}")));
+            printed = point.events;
             lines.push("a crash point".to_owned());
         }
         lines

@@ -114,7 +114,7 @@ impl OutputStream for Printer {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         let mut rest = &bytes[..];
         while !rest.is_empty() {
-            let taken = stream_result(&self.fs, self.fs.tell(&self.file, rest))?;
+            let taken = stream_result(&self.fs, self.fs.append_durably(&self.file, rest))?;
             rest = &rest[taken..];
         }
         self.copy.write(bytes)

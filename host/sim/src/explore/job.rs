@@ -12,7 +12,7 @@ use crate::simfs::{Fault, Harm, Recording, SimFs, When};
 
 /// The expectation of a recovery.
 #[derive(Clone, Copy)]
-pub(crate) struct Court<'c> {
+pub(crate) struct Context<'c> {
     pub(crate) subject: &'c dyn Subject,
     pub(crate) stages: &'c Stages,
     pub(crate) plan: &'c Plan,
@@ -48,25 +48,25 @@ pub(crate) struct Finding {
     pub(crate) effort: Effort,
 }
 
-impl Court<'_> {
+impl Context<'_> {
     /// Recovers from a disk at rest.
     pub(crate) fn recover(&self, disk: &Disk, known: &FxHashSet<u128>) -> Finding {
-        self.hear(&SimFs::mount(disk.clone(), self.subject.switches()), known)
+        self.recover_in(&SimFs::mount(disk.clone(), self.subject.switches()), known)
     }
 
     /// Recovers in a new process after another was killed, with writes still pending.
     pub(crate) fn recover_killed(&self, trace: &Trace, point: usize, known: &FxHashSet<u128>) -> Finding {
-        self.hear(&SimFs::resume(trace, point, self.subject.switches()), known)
+        self.recover_in(&SimFs::resume(trace, point, self.subject.switches()), known)
     }
 
     /// Recovers from a disk at rest, without a crash on the way.
-    pub(crate) fn judge_only(&self, disk: &Disk) -> Result<u32, String> {
+    pub(crate) fn check_only(&self, disk: &Disk) -> Result<u32, String> {
         let fs = SimFs::mount(disk.clone(), self.subject.switches());
-        guarded(|| self.subject.recover(&fs)).map_err(|upset| format!("recovery failed: {upset}"))?;
-        self.judge(&fs, &fs.recording(), &mut String::new())
+        guarded(|| self.subject.recover(&fs)).map_err(|error| format!("recovery failed: {error}"))?;
+        self.check(&fs, &fs.recording(), &mut String::new())
     }
 
-    fn hear(&self, fs: &SimFs, known: &FxHashSet<u128>) -> Finding {
+    fn recover_in(&self, fs: &SimFs, known: &FxHashSet<u128>) -> Finding {
         if let Some(Dropped::Recovery(number)) = self.plan.dropped {
             fs.harm(Fault::once(When::Sync(number), Harm::SkipSync));
         }
@@ -75,14 +75,14 @@ impl Court<'_> {
         let mut finding =
             Finding { reached: Ok(0), after: String::new(), children: Vec::new(), effort: Effort::default() };
         finding.reached = match result {
-            Err(upset) => Err(format!("recovery failed: {upset}")),
-            Ok(()) => self.judge(fs, &recording, &mut finding.after),
+            Err(error) => Err(format!("recovery failed: {error}")),
+            Ok(()) => self.check(fs, &recording, &mut finding.after),
         };
         self.crash(&recording, known, &mut finding);
         finding
     }
 
-    fn judge(&self, fs: &SimFs, recording: &Recording, after: &mut String) -> Result<u32, String> {
+    fn check(&self, fs: &SimFs, recording: &Recording, after: &mut String) -> Result<u32, String> {
         let bare = |fs: &SimFs| fs.tree().without(|path| self.subject.is_leftover(path));
         if let Some(intrusion) = recording.intrusions.first() {
             return Err(format!("recovery trespassed: {intrusion:?}"));
@@ -100,8 +100,8 @@ impl Court<'_> {
             return Err(format!("an entry that is no part of the change is another one: {text}"));
         }
         fs.restart();
-        if let Err(upset) = guarded(|| self.subject.recover(fs)) {
-            return Err(format!("recovery failed the second time: {upset}"));
+        if let Err(error) = guarded(|| self.subject.recover(fs)) {
+            return Err(format!("recovery failed the second time: {error}"));
         }
         if let Some(intrusion) = fs.intrusions().first() {
             return Err(format!("recovery trespassed the second time: {intrusion:?}"));

@@ -10,11 +10,11 @@
 //! a row is taken for a crash that everything pending survives.
 
 mod barrier;
+mod describe;
 mod job;
 mod pool;
 mod report;
 mod subject;
-mod tell;
 
 use rustc_hash::FxHashSet;
 
@@ -27,11 +27,11 @@ use crate::workers;
 pub use barrier::{Barrier, Dropped, drop_each_sync};
 pub use report::{ModelReport, Outcome, PointReport, Report, Shown, Totals, Violation};
 pub use subject::{Class, Failure, Subject};
-pub(crate) use subject::{Stages, Upset, guarded};
+pub(crate) use subject::{RunError, Stages, guarded};
 
-pub(crate) use job::Court;
+pub(crate) use job::Context;
 use job::Effort;
-use pool::{Duty, Origin, Pool};
+use pool::{Expectation, Origin, Pool};
 
 /// How far to explore.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,8 +96,8 @@ pub fn explore(subject: &dyn Subject, plan: &Plan) -> Report {
     let (recording, stages, failed) = record(subject, plan.dropped);
     let model = |model: &Model| {
         let power = Power { model: *model, tear: plan.tear, garbage: plan.garbage, bounds: plan.bounds };
-        let court = Court { subject, stages: &stages, plan, power };
-        let mut trial = Trial { court, recording: &recording, pool: Pool::default(), done: Done::default() };
+        let context = Context { subject, stages: &stages, plan, power };
+        let mut trial = Trial { context, recording: &recording, pool: Pool::default(), done: Done::default() };
         trial.operation();
         let complete = trial.recoveries();
         trial.report(complete, failed.clone())
@@ -124,7 +124,7 @@ pub(crate) fn record(subject: &dyn Subject, dropped: Option<Dropped>) -> (Record
     let disks: Vec<Disk> = std::iter::once(recording.trace.base.clone()).chain(after).collect();
     let stages = Stages::new(subject, &disks);
     let failed = match (result, recording.intrusions.first()) {
-        (Err(upset), _) => Some(format!("the operation failed without harm: {upset}")),
+        (Err(error), _) => Some(format!("the operation failed without harm: {error}")),
         (Ok(()), Some(intrusion)) => Some(format!("the operation trespassed: {intrusion:?}")),
         (Ok(()), None) => {
             let lost = disks.iter().find_map(|disk| stages.first_other_mode(subject, disk));
@@ -149,7 +149,7 @@ pub(crate) fn prepared(subject: &dyn Subject) -> SimFs {
 
 /// One subject under one model.
 struct Trial<'t> {
-    court: Court<'t>,
+    context: Context<'t>,
     recording: &'t Recording,
     pool: Pool,
     done: Done,
@@ -170,7 +170,7 @@ struct Done {
 impl Trial<'_> {
     /// The stages allowed at a crash point of the operation.
     fn allowed(&self, point: usize) -> u32 {
-        self.court.stages.after(self.acknowledged(point))
+        self.context.stages.after(self.acknowledged(point))
     }
 
     fn acknowledged(&self, point: usize) -> usize {
@@ -181,9 +181,9 @@ impl Trial<'_> {
     /// first image is kept, whichever thread found it.
     fn operation(&mut self) {
         let count = self.recording.trace.points();
-        let threads = self.court.plan.threads.clamp(1, count);
+        let threads = self.context.plan.threads.clamp(1, count);
         let shares = workers::map(threads, threads, |thread| {
-            let mut scan = Scan::new(&self.recording.trace, self.court.power);
+            let mut scan = Scan::new(&self.recording.trace, self.context.power);
             let known = FxHashSet::default();
             let mine = (thread..count).step_by(threads);
             let points: Vec<At> = mine.map(|point| scan.at(point, &known)).collect();
@@ -194,9 +194,9 @@ impl Trial<'_> {
             let at = points[point / threads].clone();
             let add = |image: &u32| self.pool.add(Image::clone(&images[*image as usize]));
             let numbers: Vec<usize> = at.images.iter().map(add).collect();
-            let duty = Duty { allowed: self.allowed(point), origin: Origin::Point(point) };
+            let expectation = Expectation { allowed: self.allowed(point), origin: Origin::Point(point) };
             for number in &numbers {
-                self.pool.require(*number, duty);
+                self.pool.require(*number, expectation);
             }
             self.done.effort.windows += 1;
             self.done.effort.exhaustive += u64::from(at.exhaustive);
@@ -207,22 +207,22 @@ impl Trial<'_> {
 
     /// Recovers image after image until there is no new one. Returns whether it reached that end.
     fn recoveries(&mut self) -> bool {
-        if self.court.plan.kills {
+        if self.context.plan.kills {
             self.killed();
         }
         let first = self.pool.images.len();
         let mut rounds = 0;
         while !self.pool.waiting.is_empty() {
-            let plan = self.court.plan;
+            let plan = self.context.plan;
             if self.pool.images.len() > plan.images_max || rounds == plan.rounds_max {
                 return false;
             }
             rounds += 1;
             let round = std::mem::take(&mut self.pool.waiting);
-            let (court, pool) = (self.court, &self.pool);
-            let findings = workers::map(round.len(), court.plan.threads, |job| {
+            let (context, pool) = (self.context, &self.pool);
+            let findings = workers::map(round.len(), context.plan.threads, |job| {
                 let disk = pool.images[round[job]].disk.as_ref();
-                court.recover(disk.expect("a waiting image has its disk"), &pool.hashes)
+                context.recover(disk.expect("a waiting image has its disk"), &pool.hashes)
             });
             for (number, finding) in round.into_iter().zip(findings) {
                 self.count(finding.effort);
@@ -237,9 +237,9 @@ impl Trial<'_> {
         let trace = &self.recording.trace;
         let differs = |point: &usize| *point == 0 || trace.points[*point].events != trace.points[*point - 1].events;
         let points: Vec<usize> = (0..trace.points()).filter(differs).collect();
-        let (court, pool) = (self.court, &self.pool);
-        let findings = workers::map(points.len(), court.plan.threads, |job| {
-            court.recover_killed(trace, points[job], &pool.hashes)
+        let (context, pool) = (self.context, &self.pool);
+        let findings = workers::map(points.len(), context.plan.threads, |job| {
+            context.recover_killed(trace, points[job], &pool.hashes)
         });
         for (point, finding) in points.into_iter().zip(findings) {
             self.count(finding.effort);
@@ -248,7 +248,7 @@ impl Trial<'_> {
             let allowed = self.allowed(point);
             let reached = finding.reached.clone().unwrap_or(0) & allowed;
             if reached == 0 {
-                let text = tell::wrong(&finding.reached, allowed);
+                let text = describe::violation(&finding.reached, allowed);
                 self.done.killed_breaches += 1;
                 self.done.killed.push((point, text, finding.after.clone()));
             }
@@ -257,7 +257,7 @@ impl Trial<'_> {
                 let number = self.pool.add(child.image);
                 for (holds, allowed) in [(child.during, allowed), (child.after, stays)] {
                     if holds {
-                        self.pool.require(number, Duty { allowed, origin });
+                        self.pool.require(number, Expectation { allowed, origin });
                     }
                 }
             }
@@ -279,14 +279,14 @@ impl Trial<'_> {
             let (image, after) = (String::new(), String::new());
             violations.push(Violation { path: Vec::new(), text, image, after });
         }
-        for breach in breaches.iter().take(self.court.plan.shown.max(1)) {
-            violations.push(self.tell_breach(breach));
+        for breach in breaches.iter().take(self.context.plan.shown.max(1)) {
+            violations.push(self.describe_breach(breach));
         }
-        for (point, text, after) in self.done.killed.iter().take(self.court.plan.shown.max(1)) {
-            violations.push(self.tell_kill(*point, text, after));
+        for (point, text, after) in self.done.killed.iter().take(self.context.plan.shown.max(1)) {
+            violations.push(self.describe_kill(*point, text, after));
         }
         let broken: FxHashSet<usize> = breaches.iter().map(|breach| breach.image).collect();
-        let points = (0..self.done.points.len()).map(|point| self.tell_point(point)).collect();
+        let points = (0..self.done.points.len()).map(|point| self.point_report(point)).collect();
         let outcomes = self.pool.images.iter().enumerate();
         let (mut old, mut new) = (0, 0);
         for (number, image) in outcomes {
@@ -298,9 +298,9 @@ impl Trial<'_> {
             }
         }
         ModelReport {
-            model: self.court.power.model,
-            tear: self.court.power.tear,
-            garbage: self.court.power.garbage,
+            model: self.context.power.model,
+            tear: self.context.power.tear,
+            garbage: self.context.power.garbage,
             points,
             totals: Totals {
                 points: self.done.points.len() as u64,

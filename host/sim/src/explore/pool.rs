@@ -13,13 +13,13 @@ pub(crate) enum Origin {
     Point(usize),
     /// A kill at a point of the operation, and a loss of power in the recovery that followed.
     Kill(usize),
-    /// A crash in or after the recovery of another image, and which duty of that is handed on.
-    Recovery { image: usize, duty: usize },
+    /// A crash in or after the recovery of another image, and which expectation of that is handed on.
+    Recovery { image: usize, expectation: usize },
 }
 
 /// The expectation of an image, and its origin.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Duty {
+pub(crate) struct Expectation {
     /// The stages that are allowed.
     pub(crate) allowed: u32,
     pub(crate) origin: Origin,
@@ -32,14 +32,14 @@ pub(crate) struct Known {
     pub(crate) after: String,
     /// The images that a crash in its recovery leaves, and whether during it or after it.
     children: Vec<(u32, bool, bool)>,
-    pub(crate) duties: Vec<Duty>,
+    pub(crate) expectations: Vec<Expectation>,
 }
 
-/// A duty that was not met.
+/// An expectation that was not met.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Breach {
     pub(crate) image: usize,
-    pub(crate) duty: Duty,
+    pub(crate) expectation: Expectation,
 }
 
 #[derive(Debug, Default)]
@@ -64,16 +64,16 @@ impl Pool {
             reached: None,
             after: String::new(),
             children: Vec::new(),
-            duties: Vec::new(),
+            expectations: Vec::new(),
         });
         self.waiting.push(number);
         number
     }
 
-    pub(crate) fn require(&mut self, image: usize, duty: Duty) {
-        let duties = &mut self.images[image].duties;
-        if !duties.iter().any(|known| known.allowed == duty.allowed) {
-            duties.push(duty);
+    pub(crate) fn require(&mut self, image: usize, expectation: Expectation) {
+        let expectations = &mut self.images[image].expectations;
+        if !expectations.iter().any(|known| known.allowed == expectation.allowed) {
+            expectations.push(expectation);
         }
     }
 
@@ -101,27 +101,27 @@ impl Pool {
         let mut breaches = Vec::new();
         let all = self.images.iter().enumerate();
         let mut open: Vec<(usize, usize)> =
-            all.flat_map(|(number, known)| (0..known.duties.len()).map(move |d| (number, d))).collect();
+            all.flat_map(|(number, known)| (0..known.expectations.len()).map(move |d| (number, d))).collect();
         open.reverse();
         while let Some((number, which)) = open.pop() {
             let known = &self.images[number];
-            let duty = known.duties[which];
+            let expectation = known.expectations[which];
             let stays = match &known.reached {
                 None => continue,
-                Some(Ok(reached)) if reached & duty.allowed != 0 => reached & duty.allowed,
+                Some(Ok(reached)) if reached & expectation.allowed != 0 => reached & expectation.allowed,
                 Some(Ok(_) | Err(_)) => {
-                    breaches.push(Breach { image: number, duty });
-                    duty.allowed
+                    breaches.push(Breach { image: number, expectation });
+                    expectation.allowed
                 }
             };
             for (child, during, after) in known.children.clone() {
-                let origin = Origin::Recovery { image: number, duty: which };
-                for (holds, allowed) in [(during, duty.allowed), (after, stays)] {
-                    let before = self.images[child as usize].duties.len();
+                let origin = Origin::Recovery { image: number, expectation: which };
+                for (holds, allowed) in [(during, expectation.allowed), (after, stays)] {
+                    let before = self.images[child as usize].expectations.len();
                     if holds {
-                        self.require(child as usize, Duty { allowed, origin });
+                        self.require(child as usize, Expectation { allowed, origin });
                     }
-                    if self.images[child as usize].duties.len() > before {
+                    if self.images[child as usize].expectations.len() > before {
                         open.push((child as usize, before));
                     }
                 }

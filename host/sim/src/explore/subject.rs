@@ -15,7 +15,7 @@ pub enum Class {
     NotCommitted,
     /// Decided but not finished: recovery completes it.
     NeedsRecovery,
-    /// Either of the two, and only recovery can tell.
+    /// Either of the two, and only recovery decides.
     OutcomeUnknown,
     /// The error makes no claim. Old and new are both allowed.
     Other,
@@ -98,28 +98,28 @@ pub trait Subject: Sync {
 
 /// Why a part of a subject came to no good end.
 #[derive(Clone, Debug)]
-pub(crate) enum Upset {
+pub(crate) enum RunError {
     Failed(Failure),
     Panicked(String),
 }
 
-impl fmt::Display for Upset {
+impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Upset::Failed(failure) => failure.fmt(f),
-            Upset::Panicked(text) => write!(f, "panic: {text}"),
+            RunError::Failed(failure) => failure.fmt(f),
+            RunError::Panicked(text) => write!(f, "panic: {text}"),
         }
     }
 }
 
 /// Runs a part of a subject; a panic is a finding, not the end.
-pub(crate) fn guarded(part: impl FnOnce() -> Result<(), Failure>) -> Result<(), Upset> {
+pub(crate) fn guarded(part: impl FnOnce() -> Result<(), Failure>) -> Result<(), RunError> {
     match catch_unwind(AssertUnwindSafe(part)) {
-        Ok(result) => result.map_err(Upset::Failed),
+        Ok(result) => result.map_err(RunError::Failed),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-            Err(Upset::Panicked(text.unwrap_or("without a text").to_owned()))
+            Err(RunError::Panicked(text.unwrap_or("without a text").to_owned()))
         }
     }
 }

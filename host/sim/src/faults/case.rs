@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::FaultViolation;
-use crate::explore::{Class, Court, Failure, Upset, guarded};
+use crate::explore::{Class, Context, Failure, RunError, guarded};
 use crate::scan::{Image, Scan};
 use crate::simfs::{Call, Fault, Recording, SimFs};
 use crate::tree::Tree;
@@ -27,7 +27,7 @@ pub(super) enum Claim {
 
 /// The result of one case.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct CaseResult {
     pub(super) injected: u32,
     pub(super) claim: Claim,
     pub(super) images: u64,
@@ -36,81 +36,89 @@ pub(super) struct Told {
 
 /// The environment of the cases. Each image is recovered once, whichever case it comes from.
 pub(super) struct Bench<'c> {
-    court: Court<'c>,
+    context: Context<'c>,
     reached: Mutex<FxHashMap<u128, Result<u32, String>>>,
 }
 
 impl<'c> Bench<'c> {
-    pub(super) fn new(court: Court<'c>) -> Self {
-        Bench { court, reached: Mutex::default() }
+    pub(super) fn new(context: Context<'c>) -> Self {
+        Bench { context, reached: Mutex::default() }
     }
 
     /// How many calls a recovery makes without harm.
     pub(super) fn calls(&self, fs: &SimFs) -> u32 {
         // A recovery that fails without harm is the explorer's finding.
-        let _ = guarded(|| self.court.subject.recover(fs));
+        let _ = guarded(|| self.context.subject.recover(fs));
         fs.counts().calls
     }
 
     /// Harms the operation.
-    pub(super) fn operation(&self, fs: SimFs, case: &Case) -> Told {
-        let result = self.harm(&fs, case, || self.court.subject.run(&fs));
+    pub(super) fn operation(&self, fs: SimFs, case: &Case) -> CaseResult {
+        let result = self.harm(&fs, case, || self.context.subject.run(&fs));
         let recording = fs.recording();
-        let last = self.court.stages.trees.len() - 1;
+        let last = self.context.stages.trees.len() - 1;
         let done = recording.acknowledged.len().min(last);
         let next = (done + 1).min(last);
         let (claim, allowed) = match &result {
             Ok(()) => (Claim::Acknowledged, 1 << last),
-            Err(Upset::Failed(Failure { class, .. })) => match class {
+            Err(RunError::Failed(Failure { class, .. })) => match class {
                 Class::NotCommitted => (Claim::NotCommitted, 1 << done),
                 Class::NeedsRecovery => (Claim::NeedsRecovery, 1 << next),
                 Class::OutcomeUnknown => (Claim::OutcomeUnknown, 1 << done | 1 << next),
                 Class::Other => (Claim::Nothing, 1 << done | 1 << next),
             },
-            Err(Upset::Panicked(_)) => (Claim::Nothing, 1 << done | 1 << next),
+            Err(RunError::Panicked(_)) => (Claim::Nothing, 1 << done | 1 << next),
         };
         self.conclude(&fs, case, claim, allowed, &result)
     }
 
     /// Harms a recovery.
-    pub(super) fn recovery(&self, fs: SimFs, case: &Case, allowed: u32) -> Told {
-        let result = self.harm(&fs, case, || self.court.subject.recover(&fs));
+    pub(super) fn recovery(&self, fs: SimFs, case: &Case, allowed: u32) -> CaseResult {
+        let result = self.harm(&fs, case, || self.context.subject.recover(&fs));
         self.conclude(&fs, case, Claim::Recovery, allowed, &result)
     }
 
-    fn harm(&self, fs: &SimFs, case: &Case, part: impl FnOnce() -> Result<(), Failure>) -> Result<(), Upset> {
+    fn harm(&self, fs: &SimFs, case: &Case, part: impl FnOnce() -> Result<(), Failure>) -> Result<(), RunError> {
         for fault in case {
             fs.harm(*fault);
         }
         guarded(part)
     }
 
-    fn conclude(&self, fs: &SimFs, case: &Case, claim: Claim, allowed: u32, result: &Result<(), Upset>) -> Told {
+    fn conclude(
+        &self,
+        fs: &SimFs,
+        case: &Case,
+        claim: Claim,
+        allowed: u32,
+        result: &Result<(), RunError>,
+    ) -> CaseResult {
         let recording = fs.recording();
-        let mut told = Told { injected: fs.harmed(), claim, images: 0, violations: Vec::new() };
-        if told.injected == 0 {
-            return told;
+        let mut outcome = CaseResult { injected: fs.harmed(), claim, images: 0, violations: Vec::new() };
+        if outcome.injected == 0 {
+            return outcome;
         }
         let mut wrong: Vec<(String, String)> = Vec::new();
-        if let Err(Upset::Panicked(text)) = result {
+        if let Err(RunError::Panicked(text)) = result {
             wrong.push((format!("panic: {text}"), String::new()));
         }
         if let Some(intrusion) = recording.intrusions.first() {
             wrong.push((format!("trespassed: {intrusion:?}"), String::new()));
         }
         let left = Tree::of(&recording.visible).to_string();
-        let finding = self.court.recover_killed(&recording.trace, recording.trace.points() - 1, &FxHashSet::default());
+        let finding =
+            self.context.recover_killed(&recording.trace, recording.trace.points() - 1, &FxHashSet::default());
         let stays =
             self.check(&finding.reached, allowed, "a new process", &mut wrong, || format!("{left}{}", finding.after));
-        let mut scan = Scan::new(&recording.trace, self.court.power);
+        let mut scan = Scan::new(&recording.trace, self.context.power);
         scan.at(recording.trace.points() - 1, &FxHashSet::default());
         for image in &scan.images {
-            told.images += 1;
+            outcome.images += 1;
             let after = "a loss of power at the end of the harmed run";
             self.check(&self.reached(image), allowed, after, &mut wrong, || print(image));
         }
         for child in &finding.children {
-            told.images += 1;
+            outcome.images += 1;
             let (allowed, after) = if child.after {
                 (stays, "a loss of power after the recovery of the harmed run")
             } else {
@@ -119,9 +127,10 @@ impl<'c> Bench<'c> {
             let reached = self.reached(&child.image);
             self.check(&reached, allowed, after, &mut wrong, || print(&child.image));
         }
-        let tell = |(text, detail)| FaultViolation { faults: tell_faults(case, &recording, result), text, detail };
-        told.violations = wrong.into_iter().map(tell).collect();
-        told
+        let violation =
+            |(text, detail)| FaultViolation { faults: describe_faults(case, &recording, result), text, detail };
+        outcome.violations = wrong.into_iter().map(violation).collect();
+        outcome
     }
 
     /// Compares the recovered state with the allowed ones; returns the states that may follow.
@@ -149,7 +158,7 @@ impl<'c> Bench<'c> {
         let known = self.reached.lock().expect("no holder panics").get(&image.hash).cloned();
         known.unwrap_or_else(|| {
             let disk = image.disk.as_ref().expect("nothing was known before");
-            let reached = self.court.judge_only(disk);
+            let reached = self.context.check_only(disk);
             self.reached.lock().expect("no holder panics").insert(image.hash, reached.clone());
             reached
         })
@@ -160,14 +169,14 @@ fn print(image: &Image) -> String {
     image.disk.as_ref().map(|disk| Tree::of(disk).to_string()).unwrap_or_default()
 }
 
-fn tell_faults(case: &Case, recording: &Recording, result: &Result<(), Upset>) -> Vec<String> {
-    let mut told: Vec<String> = case.iter().map(|fault| format!("{fault:?}")).collect();
+fn describe_faults(case: &Case, recording: &Recording, result: &Result<(), RunError>) -> Vec<String> {
+    let mut lines: Vec<String> = case.iter().map(|fault| format!("{fault:?}")).collect();
     let harmed = recording.calls.iter().enumerate().filter(|(_, call)| call.harmed);
     let line = |(number, call): (usize, &Call)| format!("call {number}: {call}");
-    told.extend(harmed.take(8).map(line));
-    told.push(match result {
+    lines.extend(harmed.take(8).map(line));
+    lines.push(match result {
         Ok(()) => "result: success".to_owned(),
-        Err(upset) => format!("result: {upset}"),
+        Err(error) => format!("result: {error}"),
     });
-    told
+    lines
 }

@@ -8,13 +8,13 @@ mod case;
 use onionskin::fs::Cause;
 use serde::Serialize;
 
-use crate::explore::{Court, Plan, Subject, prepared, record};
+use crate::explore::{Context, Plan, Subject, prepared, record};
 use crate::model::{Model, Power};
 use crate::scan::Scan;
 use crate::simfs::{Fault, Harm, SimFs, When};
 use crate::workers;
 
-use case::{Bench, Case, Told};
+use case::{Bench, Case, CaseResult};
 
 /// Which faults are injected.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,13 +115,12 @@ pub struct FaultViolation {
 pub fn sweep(subject: &dyn Subject, sweep: &Sweep) -> FaultReport {
     let (recording, stages, failed) = record(subject, None);
     let plan = Plan { threads: 1, stable: sweep.stable, ..Plan::default() };
-    let court = Court { subject, stages: &stages, plan: &plan, power: sweep.power };
-    let bench = Bench::new(court);
+    let context = Context { subject, stages: &stages, plan: &plan, power: sweep.power };
+    let bench = Bench::new(context);
     let calls = recording.calls.len() as u32;
     let mut report = FaultReport { subject: subject.name(), calls: u64::from(calls), ..FaultReport::default() };
     if let Some(text) = failed {
-        let told = FaultViolation { faults: Vec::new(), text, detail: String::new() };
-        report.violations.push(told);
+        report.violations.push(FaultViolation { faults: Vec::new(), text, detail: String::new() });
         report.violations_total += 1;
     }
     let cases = singles(calls, sweep);
@@ -150,7 +149,7 @@ pub fn sweep(subject: &dyn Subject, sweep: &Sweep) -> FaultReport {
     let step = scan.images.len().div_ceil(sweep.recoveries.max(1)).max(1);
     let chosen: Vec<usize> =
         if sweep.recoveries == 0 { Vec::new() } else { (0..scan.images.len()).step_by(step).collect() };
-    let told = workers::map(chosen.len(), sweep.threads, |number| {
+    let outcomes = workers::map(chosen.len(), sweep.threads, |number| {
         let image = chosen[number];
         let disk = scan.images[image].disk.as_ref().expect("nothing was known before");
         let mount = || SimFs::mount(disk.clone(), subject.switches());
@@ -158,7 +157,7 @@ pub fn sweep(subject: &dyn Subject, sweep: &Sweep) -> FaultReport {
         let cases = singles(calls, sweep);
         cases.iter().map(|case| bench.recovery(mount(), case, allowed[image])).collect::<Vec<_>>()
     });
-    take_in(&mut report, sweep, told.into_iter().flatten().collect());
+    take_in(&mut report, sweep, outcomes.into_iter().flatten().collect());
     report
 }
 
@@ -188,11 +187,11 @@ fn pairs(calls: u32, harms: &[Harm]) -> Vec<Case> {
     cases
 }
 
-fn take_in(report: &mut FaultReport, sweep: &Sweep, told: Vec<Told>) {
-    for told in told.into_iter().filter(|told| told.injected > 0) {
-        report.injected += u64::from(told.injected);
-        report.images += told.images;
-        match told.claim {
+fn take_in(report: &mut FaultReport, sweep: &Sweep, outcomes: Vec<CaseResult>) {
+    for outcome in outcomes.into_iter().filter(|outcome| outcome.injected > 0) {
+        report.injected += u64::from(outcome.injected);
+        report.images += outcome.images;
+        match outcome.claim {
             case::Claim::Recovery => report.recoveries += 1,
             case::Claim::Acknowledged => report.acknowledged += 1,
             case::Claim::NotCommitted => report.not_committed += 1,
@@ -200,9 +199,9 @@ fn take_in(report: &mut FaultReport, sweep: &Sweep, told: Vec<Told>) {
             case::Claim::OutcomeUnknown => report.outcome_unknown += 1,
             case::Claim::Nothing => report.unclassified += 1,
         }
-        report.operations += u64::from(told.claim != case::Claim::Recovery);
-        report.violations_total += told.violations.len() as u64;
+        report.operations += u64::from(outcome.claim != case::Claim::Recovery);
+        report.violations_total += outcome.violations.len() as u64;
         let room = sweep.shown.saturating_sub(report.violations.len());
-        report.violations.extend(told.violations.into_iter().take(room));
+        report.violations.extend(outcome.violations.into_iter().take(room));
     }
 }

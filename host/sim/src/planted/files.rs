@@ -13,14 +13,14 @@ pub(super) fn all() -> Vec<Planted> {
     vec![
         Planted {
             name: "files-without-log",
-            story: "each file is replaced with care, one after another: the process dies, and generations are mixed",
+            description: "each file is replaced with care, one after another: the process dies, and generations are mixed",
             subject: Box::new(NoLog),
             search: Search::Crashes(Model::Process),
             shows: MIXED,
         },
         Planted {
             name: "fixed-temporary-name",
-            story: "two writers use one temporary name: one truncates what the other is about to publish",
+            description: "two writers use one temporary name: one truncates what the other is about to publish",
             subject: Box::new(FixedName),
             search: Search::Crashes(Model::Process),
             shows: MIXED,

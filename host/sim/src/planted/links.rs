@@ -19,9 +19,9 @@ enum Bug {
 struct Materialize(Bug);
 
 pub(super) fn all() -> Vec<Planted> {
-    let planted = |name, story, bug, model, shows| {
+    let planted = |name, description, bug, model, shows| {
         let subject = Box::new(Materialize(bug));
-        Planted { name, story, subject, search: Search::Crashes(model), shows }
+        Planted { name, description, subject, search: Search::Crashes(model), shows }
     };
     vec![
         planted(

@@ -17,7 +17,7 @@ pub struct Planted {
     /// Its name.
     pub name: &'static str,
     /// The description of the bug.
-    pub story: &'static str,
+    pub description: &'static str,
     /// Who has it.
     pub subject: Box<dyn Subject>,
     /// The search that finds it.

@@ -15,12 +15,12 @@ fn operation(name: &str) -> Operation {
 
 fn broken(
     name: &'static str,
-    story: &'static str,
+    description: &'static str,
     (of, run, recover): (&str, Twist, Twist),
     search: Search,
     shows: &'static str,
 ) -> Planted {
-    Planted { name, story, subject: Box::new(Twisted::new(operation(of), run, recover)), search, shows }
+    Planted { name, description, subject: Box::new(Twisted::new(operation(of), run, recover)), search, shows }
 }
 
 pub(super) fn all() -> Vec<Planted> {
@@ -103,7 +103,7 @@ fn orders() -> Vec<Planted> {
         ),
         Planted {
             name: "sweeps-before-log",
-            story: "recovery removes staging before it reads the log that needs it: the last copy is gone",
+            description: "recovery removes staging before it reads the log that needs it: the last copy is gone",
             subject: Box::new(sweeps_first),
             search: kill(),
             shows: "recovery failed",

@@ -20,8 +20,13 @@ enum Bug {
 struct Swap(Bug);
 
 pub(super) fn all() -> Vec<Planted> {
-    let planted =
-        |name, story, bug, search| Planted { name, story, subject: Box::new(Swap(bug)), search, shows: MIXED };
+    let planted = |name, description, bug, search| Planted {
+        name,
+        description,
+        subject: Box::new(Swap(bug)),
+        search,
+        shows: MIXED,
+    };
     vec![
         planted(
             "swap-no-syncs",

@@ -2,7 +2,6 @@
 
 mod call;
 mod data;
-mod door;
 mod fault;
 mod handle;
 mod lstat;
@@ -15,6 +14,7 @@ mod powers;
 mod rights;
 mod setup;
 mod state;
+mod storage;
 mod switches;
 
 use std::cell::RefCell;

@@ -160,7 +160,7 @@ impl SimFs {
     }
 
     /// Appends to a file and syncs it, atomically: the output of a program is printed or not, and no crash undoes it.
-    pub fn tell(&self, file: &File, bytes: &[u8]) -> Result<usize, Cause> {
+    pub fn append_durably(&self, file: &File, bytes: &[u8]) -> Result<usize, Cause> {
         self.call(Verb::Write, file.here(), None, |state, pass| {
             let taken = state.write(file, None, bytes, pass)?;
             state.trace.events.push(Event::SyncFile(file.ino));

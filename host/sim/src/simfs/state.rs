@@ -75,9 +75,9 @@ impl State {
             self.check_secrets();
         }
         let result = result.map_err(|cause| self.switches.word(cause));
-        let told = result.as_ref().map(|_| ()).map_err(|cause| *cause);
+        let recorded = result.as_ref().map(|_| ()).map_err(|cause| *cause);
         let number = u32::try_from(self.calls.len()).expect("far fewer than 2^32 calls");
-        self.calls.push(Call { verb, place, to, result: told, harmed: pass != Ok(Pass::Plain) });
+        self.calls.push(Call { verb, place, to, result: recorded, harmed: pass != Ok(Pass::Plain) });
         if verb.mutates() {
             let events = self.trace.events.len();
             self.trace.points.push(Point { events, call: Some(number) });
@@ -108,11 +108,11 @@ impl State {
     pub(crate) fn list(&self, dir: &Dir) -> Result<Vec<Result<Listed, Cause>>, Cause> {
         let entries = self.disk.entries(dir.ino).ok_or(Cause::NotDirectory)?;
         self.check_read(dir.ino)?;
-        let tell = |entry: &Entry| match std::str::from_utf8(&entry.name) {
+        let name = |entry: &Entry| match std::str::from_utf8(&entry.name) {
             Ok(name) => Ok((name.to_owned(), self.kind(entry.ino))),
             Err(_) => Err(Cause::IllegalName),
         };
-        let mut listing: Vec<_> = entries.values().map(tell).collect();
+        let mut listing: Vec<_> = entries.values().map(name).collect();
         if self.switches.listing_reversed {
             listing.reverse();
         }

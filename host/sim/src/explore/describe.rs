@@ -1,4 +1,4 @@
-//! Findings in words.
+//! Findings as text.
 
 use super::Trial;
 use super::pool::{Breach, Known, Origin};
@@ -6,7 +6,7 @@ use super::report::{Outcome, PointReport, Shown, Violation};
 use crate::tree::Tree;
 
 /// The violation in a recovered state.
-pub(super) fn wrong(reached: &Result<u32, String>, allowed: u32) -> String {
+pub(super) fn violation(reached: &Result<u32, String>, allowed: u32) -> String {
     match reached {
         Err(text) => text.clone(),
         Ok(0) => "recovery ends in a state that is neither old nor new".to_owned(),
@@ -18,43 +18,43 @@ pub(super) fn wrong(reached: &Result<u32, String>, allowed: u32) -> String {
 }
 
 impl Trial<'_> {
-    pub(super) fn tell_breach(&self, breach: &Breach) -> Violation {
+    pub(super) fn describe_breach(&self, breach: &Breach) -> Violation {
         let known = &self.pool.images[breach.image];
-        let reached = known.reached.as_ref().expect("only recovered images are judged");
+        let reached = known.reached.as_ref().expect("only recovered images are checked");
         Violation {
-            path: self.tell_path(breach),
-            text: wrong(reached, breach.duty.allowed),
-            image: tell_image(known),
+            path: self.describe_path(breach),
+            text: violation(reached, breach.expectation.allowed),
+            image: describe_image(known),
             after: known.after.clone(),
         }
     }
 
-    pub(super) fn tell_kill(&self, point: usize, text: &str, after: &str) -> Violation {
+    pub(super) fn describe_kill(&self, point: usize, text: &str, after: &str) -> Violation {
         Violation {
-            path: vec![format!("killed {}", self.tell_place(point))],
+            path: vec![format!("killed {}", self.describe_place(point))],
             text: text.to_owned(),
             image: Tree::of(&self.recording.trace.visible(point)).to_string(),
             after: after.to_owned(),
         }
     }
 
-    fn tell_path(&self, breach: &Breach) -> Vec<String> {
+    fn describe_path(&self, breach: &Breach) -> Vec<String> {
         let mut path = Vec::new();
-        let mut duty = breach.duty;
+        let mut expectation = breach.expectation;
         loop {
-            match duty.origin {
+            match expectation.origin {
                 Origin::Point(point) => {
-                    path.push(format!("power lost {}", self.tell_place(point)));
+                    path.push(format!("power lost {}", self.describe_place(point)));
                     break;
                 }
                 Origin::Kill(point) => {
                     path.push("power lost in the recovery that followed".to_owned());
-                    path.push(format!("killed {}", self.tell_place(point)));
+                    path.push(format!("killed {}", self.describe_place(point)));
                     break;
                 }
-                Origin::Recovery { image, duty: handed_on } => {
+                Origin::Recovery { image, expectation: handed_on } => {
                     path.push("crashed in or after the recovery of that".to_owned());
-                    duty = self.pool.images[image].duties[handed_on];
+                    expectation = self.pool.images[image].expectations[handed_on];
                 }
             }
         }
@@ -62,17 +62,17 @@ impl Trial<'_> {
         path
     }
 
-    fn tell_place(&self, point: usize) -> String {
+    fn describe_place(&self, point: usize) -> String {
         match self.recording.call_before(point) {
             Some(call) => format!("at point {point}, after: {call}"),
             None => "before the first call".to_owned(),
         }
     }
 
-    pub(super) fn tell_point(&self, point: usize) -> PointReport {
+    pub(super) fn point_report(&self, point: usize) -> PointReport {
         let (at, images) = &self.done.points[point];
         let call = self.recording.call_before(point);
-        let mut told = PointReport {
+        let mut report = PointReport {
             call: call.map(ToString::to_string),
             sync: call.is_some_and(|call| call.verb.syncs()),
             acknowledged: self.acknowledged(point) as u32,
@@ -91,16 +91,16 @@ impl Trial<'_> {
                 continue;
             };
             let count = match outcome {
-                Outcome::Old => &mut told.old,
-                Outcome::New => &mut told.new,
-                Outcome::Violation => &mut told.violations,
+                Outcome::Old => &mut report.old,
+                Outcome::New => &mut report.new,
+                Outcome::Violation => &mut report.violations,
             };
             *count += 1;
-            if *count <= self.court.plan.shown as u64 {
-                told.shown.push(Shown { outcome, tree: tell_image(known) });
+            if *count <= self.context.plan.shown as u64 {
+                report.shown.push(Shown { outcome, tree: describe_image(known) });
             }
         }
-        told
+        report
     }
 
     /// The result for an image of a crash point; nothing if it was never recovered.
@@ -109,7 +109,7 @@ impl Trial<'_> {
             Ok(reached) => *reached & self.allowed(point),
             Err(_) => 0,
         };
-        let before = 1 << self.acknowledged(point).min(self.court.stages.trees.len() - 1);
+        let before = 1 << self.acknowledged(point).min(self.context.stages.trees.len() - 1);
         let ended = self.allowed(point) == before;
         Some(match reached {
             0 => Outcome::Violation,
@@ -119,6 +119,6 @@ impl Trial<'_> {
     }
 }
 
-fn tell_image(known: &Known) -> String {
+fn describe_image(known: &Known) -> String {
     known.disk.as_ref().map(|disk| Tree::of(disk).to_string()).unwrap_or_default()
 }
