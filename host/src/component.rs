@@ -234,6 +234,15 @@ fn has_epochs(engine: &Engine) -> wasmtime::Result<bool> {
     Ok(instance.get_typed_func::<(), ()>(&mut store, "f")?.call(&mut store, ()).is_err())
 }
 
+/// Compiles a component for an engine of the caller. The machine code is kept in the cache of the user, and a later
+/// call for the same component and the same settings of an engine takes it from there.
+///
+/// # Errors
+/// The bytes are not a component that the engine can compile.
+pub fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Component> {
+    cached(engine, &Cache::of_user(), &blake3::hash(wasm), || engine.precompile_component(wasm))
+}
+
 /// Returns machine code from the cache, if there is a usable entry for this digest; otherwise calls `compile`
 /// and stores its result. Failures of the cache cost time only, so they are not errors.
 pub(crate) fn cached(

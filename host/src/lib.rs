@@ -83,3 +83,5 @@ pub use store::{Source, Store, StoreBuilder, Transaction, Writer};
 pub use wasmtime;
 pub use wasmtime_wasi::p2::bindings::sync::filesystem::types::ErrorCode;
 pub use workspace::{Workspace, WorkspaceBuilder};
+
+pub use component::compile;

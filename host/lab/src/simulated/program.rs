@@ -9,10 +9,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use onionskin::fs::{Cause, Fs as _};
 use onionskin_host::run::plug;
-use onionskin_host::{Error, OVERLAY};
+use onionskin_host::{Error, OVERLAY, compile};
 use onionskin_sim::{File, Found, OpenHow, SimFs, Tree};
 use send_wrapper::SendWrapper;
-use wasmtime::component::{Component, Linker, Resource, ResourceTable};
+use wasmtime::component::{Linker, Resource, ResourceTable};
 use wasmtime::{Config, Engine, StoreContextMut, StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::clocks::{HostMonotonicClock, HostWallClock};
 use wasmtime_wasi::p2::bindings::sync::CommandPre;
@@ -104,8 +104,8 @@ impl Machine {
 }
 
 impl Program {
-    /// Compiles a component with `wasi:cli/run`. Layered, its files are over originals that it cannot write: the
-    /// overlay is composed with it.
+    /// Compiles a component with `wasi:cli/run`, or takes its code from the cache of the user. Layered, its files are
+    /// over originals that it cannot write: the overlay is composed with it.
     ///
     /// # Errors
     /// The file cannot be read, is a core module, or imports more than WASI 0.2.
@@ -124,7 +124,7 @@ impl Program {
             config.wasm_component_model(true).consume_fuel(true);
             let engine = Engine::new(&config)?;
             let wasm = if is_layered { plug(wasm, OVERLAY)? } else { wasm };
-            let component = Component::new(&engine, &wasm)?;
+            let component = compile(&engine, &wasm)?;
             let mut linker = Linker::<Machine>::new(&engine);
             wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
             linker.allow_shadowing(true);
