@@ -85,7 +85,7 @@ impl WriteOptions {
 
     pub(crate) fn wire(&self) -> wire::WriteOptions {
         let Self { durability, symlinks, ref when, if_identical } = *self;
-        wire::WriteOptions { durability, symlinks, when: when.clone(), same: if_identical }
+        wire::WriteOptions { durability, symlinks, when: when.clone(), if_identical }
     }
 }
 

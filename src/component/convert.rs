@@ -88,7 +88,7 @@ pub(super) fn write_options_in(value: wit::WriteOptions) -> Result<WriteOptions,
         durability: durability_in(value.durability),
         symlinks: symlinks_in(value.symlinks),
         when: precondition_in(value.when)?,
-        keep_identical: matches!(value.same, wit::Identical::Keep),
+        keep_identical: matches!(value.if_identical, wit::Identical::Keep),
     })
 }
 

@@ -113,7 +113,7 @@ impl<'a> Runner<'a> {
             Some("as-seen" | "as-first-seen") => Precondition::Unchanged(self.seen[text(step, "path")].clone()),
             _ => Precondition::None,
         });
-        Ok(options.if_identical(if given["same"] == "keep" { Identical::Keep } else { Identical::Rewrite }))
+        Ok(options.if_identical(if given["if-identical"] == "keep" { Identical::Keep } else { Identical::Rewrite }))
     }
 
     fn materialize(&self, step: &Value) -> Result<Value, Error> {

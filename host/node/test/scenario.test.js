@@ -18,7 +18,8 @@ const expected = (tree) => ({ links: [], left: [], ...tree });
 function runner(at, store) {
     const seen = new Map();
     const open = ({ token }) => openStore(at.root, { lower: [at.path("lower")], token });
-    const how = ({ path, how: { when, ...how } = {} }) => {
+    const how = ({ path, how: { when, "if-identical": ifIdentical, ...how } = {} }) => {
+        if (ifIdentical !== undefined) how.ifIdentical = ifIdentical;
         if (when === "as-seen") seen.set(path, store.fingerprint(path, "digest"));
         if (when === undefined) return how;
         return { ...how, when: when.startsWith("as-") ? { tag: "unchanged", val: seen.get(path) } : { tag: when } };

@@ -116,7 +116,7 @@ class Runner:
         raise AssertionError(step)
 
     def how(self, step: dict[str, Any]) -> dict[str, Any]:
-        how = dict(step.get("how", {}))
+        how = {name.replace("-", "_"): value for name, value in step.get("how", {}).items()}
         if how.get("when") == "as-seen":
             how["when"] = ("unchanged", self.store.fingerprint(step["path"], "digest"))
             self.seen[step["path"]] = how["when"]

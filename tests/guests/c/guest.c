@@ -52,7 +52,7 @@ static bool stored(void) {
         .durability = ONIONSKIN_FS_TYPES_DURABILITY_FULL,
         .symlinks = ONIONSKIN_FS_TYPES_SYMLINK_POLICY_REPLACE,
         .when = {.tag = ONIONSKIN_FS_TYPES_PRECONDITION_NONE},
-        .same = ONIONSKIN_FS_STORE_IDENTICAL_REWRITE,
+        .if_identical = ONIONSKIN_FS_STORE_IDENTICAL_REWRITE,
     };
     if (!onionskin_fs_store_method_store_replace(store, lent("a.txt"), bytes("hello"), &options, &receipt, &error))
         return failed(&error);

@@ -9,7 +9,7 @@ const HOST = { tag: "host" };
 
 function stored(lines) {
     const store = Store.open("/root", { owner: HOST, trace: "off" });
-    const options = { durability: "full", symlinks: "replace", when: { tag: "none" }, same: "rewrite" };
+    const options = { durability: "full", symlinks: "replace", when: { tag: "none" }, ifIdentical: "rewrite" };
     lines.push(`replaced a.txt: ${store.replace("a.txt", bytes("hello"), options).bytes} bytes`);
     lines.push(`a.txt has ${store.fingerprint("a.txt", "metadata").size} bytes`);
     lines.push(`replaced b.json: ${store.replaceJson("b.json", `{"b": 1}`, options).bytes} bytes`);

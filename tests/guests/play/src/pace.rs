@@ -25,8 +25,8 @@ pub(crate) fn measure(arguments: &[String]) -> Result<(), Box<dyn StdError>> {
 fn replace(count: u32, content: &[u8], durability: Durability) -> Result<f64, Error> {
     let owner = Ownership::LockFile(TOKEN.to_owned());
     let store = Store::open("root", &OpenOptions { owner, trace: Tracing::Off })?;
-    let (symlinks, when, same) = (SymlinkPolicy::Replace, Precondition::None, Identical::Rewrite);
-    let how = WriteOptions { durability, symlinks, when, same };
+    let (symlinks, when, if_identical) = (SymlinkPolicy::Replace, Precondition::None, Identical::Rewrite);
+    let how = WriteOptions { durability, symlinks, when, if_identical };
     store.replace("metadata.json", content, &how)?;
     let start = Instant::now();
     for _ in 0..count {

@@ -126,7 +126,7 @@ impl Player {
                 Some("as-seen" | "as-first-seen") => Precondition::Unchanged(self.seen[path].clone()),
                 _ => Precondition::None,
             },
-            same: if how["same"] == "keep" { Identical::Keep } else { Identical::Rewrite },
+            if_identical: if how["if-identical"] == "keep" { Identical::Keep } else { Identical::Rewrite },
         })
     }
 

@@ -30,7 +30,7 @@ fn stored(lines: &mut Vec<String>) -> Result<(), Error> {
         durability: Durability::Full,
         symlinks: SymlinkPolicy::Replace,
         when: Precondition::None,
-        same: Identical::Rewrite,
+        if_identical: Identical::Rewrite,
     };
     let receipt = store.replace("a.txt", b"hello", &options)?;
     lines.push(format!("replaced a.txt: {} bytes", receipt.bytes));
