@@ -8,6 +8,10 @@
 //! | `put-dir` changes many paths, in three modes | [`directory`] |
 //! | `probe`, `inspect` and `recover` report the state of a root | [`look`] |
 //! | `workspace` presents a writable tree, and commits all of it or nothing | [`workspace`] |
+//! | no text from outside acts on a terminal or hides, in any command | [`hostile`] |
+//! | a choice of changes is of paths and globs, and what is listed is committed | [`choice`] |
+//! | a review takes changes by file and by hunk, or is a page | [`review`] |
+//! | `workspace diff` is a patch for `git apply` | [`patch`] |
 //! | questions and colour are for a terminal only | [`terminal`] |
 //! | a failure is exit code 1 and a message with path and way out | [`errors`] |
 //! | `--crash-at N` for every N: exactly old or new after `recover` | [`crash`] |
@@ -18,13 +22,17 @@
 
 mod world;
 
+mod choice;
 mod crash;
 mod demo;
 mod directory;
 mod errors;
 mod file;
+mod hostile;
 mod look;
+mod patch;
 mod readme;
+mod review;
 mod terminal;
 mod usage;
 mod workspace;

@@ -78,7 +78,8 @@ fn the_lower_stays_as_it_is() {
         listed["entries"].as_array().expect("a list").iter().filter_map(|it| it["name"].as_str()).collect();
     assert_eq!(names, ["a.txt", "moved", "new"]);
     let diff = world.done(&["workspace", "diff", "up", "a.txt"]);
-    assert_eq!(diff, "--- a/a.txt\n+++ b/a.txt\n@@ -1,2 +1,2 @@\n one\n-two\n+2\n");
+    let head = "diff --git a/a.txt b/a.txt\nindex 814f4a4..99b356d 100644\n--- a/a.txt\n+++ b/a.txt\n";
+    assert_eq!(diff, format!("{head}@@ -1,2 +1,2 @@\n one\n-two\n+2\n"));
     let changes = world.json(&["workspace", "changes", "up", "moved"]);
     assert_eq!(
         changes["changes"],
@@ -146,6 +147,26 @@ fn commit_asks_first() {
     let Ran { code, err, .. } = world.run(&["workspace", "commit", "up", "--into", "root", "--yes"]);
     assert_eq!((code, err.contains("not the topmost lower")), (1, true), "{err}");
     assert_eq!(shown(&world, "root"), Tree::new());
+}
+
+/// Whatever a kill left of a creation can be discarded, and nothing of it is left.
+#[test]
+fn a_killed_creation_can_be_discarded() {
+    for call in 1..CALLS_MAX {
+        let world = World::new(&[("lower/a", "a")]);
+        fs::create_dir(world.at("up")).expect("a new directory");
+        let number = call.to_string();
+        let created = world.run(&["--crash-at", &number, "workspace", "create", "up", "--lower", "lower"]);
+        let discarded = world.run(&["workspace", "discard", "up", "--yes"]);
+        assert_eq!(discarded.code, 0, "{call}: {discarded:?}");
+        assert_eq!(shown(&world, "up"), Tree::new(), "{call}");
+        assert!(!world.at("up/.onionskin").exists(), "{call}: {:?}", ground::read(&world.at("up")));
+        if created.code == 0 {
+            return;
+        }
+        assert_eq!(created.code, 70, "{call}: {created:?}");
+    }
+    panic!("the creation makes too many calls");
 }
 
 /// A workspace that cannot be created leaves nothing behind, and nothing in the lower directory.

@@ -15,11 +15,15 @@ const END: &str = "\x04";
 
 /// Runs a program that adds `note`, removes `other` and exits with this code, then a review with this typed input.
 fn reviewed(ground: &Ground, code: &str, typed: &str) -> Option<Seen> {
+    Some(screen::run(review(ground, code)?, typed))
+}
+
+fn review(ground: &Ground, code: &str) -> Option<Command> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_onionskin"));
     let (lower, upper) = (as_data(&ground.at("top")), ground.at("upper"));
     command.args(["run", "--lower", &lower, "--review", "--upper"]).arg(upper);
     command.arg(program("greedy")?).args(["note", "/data", code]).env("NO_COLOR", "1");
-    Some(screen::run(command, typed))
+    Some(command)
 }
 
 /// Asserts that all changes are shown before the question, deletions first, and that nothing is written yet.
@@ -83,6 +87,37 @@ fn an_invalid_answer_repeats_the_question() {
     assert!(seen.screen.ends_with("/data: discarded\n"), "{}", seen.screen);
 }
 
+/// A line, or a part of one, that was typed for the program or is left of its input is no answer. The terminal is
+/// reset before the changes are shown.
+#[test]
+fn what_was_typed_for_the_program_is_no_answer() {
+    for ahead in ["c\n", "c"] {
+        let ground = ground();
+        let Some(command) = review(&ground, "0") else { return };
+        let seen = screen::run_after(command, ahead, "d\n");
+        assert_eq!(seen.code, 0, "{}", seen.screen);
+        assert_asked(&seen, 1);
+        assert!(seen.screen.ends_with("/data: discarded\n"), "{}", seen.screen);
+        let reset = seen.screen.find("\x1b[!p").unwrap_or_else(|| panic!("no reset: {}", seen.screen));
+        assert!(reset < seen.screen.find(CHANGES).unwrap_or_default(), "{}", seen.screen);
+        ground.assert_lowers_stay();
+    }
+}
+
+/// The answer comes from the terminal when standard input is a file.
+#[test]
+fn the_answer_is_not_read_from_standard_input() {
+    let ground = ground();
+    let Some(mut command) = review(&ground, "0") else { return };
+    let input = ground.at("input");
+    std::fs::write(&input, "c\nc\n").expect("a new file");
+    command.stdin(std::fs::File::open(&input).expect("it was made"));
+    let seen = screen::run_with_input(command, "d\n");
+    assert_eq!(seen.code, 0, "{}", seen.screen);
+    assert!(seen.screen.ends_with("/data: discarded\n"), "{}", seen.screen);
+    ground.assert_lowers_stay();
+}
+
 /// Without changes there is no question.
 #[test]
 fn without_changes_there_is_no_question() {
@@ -90,7 +125,7 @@ fn without_changes_there_is_no_question() {
     let Some(greedy) = program("greedy") else { return };
     let mut command = Command::new(env!("CARGO_BIN_EXE_onionskin"));
     command.args(["run", "--lower", &as_data(&ground.at("top")), "--review"]).arg(greedy).arg("look");
-    let seen = screen::run(command, END);
+    let seen = screen::run_after(command, END, "");
     assert_eq!((seen.code, seen.screen.contains(QUESTION)), (0, false), "{}", seen.screen);
     assert!(seen.screen.contains("/data: nothing changed\n"), "{}", seen.screen);
 }

@@ -18,6 +18,7 @@ use onionskin_sim::operations::{self, Operation};
 use serde_json::{Value, json};
 
 use super::render::{self, Answer};
+use super::text::{Sentence, Text, text};
 use super::{Context, Stop};
 
 /// The interval of drawing the progress.
@@ -128,7 +129,7 @@ pub(super) fn run(context: &Context, arguments: &Crash) -> Result<(), Stop> {
         write(&CrashReport::new(&trial, &results), directory)?;
     }
     let mut text = summary(&results, trial.faults);
-    text.push_str(&speed(&results, elapsed));
+    text.push(&speed(&results, elapsed));
     context.print(&Answer {
         text,
         notes: notes(&results, arguments.report.as_deref()),
@@ -148,7 +149,7 @@ impl Crash {
         }
         let progress = Arc::new(Progress::default());
         let bar = bar(1, &progress);
-        bar.set_message(program.name().to_owned());
+        bar.set_message(Text::from(program.name()).as_str().to_owned());
         let result = trial.run_guest(&guest, &progress);
         bar.finish_and_clear();
         Ok(result)
@@ -187,7 +188,7 @@ fn chosen(names: &[String]) -> Vec<Operation> {
 }
 
 fn list(operations: &[Operation]) -> Answer {
-    let rows: Vec<_> = operations.iter().map(|it| vec![it.name.to_owned(), it.about.to_owned()]).collect();
+    let rows: Vec<_> = operations.iter().map(|it| vec![it.name.into(), it.about.into()]).collect();
     let json: Value = operations.iter().map(|it| json!({"name": it.name, "about": it.about})).collect();
     Answer::new(render::table(&rows), json!({"operations": json}))
 }
@@ -245,82 +246,85 @@ fn write(report: &CrashReport, directory: &Path) -> Result<(), Error> {
 }
 
 /// The violations in full, then one line for each operation.
-fn summary(results: &[TrialResult], faults: bool) -> String {
+fn summary(results: &[TrialResult], faults: bool) -> Text {
     let mut head = ["operation", "crash points", "raw images", "unique", "exhaustive", "old", "new"].to_vec();
     if faults {
         head.extend(["faults", "by faults"]);
     }
     head.push("violations");
-    let mut rows = vec![head.into_iter().map(str::to_owned).collect()];
+    let mut rows = vec![head.into_iter().map(Text::from).collect()];
     rows.extend(results.iter().map(|it| {
         let found = it.faults.as_ref().map(|found| (found.injected, found.violations_total));
         row(&it.report.subject, &it.report.totals(), found)
     }));
     let sums = Sums::of(results);
     rows.push(row("all", &sums.crashes, faults.then_some((sums.faults, sums.fault_violations))));
-    let violations: String = results.iter().map(broken).collect();
-    violations + &numbers(&rows)
+    let mut text: Text = results.iter().map(broken).collect();
+    text.push(&numbers(&rows));
+    text
 }
 
-fn row(name: &str, totals: &Totals, faults: Option<(u64, u64)>) -> Vec<String> {
+fn row(name: &str, totals: &Totals, faults: Option<(u64, u64)>) -> Vec<Text> {
     let mut row = vec![name.to_owned()];
     row.extend([totals.points, totals.raw, totals.unique].map(grouped));
     row.push(share(totals.windows_exhaustive, totals.windows));
     row.extend([totals.old, totals.new].map(grouped));
     row.extend(faults.into_iter().flat_map(|(injected, violations)| [injected, violations].map(grouped)));
     row.push(grouped(totals.violations));
-    row
+    row.into_iter().map(Text::from).collect()
 }
 
 /// The violations of an operation, each with its crash point and crash state.
-fn broken(result: &TrialResult) -> String {
+fn broken(result: &TrialResult) -> Text {
     let name = &result.report.subject;
-    let mut text = String::new();
+    let mut text = Text::default();
     for model in &result.report.models {
         for Violation { path, text: what, image, after } in &model.violations {
-            text.push_str(&format!("broken: {name}, {}: {what}\n", model.model.as_str()));
-            text.push_str(&indented(path));
-            text.push_str(&titled("what the crash left:", image));
-            text.push_str(&titled("what recovery made of it, next to the old state:", after));
+            text.push(&text!("broken: {}, {}: {}\n", name, model.model.as_str(), Sentence(what)));
+            text.push(&indented(path));
+            text.push(&titled("what the crash left:", image));
+            text.push(&titled("what recovery made of it, next to the old state:", after));
         }
     }
     for FaultViolation { faults, text: what, detail } in result.faults.iter().flat_map(|it| &it.violations) {
-        text.push_str(&format!("broken: {name}, faults: {what}\n"));
-        text.push_str(&indented(faults));
-        text.push_str(&titled("what was left:", detail));
+        text.push(&text!("broken: {}, faults: {}\n", name, Sentence(what)));
+        text.push(&indented(faults));
+        text.push(&titled("what was left:", detail));
     }
     text
 }
 
-fn indented(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("  {line}\n")).collect()
+fn indented(lines: &[String]) -> Text {
+    lines.iter().map(|line| text!("  {}\n", Sentence(line))).collect()
 }
 
-fn titled(title: &str, lines: &str) -> String {
+fn titled(title: &str, lines: &str) -> Text {
     if lines.is_empty() {
-        return String::new();
+        return Text::default();
     }
-    lines.lines().fold(format!("  {title}\n"), |text, line| format!("{text}    {line}\n"))
+    let lines = lines.lines().map(|line| text!("    {}\n", Sentence(line)));
+    [text!("  {}\n", title)].into_iter().chain(lines).collect()
 }
 
-fn speed(results: &[TrialResult], elapsed: Duration) -> String {
+fn speed(results: &[TrialResult], elapsed: Duration) -> Text {
     let raw = Sums::of(results).crashes.raw;
     let each = grouped(per_second(raw, elapsed));
-    format!("{} raw images in {:.1} s: {each} per second\n", grouped(raw), elapsed.as_secs_f64())
+    let seconds = format!("{:.1}", elapsed.as_secs_f64());
+    text!("{} raw images in {} s: {} per second\n", grouped(raw), seconds, each)
 }
 
-fn notes(results: &[TrialResult], report: Option<&Path>) -> Vec<String> {
+fn notes(results: &[TrialResult], report: Option<&Path>) -> Vec<Text> {
     let named = |left_out: &dyn Fn(&TrialResult) -> bool| {
-        let names: Vec<_> = results.iter().filter(|it| left_out(it)).map(|it| it.report.subject.as_str()).collect();
-        names.join(", ")
+        let names = results.iter().filter(|it| left_out(it)).map(|it| Text::from(&it.report.subject));
+        Text::join(names, ", ")
     };
     let parts = [
         ("promises nothing under these models", named(&|it| it.report.models.is_empty())),
         ("crashes of recoveries were not followed to the end", named(&|it| !it.complete)),
     ];
-    let mut notes: Vec<String> =
-        parts.iter().filter(|(_, names)| !names.is_empty()).map(|(what, names)| format!("{what}: {names}")).collect();
-    notes.extend(report.map(|directory| format!("the pictures are in {}", directory.join("crash.html").display())));
+    let mut notes: Vec<Text> =
+        parts.iter().filter(|(_, names)| !names.is_empty()).map(|(what, names)| text!("{}: {}", what, names)).collect();
+    notes.extend(report.map(|directory| text!("the pictures are in {}", directory.join("crash.html"))));
     notes
 }
 
@@ -355,17 +359,19 @@ fn as_json(trial: &Trial, results: &[TrialResult]) -> Value {
 }
 
 /// Rows with a name on the left and numbers on the right.
-fn numbers(rows: &[Vec<String>]) -> String {
+fn numbers(rows: &[Vec<Text>]) -> Text {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(String::len).max().unwrap_or(0);
+    let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(Text::width).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).enumerate();
-        let cells = cells.map(|(at, (cell, width))| match at {
-            0 => format!("{cell:<width$}"),
-            _ => format!("  {cell:>width$}"),
-        });
-        cells.collect::<String>() + "\n"
+    let line = |row: &Vec<Text>| {
+        let mut line = Text::default();
+        for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let padding = width - cell.width();
+            line.pad(if at == 0 { 0 } else { padding + 2 });
+            line.push(cell);
+            line.pad(if at == 0 { padding } else { 0 });
+        }
+        text!("{}\n", line)
     };
     rows.iter().map(line).collect()
 }

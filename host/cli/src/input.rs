@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use onionskin_host::Error;
 
+use super::text::text;
+use super::{streams, terminal};
+
 /// Shorter copies end before anyone could read a progress bar.
 const PROGRESS_BYTES_MIN: u64 = 64 << 20;
 
@@ -24,7 +27,8 @@ impl Input {
         let Some(path) = from else {
             let name = PathBuf::from("standard input");
             if io::stdin().is_terminal() && wanted() {
-                eprintln!("the new content is read from standard input, up to its end (Ctrl-D)");
+                // Without the sentence it is read as well.
+                let _ = streams::aside(&text!("the new content is read from standard input, up to its end (Ctrl-D)\n"));
             }
             return Ok(Self { name, reader: Box::new(io::stdin().lock()), length: None });
         };
@@ -72,5 +76,5 @@ pub(super) fn progress(bytes: Option<u64>) -> ProgressBar {
 
 /// Whether a progress bar would be visible.
 pub(super) fn wanted() -> bool {
-    io::stderr().is_terminal()
+    terminal::is_seen()
 }

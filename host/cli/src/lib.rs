@@ -1,5 +1,8 @@
 //! The `onionskin` program as a library, so that tests can call what `demo` runs.
 
+// With `clippy.toml`: all that is printed goes through `streams`.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod advice;
 mod apart;
 mod crash;
@@ -10,9 +13,14 @@ mod input;
 mod look;
 mod render;
 mod run;
+mod streams;
+mod terminal;
+mod text;
 mod workspace;
 
-use std::io::{self, Write as _};
+use std::env;
+use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,6 +29,7 @@ use onionskin_host::{Error, Fault, Faults, Onionskin, OpenOptions, StoreBuilder}
 
 use self::advice::Failure;
 use self::render::Answer;
+use self::text::{Sentence, text};
 
 /// Exit code of a failure.
 const FAILED: u8 = 1;
@@ -110,6 +119,8 @@ enum Stop {
     /// The answer could not be written.
     Output(io::Error),
     Usage(&'static str),
+    /// A part of the answer is missing, and the output names it.
+    Incomplete,
     /// The answer to a question was no.
     Declined,
     /// A program that was run ended with this exit code, which is passed on.
@@ -139,9 +150,20 @@ pub fn main() -> ExitCode {
     if let Some(ended) = run::compile() {
         return ended;
     }
-    let Arguments { command, global } = Arguments::parse();
+    let Arguments { command, global } = Arguments::try_parse().unwrap_or_else(|error| wrong(&error));
     let context = Context::new(global);
     context.exit(run(command, &context))
+}
+
+/// Prints the help, or the message about arguments that are wrong, and ends the process. The message quotes arguments,
+/// so it is made again from the arguments as they are shown.
+fn wrong(error: &clap::Error) -> ! {
+    let shown: Vec<OsString> = env::args_os().map(|it| text::argument(&it).into_owned()).collect();
+    match Arguments::try_parse_from(shown) {
+        Err(error) => error.exit(),
+        // The escapes are right where the argument was not: the message without its quotation.
+        Ok(_) => Arguments::command().error(error.kind(), "an argument is not in the form that the help names").exit(),
+    }
 }
 
 fn run(command: Command, context: &Context) -> Result<(), Stop> {
@@ -200,24 +222,23 @@ impl Context {
     }
 
     fn print(&self, answer: &Answer) -> Result<(), Stop> {
-        let mut out = io::stdout().lock();
         match self.format {
             Format::Text => {
                 for note in &answer.notes {
-                    writeln!(io::stderr(), "{note}")?;
+                    streams::aside(&text!("{}\n", note))?;
                 }
-                write!(out, "{}", answer.text)?;
+                streams::answer(&answer.text)?;
             }
-            Format::Json => writeln!(out, "{}", answer.json)?,
+            Format::Json => streams::answer_json(&answer.json)?,
         }
-        Ok(out.flush()?)
+        Ok(())
     }
 
     fn exit(&self, result: Result<(), Stop>) -> ExitCode {
         match result {
             Ok(()) if self.crashed() => ExitCode::from(CRASHED),
             Ok(()) => ExitCode::SUCCESS,
-            Err(Stop::Broken | Stop::Declined) => ExitCode::from(FAILED),
+            Err(Stop::Broken | Stop::Incomplete | Stop::Declined) => ExitCode::from(FAILED),
             Err(Stop::Exited(code)) => ExitCode::from(code),
             Err(Stop::Usage(message)) => {
                 let error = Arguments::command().error(clap::error::ErrorKind::ArgumentConflict, message);
@@ -228,15 +249,15 @@ impl Context {
             // The reader has closed the pipe.
             Err(Stop::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Err(Stop::Output(error)) => {
-                let _ = writeln!(io::stderr(), "error: cannot write the answer: {error}");
+                let _ = streams::aside(&text!("error: cannot write the answer: {}\n", Sentence(error)));
                 ExitCode::from(FAILED)
             }
             Err(Stop::Failed(failure)) => {
-                let text = match self.format {
-                    Format::Text => format!("error: {}", failure.message),
-                    Format::Json => render::failure(&failure).to_string(),
+                // A closed standard error cannot be reported.
+                let _ = match self.format {
+                    Format::Text => streams::aside(&text!("error: {}\n", Sentence(&failure.message))),
+                    Format::Json => streams::aside_json(&render::failure(&failure)),
                 };
-                let _ = writeln!(io::stderr(), "{text}");
                 ExitCode::from(if failure.is_crash || self.crashed() { CRASHED } else { FAILED })
             }
         }

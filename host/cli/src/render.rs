@@ -1,32 +1,32 @@
 //! Answers as text and as JSON.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use onionskin_host::{Abilities, Action, Durability, Finding, Receipt, Step, Tier, Verdict};
 use serde_json::{Value, json};
 
 use super::advice::Failure;
+use super::text::{Sentence, Show, Text, text};
 
 /// The answer of a command.
 pub(super) struct Answer {
     /// For standard output, with the last newline.
-    pub(super) text: String,
-    /// Asides, for standard error.
-    pub(super) notes: Vec<String>,
+    pub(super) text: Text,
+    /// Asides for standard error, without a newline.
+    pub(super) notes: Vec<Text>,
     /// The same for programs: an object.
     pub(super) json: Value,
 }
 
 impl Answer {
-    pub(super) fn new(text: String, json: Value) -> Self {
+    pub(super) fn new(text: Text, json: Value) -> Self {
         Self { text, notes: Vec::new(), json }
     }
 
     /// Adds the executed steps, if requested.
     pub(super) fn with_steps(mut self, steps: Option<Vec<Step>>) -> Self {
         if let Some(steps) = steps {
-            self.text.push_str(&steps_table(&steps));
+            self.text.push(&steps_table(&steps));
             self.json["steps"] = steps.iter().map(step_json).collect();
         }
         self
@@ -34,7 +34,7 @@ impl Answer {
 
     /// Adds the findings of the recovery before the command.
     pub(super) fn with_recovered(mut self, recovered: &[Finding]) -> Self {
-        let note = |it: &Finding| format!("first {}: {}: {}", verdict(it.verdict), place(&it.path), it.detail);
+        let note = |it: &Finding| text!("first {}: {}: {}", verdict(it.verdict), place(&it.path), Sentence(&it.detail));
         self.notes.extend(recovered.iter().map(note));
         self.json["recovered"] = findings_json(recovered);
         self
@@ -43,7 +43,8 @@ impl Answer {
     /// Adds the paths that were left out.
     pub(super) fn skipped(&mut self, names: &[String]) {
         if !names.is_empty() {
-            self.notes.push(format!("not put, since not a regular file: {}", names.join(", ")));
+            let names = Text::join(names.iter().map(Text::from), ", ");
+            self.notes.push(text!("not put, since not a regular file: {}", names));
         }
         self.json["skipped"] = json!(names);
     }
@@ -70,14 +71,14 @@ pub(super) fn abilities(root: &Path, found: &Abilities) -> Answer {
         None => "could not be tried",
     };
     let mut rows = vec![
-        vec![root.display().to_string(), format!("{}: {}", tier.0, tier.1)],
+        vec![root.into(), text!("{}: {}", tier.0, tier.1)],
         vec!["  symbolic links".into(), answer(found.symlinks).into()],
         vec!["  hard links".into(), answer(found.hard_links).into()],
         vec!["  directory sync".into(), answer(found.directory_sync).into()],
         vec!["  case-sensitive".into(), answer(found.case_sensitive).into()],
     ];
     if !found.reason.is_empty() {
-        rows.push(vec!["  reason".into(), found.reason.clone()]);
+        rows.push(vec!["  reason".into(), text!("{}", Sentence(&found.reason))]);
     }
     let json = json!({
         "tier": tier.0,
@@ -92,30 +93,32 @@ pub(super) fn abilities(root: &Path, found: &Abilities) -> Answer {
 
 pub(super) fn findings(findings: &[Finding], how: &str) -> Answer {
     let text = if findings.is_empty() {
-        format!("clean: nothing {how}\n")
+        text!("clean: nothing {}\n", how)
     } else {
         let rows: Vec<_> = findings
             .iter()
-            .map(|it| vec![verdict(it.verdict).to_owned(), place(&it.path).to_owned(), it.detail.clone()])
+            .map(|it| vec![verdict(it.verdict).into(), place(&it.path).into(), text!("{}", Sentence(&it.detail))])
             .collect();
         table(&rows)
     };
     Answer::new(text, json!({"findings": findings_json(findings)}))
 }
 
-pub(super) fn receipt(path: &str, receipt: &Receipt, recovered: &[Finding]) -> Answer {
+pub(super) fn receipt(path: &(impl Show + ?Sized), receipt: &Receipt, recovered: &[Finding]) -> Answer {
     let achieved = match receipt.achieved {
         Durability::Visible => "visible",
         Durability::Data => "data",
         Durability::Full => "full",
     };
     let text = if receipt.applied == 0 {
-        format!("{path}: nothing to do\n")
+        text!("{}: nothing to do\n", path)
     } else {
-        format!(
-            "{path}: {} changed, {} written, durability {achieved}, change {}\n",
+        text!(
+            "{}: {} changed, {} written, durability {}, change {}\n",
+            path,
             count(receipt.applied, "path"),
             count(receipt.bytes, "byte"),
+            achieved,
             receipt.transaction,
         )
     };
@@ -133,20 +136,20 @@ fn findings_json(findings: &[Finding]) -> Value {
 }
 
 /// The executed steps, one on each line.
-pub(super) fn steps_table(steps: &[Step]) -> String {
+pub(super) fn steps_table(steps: &[Step]) -> Text {
     if steps.is_empty() {
-        return "no step was needed\n".to_owned();
+        return text!("no step was needed\n");
     }
-    let mut rows = vec![["#", "step", "path", "from", "bytes", "", "why"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["#", "step", "path", "from", "bytes", "", "why"].map(Text::from).to_vec()];
     rows.extend(steps.iter().enumerate().map(|(at, step)| {
         vec![
-            (at + 1).to_string(),
-            action(step.action).to_owned(),
-            place(&step.path).to_owned(),
-            step.origin.clone().unwrap_or_default(),
-            if step.bytes == 0 { String::new() } else { step.bytes.to_string() },
-            if step.commits { "COMMIT" } else { "" }.to_owned(),
-            step.why.clone(),
+            (&(at + 1)).into(),
+            action(step.action).into(),
+            place(&step.path).into(),
+            step.origin.as_ref().map(Text::from).unwrap_or_default(),
+            if step.bytes == 0 { Text::default() } else { (&step.bytes).into() },
+            if step.commits { "COMMIT" } else { "" }.into(),
+            text!("{}", Sentence(&step.why)),
         ]
     }));
     table(&rows)
@@ -164,24 +167,21 @@ fn step_json(step: &Step) -> Value {
 }
 
 /// Rows with their columns aligned.
-pub(super) fn table(rows: &[Vec<String>]) -> String {
-    let width = |text: &str| text.chars().count();
+pub(super) fn table(rows: &[Vec<Text>]) -> Text {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns)
-        .map(|at| rows.iter().filter_map(|row| row.get(at)).map(|cell| width(cell)).max().unwrap_or(0))
-        .collect();
-    let mut text = String::new();
+    let widths: Vec<usize> =
+        (0..columns).map(|at| rows.iter().filter_map(|row| row.get(at)).map(Text::width).max().unwrap_or(0)).collect();
+    let mut lines = Text::default();
     for row in rows {
-        let mut line = String::new();
+        let mut line = Text::default();
         for (cell, columns) in row.iter().zip(&widths).filter(|(_, columns)| **columns > 0) {
-            let padding = columns - width(cell) + 2;
-            // Writing to a string does not fail.
-            let _ = write!(line, "{cell}{:padding$}", "");
+            line.push(cell);
+            line.pad(columns - cell.width() + 2);
         }
-        text.push_str(line.trim_end());
-        text.push('\n');
+        line.trim_end();
+        lines.push(&text!("{}\n", line));
     }
-    text
+    lines
 }
 
 pub(super) fn count(number: u64, thing: &str) -> String {
@@ -226,8 +226,8 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_empty_ones_left_out() {
-        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let row = |cells: [&str; 3]| cells.map(Text::from).to_vec();
         let text = table(&[row(["a", "", "x"]), row(["größe", "", "y"])]);
-        assert_eq!(text, "a      x\ngröße  y\n");
+        assert_eq!(text.as_str(), "a      x\ngröße  y\n");
     }
 }

@@ -116,7 +116,10 @@ impl Program {
     fn start_here(&self, world: &World) -> Result<Ended, Error> {
         let until = world.limits.time.and_then(|time| Instant::now().checked_add(time));
         world.check()?;
-        let name = utf8(Path::new(self.path.file_name().unwrap_or_default()))?;
+        let name = match &world.name {
+            Some(name) => name,
+            None => utf8(Path::new(self.path.file_name().unwrap_or_default()))?,
+        };
         let grants = world.grants()?;
         let command = match self.command(world, until) {
             Err(Error::Program { source, .. }) if source.is::<TooLate>() => {

@@ -70,6 +70,8 @@ impl Default for Limits {
 /// network, and no further environment.
 #[derive(Clone, Default)]
 pub struct World {
+    /// The name of the program in its arguments; if absent, that of its file.
+    pub name: Option<String>,
     /// The arguments after the name of the program.
     pub arguments: Vec<String>,
     /// The environment variables.

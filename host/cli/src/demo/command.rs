@@ -8,7 +8,8 @@ use tempfile::TempDir;
 
 use super::{DemoError, Promise, Report};
 use crate::render::{self, Answer};
-use crate::{Context, Format, Stop};
+use crate::text::{Sentence, Text, text};
+use crate::{Context, Format, Stop, streams};
 
 pub(crate) const HELP: &str = "\
 Examples:
@@ -26,7 +27,7 @@ pub(crate) fn run(context: &Context) -> Result<(), Stop> {
     }
     let directory = scratch()?;
     let onionskin = Onionskin::load()?;
-    let mut out = io::stdout().lock();
+    let mut out = streams::exact();
     let mut report = match context.format {
         Format::Text => Report::new(&mut out),
         Format::Json => Report::silent(),
@@ -65,22 +66,22 @@ fn stop(error: DemoError) -> Stop {
 }
 
 /// The first broken cases in full, then one line for each promise.
-fn summary(promises: &[Promise]) -> String {
-    let mut text = String::new();
+fn summary(promises: &[Promise]) -> Text {
+    let mut broken = Text::default();
     for promise in promises {
         for case in promise.broken.iter().take(BROKEN_SHOWN_MAX) {
-            text.push_str(&format!("broken: {}: {case}\n", promise.text));
+            broken.push(&text!("broken: {}: {}\n", promise.text, Sentence(case)));
         }
     }
-    let mut rows = vec![["promise", "cases", "result"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["promise", "cases", "result"].map(Text::from).to_vec()];
     rows.extend(promises.iter().map(|promise| {
         let result = match promise.broken.len() {
-            0 => "held".to_owned(),
-            broken => format!("BROKEN in {broken}"),
+            0 => text!("held"),
+            broken => text!("BROKEN in {}", broken),
         };
-        vec![promise.text.to_owned(), promise.cases.to_string(), result]
+        vec![promise.text.into(), (&promise.cases).into(), result]
     }));
-    format!("\n{text}{}", render::table(&rows))
+    text!("\n{}{}", broken, render::table(&rows))
 }
 
 fn summary_json(promises: &[Promise], all_held: bool) -> Value {

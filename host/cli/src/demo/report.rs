@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::DemoError;
+use crate::text::Text;
 
 /// Prints actions, expectations and observations, and counts promises.
 pub struct Report<'a> {
@@ -90,7 +91,16 @@ impl<'a> Report<'a> {
 
     pub(super) fn line(&mut self, text: &str) -> Result<(), DemoError> {
         match &mut self.out {
-            Some(out) => writeln!(out, "{text}").map_err(DemoError::Output),
+            Some(out) => out
+                .write_all(
+                    Text::of_lines(&format!(
+                        "{text}
+"
+                    ))
+                    .as_str()
+                    .as_bytes(),
+                )
+                .map_err(DemoError::Output),
             None => Ok(()),
         }
     }

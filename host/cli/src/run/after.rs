@@ -1,6 +1,6 @@
 //! The fate of the changes after the program has ended, and the summary.
 
-use std::io::{self, Write as _};
+use std::path::Path;
 
 use onionskin_host::run::Layers;
 use onionskin_host::{Change, CommitOptions, Error, Onionskin, Select, Workspace, WorkspaceBuilder};
@@ -9,9 +9,13 @@ use serde_json::{Value, json};
 use super::arguments::What;
 use super::bound::Bound;
 use super::uppers::Uppers;
+use crate::advice::Failure;
 use crate::render::count;
+use crate::streams;
+use crate::terminal::Terminal;
+use crate::text::{Sentence, Text, text};
 use crate::workspace::show;
-use crate::{Context, Format, Stop};
+use crate::{Context, FAILED, Format, Stop};
 
 /// The maximum of changes in the summary; for more it names the command that lists them.
 const LISTED_MAX: usize = 20;
@@ -40,24 +44,27 @@ impl Fate {
     }
 }
 
-/// Decides on the changes, executes the decision, and prints the summary. `message` is an additional message
+/// Decides on the changes, executes the decision, and prints the summary. `message` is an additional one
 /// about the end. Without upper directories no program was started.
 pub(super) fn settle(
     context: &Context,
     what: What,
     uppers: Option<Uppers>,
     code: u8,
-    message: Option<String>,
+    message: Option<Text>,
+    terminal: Option<Terminal>,
     bound: &Bound,
 ) -> Result<(), Stop> {
     let is_text = context.format == Format::Text;
     if is_text && let Some(message) = &message {
-        writeln!(io::stderr(), "{message}")?;
+        streams::aside(&text!("{}\n", message))?;
     }
     let Some(mut uppers) = uppers else {
         return match context.format {
             Format::Text => Ok(()),
-            Format::Json => Ok(writeln!(io::stderr(), "{}", summary(&[], code, message.as_deref()))?),
+            Format::Json => {
+                Ok(streams::aside_json_after_program(&summary(&[], code, message.as_ref().map(Text::as_str)))?)
+            }
         };
     };
     let all = uppers.layers();
@@ -72,10 +79,9 @@ pub(super) fn settle(
         }
     }
     let is_changed = open.iter().any(|(_, _, changes)| !changes.is_empty());
-    if is_text {
-        for (layers, _, changes) in &open {
-            write!(io::stderr(), "{}", listed(layers, changes, what == What::Review))?;
-        }
+    let list = |is_whole| open.iter().map(|(layers, _, changes)| listed(layers, changes, is_whole)).collect::<Text>();
+    if is_text && (terminal.is_none() || !is_changed) {
+        streams::aside(&list(false))?;
     }
     let fate = match what {
         _ if !is_changed && uppers.is_temporary() => Fate::Discarded,
@@ -86,32 +92,72 @@ pub(super) fn settle(
         What::Commit => Fate::Kept,
         What::Review => {
             bound.lift();
-            ask()?
+            match terminal {
+                Some(terminal) => ask(terminal, &list(true))?,
+                None => Fate::Kept,
+            }
         }
     };
-    let mut settled = Vec::new();
+    if fate == Fate::Committed {
+        bound.lift();
+        first_those_with_conflicts(&mut open)?;
+    }
+    let (mut settled, mut failure) = (Vec::new(), None);
     for (layers, builder, changes) in open {
-        let is_left = fate == Fate::Kept || changes.is_empty();
+        let mut own = fate;
         match fate {
-            Fate::Committed if !is_left => {
-                bound.lift();
-                if let Err(error) = commit(&builder, &layers) {
+            Fate::Committed if !changes.is_empty() => {
+                // After a failure the others stay as they are, and the account says so.
+                let committed = if failure.is_none() { commit(&builder, &layers) } else { Ok(()) };
+                failure = failure.or(committed.err());
+                if failure.is_some() {
                     uppers.keep();
-                    writeln!(io::stderr(), "{}: not committed; {}", layers.guest, way_on(&layers))?;
-                    return Err(error.into());
+                    own = Fate::Kept;
                 }
             }
             Fate::Discarded if !uppers.is_temporary() && is_changed => builder.open()?.discard()?,
             Fate::Kept | Fate::Committed | Fate::Discarded => {}
         }
-        settled.push(Settled { layers, changes, fate });
+        settled.push(Settled { layers, changes, fate: own });
     }
     if fate == Fate::Kept && is_changed {
         uppers.keep();
     }
-    match context.format {
-        Format::Text => settled.iter().try_for_each(|it| write!(io::stderr(), "{}", it.text(what, code)))?,
-        Format::Json => writeln!(io::stderr(), "{}", summary(&settled, code, message.as_deref()))?,
+    let why = match what {
+        _ if failure.is_some() => text!("not committed; "),
+        What::Commit => text!("not committed, since the program exited with {}; ", code),
+        What::Keep | What::Discard | What::Review => Text::default(),
+    };
+    match (context.format, failure) {
+        (Format::Text, failure) => {
+            streams::aside(&settled.iter().map(|it| it.text(what, &why)).collect())?;
+            failure.map_or(Ok(()), |error| Err(error.into()))
+        }
+        (Format::Json, None) => {
+            Ok(streams::aside_json_after_program(&summary(&settled, code, message.as_ref().map(Text::as_str)))?)
+        }
+        (Format::Json, Some(error)) => {
+            let message = Failure::from(error).message;
+            streams::aside_json_after_program(&summary(&settled, FAILED, Some(&message)))?;
+            Err(Stop::Exited(FAILED))
+        }
+    }
+}
+
+/// Moves directories with conflicts to the front: their commit fails, and then nothing is committed.
+fn first_those_with_conflicts(open: &mut [(Layers, WorkspaceBuilder, Vec<Change>)]) -> Result<(), Error> {
+    if open.len() < 2 {
+        return Ok(());
+    }
+    let mut at = 0;
+    for index in 0..open.len() {
+        let mut workspace = open[index].1.open()?;
+        let has_conflicts = !workspace.conflicts(&Select::default())?.is_empty();
+        workspace.close()?;
+        if has_conflicts {
+            open[at..=index].rotate_right(1);
+            at += 1;
+        }
     }
     Ok(())
 }
@@ -132,28 +178,26 @@ fn commit(builder: &WorkspaceBuilder, layers: &Layers) -> Result<(), Error> {
     workspace.close()
 }
 
-fn listed(layers: &Layers, changes: &[Change], all: bool) -> String {
+fn listed(layers: &Layers, changes: &[Change], all: bool) -> Text {
     if changes.is_empty() {
-        return format!("{}: nothing changed\n", layers.guest);
+        return text!("{}: nothing changed\n", layers.guest);
     }
     let shown = if all { changes } else { &changes[..changes.len().min(LISTED_MAX)] };
-    let mut text = format!("{}: {}\n", layers.guest, count(changes.len() as u64, "change"));
-    text.push_str(&show::changes(shown, true));
+    let mut text = text!("{}: {}\n", layers.guest, count(changes.len() as u64, "change"));
+    text.push(&show::changes(shown, true));
     if shown.len() < changes.len() {
-        text.push_str(&format!("... and {} more\n", changes.len() - shown.len()));
+        text.push(&text!("... and {} more\n", changes.len() - shown.len()));
     }
     text
 }
 
 /// Asks for the fate of the changes until there is an answer.
-fn ask() -> Result<Fate, Stop> {
+fn ask(mut terminal: Terminal, changes: &Text) -> Result<Fate, Stop> {
+    terminal.reset()?;
+    terminal.show(changes)?;
     loop {
-        let mut out = io::stderr().lock();
-        write!(out, "Commit, discard or keep them? [c/d/K] ")?;
-        out.flush()?;
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer)?;
-        match answer.trim() {
+        let answer = terminal.ask(&text!("Commit, discard or keep them? [c/d/K]"))?;
+        match answer.as_deref().unwrap_or_default() {
             "c" | "C" | "commit" => return Ok(Fate::Committed),
             "d" | "D" | "discard" => return Ok(Fate::Discarded),
             "" | "k" | "K" | "keep" => return Ok(Fate::Kept),
@@ -164,39 +208,47 @@ fn ask() -> Result<Fate, Stop> {
 
 impl Settled {
     /// Returns the outcome for people; an empty text without changes.
-    fn text(&self, what: What, code: u8) -> String {
+    fn text(&self, what: What, why: &Text) -> Text {
         let Self { layers, changes, fate } = self;
         if changes.is_empty() {
-            return String::new();
+            return Text::default();
         }
         match fate {
-            Fate::Committed => format!("{}: committed to {}\n", layers.guest, into(layers)),
+            Fate::Committed => text!("{}: committed to {}\n", layers.guest, into(layers)),
             Fate::Discarded => {
                 let way =
                     if what == What::Review { "" } else { "; --keep or --upper DIR keeps them, --commit applies them" };
-                format!("{}: discarded{way}\n", layers.guest)
+                text!("{}: discarded{}\n", layers.guest, way)
             }
-            Fate::Kept => {
-                let why = if what == What::Commit {
-                    format!("not committed, since the program exited with {code}; ")
-                } else {
-                    String::new()
-                };
-                format!("{}: {why}{}\n", layers.guest, way_on(layers))
-            }
+            Fate::Kept => text!("{}: {}{}\n", layers.guest, why, way_on(layers)),
         }
     }
 }
 
 /// Returns the directory of the kept changes, and the next commands.
-fn way_on(layers: &Layers) -> String {
-    let (upper, into) = (layers.upper.display(), into(layers));
-    format!("kept in {upper}: onionskin workspace diff {upper}, commit {upper} --into {into}, or discard {upper}")
+fn way_on(layers: &Layers) -> Text {
+    let (upper, into) = (word(&layers.upper), layers.lowers.first().map(|it| word(it)).unwrap_or_default());
+    text!(
+        "kept in {}: onionskin workspace diff {}, commit {} --into {}, or discard {}",
+        upper,
+        upper,
+        upper,
+        into,
+        upper
+    )
+}
+
+/// Returns a path as a word for a shell.
+fn word(path: &Path) -> Text {
+    match path.to_str().and_then(|path| shlex::try_quote(path).ok()) {
+        Some(word) => text!("{}", Sentence(word)),
+        None => path.into(),
+    }
 }
 
 /// Returns the directory that a commit changes.
-fn into(layers: &Layers) -> impl std::fmt::Display {
-    layers.lowers.first().map(|it| it.display().to_string()).unwrap_or_default()
+fn into(layers: &Layers) -> Text {
+    layers.lowers.first().map(Text::from).unwrap_or_default()
 }
 
 /// Returns the summary for programs: one line, the last one on standard error.

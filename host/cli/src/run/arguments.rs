@@ -24,7 +24,8 @@ directories with layers have an upper directory each, below that of --upper: /da
 
 --commit writes the changes to the topmost lower when the program exits with 0; when it does not, they are
 kept. What the program is given is what is named here: no other file, no network, no environment. It
-shares standard input, output and error with this command, and the summary goes to standard error.
+shares standard input, output and error with this command, and the summary goes to standard error. With
+--format json it is the last line there, an object on a line of its own, after an empty one.
 
 Everything after PROGRAM is the program's, whatever it looks like. --timeout ends all but a commit: compiling,
 running, waiting, and the work after the end, for which there are two seconds more.
@@ -48,6 +49,9 @@ pub(crate) struct Run {
     /// A variable of the program's environment; with a name only, its value is passed through
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
     env: Vec<Option<(String, String)>>,
+    /// The name of the program in its arguments, instead of that of its file
+    #[arg(long, value_name = "NAME")]
+    argv0: Option<String>,
     /// Keep the changes in a new directory, and print its path. This is the default with --upper
     #[arg(long, group = "end", requires = "lower")]
     keep: bool,
@@ -115,6 +119,7 @@ impl Run {
         let arguments = self.command[1..].iter().map(|argument| argument.to_str().map(str::to_owned));
         let arguments = arguments.collect::<Option<_>>();
         Ok(World {
+            name: self.argv0.clone(),
             arguments: arguments.ok_or(Stop::Usage("the arguments of a program of WASI are UTF-8"))?,
             environment: self.env.iter().flatten().cloned().collect(),
             mounts: self.dir.clone(),

@@ -1,15 +1,15 @@
 //! The time limit of a run, the work after its end included.
 
-use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
-use std::{io, process, thread};
+use std::{process, thread};
 
 use serde_json::json;
 
 use super::arguments::Run;
-use crate::{Context, FAILED, Format, Stop};
+use crate::text::text;
+use crate::{Context, FAILED, Format, Stop, streams};
 
 /// The additional time for the work after the end of the program.
 const AFTER: Duration = Duration::from_secs(2);
@@ -52,15 +52,16 @@ pub(super) fn within(
 /// Ends this process. The changes of the program are in its upper directory, as after a crash; a temporary one is
 /// removed by the next run.
 fn stop(context: &Context, arguments: &Run) -> ! {
-    let message = format!(
+    let message = text!(
         "{}: stopped, since it ran longer than its --timeout allows; what it changed was not looked at",
-        arguments.program().display()
+        arguments.program()
     );
-    let text = match context.format {
-        Format::Text => message,
-        Format::Json => json!({"exit": FAILED, "message": message, "layers": []}).to_string(),
-    };
     // If the message cannot be written, the exit code remains.
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = match context.format {
+        Format::Text => streams::aside(&text!("{}\n", message)),
+        Format::Json => {
+            streams::aside_json_after_program(&json!({"exit": FAILED, "message": message.as_str(), "layers": []}))
+        }
+    };
     process::exit(FAILED.into())
 }

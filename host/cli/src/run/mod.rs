@@ -6,7 +6,6 @@ mod bound;
 mod temporary;
 mod uppers;
 
-use std::io::{self, IsTerminal as _};
 use std::process::{Command, ExitCode};
 
 use onionskin_host::run::{Ended, How, Program, World, compile_for_parent};
@@ -16,6 +15,8 @@ pub(super) use self::arguments::Run;
 use self::arguments::What;
 use self::bound::Bound;
 use self::uppers::Uppers;
+use super::terminal::Terminal;
+use super::text::{Sentence, Text, text};
 use super::{Context, FAILED, Stop};
 
 /// The argument with which this program compiles a program for another process of its own.
@@ -33,7 +34,8 @@ pub(super) fn run(context: &Context, arguments: &Run) -> Result<(), Stop> {
         return Err(Stop::Usage("the steps of a program are not recorded: leave out --explain"));
     }
     let what = arguments.what()?;
-    if what == What::Review && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+    let terminal = if what == What::Review { Terminal::open() } else { None };
+    if what == What::Review && terminal.is_none() {
         return Err(Stop::Usage(
             "--review asks at the end, and there is no terminal to ask on: say --commit, --keep or --discard",
         ));
@@ -50,7 +52,7 @@ pub(super) fn run(context: &Context, arguments: &Run) -> Result<(), Stop> {
         Err(_) => program,
     };
     let uppers = Uppers::make(arguments, what)?;
-    bound::within(context, arguments, |bound| start(context, arguments, &program, world, uppers, bound))
+    bound::within(context, arguments, |bound| start(context, arguments, &program, world, uppers, terminal, bound))
 }
 
 /// Starts the program, and handles its changes.
@@ -60,6 +62,7 @@ fn start(
     program: &Program,
     world: World,
     uppers: Uppers,
+    terminal: Option<Terminal>,
     bound: &Bound,
 ) -> Result<(), Stop> {
     let what = arguments.what()?;
@@ -72,7 +75,7 @@ fn start(
     let code = code(&ended.how);
     let message = end_message(arguments, &ended);
     let uppers = if ended.how == How::NotCompiled { None } else { Some(uppers) };
-    after::settle(context, what, uppers, code, message, bound)?;
+    after::settle(context, what, uppers, code, message, terminal, bound)?;
     if code == 0 { Ok(()) } else { Err(Stop::Exited(code)) }
 }
 
@@ -85,22 +88,23 @@ fn code(how: &How) -> u8 {
 }
 
 /// Returns the message about the end, if the program did not end by itself.
-fn end_message(arguments: &Run, ended: &Ended) -> Option<String> {
-    let program = arguments.program().display();
+fn end_message(arguments: &Run, ended: &Ended) -> Option<Text> {
+    let program = arguments.program();
     let end = match &ended.how {
-        How::TimedOut => format!("{program}: stopped, since it ran longer than its --timeout allows"),
-        How::NotCompiled => format!(
-            "{program}: not started, since to compile it takes longer than its --timeout allows; that is so once for \
-             each program"
+        How::TimedOut => text!("{}: stopped, since it ran longer than its --timeout allows", program),
+        How::NotCompiled => text!(
+            "{}: not started, since to compile it takes longer than its --timeout allows; that is so once for each \
+             program",
+            program
         ),
-        How::Trapped(why) => format!("{program}: the program failed: {}", why.trim_end_matches('.')),
+        How::Trapped(why) => text!("{}: the program failed: {}", program, Sentence(why.trim_end_matches('.'))),
         How::Exited(0) => return None,
-        How::Exited(code) => format!("{program}: exited with {code}"),
+        How::Exited(code) => text!("{}: exited with {}", program, code),
         How::Injected { .. } => return None,
     };
     let denied = "; it had wanted more memory than its --memory allows";
     match (&ended.how, ended.memory_was_denied) {
-        (_, true) => Some(format!("{end}{denied}")),
+        (_, true) => Some(text!("{}{}", end, denied)),
         (How::Exited(_), false) => None,
         (_, false) => Some(end),
     }

@@ -1,13 +1,17 @@
 //! `commit`, `discard`, `export`, `checkpoint`, `restore` and `fork`: the fate of a state.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::fs::{self, DirEntry};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use onionskin_host::{CommitOptions, Durability, Error, ErrorKind, GuestError, OnConflict, Select};
+use onionskin_host::{CommitOptions, Durability, Error, ErrorKind, GuestError, OnConflict, Select, Workspace};
 use serde_json::json;
 
 use super::super::render::{self, Answer};
+use super::super::terminal::Terminal;
+use super::super::text::{Text, text};
 use super::super::{Context, Stop};
+use super::choice::Choice;
 use super::{Upper, close, finish, make_directory, open, open_with_progress, show};
 
 #[derive(clap::Args)]
@@ -16,20 +20,17 @@ Examples:
   onionskin workspace commit ./changes --into ./project
   onionskin workspace commit ./changes --into ./project --only 'src/**' --except '**/*.tmp' --ours --yes
 
-A glob is matched against whole paths; `*` stays within a name, `**` does not, and a glob that matches
-a directory matches all below it.")]
+A glob is matched against whole paths. `?` is one character, `*` any number within a name, `[ab]` and `[a-z]` one
+of these, `[!ab]` one that is none of them, `{a,b}` one of these parts, `**` any number of names; a backslash makes
+the next character an ordinary one. A glob that matches a directory matches all below it.")]
 pub(super) struct Commit {
     #[command(flatten)]
     upper: Upper,
     /// The topmost lower, named so that nothing is written by mistake
     #[arg(long, value_name = "DIR")]
     into: PathBuf,
-    /// Commit only paths that one of these globs matches, and their dependencies; may be repeated
-    #[arg(long, value_name = "GLOB")]
-    only: Vec<String>,
-    /// Except paths that one of these globs matches; may be repeated
-    #[arg(long, value_name = "GLOB")]
-    except: Vec<String>,
+    #[command(flatten)]
+    choice: Choice,
     /// In conflicts, the change of the workspace replaces that of the lower
     #[arg(long, conflicts_with = "theirs")]
     ours: bool,
@@ -88,23 +89,23 @@ pub(super) struct Fork {
 
 pub(super) fn commit(context: &Context, arguments: &Commit) -> Result<Answer, Stop> {
     let mut workspace = open_with_progress(context, &arguments.upper)?;
-    let paths = Select { only: arguments.only.clone(), except: arguments.except.clone() };
+    let all = workspace.changes(&Select::default())?;
+    let paths = arguments.choice.select(&mut workspace, &arguments.upper.upper, &[], &all)?;
     if !arguments.yes {
         let changes = workspace.changes(&paths)?;
         let conflicts = workspace.conflicts(&paths)?;
         let mut text = show::changes(&changes, true);
         for path in &conflicts {
-            text.push_str(&format!("conflict  {path}\n"));
+            text.push(&text!("conflict  {}\n", path));
         }
-        let question =
-            format!("Write {} to {}?", render::count(changes.len() as u64, "change"), arguments.into.display());
-        if !is_somebody_there() {
+        let question = text!("Write {} to {}?", render::count(changes.len() as u64, "change"), arguments.into);
+        let Some(mut terminal) = Terminal::open() else {
             return Err(Stop::Usage(
                 "a commit asks first, and there is no terminal to ask on: look with `onionskin workspace changes`, \
                  then say --yes",
             ));
-        }
-        if !is_confirmed(&text, &question)? {
+        };
+        if !is_confirmed(&mut terminal, &text, &question)? {
             return Err(Stop::Declined);
         }
     }
@@ -114,23 +115,20 @@ pub(super) fn commit(context: &Context, arguments: &Commit) -> Result<Answer, St
         (false, false) => OnConflict::Fail,
     };
     let options = CommitOptions::default().paths(paths.clone()).conflicts(conflicts);
-    let receipt = match workspace.commit(&arguments.into, &options) {
-        Err(Error::Guest { root, error }) if error.kind == ErrorKind::Conflicts => {
-            let error = with_choice(error, &workspace.conflicts(&paths)?, &arguments.into);
-            return Err(Error::Guest { root, error }.into());
-        }
-        answer => answer?,
-    };
-    let answer = render::receipt(&arguments.into.display().to_string(), &receipt, workspace.recovered());
+    let committed = workspace.commit(&arguments.into, &options);
+    let receipt = committed.or_else(|error| with_choice(error, &mut workspace, &paths, &arguments.into))?;
+    let answer = render::receipt(&arguments.into, &receipt, workspace.recovered());
     workspace.close()?;
     Ok(answer)
 }
 
 /// Adds the options for conflicts to the error of a commit, with the paths that are in conflict. There are none
 /// if a path changed during the commit alone: then it can be tried again, as the error says.
-fn with_choice(error: GuestError, paths: &[String], into: &Path) -> GuestError {
+pub(super) fn with_choice<T>(error: Error, workspace: &mut Workspace, paths: &Select, into: &Path) -> Result<T, Error> {
+    let Error::Guest { root, error } = error else { return Err(error) };
+    let paths = if error.kind == ErrorKind::Conflicts { workspace.conflicts(paths)? } else { Vec::new() };
     if paths.is_empty() {
-        return error;
+        return Err(Error::Guest { root, error });
     }
     let message = format!(
         "changed in {} since changed here, so nothing was committed: {}. Say --ours or --theirs, or leave them out \
@@ -138,49 +136,80 @@ fn with_choice(error: GuestError, paths: &[String], into: &Path) -> GuestError {
         into.display(),
         paths.join(", ")
     );
-    GuestError { message, ..error }
-}
-
-/// Whether there is a terminal to ask on.
-fn is_somebody_there() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
+    Err(Error::Guest { root, error: GuestError { message, ..error } })
 }
 
 /// Shows the planned action, and asks.
-fn is_confirmed(text: &str, question: &str) -> Result<bool, Stop> {
-    let mut out = io::stderr().lock();
-    write!(out, "{text}{question} [y/N] ")?;
-    out.flush()?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+pub(super) fn is_confirmed(terminal: &mut Terminal, text: &Text, question: &Text) -> Result<bool, Stop> {
+    terminal.show(text)?;
+    let answer = terminal.ask(&text!("{} [y/N]", question))?;
+    Ok(matches!(answer.as_deref(), Some("y" | "Y" | "yes")))
 }
 
 pub(super) fn discard(context: &Context, arguments: &Discard) -> Result<Answer, Stop> {
-    let mut workspace = open(context, &arguments.upper)?;
-    if !arguments.yes && is_somebody_there() {
+    let upper = &arguments.upper.upper;
+    let mut workspace = match open(context, &arguments.upper) {
+        // A command that was killed before it made the workspace left this.
+        Err(Error::Guest { error, .. }) if error.kind == ErrorKind::NotFound && is_bare(upper) => {
+            let failed =
+                |source| Error::Io { action: "remove the unfinished workspace in", path: upper.clone(), source };
+            remove_bare(upper).map_err(failed)?;
+            return Ok(Answer::new(text!("{}: there were no changes in it\n", upper), json!({})));
+        }
+        opened => opened?,
+    };
+    let terminal = if arguments.yes { None } else { Terminal::open() };
+    if let Some(mut terminal) = terminal {
         let changes = workspace.changes(&Select::default())?;
         let number = render::count(changes.len() as u64, "change");
         let kept = match workspace.checkpoints()?.len() as u64 {
-            0 => String::new(),
-            kept => format!(" and {}", render::count(kept, "checkpoint")),
+            0 => Text::default(),
+            kept => text!(" and {}", render::count(kept, "checkpoint")),
         };
-        let question = format!("Give up {number}{kept} in {}?", arguments.upper.upper.display());
-        if !is_confirmed(&show::changes(&changes, true), &question)? {
+        let question = text!("Give up {}{} in {}?", number, kept, arguments.upper.upper);
+        if !is_confirmed(&mut terminal, &show::changes(&changes, true), &question)? {
             return Err(Stop::Declined);
         }
     }
     let recovered = workspace.recovered().to_vec();
     workspace.discard()?;
-    let text = format!("{}: discarded\n", arguments.upper.upper.display());
+    let text = text!("{}: discarded\n", arguments.upper.upper);
     Ok(Answer::new(text, json!({})).with_recovered(&recovered))
+}
+
+/// The map of a workspace before it has its name. What it says was never in force.
+const STAGED_MAP: &str = ".onionskin/workspace/map.tmp";
+
+/// Checks whether there is nothing but directories and a staged map in an upper directory.
+fn is_bare(upper: &Path) -> bool {
+    let is_bare = |entry: io::Result<DirEntry>| entry.is_ok_and(|entry| is_bare_at(&entry));
+    fs::read_dir(upper).is_ok_and(|mut entries| entries.all(is_bare))
+}
+
+fn is_bare_at(entry: &DirEntry) -> bool {
+    let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+    if is_directory { is_bare(&entry.path()) } else { entry.path().ends_with(STAGED_MAP) }
+}
+
+/// Removes the directories and the staged map. A file that was made in between stays, and is an error.
+fn remove_bare(upper: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(upper)? {
+        let place = entry?.path();
+        if place.ends_with(STAGED_MAP) {
+            fs::remove_file(&place)?;
+        } else {
+            remove_bare(&place)?;
+            fs::remove_dir(&place)?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn export(context: &Context, arguments: &Export) -> Result<Answer, Error> {
     let mut workspace = open_with_progress(context, &arguments.upper)?;
     make_directory(&arguments.out)?;
     let receipt = workspace.export(&arguments.out, Durability::Full)?;
-    let answer = render::receipt(&arguments.out.display().to_string(), &receipt, workspace.recovered());
+    let answer = render::receipt(&arguments.out, &receipt, workspace.recovered());
     workspace.close()?;
     Ok(answer)
 }
@@ -189,18 +218,18 @@ pub(super) fn checkpoint(context: &Context, arguments: &Checkpoint) -> Result<An
     let mut workspace = open(context, &arguments.upper)?;
     if let Some(number) = arguments.drop {
         workspace.drop_checkpoint(number).map_err(|error| unknown_checkpoint(error, number))?;
-        return close(workspace, format!("checkpoint {number}: dropped\n"), json!({"dropped": number}));
+        return close(workspace, text!("checkpoint {}: dropped\n", number), json!({"dropped": number}));
     }
     let number = workspace.checkpoint(&arguments.label)?;
-    close(workspace, format!("checkpoint {number}\n"), json!({"checkpoint": number}))
+    close(workspace, text!("checkpoint {}\n", number), json!({"checkpoint": number}))
 }
 
 pub(super) fn restore(context: &Context, arguments: &Restore) -> Result<Answer, Error> {
     let mut workspace = open(context, &arguments.upper)?;
     let restored = workspace.restore(arguments.number);
     let before = restored.map_err(|error| unknown_checkpoint(error, arguments.number))?;
-    let text = format!("checkpoint {} is back; the state before is checkpoint {before}", arguments.number);
-    finish(workspace, &text, json!({"restored": arguments.number, "before": before}))
+    let text = text!("checkpoint {} is back; the state before is checkpoint {}\n", arguments.number, before);
+    finish(workspace, text, json!({"restored": arguments.number, "before": before}))
 }
 
 /// Adds the command that lists states to the message about an unknown one.
@@ -218,6 +247,6 @@ pub(super) fn fork(context: &Context, arguments: &Fork) -> Result<Answer, Error>
     let mut workspace = open_with_progress(context, &arguments.upper)?;
     make_directory(&arguments.upper2)?;
     workspace.fork(&arguments.upper2)?.close()?;
-    let text = format!("{}: a workspace like {}\n", arguments.upper2.display(), arguments.upper.upper.display());
+    let text = text!("{}: a workspace like {}\n", arguments.upper2, arguments.upper.upper);
     close(workspace, text, json!({"upper": arguments.upper2}))
 }

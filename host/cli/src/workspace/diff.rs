@@ -1,100 +1,87 @@
-//! One change of a text, line by line.
+//! `diff`: the changes as a patch.
 
-use std::fs;
-use std::io;
-use std::path::PathBuf;
+use std::io::Write as _;
 
-use onionskin_host::{Change, ChangeKind, Error, NodeKind, Workspace};
-use similar::TextDiff;
+use onionskin_host::{Change, Workspace};
+use serde_json::{Value, json};
 
-use super::show;
+use super::super::text::{Text, text};
+use super::super::{Context, Format, Stop, streams, terminal};
+use super::patch::Patch;
+use super::trees::{Missing, Trees};
+use super::{choice, open, review, show};
 
-/// Larger files are not compared.
-const BYTES_MAX: u64 = 8 << 20;
-
-/// Unchanged lines around changed ones.
-const CONTEXT_LINES: usize = 3;
-
-/// The output for one change.
-pub(super) struct Diff {
-    /// Lines, or one line with the reason why there are none.
-    pub(super) text: String,
-    pub(super) is_text: bool,
-}
-
-/// Shows a change. `all` has the moved directories, and so the path of an original.
-pub(super) fn of(workspace: &mut Workspace, change: &Change, all: &[Change]) -> Result<Diff, Error> {
-    let path = &change.path;
-    let before = match &change.what {
-        ChangeKind::Added => Some(String::new()),
-        ChangeKind::Deleted if change.kind != NodeKind::File => None,
-        ChangeKind::Deleted | ChangeKind::Modified => original(workspace, &source(path, all))?,
-        ChangeKind::Renamed(_) | ChangeKind::Retyped(_) => None,
-    };
-    let after = match (&change.what, change.kind) {
-        (ChangeKind::Deleted, _) => Some(String::new()),
-        (_, NodeKind::File) if change.size <= BYTES_MAX => present(workspace, path)?,
-        (_, _) => None,
-    };
-    let (Some(before), Some(after)) = (before, after) else {
-        let note = match &change.what {
-            ChangeKind::Renamed(from) => format!(" from {from}"),
-            ChangeKind::Retyped(was) => format!(": {}, was {}", show::kind(change.kind), show::kind(*was)),
-            _ => format!(": {}", if change.kind == NodeKind::File { "no text" } else { show::kind(change.kind) }),
-        };
-        let text = format!("{} {path}{note}\n", show::word(&change.what));
-        return Ok(Diff { text, is_text: false });
-    };
-    let name = |side: &str, is_there: bool| if is_there { format!("{side}/{path}") } else { "/dev/null".to_owned() };
-    let old = name("a", change.what != ChangeKind::Added);
-    let new = name("b", change.what != ChangeKind::Deleted);
-    let mut text = TextDiff::from_lines(before.as_str(), after.as_str())
-        .unified_diff()
-        .context_radius(CONTEXT_LINES)
-        .header(&old, &new)
-        .to_string();
-    if text.is_empty() {
-        text = format!("{} {path}: empty\n", show::word(&change.what));
+/// Prints a patch that `git apply` takes. Fails at the end if a part of the changes is not in it.
+pub(super) fn diff(context: &Context, arguments: &review::Changes) -> Result<(), Stop> {
+    let mut workspace = open(context, &arguments.upper)?;
+    let choice::Chosen { changes, all } =
+        arguments.choice.of(&mut workspace, &arguments.upper.upper, &arguments.paths)?;
+    let mut missing = Vec::new();
+    let mut values = Vec::new();
+    let recovered = workspace.recovered().to_vec();
+    each(&mut workspace, &changes, &all, &mut missing, |patch| {
+        match context.format {
+            Format::Json => values.push(value(&patch)),
+            Format::Text if terminal::is_answer_seen() => streams::answer(&show::in_colour(patch.shown()))?,
+            Format::Text => streams::exact().write_all(&patch.exact())?,
+        }
+        Ok(())
+    })?;
+    workspace.close()?;
+    match context.format {
+        Format::Json => {
+            let left_out: Value = missing.iter().map(|it| json!({"path": it.path, "reason": it.reason})).collect();
+            let answer = json!({"diffs": values, "missing": left_out});
+            context.print(&super::super::render::Answer::new(Text::default(), answer).with_recovered(&recovered))?;
+        }
+        Format::Text => streams::aside(&missing.iter().map(line).collect())?,
     }
-    Ok(Diff { text, is_text: true })
+    if missing.is_empty() { Ok(()) } else { Err(Stop::Incomplete) }
 }
 
-/// Returns the path of an original in the lowers, if there is one.
-fn source(path: &str, all: &[Change]) -> String {
-    let below = |change: &Change| {
-        let ChangeKind::Renamed(from) = &change.what else { return None };
-        let rest = path.strip_prefix(change.path.as_str())?;
-        (rest.is_empty() || rest.starts_with('/')).then(|| (change.path.len(), format!("{from}{rest}")))
-    };
-    all.iter().filter_map(below).max().map_or_else(|| path.to_owned(), |(_, source)| source)
-}
-
-/// Returns the text of a file of the lowers, read on the host; `None` if it is not text.
-fn original(workspace: &Workspace, path: &str) -> Result<Option<String>, Error> {
-    for lower in workspace.lowers() {
-        let place: PathBuf = lower.join(path);
-        let failed = |source| Error::Io { action: "read the original", path: place.clone(), source };
-        match fs::symlink_metadata(&place) {
-            Ok(found) if found.is_file() && found.len() <= BYTES_MAX => {
-                return Ok(String::from_utf8(fs::read(&place).map_err(failed)?).ok().filter(|text| is_text(text)));
+/// Calls with the patch of each difference, in the order of the paths.
+pub(super) fn each(
+    workspace: &mut Workspace,
+    changes: &[Change],
+    all: &[Change],
+    missing: &mut Vec<Missing>,
+    mut each: impl FnMut(Patch) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    let trees = Trees::of(workspace, changes, all)?;
+    missing.extend_from_slice(trees.missing());
+    for pair in trees.pairs() {
+        match trees.read(workspace, &pair)? {
+            Ok((old, new)) => {
+                if let Some(patch) = Patch::of(old, new) {
+                    each(patch)?;
+                }
             }
-            Ok(_) => return Ok(None),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
-            Err(error) => return Err(failed(error)),
+            Err(part) => missing.push(part),
         }
     }
-    Ok(None)
+    Ok(())
 }
 
-/// Returns the text of a file of the workspace.
-fn present(workspace: &mut Workspace, path: &str) -> Result<Option<String>, Error> {
-    let mut content = Vec::new();
-    for chunk in workspace.chunks(path) {
-        content.extend(chunk?);
+/// The message about a part that is left out.
+pub(super) fn line(missing: &Missing) -> Text {
+    text!("not in the patch: {}: {}\n", missing.path, missing.reason)
+}
+
+fn value(patch: &Patch) -> Value {
+    let path = |side: &Option<super::patch::Side>| side.as_ref().map(|it| it.path.clone());
+    let kind = match (&patch.old, &patch.new) {
+        (None, _) => "added",
+        (_, None) => "deleted",
+        (Some(old), Some(new)) if old.path != new.path => "renamed",
+        (Some(_), Some(_)) => "modified",
+    };
+    let mut value = json!({
+        "kind": kind,
+        "path": path(&patch.new).or_else(|| path(&patch.old)),
+        "diff": patch.as_text(),
+    });
+    if kind == "renamed" {
+        value["from"] = json!(path(&patch.old));
     }
-    Ok(String::from_utf8(content).ok().filter(|text| is_text(text)))
-}
-
-fn is_text(text: &str) -> bool {
-    !text.contains('\0')
+    value
 }

@@ -1,6 +1,6 @@
 //! `ls`, `cat`, `put`, `rm`, `mv` and `mkdir`: the merged tree.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use onionskin_host::{Error, Layer, NodeKind};
@@ -8,14 +8,16 @@ use serde_json::json;
 
 use super::super::input::{Input, progress};
 use super::super::render::{Answer, table};
-use super::super::{Context, Stop};
-use super::{Upper, close, finish, open, show};
+use super::super::text::{Text, text};
+use super::super::{Context, Stop, streams};
+use super::{Upper, choice, close, finish, open, show};
 
 #[derive(clap::Args)]
 pub(super) struct Named {
     #[command(flatten)]
     upper: Upper,
     /// The path inside the workspace
+    #[arg(value_parser = choice::path)]
     path: String,
 }
 
@@ -24,7 +26,7 @@ pub(super) struct Ls {
     #[command(flatten)]
     upper: Upper,
     /// The directory inside the workspace
-    #[arg(default_value = ".")]
+    #[arg(default_value = ".", value_parser = choice::path)]
     path: String,
 }
 
@@ -33,6 +35,7 @@ pub(super) struct Put {
     #[command(flatten)]
     upper: Upper,
     /// The file inside the workspace; its directory must exist
+    #[arg(value_parser = choice::new_path)]
     path: String,
     /// Take the new content from this file, instead of standard input
     #[arg(long, value_name = "FILE")]
@@ -44,6 +47,7 @@ pub(super) struct Rm {
     #[command(flatten)]
     upper: Upper,
     /// The path inside the workspace
+    #[arg(value_parser = choice::path)]
     path: String,
     /// Remove a directory with everything in it
     #[arg(long, short)]
@@ -55,8 +59,10 @@ pub(super) struct Mv {
     #[command(flatten)]
     upper: Upper,
     /// The path inside the workspace
+    #[arg(value_parser = choice::path)]
     old: String,
     /// Its new path inside the workspace
+    #[arg(value_parser = choice::path)]
     new: String,
 }
 
@@ -72,7 +78,12 @@ pub(super) fn ls(context: &Context, arguments: &Ls) -> Result<Answer, Error> {
             Layer::Upper => "upper",
         };
         let kind = show::kind(entry.kind);
-        rows.push(vec![kind.into(), layer.into(), size.map_or(String::new(), show::size), entry.name.clone()]);
+        rows.push(vec![
+            kind.into(),
+            layer.into(),
+            size.map_or_else(Text::default, |it| show::size(it).into()),
+            (&entry.name).into(),
+        ]);
         entries.push(json!({"name": entry.name, "type": kind, "origin": layer, "size": size}));
     }
     close(workspace, table(&rows), json!({"entries": entries}))
@@ -80,7 +91,7 @@ pub(super) fn ls(context: &Context, arguments: &Ls) -> Result<Answer, Error> {
 
 pub(super) fn cat(context: &Context, arguments: &Named) -> Result<(), Stop> {
     let mut workspace = open(context, &arguments.upper)?;
-    let mut out = io::stdout().lock();
+    let mut out = streams::exact();
     for chunk in workspace.chunks(&arguments.path) {
         out.write_all(&chunk?)?;
     }
@@ -94,7 +105,7 @@ pub(super) fn put(context: &Context, arguments: &Put) -> Result<Answer, Error> {
     let bar = progress(input.length);
     let bytes = workspace.put_from(&arguments.path, bar.wrap_read(input))?;
     bar.finish_and_clear();
-    finish(workspace, &format!("{}: {} written", arguments.path, show::size(bytes)), json!({"bytes": bytes}))
+    finish(workspace, text!("{}: {} written\n", arguments.path, show::size(bytes)), json!({"bytes": bytes}))
 }
 
 pub(super) fn rm(context: &Context, arguments: &Rm) -> Result<Answer, Error> {
@@ -105,19 +116,19 @@ pub(super) fn rm(context: &Context, arguments: &Rm) -> Result<Answer, Error> {
         workspace.remove(&arguments.path)?;
         1
     };
-    let entries = if removed == 1 { String::new() } else { format!(", {removed} entries") };
-    finish(workspace, &format!("{}: removed{entries}", arguments.path), json!({"removed": removed}))
+    let entries = if removed == 1 { Text::default() } else { text!(", {} entries", removed) };
+    finish(workspace, text!("{}: removed{}\n", arguments.path, entries), json!({"removed": removed}))
 }
 
 pub(super) fn mv(context: &Context, arguments: &Mv) -> Result<Answer, Error> {
     let mut workspace = open(context, &arguments.upper)?;
     workspace.rename(&arguments.old, &arguments.new)?;
     let (old, new) = (&arguments.old, &arguments.new);
-    finish(workspace, &format!("{old}: is {new} now"), json!({"old": old, "new": new}))
+    finish(workspace, text!("{}: is {} now\n", old, new), json!({"old": old, "new": new}))
 }
 
 pub(super) fn mkdir(context: &Context, arguments: &Named) -> Result<Answer, Error> {
     let mut workspace = open(context, &arguments.upper)?;
     workspace.make_directory(&arguments.path)?;
-    finish(workspace, &format!("{}: made", arguments.path), json!({"path": arguments.path}))
+    finish(workspace, text!("{}: made\n", arguments.path), json!({"path": arguments.path}))
 }

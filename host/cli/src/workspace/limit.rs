@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::Context;
 use super::super::render::Answer;
+use super::super::text::text;
 use super::{Upper, close, open, show};
 
 /// The requested limits.
@@ -57,7 +58,7 @@ pub(super) fn limit(context: &Context, arguments: &Limit) -> Result<Answer, Erro
     if (quota.bytes, quota.entries) != (before.bytes, before.entries) {
         workspace.set_quota(quota)?;
     }
-    close(workspace, format!("{}\n", text(quota)), json!({"limits": value(quota)}))
+    close(workspace, text!("{}\n", text(quota)), json!({"limits": value(quota)}))
 }
 
 /// Limits for people.

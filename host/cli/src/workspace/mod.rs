@@ -1,12 +1,19 @@
 //! `workspace`: a writable directory over others that do not change, and the review of the changes.
 
 mod apply;
+mod choice;
+mod decide;
 mod diff;
 mod files;
 mod limit;
+mod lines;
+mod page;
+mod patch;
 mod progress;
+mod questions;
 mod review;
 pub(super) mod show;
+mod trees;
 
 use std::fs;
 use std::io;
@@ -19,6 +26,7 @@ use serde_json::{Value, json};
 use super::apart::inside;
 use super::input::wanted;
 use super::render::Answer;
+use super::text::{Text, text};
 use super::{Context, Stop};
 
 const EXAMPLES: &str = "\
@@ -56,10 +64,12 @@ enum Command {
     Status(Upper),
     /// Lists the changes: kind and path of each, deletions first
     Changes(review::Changes),
-    /// Shows the changes of texts, line by line
+    /// Prints the changes as a patch for `git apply`; fails if a part of them cannot be in one
     Diff(review::Changes),
     /// Lists the changes of lowers at paths that were changed here, too
     Conflicts(Upper),
+    /// Asks about each change and each hunk, then writes what was taken; or writes a page to look at
+    Review(decide::Review),
     /// Writes changes to the topmost lower atomically; asks first
     Commit(apply::Commit),
     /// Discards all changes, and the workspace itself; asks first on a terminal
@@ -109,8 +119,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<(), Stop> 
         Command::Create(create) => self::create(context, create)?,
         Command::Status(upper) => review::status(context, upper)?,
         Command::Changes(changes) => review::changes(context, changes)?,
-        Command::Diff(changes) => review::diff(context, changes)?,
+        Command::Diff(changes) => return diff::diff(context, changes),
         Command::Conflicts(upper) => review::conflicts(context, upper)?,
+        Command::Review(review) => decide::review(context, review)?,
         Command::Commit(commit) => apply::commit(context, commit)?,
         Command::Discard(discard) => apply::discard(context, discard)?,
         Command::Export(export) => apply::export(context, export)?,
@@ -164,19 +175,19 @@ fn create(context: &Context, arguments: &Create) -> Result<Answer, Error> {
             let _empty_or_not = fs::remove_dir(&arguments.upper);
         }
     })?;
-    let lowers: Vec<String> = arguments.lower.iter().map(|lower| lower.display().to_string()).collect();
-    let text = format!("{}: a workspace over {}", arguments.upper.display(), lowers.join(", "));
-    finish(workspace, &text, json!({"lowers": arguments.lower}))
+    let lowers = Text::join(arguments.lower.iter().map(Text::from), ", ");
+    let text = text!("{}: a workspace over {}\n", arguments.upper, lowers);
+    finish(workspace, text, json!({"lowers": arguments.lower}))
 }
 
-/// Makes the changes durable, closes the workspace, and prints one line.
-fn finish(mut workspace: Workspace, text: &str, json: Value) -> Result<Answer, Error> {
+/// Makes the changes durable, and closes the workspace.
+fn finish(mut workspace: Workspace, text: Text, json: Value) -> Result<Answer, Error> {
     workspace.sync()?;
-    close(workspace, format!("{text}\n"), json)
+    close(workspace, text, json)
 }
 
 /// As [`finish`], without a change.
-fn close(workspace: Workspace, text: String, json: Value) -> Result<Answer, Error> {
+fn close(workspace: Workspace, text: Text, json: Value) -> Result<Answer, Error> {
     let answer = Answer::new(text, json).with_recovered(workspace.recovered());
     workspace.close()?;
     Ok(answer)

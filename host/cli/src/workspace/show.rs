@@ -1,12 +1,13 @@
 //! Changes in the formats for people and for programs.
 
 use std::env;
-use std::io::{self, IsTerminal as _};
 
 use onionskin_host::{Change, ChangeKind, NodeKind};
 use serde_json::{Value, json};
 
 use super::super::render::table;
+use super::super::terminal;
+use super::super::text::{Text, text};
 
 /// Returns the word for a kind.
 pub(super) fn kind(kind: NodeKind) -> &'static str {
@@ -44,21 +45,25 @@ pub(crate) fn size(bytes: u64) -> String {
 }
 
 /// One change on each line: its kind, its path, and details. Sizes are for people.
-pub(crate) fn changes(changes: &[Change], is_for_people: bool) -> String {
+pub(crate) fn changes(changes: &[Change], is_for_people: bool) -> Text {
     let row = |change: &Change| {
         let size = if is_for_people && change.kind == NodeKind::File && change.what != ChangeKind::Deleted {
-            size(change.size)
+            size(change.size).into()
         } else {
-            String::new()
+            Text::default()
         };
-        let note = match &change.what {
-            ChangeKind::Renamed(from) => format!("from {from}"),
-            ChangeKind::Retyped(was) => format!("{}, was {}", kind(change.kind), kind(*was)),
-            ChangeKind::Deleted | ChangeKind::Added | ChangeKind::Modified => String::new(),
-        };
-        vec![word(&change.what).to_owned(), change.path.clone(), size, note]
+        vec![word(&change.what).into(), (&change.path).into(), size, note(change)]
     };
     table(&changes.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Returns the details of a change.
+pub(super) fn note(change: &Change) -> Text {
+    match &change.what {
+        ChangeKind::Renamed(from) => text!("from {}", from),
+        ChangeKind::Retyped(was) => text!("{}, was {}", kind(change.kind), kind(*was)),
+        ChangeKind::Deleted | ChangeKind::Added | ChangeKind::Modified => Text::default(),
+    }
 }
 
 /// The same for programs.
@@ -80,13 +85,8 @@ pub(crate) fn changes_json(changes: &[Change]) -> Value {
     changes.iter().map(one).collect()
 }
 
-/// Whether standard output is a terminal.
-pub(super) fn has_reader() -> bool {
-    io::stdout().is_terminal()
-}
-
 /// Colours lines by their beginning, on a terminal unless colours are switched off.
-pub(super) fn in_colour(text: String) -> String {
+pub(super) fn in_colour(text: Text) -> Text {
     const COLOURS: [(&str, u8); 9] = [
         ("deleted", 31),
         ("-", 31),
@@ -98,17 +98,10 @@ pub(super) fn in_colour(text: String) -> String {
         ("retyped", 35),
         ("conflict", 31),
     ];
-    if !has_reader() || env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+    if !terminal::is_answer_seen() || env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
         return text;
     }
-    let mut coloured = String::new();
-    for line in text.lines() {
-        match COLOURS.iter().find(|(start, _)| line.starts_with(start)) {
-            Some((_, colour)) => coloured.push_str(&format!("\x1b[{colour}m{line}\x1b[0m\n")),
-            None => coloured.push_str(&format!("{line}\n")),
-        }
-    }
-    coloured
+    text.coloured(&COLOURS)
 }
 
 #[cfg(test)]
