@@ -7,6 +7,7 @@
 //! | `log.tmp` | a decision being written |
 //! | `log`, `log-unsynced` | a decision, to be rolled forward |
 //! | `directories/K/G/` | generation G of directory K, publish mode `pointer` |
+//! | `directories/K/owner` | the path that directory K belongs to; see [`crate::generations`] |
 //! | `lock`, `lock-H` | the lock file; a token on its way to it |
 //! | `linked`, `linked-again` | a file that is linked to learn whether files can be |
 //! | `epoch-N` | a takeover: see [`crate::lock`] |
@@ -39,6 +40,8 @@ pub const DIRECTORIES: &str = "directories";
 pub const LINKED: &str = "linked";
 /// Second name of [`LINKED`].
 pub const LINKED_AGAIN: &str = "linked-again";
+/// Name of the record of the path that a directory of generations belongs to.
+pub const OWNER: &str = "owner";
 /// Scratch of a probe.
 pub const PROBE: &str = "probe";
 /// Name of the directory for content written over other directories.
@@ -107,6 +110,11 @@ pub fn generations(directory_number: u64) -> RelPath {
 /// A generation of a directory.
 pub fn generation(directory_number: u64, number: u64) -> RelPath {
     numbered(&generations(directory_number), "", number, "")
+}
+
+/// Returns the path of the record of the path that a directory of generations belongs to.
+pub fn owner(directory_number: u64) -> RelPath {
+    generations(directory_number).child(OWNER)
 }
 
 /// Returns the text of the link at `path` that points to a generation.

@@ -14,6 +14,7 @@ pub mod control;
 pub mod error;
 pub mod exec;
 pub mod fs;
+pub mod generations;
 pub mod journal;
 pub mod limits;
 pub mod lock;

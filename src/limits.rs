@@ -38,5 +38,8 @@ pub const SPARES_MAX: usize = 32;
 pub const LOWERS_MAX: usize = 64;
 /// Bytes of the token in a lock file.
 pub const TOKEN_BYTES_MAX: usize = 255;
-/// Generations of a directory kept in the publish mode `pointer`.
-pub const GENERATIONS_KEPT: u64 = 2;
+/// Generations of a directory that stay in the publish mode `pointer`, unless the caller chooses.
+pub const GENERATIONS_KEPT: u32 = 2;
+/// Entries that a publish searches for links to the generations that it is about to remove. In a larger tree
+/// they stay.
+pub const SEARCHED_MAX: usize = 1 << 16;

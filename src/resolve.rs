@@ -6,6 +6,7 @@ use crate::control;
 use crate::error::{Error, ErrorKind};
 use crate::exec::Result as ExecResult;
 use crate::fs::{Cause, Fs, Kind, Stat};
+use crate::generations::Generations;
 use crate::limits::LINKS_MAX;
 use crate::path::{At, RelPath, RootId, check_name};
 use crate::store::{State, Symlinks};
@@ -134,9 +135,17 @@ impl<F: Fs> State<F> {
         }
     }
 
-    /// Like [`State::pointer`], but a link that cannot be read is taken for an absolute one.
+    /// Like [`State::pointer`], but only for a directory of generations that belongs to `path`. A copy of
+    /// such a link, and one that was moved, is a link like any other.
+    pub(crate) fn own_pointer(&mut self, path: &RelPath) -> Result<Option<(u64, u64)>, Error> {
+        let Some((directory, generation)) = self.pointer(path)? else { return Ok(None) };
+        let found = Generations::read(&mut self.exec, directory)?;
+        Ok((found.owner.as_ref() == Some(path)).then_some((directory, generation)))
+    }
+
+    /// Like [`State::own_pointer`], but a link that cannot be read is taken for an absolute one.
     pub(crate) fn pointer_if_readable(&mut self, path: &RelPath) -> Result<Option<(u64, u64)>, Error> {
-        match self.pointer(path) {
+        match self.own_pointer(path) {
             Err(error) if error.kind() == ErrorKind::LinkUnreadable => Ok(None),
             answer => answer,
         }
@@ -145,7 +154,7 @@ impl<F: Fs> State<F> {
     /// Checks whether a link on the way is a pointer to a generation. A link that cannot be read is never
     /// followed.
     fn is_pointer_on_the_way(&mut self, link: &RelPath, policy: Symlinks) -> Result<bool, Error> {
-        match self.pointer(link) {
+        match self.own_pointer(link) {
             Err(error) if error.kind() == ErrorKind::LinkUnreadable && policy == Symlinks::Refuse => {
                 Err(ErrorKind::SymlinkRefused.at(link))
             }

@@ -9,6 +9,7 @@ use crate::control;
 use crate::error::{Error, ErrorKind, Fingerprint, Subject};
 use crate::exec::{Exec, Trace};
 use crate::fs::{Call, Cause, Fs, Kind};
+use crate::generations;
 use crate::lock::{self, Claim, Ownership};
 use crate::path::{At, RelPath, RootId, match_preopen};
 use crate::plan::{Act, Plan};
@@ -212,7 +213,7 @@ impl<F: Fs> Store<F> {
     }
 }
 
-/// Returns the findings that an open would report, and changes nothing.
+/// Returns the findings that an open would report, and the generations to which no link leads; changes nothing.
 ///
 /// # Errors
 ///
@@ -226,6 +227,11 @@ pub fn inspect<F: Fs>(fs: F, preopens: &Preopens<F>, at: &str) -> Result<Vec<Fin
         findings.push(Finding::new(&control::entry(control::LOCK), Verdict::InUse, detail));
     }
     findings.extend(recover::foresee(&mut exec, snapshot)?);
+    // A directory that cannot be read hides no finding of an open.
+    for unused in generations::unused(&mut exec, usize::MAX).ok().flatten().unwrap_or_default() {
+        let (place, detail) = (control::generations(unused.directory), generations::described(&unused));
+        findings.push(Finding::new(&place, Verdict::Clean, detail));
+    }
     Ok(findings)
 }
 

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::bindings::types::{Cause, Error as GuestError, ErrorKind};
+use crate::trust::Distrust;
 pub use kind::Kind;
 
 /// An error of a call.
@@ -47,6 +48,14 @@ pub enum Error {
     Locked {
         /// The root.
         root: PathBuf,
+    },
+    /// Another user could have written records that an open would carry out with the rights of this user. They
+    /// were not read.
+    Untrusted {
+        /// The entry, on the host.
+        path: PathBuf,
+        /// The reason.
+        why: Distrust,
     },
     /// A call of the operating system failed, outside of the component.
     Io {
@@ -169,6 +178,7 @@ impl Error {
             )
             | Self::Link { link: path, .. }
             | Self::Io { path, .. }
+            | Self::Untrusted { path, .. }
             | Self::Program { path, .. } => path.clone(),
             Self::Layout { guest, .. } => PathBuf::from(guest),
             Self::Component { .. } => PathBuf::new(),
@@ -194,6 +204,16 @@ impl fmt::Display for Error {
                 "{}: another owner has this root open. Wait until it has finished, or end it; \
                  its lock goes with it.",
                 root.display()
+            ),
+            Self::Untrusted { path, why } => write!(
+                f,
+                "{}: {}, who could have planted what an open would carry out with your rights. Look at it; then \
+                 make it your own, move it away, or trust it explicitly.",
+                path.display(),
+                match why {
+                    Distrust::Owner { user } => format!("belongs to user {user}"),
+                    Distrust::Writable => "may be written by every user".to_owned(),
+                }
             ),
             Self::Io { action, path, source } => {
                 write!(f, "{}: cannot {action}: {source}. {}", path.display(), io_way_out(source.kind()))
@@ -339,7 +359,9 @@ impl std::error::Error for Error {
             Self::Io { source, .. } | Self::Link { source, .. } => Some(source),
             Self::Component { source, .. } | Self::Program { source, .. } => Some(source.as_ref()),
             Self::Guest { error, .. } => Some(error),
-            Self::Trap { .. } | Self::Grant(_) | Self::Locked { .. } | Self::Layout { .. } => None,
+            Self::Trap { .. } | Self::Grant(_) | Self::Locked { .. } | Self::Untrusted { .. } | Self::Layout { .. } => {
+                None
+            }
         }
     }
 }

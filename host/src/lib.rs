@@ -65,6 +65,7 @@ pub mod run;
 mod runtime;
 mod state;
 mod store;
+pub mod trust;
 mod workspace;
 
 pub use bindings::capabilities::{Abilities, Limits, Tier};

@@ -3,8 +3,16 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use crate::Error;
+
+/// The time that is given to those who ask whether there is an owner.
+const QUESTION: Duration = Duration::from_millis(1);
+
+/// The maximum of questions that an owner waits for.
+const QUESTIONS_MAX: usize = 1000;
 
 /// A lock of the operating system on a root directory, held until it is dropped.
 ///
@@ -24,11 +32,38 @@ impl RootLock {
             return Err(Error::io("lock the root", root, io::ErrorKind::Unsupported.into()));
         }
         let directory = File::open(place).map_err(|error| Error::io("open the root", root, error))?;
-        match directory.try_lock() {
-            Ok(()) => Ok(Self { directory }),
-            Err(TryLockError::WouldBlock) => Err(Error::Locked { root: root.to_owned() }),
-            Err(TryLockError::Error(error)) => Err(Error::io("lock the root", root, error)),
+        for _ in 0..QUESTIONS_MAX {
+            match directory.try_lock() {
+                Ok(()) => return Ok(Self { directory }),
+                // An owner excludes the shared lock, too; a question does not.
+                Err(TryLockError::WouldBlock) => match directory.try_lock_shared() {
+                    Ok(()) => {
+                        let _for_a_moment = directory.unlock();
+                        thread::sleep(QUESTION);
+                    }
+                    Err(_) => break,
+                },
+                Err(TryLockError::Error(error)) => return Err(Error::io("lock the root", root, error)),
+            }
         }
+        Err(Error::Locked { root: root.to_owned() })
+    }
+}
+
+/// Returns whether another owner holds the lock on a directory. The question keeps no owner out: it asks for a
+/// shared lock for a moment, and [`RootLock::take`] waits for that.
+pub(crate) fn is_held(root: &Path, place: &Path) -> Result<bool, Error> {
+    if !cfg!(unix) {
+        return Ok(false);
+    }
+    let directory = File::open(place).map_err(|error| Error::io("open the root", root, error))?;
+    match directory.try_lock_shared() {
+        Ok(()) => {
+            let _closing_does_it_otherwise = directory.unlock();
+            Ok(false)
+        }
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(Error::io("lock the root", root, error)),
     }
 }
 

@@ -39,6 +39,9 @@ pub struct DirectoryOptions {
     pub durability: Durability,
     /// The treatment of symbolic links; [`SymlinkPolicy::Replace`] by default.
     pub symlinks: SymlinkPolicy,
+    /// The number of the newest generations that stay with [`Publish::Pointer`], the new one included; 2 by
+    /// default.
+    pub keep_generations: u32,
 }
 
 /// Options of [`Workspace::commit`](crate::Workspace::commit).
@@ -90,10 +93,10 @@ impl WriteOptions {
 }
 
 impl DirectoryOptions {
-    setters! { publish: Publish, durability: Durability, symlinks: SymlinkPolicy }
+    setters! { publish: Publish, durability: Durability, symlinks: SymlinkPolicy, keep_generations: u32 }
 
     pub(crate) fn wire(self) -> wire::DirectoryOptions {
-        let Self { publish, durability, symlinks } = self;
+        let Self { publish, durability, symlinks, keep_generations: _ } = self;
         wire::DirectoryOptions { publish, durability, symlinks }
     }
 }
@@ -126,7 +129,12 @@ impl Default for WriteOptions {
 
 impl Default for DirectoryOptions {
     fn default() -> Self {
-        Self { publish: Publish::InPlace, durability: Durability::Full, symlinks: SymlinkPolicy::Replace }
+        Self {
+            publish: Publish::InPlace,
+            durability: Durability::Full,
+            symlinks: SymlinkPolicy::Replace,
+            keep_generations: 2,
+        }
     }
 }
 

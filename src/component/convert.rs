@@ -8,6 +8,7 @@ use super::wasi_fs::preopen_names;
 use crate::error::{Error, ErrorKind, Fingerprint};
 use crate::exec::Trace;
 use crate::fs::{Cause, Kind};
+use crate::limits::GENERATIONS_KEPT;
 use crate::lock::Ownership;
 use crate::persist::materialize::{Content, Source};
 use crate::persist::transaction::{DirectoryOptions, Publish};
@@ -94,6 +95,7 @@ pub(super) fn write_options_in(value: wit::WriteOptions) -> Result<WriteOptions,
 
 pub(super) const fn directory_options_in(value: wit::DirectoryOptions) -> DirectoryOptions {
     DirectoryOptions {
+        keep_generations: GENERATIONS_KEPT,
         publish: match value.publish {
             wit::Publish::InPlace => Publish::InPlace,
             wit::Publish::Swap => Publish::Swap,

@@ -112,6 +112,11 @@ impl wit::GuestStore for Store {
             .map(|transaction| wit::Transaction::new(Transaction(RefCell::new(transaction))))
             .map_err(error_out)
     }
+
+    fn free_generations(&self) -> Result<Vec<types::Finding>, types::Error> {
+        let freed = self.0.free_generations().map_err(error_out)?;
+        Ok(freed.into_iter().map(finding_out).collect())
+    }
 }
 
 impl wit::GuestWriter for Writer {
@@ -148,6 +153,10 @@ impl wit::GuestTransaction for Transaction {
 
     fn rename(&self, old: String, new: String) -> Result<(), types::Error> {
         self.0.borrow_mut().rename(&old, &new).map_err(error_out)
+    }
+
+    fn keep_generations(&self, newest: u32) {
+        self.0.borrow_mut().keep_generations(newest);
     }
 
     fn commit(this: wit::Transaction) -> Result<types::Receipt, types::Error> {

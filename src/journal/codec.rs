@@ -12,8 +12,9 @@
 //!   2 delete     old
 //!   3 make-dir   -
 //!   4 switch     -         the sibling prepared for this path takes its place
-//!   5 pointer    directory u64, generation u64
+//!   5 pointer    directory u64, generation u64; the two newest generations stay. No longer written
 //!   6 remove-dir -         the directory is removed, unless it holds an unexpected entry
+//!   7 pointer    directory u64, generation u64, oldest u64: the oldest generation that stays
 //!   old          kind u8 (0 absent, 1 file, 2 directory, 3 symlink, 4 other), size u64,
 //!                modified (u8 0|1, u64 if 1)
 //! digest       32 bytes  SHA-256 of all preceding bytes
@@ -79,7 +80,7 @@ fn put_op(out: &mut Vec<u8>, op: &Op) {
         Change::Delete { .. } => 2,
         Change::MakeDir => 3,
         Change::Switch => 4,
-        Change::Pointer { .. } => 5,
+        Change::Pointer { .. } => 7,
         Change::RemoveDir => 6,
     };
     put_number(out, kind, 1);
@@ -96,9 +97,10 @@ fn put_op(out: &mut Vec<u8>, op: &Op) {
         }
         Change::Delete { old } => put_old(out, old),
         Change::MakeDir | Change::RemoveDir | Change::Switch => {}
-        Change::Pointer { directory, generation } => {
-            put_number(out, *directory, 8);
-            put_number(out, *generation, 8);
+        Change::Pointer { directory, generation, oldest } => {
+            for number in [directory, generation, oldest] {
+                put_number(out, *number, 8);
+            }
         }
     }
 }
@@ -210,7 +212,11 @@ impl<'a> Reader<'a> {
             3 => Change::MakeDir,
             4 => Change::Switch,
             6 => Change::RemoveDir,
-            5 => Change::Pointer { directory: self.number(8), generation: self.number(8) },
+            5 => {
+                let (directory, generation) = (self.number(8), self.number(8));
+                Change::Pointer { directory, generation, oldest: generation.saturating_sub(1) }
+            }
+            7 => Change::Pointer { directory: self.number(8), generation: self.number(8), oldest: self.number(8) },
             _ => {
                 self.refuse("an unknown kind of record");
                 Change::MakeDir
@@ -267,7 +273,7 @@ mod tests {
                 Op { path: path("c/d"), change: Change::Delete { old } },
                 Op { path: path("e"), change: Change::MakeDir },
                 Op { path: path("f"), change: Change::Switch },
-                Op { path: path("g"), change: Change::Pointer { directory: 1, generation: 2 } },
+                Op { path: path("g"), change: Change::Pointer { directory: 1, generation: 2, oldest: 1 } },
                 Op { path: path("h"), change: Change::RemoveDir },
             ],
         }

@@ -83,6 +83,8 @@ pub enum Change {
         directory: u64,
         /// Number of the generation.
         generation: u64,
+        /// Number of the oldest generation that stays, once this one is published.
+        oldest: u64,
     },
 }
 

@@ -7,11 +7,11 @@ use crate::control;
 use crate::error::{Error, ErrorKind};
 use crate::fs::{Fs, Kind};
 use crate::journal::{Change, Op};
-use crate::path::{RelPath, RootId};
+use crate::path::{At, RelPath, RootId};
 use crate::persist::companions;
-use crate::persist::transaction::{Changes, DirectoryOptions, Entry, Pending};
+use crate::persist::transaction::{Changes, DirectoryOptions, Entry, Pending, Publish};
 use crate::resolve::Missing;
-use crate::store::{State, Symlinks};
+use crate::store::State;
 
 /// The changes of a transaction, by real path.
 pub(crate) struct Resolved {
@@ -32,12 +32,18 @@ impl<F: Fs> State<F> {
         &mut self,
         directory: &RelPath,
         pending: Changes,
-        policy: Symlinks,
+        how: DirectoryOptions,
     ) -> Result<Resolved, Error> {
-        let pointer = self.pointer_of(directory, policy)?;
+        let policy = how.symlinks;
+        let pointer = self.pointer_of(directory, policy, how.publish == Publish::Pointer)?;
         let mut made = BTreeSet::new();
         let none = BTreeSet::new();
-        let place = self.walk(RootId::STORE, directory, policy, &mut Missing::Note { made: &mut made, gone: &none })?;
+        // The link itself, which may belong to another path, is about to be replaced: it is not handled by the policy.
+        let way = match &pointer {
+            Some(link) => self.link_target(&At::store(link.clone()))?,
+            None => directory.clone(),
+        };
+        let place = self.walk(RootId::STORE, &way, policy, &mut Missing::Note { made: &mut made, gone: &none })?;
         let mut gone = BTreeSet::new();
         for (path, entry) in &pending {
             if matches!(entry.pending, Pending::Delete) {

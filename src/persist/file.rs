@@ -82,6 +82,8 @@ impl<F: Fs> Store<F> {
     ///
     /// [`ErrorKind::InvalidJson`] before any change.
     pub fn replace_json(&self, path: &str, json: &str, how: &WriteOptions) -> Result<Receipt, Error> {
+        // A caller that gives more than fits may have cut it.
+        check_chunk(path, json.len())?;
         serde_json::from_str::<IgnoredAny>(json).map_err(|error| Error::invalid_json(path, wrong_json(&error)))?;
         self.replace(path, json.as_bytes().to_vec(), how)
     }

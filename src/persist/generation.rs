@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use crate::control;
 use crate::error::{CommitPhase, Error, ErrorKind, Limit};
 use crate::fs::{Fs, Kind};
+use crate::generations::{self, Generations};
 use crate::journal::{Change, Journal, Op};
 use crate::limits::ENTRIES_MAX;
 use crate::path::{At, RelPath, RootId};
@@ -17,11 +18,33 @@ use crate::persist::decide;
 use crate::persist::directory::Resolved;
 use crate::persist::transaction::{DirectoryOptions, Pending};
 use crate::plan::{Attributes, Plan};
+use crate::recover::{Finding, Verdict};
 use crate::resolve::Missing;
-use crate::store::{State, Symlinks};
-use crate::stray::is_stray;
-use crate::text::as_number;
+use crate::store::{State, Store, Symlinks};
 use crate::tree::{self, Node, Seen, Tree};
+
+impl<F: Fs> Store<F> {
+    /// Removes the directories of generations to which no link below the root leads, and returns them.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotCommitted`] if the filesystem fails; some may be removed then. Nothing else changes.
+    pub fn free_generations(&self) -> Result<Vec<Finding>, Error> {
+        let state = &mut *self.state.borrow_mut();
+        state.check_usable()?;
+        let mut findings = Vec::new();
+        let newest = generations::directories(&mut state.exec)?.last().copied();
+        // The tree may be large: this is not part of a change, and nothing waits for it.
+        for unused in generations::unused(&mut state.exec, usize::MAX)?.unwrap_or_default() {
+            let plan = generations::free(&mut state.exec, &unused, newest == Some(unused.directory))?;
+            state.check_owner()?;
+            state.run(plan)?;
+            let place = control::generations(unused.directory);
+            findings.push(Finding::new(&place, Verdict::Swept, generations::described(&unused)));
+        }
+        Ok(findings)
+    }
+}
 
 impl<F: Fs> State<F> {
     /// Commits by two renames of directories.
@@ -49,12 +72,11 @@ impl<F: Fs> State<F> {
         how: DirectoryOptions,
     ) -> Result<(), Error> {
         let (path, current) = self.pointer_place(resolved)?;
-        self.make_parents(number, resolved, how)?;
-        let (directory, generation) = match current {
-            Current::Generation(directory, generation) => (directory, generation + 1),
-            Current::Directory | Current::Nothing => (self.next_directory()?, 1),
-        };
-        let pointer = Change::Pointer { directory, generation };
+        if resolved.pointer.is_none() {
+            self.make_parents(number, resolved, how)?;
+        }
+        let (directory, generation, oldest) = self.next_generation(&path, current, how.keep_generations)?;
+        let pointer = Change::Pointer { directory, generation, oldest };
         let base = control::generation(directory, generation);
         let text = control::pointer_text(&path, directory, generation);
         match current {
@@ -72,7 +94,8 @@ impl<F: Fs> State<F> {
             }
             Current::Generation(..) | Current::Nothing => {
                 let ops = Vec::from([Op { path: path.clone(), change: pointer }]);
-                let from = matches!(current, Current::Generation(..)).then_some(&resolved.directory);
+                let shows = self.exec.kind(&resolved.directory)? == Some(Kind::Directory);
+                let from = (shows && matches!(current, Current::Generation(..))).then_some(&resolved.directory);
                 let intent = self.journal(number, ops, !how.synced());
                 let prepared = self.prepare(&intent, resolved, (from, &base));
                 self.or_abandon(number, prepared)?;
@@ -146,12 +169,17 @@ impl<F: Fs> State<F> {
         let inside = control::generations(0).parent();
         let mut above = Vec::new();
         if base.is_within(&inside) {
-            for place in [inside.clone(), base.parent()] {
-                if self.exec.kind(&place)?.is_none() {
-                    plan.make_dir(&place, "where generations are");
-                }
-                above.push(place);
+            if self.exec.kind(&inside)?.is_none() {
+                plan.make_dir(&inside, "where generations are");
             }
+            if self.exec.kind(&base.parent())?.is_none() {
+                for op in &intent.ops {
+                    if let Change::Pointer { directory, .. } = op.change {
+                        generations::make(&mut plan, &op.path, directory);
+                    }
+                }
+            }
+            above.extend([inside.clone(), base.parent()]);
             // Readers come through the link, and see in the control directory only the names that they know.
             plan.set_attributes(&control::directory(), Attributes::Mode(PASSABLE), "readers pass it");
         } else {
@@ -235,22 +263,30 @@ impl<F: Fs> State<F> {
         Ok((path, Current::Generation(directory, generation)))
     }
 
-    /// A number for a directory that is published by pointer for the first time.
-    fn next_directory(&mut self) -> Result<u64, Error> {
-        let place = control::entry(control::DIRECTORIES);
-        if self.exec.kind(&place)?.is_none() {
-            return Ok(1);
+    /// Returns the number of the directory of the next generation, that of the generation itself, and that of
+    /// the oldest one that stays. No number is used twice: through a link that belongs to another path the
+    /// generation is the first of a new directory.
+    fn next_generation(&mut self, path: &RelPath, current: Current, keep: u32) -> Result<(u64, u64, u64), Error> {
+        let mut last = generations::directories(&mut self.exec)?.last().copied().unwrap_or_default();
+        if let Current::Generation(directory, shown) = current {
+            let found = Generations::read(&mut self.exec, directory)?;
+            if found.owner.as_ref() == Some(path) {
+                let new = found.next(shown);
+                return Ok((directory, new, found.oldest_kept(new, Some(shown), keep.into())));
+            }
+            last = last.max(directory);
         }
-        let mut next = 1;
-        for (name, _) in self.exec.list(RootId::STORE, &place)?.into_iter().filter(|(name, _)| !is_stray(name)) {
-            let number = as_number(&name).ok_or_else(|| Error::not_ours(&place.child(&name)))?;
-            next = next.max(number + 1);
-        }
-        Ok(next)
+        Ok((last + 1, 1, 1))
     }
 
-    /// Returns the path of the link of a directory published by pointer, if `directory` names one.
-    pub(crate) fn pointer_of(&mut self, directory: &RelPath, policy: Symlinks) -> Result<Option<RelPath>, Error> {
+    /// Returns the path of the link of a directory published by pointer, if `directory` names one: one that the
+    /// generations belong to or, if `foreign`, any.
+    pub(crate) fn pointer_of(
+        &mut self,
+        directory: &RelPath,
+        policy: Symlinks,
+        foreign: bool,
+    ) -> Result<Option<RelPath>, Error> {
         if directory.is_root() {
             return Ok(None);
         }
@@ -261,7 +297,11 @@ impl<F: Fs> State<F> {
         };
         let path = parent.child(directory.name());
         let is_link = self.exec.stat(&path)?.is_some_and(|stat| stat.kind == Kind::Symlink);
-        Ok(if is_link && self.pointer(&path)?.is_some() { Some(path) } else { None })
+        if !is_link {
+            return Ok(None);
+        }
+        let pointer = if foreign { self.pointer(&path)? } else { self.own_pointer(&path)? };
+        Ok(pointer.map(|_| path))
     }
 }
 

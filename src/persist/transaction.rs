@@ -39,6 +39,8 @@ pub struct DirectoryOptions {
     pub durability: Durability,
     /// The policy for links.
     pub symlinks: Symlinks,
+    /// Number of the newest generations that stay, with [`Publish::Pointer`]; at least 1, the new one.
+    pub keep_generations: u32,
 }
 
 impl DirectoryOptions {
@@ -235,6 +237,11 @@ impl<F: Fs> Transaction<F> {
         Ok(())
     }
 
+    /// Sets [`DirectoryOptions::keep_generations`].
+    pub const fn keep_generations(&mut self, newest: u32) {
+        self.how.keep_generations = newest;
+    }
+
     /// Decides and publishes all changes.
     ///
     /// # Errors
@@ -248,7 +255,7 @@ impl<F: Fs> Transaction<F> {
             return Ok(state.receipt(self.how.durability, 0, 0));
         }
         let applied = pending.len() as u64;
-        let resolved = state.resolve_changes(&self.directory, pending, self.how.symlinks)?;
+        let resolved = state.resolve_changes(&self.directory, pending, self.how)?;
         state.keep_attributes(self.number, &resolved, self.how)?;
         match self.how.publish {
             Publish::InPlace => state.commit_in_place(self.number, &resolved, self.how)?,

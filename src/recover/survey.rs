@@ -156,7 +156,7 @@ pub fn remains<F: Fs>(exec: &mut Exec<F>, scope: Scope, records: &Records) -> Re
     let mut remains = Vec::new();
     for &number in &records.transactions {
         if !matches!(scope, Scope::Transaction { number: own, .. } if own != number) {
-            remains.extend(sweep::read(exec, number)?);
+            remains.extend(sweep::read(exec, scope, number)?);
         }
     }
     Ok(remains)
@@ -280,7 +280,7 @@ fn switch<F: Fs>(exec: &mut Exec<F>, journal: &Journal, path: &RelPath) -> Resul
     let new = exec.kind(&control::sibling_new(path, journal.transaction))?;
     let old = exec.kind(&old_path)?;
     let generation = journal.ops.iter().find_map(|op| match op.change {
-        Change::Pointer { directory, generation } if op.path == *path => {
+        Change::Pointer { directory, generation, .. } if op.path == *path => {
             Some(control::generation(directory, generation))
         }
         _ => None,

@@ -7,8 +7,9 @@ use crate::control;
 use crate::error::Error;
 use crate::exec::Exec;
 use crate::fs::{Fs, Kind};
+use crate::generations::{self, Generations};
 use crate::journal::{Change, Journal};
-use crate::limits::GENERATIONS_KEPT;
+use crate::limits::SEARCHED_MAX;
 use crate::path::{At, RelPath, RootId};
 use crate::plan::Plan;
 use crate::recover::plan::Round;
@@ -49,17 +50,15 @@ pub enum Elsewhere {
     },
     /// A generation of a directory.
     Generation {
-        /// The path that was to point to it.
-        path: RelPath,
         /// Path of the directory that holds the generations.
         store: RelPath,
-        /// It was published: the path points to it.
-        published: bool,
         /// Unneeded generations, with all their entries: this one, if it was not published; otherwise those
-        /// older than the ones that are kept.
+        /// older than the ones that are kept. No link leads to them.
         useless: Vec<(RelPath, Tree)>,
-        /// Whether the directory of generations holds no other entry.
+        /// Whether the directory of generations holds no other entry, but perhaps its record.
         empties: bool,
+        /// Path of the record, if there is one.
+        record: Option<RelPath>,
     },
 }
 
@@ -67,7 +66,7 @@ pub enum Elsewhere {
 ///
 /// # Errors
 /// `ErrorKind::Corrupt` for what is not ours in its staging directory.
-pub fn read<F: Fs>(exec: &mut Exec<F>, number: u64) -> Result<Option<Remains>, Error> {
+pub fn read<F: Fs>(exec: &mut Exec<F>, scope: Scope, number: u64) -> Result<Option<Remains>, Error> {
     let place = control::transaction(number);
     let mut names = names(exec, &place)?;
     let strays = stray::leave_out(&mut names);
@@ -91,10 +90,10 @@ pub fn read<F: Fs>(exec: &mut Exec<F>, number: u64) -> Result<Option<Remains>, E
                     directories.push(op.path.parent());
                     elsewhere.push(siblings(exec, op.path, number)?);
                 }
-                Change::Pointer { directory, generation } => {
+                Change::Pointer { directory, generation, oldest } => {
                     let store = control::generations(directory);
                     directories.extend([op.path.parent(), store.parent(), store]);
-                    elsewhere.push(generations(exec, op.path, directory, generation)?);
+                    elsewhere.push(generations(exec, scope, &op.path, (directory, generation), oldest)?);
                 }
                 Change::Put { .. } | Change::Delete { .. } | Change::MakeDir | Change::RemoveDir => {}
             }
@@ -124,31 +123,43 @@ fn with_tree<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Option<(Kind, 
     })
 }
 
-fn generations<F: Fs>(exec: &mut Exec<F>, path: RelPath, directory: u64, generation: u64) -> Result<Elsewhere, Error> {
+fn generations<F: Fs>(
+    exec: &mut Exec<F>,
+    scope: Scope,
+    path: &RelPath,
+    (directory, generation): generations::Generation,
+    oldest: u64,
+) -> Result<Elsewhere, Error> {
     let store = control::generations(directory);
-    let published = match exec.kind(&path)? {
+    let published = match exec.kind(path)? {
         // A link that cannot be read stops recovery: if it were treated as another link, the generation that
         // it may lead to would be lost.
         Some(Kind::Symlink) => {
-            exec.read_link(RootId::STORE, &path)? == control::pointer_text(&path, directory, generation)
+            exec.read_link(RootId::STORE, path)? == control::pointer_text(path, directory, generation)
         }
         Some(Kind::File | Kind::Directory | Kind::Other) | None => false,
     };
-    let kept_from = generation.saturating_sub(GENERATIONS_KEPT - 1);
-    let mut useless = Vec::new();
-    let mut present = names(exec, &store)?;
-    let strays = stray::leave_out(&mut present);
-    for (name, _) in &present {
-        let number = as_number(name).ok_or_else(|| Error::not_ours(&store.child(name)))?;
-        let needless = if published { number < kept_from } else { number == generation };
-        if needless {
-            let place = store.child(name);
-            let tree = tree::read(exec, &At::store(place.clone()))?;
-            useless.push((place, tree));
+    let found = Generations::read(exec, directory)?;
+    let needless = |number: &u64| if published { *number < oldest } else { *number == generation };
+    let mut numbers: Vec<u64> = found.numbers.iter().copied().filter(needless).collect();
+    // No link leads to what a live owner has not published. After a crash a link may have been moved or copied.
+    if !numbers.is_empty() && (published || scope == Scope::All) {
+        match generations::led_to(exec, Some(directory), SEARCHED_MAX) {
+            Ok(Some(led)) => numbers.retain(|number| !led.contains(&(directory, *number))),
+            // A change that was published does not fail because its tree is large, or cannot all be read.
+            Ok(None) | Err(_) => numbers.clear(),
         }
     }
-    let empties = !published && !strays && exec.kind(&store)?.is_some() && useless.len() == present.len();
-    Ok(Elsewhere::Generation { path, store, published, useless, empties })
+    let mut useless = Vec::new();
+    for number in numbers {
+        let place = control::generation(directory, number);
+        let tree = tree::read(exec, &At::store(place.clone()))?;
+        useless.push((place, tree));
+    }
+    let is_there = exec.kind(&store)?.is_some();
+    let empties = !published && !found.strays && is_there && useless.len() == found.numbers.len();
+    let record = found.has_record.then(|| control::owner(directory));
+    Ok(Elsewhere::Generation { store, useless, empties, record })
 }
 
 /// Removes the remains of a transaction.
@@ -164,11 +175,14 @@ pub fn sweep(remains: &Remains, scope: Scope, round: &mut Round) {
             Elsewhere::Siblings { path, at, new, old } => {
                 sweep_siblings(path, *at, (new.as_ref(), old.as_ref()), remains.number, plan, &mut round.findings);
             }
-            Elsewhere::Generation { store, useless, empties, .. } => {
+            Elsewhere::Generation { store, useless, empties, record } => {
                 for (place, tree) in useless {
                     tree::remove(plan, tree, place);
                 }
                 if *empties {
+                    if let Some(record) = record {
+                        plan.remove_file(record, "it holds no generation");
+                    }
                     plan.remove_dir(store, "it holds no generation");
                 }
             }

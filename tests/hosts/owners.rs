@@ -1,5 +1,6 @@
 //! A root has one owner at a time.
 
+use onionskin_host::trust::Distrust;
 use onionskin_host::{Error, ErrorKind, Fault, OpenOptions, Ownership, Publish, Store, Trap, Verdict, WriteOptions};
 
 use crate::ground;
@@ -237,4 +238,50 @@ fn the_lock_of_a_crashed_owner_is_broken() {
     }
     println!("held {held}, old {old}, new {new}");
     assert!(held > 10 && old > 5 && new > 5, "held {held}, old {old}, new {new}");
+}
+
+/// A log in a directory that every user may write is not carried out, unless the caller trusts all. An inspection reads it.
+#[cfg(unix)]
+#[test]
+fn records_that_another_user_could_have_written_are_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let scene = Scene::new(&[("root/file", "old"), ("root/.onionskin/tx-1/0", "planted")]);
+    let place = scene.at("root/.onionskin");
+    let allow = |mode| std::fs::set_permissions(&place, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+    allow(0o777);
+    let session = onionskin().store(scene.root());
+    for result in [session.open(&OpenOptions::default()).map(drop), session.probe().map(drop)] {
+        let error = error_of("untrusted", result);
+        assert!(matches!(&error, Error::Untrusted { path, why: Distrust::Writable } if *path == place), "{error:?}");
+        assert!(error.to_string().contains(&place.display().to_string()), "{error}");
+    }
+    assert_eq!(session.inspect().expect("it changes nothing").len(), 1);
+    assert_eq!(scene.text("root/.onionskin/tx-1/0"), "planted", "nothing was carried out");
+    session.clone().trust_all().open(&OpenOptions::default()).and_then(Store::close).expect("all are trusted");
+    assert!(!place.exists(), "the remains are swept");
+    scene.done();
+}
+
+/// An inspection keeps no owner out, and is kept out by none.
+#[test]
+fn inspections_and_owners_do_not_keep_each_other_out() {
+    let scene = Scene::new(&[("root/file", "old")]);
+    let session = onionskin().store(scene.root());
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        let inspector = threads.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                session.inspect().expect("an inspection needs no lock");
+            }
+        });
+        for number in 0..100 {
+            let store = onionskin().store(scene.root()).open(&OpenOptions::default());
+            let store = store.unwrap_or_else(|error| panic!("open {number}: {error}"));
+            store.close().expect("the store closes");
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        inspector.join().expect("it does not panic");
+    });
+    scene.done();
 }

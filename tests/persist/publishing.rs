@@ -1,11 +1,14 @@
 //! A directory is published in three modes, and each preserves the entries that the change does not name.
 
-use onionskin::fs::Fs as _;
+use onionskin::fs::{Cause, Fs as _};
+use onionskin::generations;
+use onionskin::path::RelPath;
 use onionskin::persist::transaction::{DirectoryOptions, Publish};
-use onionskin::store::{Durability, Receipt, Store, Symlinks};
-use onionskin_sim::{Node, SimFs, Switches, Tree, tree};
+use onionskin::recover::Verdict;
+use onionskin::store::{Durability, Receipt, Store, Symlinks, WriteOptions, inspect};
+use onionskin_sim::{Fault, Harm, Node, SimFs, Switches, Tree, When, operations, tree};
 
-use crate::support::{PUBLISH, Scene, outcome, publish, refused};
+use crate::support::{PUBLISH, Scene, outcome, publish, refused, verdicts};
 
 fn conversations() -> Tree {
     tree! {
@@ -144,7 +147,7 @@ fn a_pointer_keeps_two_generations() {
     let scene = Scene::new(&tree! { file "ws/conv/metadata.json" = "{\"v\":1}"; });
     for version in 2..7 {
         persist(&scene.open(), Publish::Pointer, version);
-        let generations = scene.fs.tree().below("ws/.onionskin/directories/1");
+        let generations = scene.fs.tree().below("ws/.onionskin/directories/1").remove("owner");
         let top: Vec<_> = generations.iter().filter(|(path, _)| !path.contains(&b'/')).map(|(path, _)| path).collect();
         let newest = (version - 1).to_string();
         assert_eq!(top.last().copied(), Some(newest.as_bytes()), "version {version}");
@@ -185,6 +188,8 @@ fn directories_by_pointer_are_independent() {
     }
     let after = tree! {
         dir "lower";
+        file "ws/.onionskin/directories/1/owner" = record("one", 1);
+        file "ws/.onionskin/directories/2/owner" = record("two", 2);
         symlink "ws/one" = ".onionskin/directories/1/3";
         symlink "ws/two" = ".onionskin/directories/2/2";
         file "ws/.onionskin/directories/1/2/f" = "11";
@@ -315,4 +320,213 @@ fn a_linked_directory_is_dealt_with_by_policy() {
             scene.ends_as(&context, after);
         }
     }
+}
+
+fn record(path: &str, directory: u64) -> Vec<u8> {
+    generations::record(&RelPath::parse(path).expect("a good path"), directory).encode()
+}
+
+/// Publishes `f` in a directory by pointer.
+fn publish_f(scene: &Scene, directory: &str, text: &str, keep_generations: u32) {
+    let store = scene.open();
+    let how = DirectoryOptions { keep_generations, ..publish(Publish::Pointer) };
+    let mut transaction = store.begin(directory, how).expect("a directory");
+    transaction.put("f", text.into()).expect("staged");
+    transaction.commit().expect("published");
+}
+
+/// The content of a file, through every link.
+fn read(scene: &Scene, path: &str) -> Option<String> {
+    let ws = scene.fs.open_dir(&scene.fs.root(), "ws").expect("the root of the store");
+    let (dir, name) = scene.fs.walk(&ws, path, true).ok()?;
+    let file = scene.fs.open_file(&dir, &name).ok()?;
+    let bytes = scene.fs.read(&file, 0, 99).expect("a file can be read");
+    Some(String::from_utf8(bytes).expect("tests write text"))
+}
+
+/// Returns the scene after another program changed its links: each name and its text, or none if it is removed.
+fn relinked(scene: &Scene, links: &[(&str, Option<&str>)]) -> Scene {
+    let mut tree = scene.fs.tree();
+    for (name, text) in links {
+        let path = format!("ws/{name}");
+        tree = match text {
+            Some(text) => tree.symlink(path, text),
+            None => tree.remove(path),
+        };
+    }
+    Scene::new(&tree)
+}
+
+/// A copy of a link is a directory of its own, however often either of the two is published.
+#[test]
+fn a_copy_of_a_pointer_is_a_directory_of_its_own() {
+    let scene = Scene::new(&tree! { file "ws/site/f" = "0"; });
+    publish_f(&scene, "site", "site 1", 2);
+    let scene = relinked(&scene, &[("copy", Some(".onionskin/directories/1/1"))]);
+    for round in 0..4 {
+        publish_f(&scene, "copy", &format!("copy {round}"), 2);
+        assert_eq!(read(&scene, "site/f").as_deref(), Some("site 1"), "round {round}");
+        assert_eq!(read(&scene, "copy/f"), Some(format!("copy {round}")), "round {round}");
+    }
+    let scene = relinked(&scene, &[("second", Some(".onionskin/directories/1/1"))]);
+    for round in 0..4 {
+        publish_f(&scene, "site", &format!("site {round}"), 1);
+        assert_eq!(read(&scene, "site/f"), Some(format!("site {round}")), "round {round}");
+        assert_eq!(read(&scene, "second/f").as_deref(), Some("site 1"), "round {round}");
+        assert_eq!(read(&scene, "copy/f").as_deref(), Some("copy 3"), "round {round}");
+    }
+}
+
+/// A copy of a link is a link like any other for every other change: by the policy `replace` it becomes a directory, and
+/// the original stays.
+#[test]
+fn a_change_through_a_copy_of_a_pointer_stays_with_the_copy() {
+    for (mode, symlinks) in [(Publish::InPlace, Symlinks::Replace), (Publish::Swap, Symlinks::Replace)] {
+        let scene = Scene::new(&tree! { file "ws/site/f" = "0"; file "ws/site/g" = "g"; });
+        publish_f(&scene, "site", "site 1", 2);
+        let scene = relinked(&scene, &[("copy", Some(".onionskin/directories/1/1"))]);
+        let store = scene.open();
+        let mut transaction = store.begin("copy", DirectoryOptions { symlinks, ..publish(mode) }).expect("a path");
+        transaction.put("f", b"copy".to_vec()).expect("staged");
+        transaction.commit().expect("published");
+        drop(store);
+        assert_eq!(read(&scene, "site/f").as_deref(), Some("site 1"), "{mode:?}");
+        assert_eq!(read(&scene, "copy/f").as_deref(), Some("copy"), "{mode:?}");
+        assert_eq!(read(&scene, "copy/g").as_deref(), Some("g"), "{mode:?}");
+    }
+    let scene = Scene::new(&tree! { file "ws/site/f" = "0"; });
+    publish_f(&scene, "site", "site 1", 2);
+    let scene = relinked(&scene, &[("copy", Some(".onionskin/directories/1/1"))]);
+    let store = scene.open();
+    store.replace("copy/f", b"copy".to_vec(), &WriteOptions::default()).expect("the copy becomes a directory");
+    drop(store);
+    assert_eq!(read(&scene, "site/f").as_deref(), Some("site 1"));
+    assert_eq!(read(&scene, "copy/f").as_deref(), Some("copy"));
+}
+
+/// A link that was set back is published again under a number that was never used; what it had shown, and what was
+/// newest, stays for one publish more.
+#[test]
+fn a_pointer_that_was_set_back_is_published_again() {
+    let scene = Scene::new(&tree! { dir "ws/site"; });
+    for number in 1..=3 {
+        publish_f(&scene, "site", &number.to_string(), 3);
+    }
+    let scene = relinked(&scene, &[("site", Some(".onionskin/directories/1/1"))]);
+    publish_f(&scene, "site", "4", 2);
+    assert_eq!(read(&scene, "site/f").as_deref(), Some("4"));
+    assert_eq!(place_of(&scene, "site"), ".onionskin/directories/1/4");
+    for number in 1..=3 {
+        let path = format!(".onionskin/directories/1/{number}/f");
+        assert_eq!(read(&scene, &path), Some(number.to_string()), "{path}");
+    }
+    publish_f(&scene, "site", "5", 2);
+    let left = scene.fs.tree().below("ws/.onionskin/directories/1").remove("owner");
+    assert_eq!(left, tree! { file "4/f" = "4"; file "5/f" = "5"; });
+}
+
+fn place_of(scene: &Scene, link: &str) -> String {
+    match scene.fs.tree().get(format!("ws/{link}")) {
+        Some(Node::Symlink(text)) => text.to_string(),
+        other => panic!("{link} is {other:?}"),
+    }
+}
+
+/// A link that was moved shows what it showed, the next publish through it makes a directory of its own, and so does one
+/// through a link whose generation is gone.
+#[test]
+fn a_pointer_that_was_moved_or_leads_nowhere_is_published_again() {
+    let scene = Scene::new(&tree! { file "ws/site/f" = "0"; file "ws/site/g" = "g"; });
+    publish_f(&scene, "site", "1", 2);
+    let scene = relinked(&scene, &[("site", None), ("moved", Some(".onionskin/directories/1/1"))]);
+    publish_f(&scene, "moved", "2", 2);
+    assert_eq!((read(&scene, "moved/f"), read(&scene, "moved/g")), (Some("2".to_owned()), Some("g".to_owned())));
+    assert_eq!(place_of(&scene, "moved"), ".onionskin/directories/2/1");
+    let scene = relinked(&scene, &[("moved", Some(".onionskin/directories/7/1"))]);
+    publish_f(&scene, "moved", "3", 2);
+    assert_eq!((read(&scene, "moved/f"), read(&scene, "moved/g")), (Some("3".to_owned()), None));
+    assert_eq!(place_of(&scene, "moved"), ".onionskin/directories/8/1", "7 may come back from a backup");
+}
+
+/// A crash at any step of a publish, and then the link is moved: whatever it shows stays.
+#[test]
+fn a_pointer_that_is_moved_while_a_change_is_pending_keeps_what_it_shows() {
+    for first in [true, false] {
+        let mut steps = 0;
+        loop {
+            let scene = Scene::new(&tree! { file "ws/site/f" = "0"; });
+            if !first {
+                publish_f(&scene, "site", "1", 2);
+            }
+            let scene = Scene::new(&scene.fs.tree());
+            scene.fs.harm(Fault::sticky(When::Mutation(steps), Harm::Fail(Cause::Io)));
+            let store = operations::open(&scene.fs).expect("a clean root");
+            let mut transaction = store.begin("site", publish(Publish::Pointer)).expect("a directory");
+            let put = transaction.put("f", b"new".to_vec());
+            let done = put.and_then(|()| transaction.commit()).is_ok();
+            drop(store);
+            let tree = scene.fs.tree();
+            if let Some(node @ Node::Symlink(text)) = tree.get("ws/site") {
+                let moved = Scene::new(&tree.clone().remove("ws/site").with("ws/moved", node.clone()));
+                let before = read(&moved, "moved/f");
+                let opened = operations::open(&moved.fs);
+                assert_eq!(
+                    read(&moved, "moved/f"),
+                    before,
+                    "step {steps}, first {first}, {text}: {opened:?}",
+                    opened = opened.err()
+                );
+                assert!(before.is_some(), "step {steps}, first {first}");
+            }
+            if done {
+                break;
+            }
+            steps += 1;
+        }
+        assert!(steps > 10, "only {steps} steps, first {first}");
+    }
+}
+
+/// How many generations stay can be chosen.
+#[test]
+fn the_number_of_generations_that_stay_can_be_chosen() {
+    for keep in [0, 1, 2, 5, u32::MAX] {
+        let scene = Scene::new(&tree! { dir "ws/site"; });
+        for number in 1..=8 {
+            publish_f(&scene, "site", &number.to_string(), keep);
+            let stay = u64::from(keep.clamp(1, 8)).min(number);
+            let left = scene.fs.tree().below("ws/.onionskin/directories/1").remove("owner");
+            let wanted = (number + 1 - stay..=number)
+                .fold(Tree::new(), |tree, number| tree.file(format!("{number}/f"), number.to_string()));
+            assert_eq!(left, wanted, "keep {keep}, publish {number}");
+        }
+    }
+}
+
+/// Generations to which no link leads are found by `inspect`, and removed on request alone; the rest stays.
+#[test]
+fn generations_to_which_no_link_leads_are_found_and_freed() {
+    let scene = Scene::new(&tree! { dir "ws/one"; dir "ws/two"; dir "ws/three"; });
+    for name in ["one", "two", "three"] {
+        publish_f(&scene, name, name, 2);
+        publish_f(&scene, name, name, 2);
+    }
+    let links = [("one", None), ("three", None), ("d/copy", Some("../.onionskin/directories/2/1")), ("two", None)];
+    let scene = relinked(&scene, &links);
+    let before = scene.fs.tree();
+    let found = inspect(scene.fs.clone(), &operations::preopens(&scene.fs), "/ws").expect("it can be read");
+    let places = [".onionskin/directories/1", ".onionskin/directories/3"];
+    assert_eq!(verdicts(&found), places.map(|place| (Verdict::Clean, place)));
+    assert!(found[0].detail.contains("one"), "{found:?}");
+    assert_eq!(scene.open().recovered(), []);
+    scene.ends_as("opened", &before);
+    let freed = scene.open().free_generations().expect("nothing is in the way");
+    assert_eq!(verdicts(&freed), places.map(|place| (Verdict::Swept, place)));
+    // The last number stays taken.
+    let after = before.clone().remove("ws/.onionskin/directories/1");
+    let after = after.remove("ws/.onionskin/directories/3/1").remove("ws/.onionskin/directories/3/2");
+    scene.ends_as("freed", &after);
+    assert_eq!(scene.open().free_generations(), Ok(Vec::new()));
+    publish_f(&scene, "new", "new", 2);
+    assert_eq!(place_of(&scene, "new"), ".onionskin/directories/4/1");
 }

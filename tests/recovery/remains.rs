@@ -70,7 +70,10 @@ fn undecided_remains_are_swept() {
 /// A generation that was prepared but not published is removed; the generations in use stay.
 #[test]
 fn a_generation_that_was_never_published_is_swept() {
-    let pointer = |generation| Op { path: path("d"), change: Change::Pointer { directory: 1, generation } };
+    let pointer = |generation| Op {
+        path: path("d"),
+        change: Change::Pointer { directory: 1, generation, oldest: generation - 1 },
+    };
     let first = plain().file("ws/.onionskin/tx-7/intent", journal(vec![pointer(1)]).encode());
     let first = first.file("ws/.onionskin/directories/1/1/b", "new");
     check("the first", &first, &Ok(&[(Swept, ".onionskin/tx-7")]), &plain());
@@ -153,7 +156,8 @@ fn strays_stop_nothing_and_stay() {
         let clean = with(plain(), &[""]);
         check(&format!("{stray} alone"), &clean, &Ok(&[]), &clean);
         let places = ["", "tx-7/", "directories/", "directories/1/"];
-        let intent = journal(vec![Op { path: path("d"), change: Change::Pointer { directory: 1, generation: 1 } }]);
+        let intent =
+            journal(vec![Op { path: path("d"), change: Change::Pointer { directory: 1, generation: 1, oldest: 1 } }]);
         let left = plain().file("ws/.onionskin/tx-7/0", "x").file("ws/.onionskin/tx-7/intent", intent.encode());
         let left = with(left.file("ws/.onionskin/directories/1/1/b", "new"), &places);
         check(stray, &left, &Ok(&[(Swept, ".onionskin/tx-7")]), &with(plain(), &places));

@@ -70,7 +70,7 @@ fn a_link_that_was_materialized_is_switched_too() {
 /// The first publish by pointer: the directory is replaced by a link to its first generation.
 #[test]
 fn a_directory_that_a_pointer_replaces() {
-    let pointer = Change::Pointer { directory: 1, generation: 1 };
+    let pointer = Change::Pointer { directory: 1, generation: 1, oldest: 1 };
     let ops = || vec![Op { path: path("d"), change: Change::Switch }, Op { path: path("d"), change: pointer.clone() }];
     let log = journal(ops()).encode();
     let base = with_new(around(), "ws/.onionskin/directories/1/1");

@@ -44,6 +44,7 @@ fn advice(error: &Error) -> Option<String> {
         Error::Grant(Grant::LinkLeadsOut { target, .. }) => Some(lower(target)),
         Error::Grant(Grant::Outside { path }) => Some(lower(path)),
         Error::Grant(Grant::LinkLeavesRoot { .. }) => Some("On the command line: --symlinks replace.".to_owned()),
+        Error::Untrusted { .. } => Some("On the command line: --trust.".to_owned()),
         Error::Guest { error, .. } => of_kind(error.kind).map(str::to_owned),
         _ => None,
     }

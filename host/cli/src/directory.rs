@@ -36,6 +36,9 @@ pub(super) struct PutDir {
     /// How the change becomes visible
     #[arg(long, value_enum, default_value = "in-place")]
     publish: Mode,
+    /// The number of the newest generations that stay with `--publish pointer`, the new one included
+    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u32).range(1..))]
+    keep_generations: u32,
     /// Also remove these files, named relative to DIR
     #[arg(long, value_name = "NAME", num_args = 1..)]
     remove: Vec<String>,
@@ -63,7 +66,7 @@ pub(super) fn put(context: &Context, arguments: &PutDir) -> Result<Answer, Error
         Mode::Swap => Publish::Swap,
         Mode::Pointer => Publish::Pointer,
     };
-    let options = DirectoryOptions::default().publish(publish);
+    let options = DirectoryOptions::default().publish(publish).keep_generations(arguments.keep_generations);
     let receipt = commit(&store, arguments, &options, &tree)?;
     let mut answer = finish(context, store, &arguments.dir, &receipt)?;
     answer.skipped(&tree.skipped);

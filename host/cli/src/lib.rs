@@ -74,6 +74,10 @@ struct Global {
     /// Also print the executed steps of a command that changes ROOT: the action, the path and the reason of each
     #[arg(long, global = true)]
     explain: bool,
+    /// Carry out what other users left in ROOT or in an upper directory, too; without it, only what this user and root
+    /// could write
+    #[arg(long, global = true)]
+    trust: bool,
     /// Stop the component just before its N-th call that makes a change (exit code 70); a normal run if N is beyond the
     /// last
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -108,7 +112,7 @@ enum Command {
     /// Reports the findings of an open of ROOT, without changing anything
     Inspect(look::Root),
     /// Finishes or undoes what a crash left at ROOT
-    Recover(look::Root),
+    Recover(look::Recover),
 }
 
 /// The reason for a missing answer.
@@ -187,19 +191,21 @@ struct Context {
     format: Format,
     explain: bool,
     crash_at: Option<u64>,
+    trust: bool,
     faults: Option<Faults>,
 }
 
 impl Context {
     fn new(global: Global) -> Self {
-        let Global { format, explain, crash_at } = global;
+        let Global { format, explain, trust, crash_at } = global;
         let faults = crash_at.map(|call| Faults::counting(Fault::TrapBefore(call)));
-        Self { format, explain, crash_at, faults }
+        Self { format, explain, crash_at, trust, faults }
     }
 
     /// A root with its grants, and the requested crash.
     fn store(&self, root: &PathBuf, lowers: &[PathBuf]) -> Result<StoreBuilder, Error> {
         let store = Onionskin::load()?.store(root).lowers(lowers);
+        let store = if self.trust { store.trust_all() } else { store };
         Ok(match &self.faults {
             Some(faults) => store.faults(faults),
             None => store,

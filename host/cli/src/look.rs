@@ -8,6 +8,16 @@ use super::Context;
 use super::render::{self, Answer};
 
 #[derive(clap::Args)]
+pub(super) struct Recover {
+    #[command(flatten)]
+    root: Root,
+    /// Also remove the generations (of `put-dir --publish pointer`) to which no link leads any more; `inspect` names
+    /// them
+    #[arg(long)]
+    free_generations: bool,
+}
+
+#[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   onionskin probe ./store
@@ -28,9 +38,13 @@ pub(super) fn inspect(context: &Context, arguments: &Root) -> Result<Answer, Err
     Ok(render::findings(&findings, "would be found"))
 }
 
-pub(super) fn recover(context: &Context, arguments: &Root) -> Result<Answer, Error> {
-    let store = context.store(&arguments.root, &[])?.open(&context.open_options())?;
-    let answer = render::findings(&store.recovered()?, "found");
+pub(super) fn recover(context: &Context, arguments: &Recover) -> Result<Answer, Error> {
+    let store = context.store(&arguments.root.root, &[])?.open(&context.open_options())?;
+    let mut findings = store.recovered()?;
+    if arguments.free_generations {
+        findings.extend(store.free_generations()?);
+    }
+    let answer = render::findings(&findings, "found");
     let steps = if context.explain { Some(store.steps()?) } else { None };
     store.close()?;
     Ok(answer.with_steps(steps))

@@ -30,6 +30,8 @@ pub enum Kind {
     NotGranted,
     /// [`Error::Io`], but for what the operating system cannot do.
     Io,
+    /// [`Error::Untrusted`].
+    Untrusted,
     /// [`Error::Program`].
     Program,
     /// [`Error::Layout`].
@@ -53,6 +55,7 @@ impl Kind {
             Self::LinkNotGranted => "link-not-granted",
             Self::NotGranted => "not-granted",
             Self::Io => "io",
+            Self::Untrusted => "untrusted",
             Self::Program => "program",
             Self::Layout => "layout",
             Self::Component => "component",
@@ -91,6 +94,7 @@ impl Error {
                 Kind::Contract(ErrorKind::Unsupported)
             }
             Self::Io { .. } => Kind::Io,
+            Self::Untrusted { .. } => Kind::Untrusted,
             Self::Program { .. } => Kind::Program,
             Self::Layout { .. } => Kind::Layout,
             Self::Component { .. } => Kind::Component,
@@ -105,7 +109,7 @@ impl From<Error> for io::Error {
             Error::Guest { error, .. } => io_kind(error),
             Error::Io { source, .. } | Error::Link { source, .. } => source.kind(),
             Error::Grant(Grant::NotUtf8 { .. }) | Error::Layout { .. } => io::ErrorKind::InvalidInput,
-            Error::Grant(_) => io::ErrorKind::PermissionDenied,
+            Error::Grant(_) | Error::Untrusted { .. } => io::ErrorKind::PermissionDenied,
             Error::Locked { .. } => io::ErrorKind::ResourceBusy,
             Error::Trap { trap: Trap::OutOfMemory { .. }, .. } => io::ErrorKind::OutOfMemory,
             Error::Trap { trap: Trap::OutOfTime { .. }, .. } => io::ErrorKind::TimedOut,

@@ -127,7 +127,7 @@ impl Program {
             }
             command => command?,
         };
-        let _locks = if world.layers.is_empty() { Vec::new() } else { prepare(&world.layers)? };
+        let _locks = if world.layers.is_empty() { Vec::new() } else { prepare(&world.layers, world.trust_all)? };
         let machine = world.machine(name, &grants, until)?;
         let mut store = Store::new(command.engine(), machine);
         store.limiter(|machine| &mut machine.memory);
@@ -173,7 +173,7 @@ impl Program {
     }
 }
 
-fn prepare(all: &[Layers]) -> Result<Vec<RootLock>, Error> {
+fn prepare(all: &[Layers], trust_all: bool) -> Result<Vec<RootLock>, Error> {
     // A component of its own, which most starts can do without.
     let onionskin = OnceCell::new();
     let load = || match onionskin.get() {
@@ -183,7 +183,7 @@ fn prepare(all: &[Layers]) -> Result<Vec<RootLock>, Error> {
             Ok::<_, Error>(onionskin.get_or_init(|| loaded))
         }
     };
-    all.iter().map(|layers| layers.prepare(load)).collect()
+    all.iter().map(|layers| layers.prepare(trust_all, load)).collect()
 }
 
 /// Checks whether an instance was stopped by its execution, and not because it is invalid: a component may

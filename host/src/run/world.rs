@@ -11,6 +11,7 @@ use onionskin::workspace::map::{HEADER_BYTES_MAX, Map};
 use crate::error::Grant;
 use crate::grants::{Access, Granted};
 use crate::lock::RootLock;
+use crate::trust::Trust;
 use crate::{Error, ErrorKind, Faults, GuestError, Onionskin, Quota};
 
 /// The map of a workspace, in its upper directory.
@@ -82,6 +83,8 @@ pub struct World {
     pub layers: Vec<Layers>,
     /// The limits.
     pub limits: Limits,
+    /// Whether workspaces of every user are opened. Otherwise only those of this user and of root are.
+    pub trust_all: bool,
     /// Watches its calls on the filesystem, those of the component included, and makes them fail.
     pub faults: Option<Faults>,
 }
@@ -166,11 +169,19 @@ impl Layers {
     /// Creates the workspace if there is none, finishes the recovery after a crash, and takes the lock.
     ///
     /// It is made by the host, under the places of its lowers there: so commands find them afterwards.
-    pub(super) fn prepare<'o>(&self, load: impl Fn() -> Result<&'o Onionskin, Error>) -> Result<RootLock, Error> {
+    pub(super) fn prepare<'o>(
+        &self,
+        trust_all: bool,
+        load: impl Fn() -> Result<&'o Onionskin, Error>,
+    ) -> Result<RootLock, Error> {
         if self.is_made() {
-            return RootLock::take(&self.upper, &self.upper);
+            let lock = RootLock::take(&self.upper, &self.upper)?;
+            let trust = if trust_all { Trust::All } else { Trust::Own };
+            trust.upper(&self.upper)?;
+            return Ok(lock);
         }
         let session = load()?.workspace(&self.upper).lowers(&self.lowers);
+        let session = if trust_all { session.trust_all() } else { session };
         let workspace = match session.open() {
             Err(Error::Guest { error: GuestError { kind: ErrorKind::NotFound, .. }, .. }) => session.create()?,
             workspace => workspace?,

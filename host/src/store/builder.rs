@@ -8,8 +8,9 @@ use crate::bindings::types::{Finding, Ownership, Verdict};
 use crate::filesystem::Filesystem;
 use crate::grants::{Access, Grants, ROOT};
 use crate::instance::Instance;
-use crate::lock::RootLock;
+use crate::lock::{RootLock, is_held};
 use crate::options::OpenOptions;
+use crate::trust::{self, Trust};
 use crate::{Error, Faults, Onionskin, Store};
 
 /// A root directory and further granted directories; see [`Onionskin::store`].
@@ -23,6 +24,7 @@ pub struct StoreBuilder {
     lowers: Vec<PathBuf>,
     faults: Option<Faults>,
     filesystem: Option<Arc<dyn Filesystem>>,
+    trust: Trust,
 }
 
 impl Onionskin {
@@ -30,7 +32,7 @@ impl Onionskin {
     #[must_use]
     pub fn store(&self, root: impl AsRef<Path>) -> StoreBuilder {
         let (onionskin, root) = (self.clone(), root.as_ref().to_owned());
-        StoreBuilder { onionskin, root, lowers: Vec::new(), faults: None, filesystem: None }
+        StoreBuilder { onionskin, root, lowers: Vec::new(), faults: None, filesystem: None, trust: Trust::Own }
     }
 }
 
@@ -56,6 +58,14 @@ impl StoreBuilder {
         self
     }
 
+    /// Carries out the records of every user. Without this, a root is refused ([`Error::Untrusted`]) whose
+    /// records another user could have written.
+    #[must_use]
+    pub fn trust_all(mut self) -> Self {
+        self.trust = Trust::All;
+        self
+    }
+
     /// Records the calls of the component on the filesystem, and injects failures. Without this, calls are
     /// not wrapped. Has no effect on a filesystem of [`StoreBuilder::filesystem`].
     #[must_use]
@@ -75,6 +85,7 @@ impl StoreBuilder {
             Ownership::Host => lock(&grants)?,
             Ownership::LockFile(_) => None,
         };
+        self.check(&grants)?;
         Store::open(self.start(grants, Access::Write, lock)?, options)
     }
 
@@ -83,30 +94,30 @@ impl StoreBuilder {
     pub fn probe(&self) -> Result<Abilities, Error> {
         let grants = self.grants()?;
         let lock = lock(&grants)?;
+        self.check(&grants)?;
         self.start(grants, Access::Write, lock)?
             .call(|guest, engine| guest.onionskin_fs_capabilities().call_probe(engine, ROOT))
     }
 
     /// What opening would find and do, without doing it: the root is granted for reading alone.
     ///
-    /// Where another owner of the operating system's lock is at work, the first finding says so,
-    /// and the others may be that work.
+    /// It takes no lock, so it keeps no owner out. Where another owner of the operating system's lock is at
+    /// work, the first finding says so, and the others may be that work.
     pub fn inspect(&self) -> Result<Vec<Finding>, Error> {
         let grants = self.grants()?;
-        let (lock, in_use) = match lock(&grants) {
-            Ok(lock) => (lock, None),
-            Err(Error::Locked { .. }) => (None, Some(in_use())),
-            Err(error) => return Err(error),
-        };
+        let is_held = grants.filesystem().is_none() && is_held(grants.named_root(), grants.root())?;
+        let in_use = is_held.then(in_use);
         let findings = self
-            .start(grants, Access::Read, lock)?
+            .start(grants, Access::Read, None)?
             .call(|guest, engine| guest.onionskin_fs_store().call_inspect(engine, ROOT))?;
         Ok(in_use.into_iter().chain(findings).collect())
     }
 
     /// Breaks the lock of an owner that is known to be dead, if its lock file has this token.
     pub fn break_lock(&self, expected: &str) -> Result<(), Error> {
-        self.start(self.grants()?, Access::Write, None)?
+        let grants = self.grants()?;
+        self.check(&grants)?;
+        self.start(grants, Access::Write, None)?
             .call(|guest, engine| guest.onionskin_fs_store().call_break_lock(engine, ROOT, expected))
     }
 
@@ -121,6 +132,15 @@ impl StoreBuilder {
             Some(filesystem) => Ok(Grants::on(filesystem, &self.root, &self.lowers)),
             None => Grants::new(&self.root, &self.lowers),
         }
+    }
+
+    /// Refuses records of other users. A filesystem other than that of the operating system has no users.
+    fn check(&self, grants: &Grants) -> Result<(), Error> {
+        if grants.filesystem().is_some() {
+            return Ok(());
+        }
+        let checked = self.trust.records(grants.root());
+        checked.map_err(|error| trust::named(error, grants.root(), grants.named_root()))
     }
 
     fn start(&self, grants: Grants, access: Access, lock: Option<RootLock>) -> Result<Instance, Error> {

@@ -134,12 +134,24 @@ impl Store {
     /// Begins a transaction on a directory. A missing directory is created at commit.
     pub fn begin(&self, directory: &str, options: &DirectoryOptions) -> Result<Transaction, Error> {
         let store = self.shared.store();
-        let options = options.wire();
+        let (keep, options) = (options.keep_generations, options.wire());
         let resource = self.shared.through_links(directory, options.symlinks, |instance, directory| {
             instance
                 .call(|guest, engine| guest.onionskin_fs_store().store().call_begin(engine, store, directory, options))
         })?;
+        self.shared.instance().infallible(|guest, engine| {
+            guest.onionskin_fs_store().transaction().call_keep_generations(engine, resource, keep)
+        })?;
         Ok(Transaction::new(self.shared.clone(), resource))
+    }
+
+    /// Removes the generations to which no link below the root leads any more, and returns them. Absolute links
+    /// are not seen. [`StoreBuilder::inspect`](crate::StoreBuilder::inspect) names them without removing them.
+    pub fn free_generations(&self) -> Result<Vec<Finding>, Error> {
+        let store = self.shared.store();
+        self.shared
+            .instance()
+            .call(|guest, engine| guest.onionskin_fs_store().store().call_free_generations(engine, store))
     }
 
     /// Replaces an absolute link, which the component cannot read, by a file or directory with the content of

@@ -43,6 +43,12 @@ impl Shared {
         let mut met = Met::default();
         loop {
             let result = self.materialize_once(path, &origin, holds);
+            if origin == Source::LinkTarget
+                && let Some(target) = self.target_in_a_grant(&result, path)
+            {
+                origin = Source::Path(target);
+                continue;
+            }
             let Some(link) = self.new_link(&mut met, &result, path) else { return result };
             if link != path {
                 self.materialize_link(&link)?;
@@ -102,6 +108,17 @@ impl Shared {
         self.instance().call(|guest, engine| {
             guest.onionskin_fs_store().store().call_materialize(engine, store, path, origin, holds)
         })
+    }
+
+    /// Returns the guest path of the target of a link that leads out of the root into another granted directory,
+    /// which a guest that reads its relative text cannot know.
+    fn target_in_a_grant<T>(&self, result: &Result<T, Error>, link: &str) -> Option<String> {
+        let Err(Error::Guest { error: GuestError { kind: ErrorKind::SymlinkEscapes, .. }, .. }) = result else {
+            return None;
+        };
+        let target = self.source_of(link).ok()?;
+        let is_in_root = target == ROOT || target.starts_with(&format!("{ROOT}/"));
+        (!is_in_root).then_some(target)
     }
 
     /// Returns the guest path of the target of a link.

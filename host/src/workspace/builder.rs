@@ -1,6 +1,5 @@
 //! The builder of a workspace: an upper directory and its lowers.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::bindings::types::{Error as GuestError, ErrorKind, Ownership};
@@ -8,6 +7,7 @@ use crate::bindings::workspace::{Options, Quota, Relocation};
 use crate::grants::{Access, Granted, Grants};
 use crate::instance::Instance;
 use crate::lock::RootLock;
+use crate::trust::Trust;
 use crate::workspace::Opened;
 use crate::{Error, Faults, Onionskin, Workspace};
 
@@ -23,6 +23,7 @@ pub struct WorkspaceBuilder {
     quota: Quota,
     moved: bool,
     faults: Option<Faults>,
+    pub(super) trust: Trust,
 }
 
 impl Onionskin {
@@ -30,7 +31,15 @@ impl Onionskin {
     #[must_use]
     pub fn workspace(&self, upper: impl AsRef<Path>) -> WorkspaceBuilder {
         let (onionskin, upper) = (self.clone(), upper.as_ref().to_owned());
-        WorkspaceBuilder { onionskin, upper, lowers: Vec::new(), quota: Quota::default(), moved: false, faults: None }
+        WorkspaceBuilder {
+            onionskin,
+            upper,
+            lowers: Vec::new(),
+            quota: Quota::default(),
+            moved: false,
+            faults: None,
+            trust: Trust::Own,
+        }
     }
 }
 
@@ -53,6 +62,14 @@ impl WorkspaceBuilder {
     #[must_use]
     pub fn moved(mut self) -> Self {
         self.moved = true;
+        self
+    }
+
+    /// Carries out the records of every user: in the upper, and in the directories that are written. Without
+    /// this, those are refused ([`Error::Untrusted`]) whose records another user could have written.
+    #[must_use]
+    pub fn trust_all(mut self) -> Self {
+        self.trust = Trust::All;
         self
     }
 
@@ -85,26 +102,17 @@ impl WorkspaceBuilder {
     /// [`Workspace::recovered`]. A lock of the operating system is held on the upper directory: a second
     /// owner gets [`Error::Locked`].
     ///
-    /// The lowers are the recorded ones, unless this builder names some; for the workspace of another user
-    /// they must be named. A commit that a crash interrupted is completed; for that only, the topmost lower
-    /// is granted for writing, except for the workspace of another user.
+    /// The lowers are the recorded ones, unless this builder names some. A commit that a crash interrupted is
+    /// completed; for that only, the topmost lower is granted for writing. The workspace of another user is
+    /// refused, unless all are trusted.
     pub fn open(&self) -> Result<Workspace, Error> {
         let lock = self.lock()?;
         let mut builder = self.clone();
-        let is_own = belongs_to_this_user(&self.upper);
         if builder.lowers.is_empty() {
             builder.lowers = self.remembered()?;
-            if !is_own {
-                let text = "the workspace belongs to another user, or others can write it: name its lowers, on the \
-                            command line by --moved";
-                let why = io::Error::new(io::ErrorKind::PermissionDenied, text);
-                return Err(Error::io("take the lower directories that it names from", &self.upper, why));
-            }
         }
         let opened = match builder.opened(Vec::new(), Access::Read, None) {
-            Err(Error::Guest { error: GuestError { kind: ErrorKind::ReadOnly, .. }, .. }) if is_own => {
-                builder.finished()?
-            }
+            Err(Error::Guest { error: GuestError { kind: ErrorKind::ReadOnly, .. }, .. }) => builder.finished()?,
             opened => opened?,
         };
         Workspace::new(builder, lock, opened)
@@ -131,7 +139,11 @@ impl WorkspaceBuilder {
     /// The same workspace with the topmost lower granted for writing, to finish a commit.
     fn finished(&self) -> Result<Opened, Error> {
         let lock = match self.lowers.first() {
-            Some(lower) => Some(RootLock::take(lower, lower)?),
+            Some(lower) => {
+                let lock = RootLock::take(lower, lower)?;
+                self.trust.records(lower)?;
+                Some(lock)
+            }
             None => None,
         };
         self.opened(Vec::new(), Access::Write, lock)
@@ -192,33 +204,15 @@ impl WorkspaceBuilder {
         Self { upper: upper.to_owned(), ..self.clone() }
     }
 
+    /// Takes the lock on the upper, and then checks whose records it holds.
     fn lock(&self) -> Result<RootLock, Error> {
-        RootLock::take(&self.upper, &self.upper)
+        let lock = RootLock::take(&self.upper, &self.upper)?;
+        self.trust.upper(&self.upper)?;
+        Ok(lock)
     }
 }
 
 /// Grants a directory for writing, under its path.
 pub(super) fn granted(directory: &Path) -> Result<Granted, Error> {
     Granted::by_place("open the directory", directory, Access::Write)
-}
-
-/// Checks whether a workspace belongs to this user and not all users can write it: then this user chose the
-/// recorded lowers.
-#[cfg(unix)]
-fn belongs_to_this_user(upper: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    const WRITE_FOR_ALL: u32 = 0o002;
-    let user = rustix::process::geteuid().as_raw();
-    let places = ["", ".onionskin", ".onionskin/workspace", ".onionskin/workspace/map"];
-    places.iter().all(|place| match std::fs::metadata(upper.join(place)) {
-        Ok(found) => found.uid() == user && found.mode() & WRITE_FOR_ALL == 0,
-        // A missing directory records no lowers, and opening it reports the error.
-        Err(error) => error.kind() == io::ErrorKind::NotFound,
-    })
-}
-
-/// Returns `true`: without modes, the directories of a user are private.
-#[cfg(not(unix))]
-fn belongs_to_this_user(_: &Path) -> bool {
-    true
 }

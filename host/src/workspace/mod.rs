@@ -94,6 +94,7 @@ impl Workspace {
         let target = granted(directory)?;
         let name = target.guest.clone();
         let lock = RootLock::take(directory, &target.host)?;
+        self.builder.trust.records(directory)?;
         let is_topmost = match self.builder.lowers.first() {
             Some(lower) => granted(lower)?.host == target.host,
             None => false,

@@ -10,6 +10,7 @@ use std::fmt::Debug;
 
 use onionskin::error::{Error, ErrorKind};
 use onionskin::fs::{Cause, Fs as _};
+use onionskin::limits::GENERATIONS_KEPT;
 use onionskin::lock::Ownership;
 use onionskin::persist::transaction::{DirectoryOptions, Publish};
 use onionskin::recover::{Finding, Verdict};
@@ -185,7 +186,12 @@ pub fn on_condition(when: Precondition) -> WriteOptions {
 
 /// Durable options of a transaction in this publish mode.
 pub fn publish(publish: Publish) -> DirectoryOptions {
-    DirectoryOptions { publish, durability: Durability::Full, symlinks: Symlinks::Replace }
+    DirectoryOptions {
+        publish,
+        durability: Durability::Full,
+        symlinks: Symlinks::Replace,
+        keep_generations: GENERATIONS_KEPT,
+    }
 }
 
 /// All publish modes.

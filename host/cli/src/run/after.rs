@@ -74,6 +74,7 @@ pub(super) fn settle(
         for layers in all {
             // It was opened before the program, and has its changes, however the program ended.
             let builder = onionskin.workspace(&layers.upper).lowers(&layers.lowers);
+            let builder = if context.trust { builder.trust_all() } else { builder };
             let changes = changes(&builder).inspect_err(|_| uppers.keep())?;
             open.push((layers, builder, changes));
         }

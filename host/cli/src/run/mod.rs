@@ -66,7 +66,7 @@ fn start(
     bound: &Bound,
 ) -> Result<(), Stop> {
     let what = arguments.what()?;
-    let world = World { layers: uppers.layers(), faults: context.faults.clone(), ..world };
+    let world = World { layers: uppers.layers(), faults: context.faults.clone(), trust_all: context.trust, ..world };
     let ended = program.start(&world)?;
     if let How::Injected { call, what } = ended.how {
         let root = world.layers.first().map_or_else(|| arguments.program().to_owned(), |layers| layers.upper.clone());

@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use onionskin_host::trust::is_own;
 use tempfile::NamedTempFile;
 
 /// The prefix of names in the directory for temporary files.
@@ -125,18 +126,7 @@ fn open_own(running: &Path) -> io::Result<File> {
     if is_own(&file.metadata()?) { Ok(file) } else { Err(io::ErrorKind::PermissionDenied.into()) }
 }
 
-#[cfg(unix)]
-fn is_own(metadata: &fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    metadata.uid() == rustix::process::geteuid().as_raw()
-}
-
 #[cfg(not(unix))]
 fn open_own(running: &Path) -> io::Result<File> {
     File::open(running)
-}
-
-#[cfg(not(unix))]
-fn is_own(_: &fs::Metadata) -> bool {
-    true
 }

@@ -94,6 +94,11 @@ pub trait Subject: Sync {
     fn matches(&self, found: &Tree, stage: &Tree) -> bool {
         found == stage
     }
+
+    /// As [`Subject::matches`], after a run in which calls failed: some of what is not needed may be left.
+    fn matches_harmed(&self, found: &Tree, stage: &Tree) -> bool {
+        self.matches(found, stage)
+    }
 }
 
 /// Why a part of a subject came to no good end.
@@ -130,6 +135,8 @@ pub(crate) struct Stages {
     pub(crate) trees: Vec<Tree>,
     /// The entries that a run without harm leaves alone: no crash may change what they show.
     pub(crate) kept: Listing,
+    /// Whether calls fail in the runs that are judged.
+    pub(crate) harmed: bool,
     /// The disk before the operation, where the host lends the calls that keep modes and owners.
     modes: Option<Disk>,
 }
@@ -166,7 +173,7 @@ impl Stages {
         // A subject may allow other states than those that were seen.
         kept.retain(|path| trees.iter().all(|tree| alike(tree.get(path), before.get(path))));
         let modes = subject.switches().lends.then(|| disks[0].clone());
-        Stages { trees, kept, modes }
+        Stages { trees, kept, harmed: false, modes }
     }
 
     /// Returns the first entry of a disk that lost its mode or owner, where they are to be kept.
@@ -199,7 +206,10 @@ impl Stages {
 
     /// The stages that a tree counts as.
     pub(crate) fn of(&self, subject: &dyn Subject, tree: &Tree) -> u32 {
-        let matching = self.trees.iter().enumerate().filter(|(_, s)| subject.matches(tree, s));
+        let matches = |stage: &Tree| {
+            if self.harmed { subject.matches_harmed(tree, stage) } else { subject.matches(tree, stage) }
+        };
+        let matching = self.trees.iter().enumerate().filter(|(_, stage)| matches(stage));
         matching.fold(0, |set, (number, _)| set | 1 << number)
     }
 

@@ -113,7 +113,8 @@ pub struct FaultViolation {
 /// If the subject has more than 32 stages. A panic of the subject is a violation.
 #[must_use]
 pub fn sweep(subject: &dyn Subject, sweep: &Sweep) -> FaultReport {
-    let (recording, stages, failed) = record(subject, None);
+    let (recording, mut stages, failed) = record(subject, None);
+    stages.harmed = true;
     let plan = Plan { threads: 1, stable: sweep.stable, ..Plan::default() };
     let context = Context { subject, stages: &stages, plan: &plan, power: sweep.power };
     let bench = Bench::new(context);

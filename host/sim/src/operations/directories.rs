@@ -1,10 +1,12 @@
 //! One directory, in each mode of publishing.
 
 use onionskin::error::Error;
+use onionskin::limits::GENERATIONS_KEPT;
 use onionskin::persist::transaction::{DirectoryOptions, Publish, Transaction};
 use onionskin::store::{Durability, Store, Symlinks};
 
-use super::scenes::{conversations, file_and_directory, nothing, published, workspace};
+use super::pointers::{published, shows_alike};
+use super::scenes::{conversations, file_and_directory, nothing, workspace};
 use super::{Act, Door, Operation, same_content};
 use crate::model::Model;
 use crate::tree::Tree;
@@ -12,7 +14,12 @@ use crate::tree::Tree;
 type Done = Result<(), Error>;
 
 pub(super) fn durable(publish: Publish) -> DirectoryOptions {
-    DirectoryOptions { publish, durability: Durability::Full, symlinks: Symlinks::Replace }
+    DirectoryOptions {
+        publish,
+        durability: Durability::Full,
+        symlinks: Symlinks::Replace,
+        keep_generations: GENERATIONS_KEPT,
+    }
 }
 
 pub(super) fn changes(transaction: &mut Transaction<Door>) -> Done {
@@ -59,6 +66,11 @@ fn create(store: &Store<Door>, publish: Publish) -> Done {
 /// Parents are made before the decision: an empty directory more is all that a crash leaves.
 fn parents_are_old(found: &Tree, stage: &Tree) -> bool {
     found == stage || (*stage == nothing() && *found == nothing().dir("ws/a"))
+}
+
+/// As [`parents_are_old`], regardless of generations to which no link leads.
+fn shown_parents_are_old(found: &Tree, stage: &Tree) -> bool {
+    shows_alike(found, stage) || (*stage == nothing() && shows_alike(found, &nothing().dir("ws/a")))
 }
 
 fn operation(name: &'static str, about: &'static str, scene: fn() -> Tree, act: fn(&Store<Door>) -> Done) -> Operation {
@@ -117,23 +129,31 @@ fn swap() -> Vec<Operation> {
 
 fn pointer() -> Vec<Operation> {
     vec![
-        operation("pointer-first", "a directory becomes a generation", conversations, |store| {
-            persist(store, Publish::Pointer)
-        }),
-        operation(
-            "pointer-first-reshape",
-            "the first generation, with a removal and a rename",
-            file_and_directory,
-            |store| reshape(store, Publish::Pointer),
-        ),
+        Operation {
+            matches_harmed: Some(shows_alike),
+            ..operation("pointer-first", "a directory becomes a generation", conversations, |store| {
+                persist(store, Publish::Pointer)
+            })
+        },
+        Operation {
+            matches_harmed: Some(shows_alike),
+            ..operation(
+                "pointer-first-reshape",
+                "the first generation, with a removal and a rename",
+                file_and_directory,
+                |store| reshape(store, Publish::Pointer),
+            )
+        },
         Operation {
             matches: parents_are_old,
+            matches_harmed: Some(shown_parents_are_old),
             ..operation("pointer-new", "a generation of what was not there", nothing, |store| {
                 create(store, Publish::Pointer)
             })
         },
         Operation {
             matches: same_content,
+            matches_harmed: Some(shows_alike),
             ..operation("pointer", "the next generation", published, |store| persist(store, Publish::Pointer))
         },
         operation("pointer-in-place", "a generation, in place", published, |store| persist(store, Publish::InPlace)),

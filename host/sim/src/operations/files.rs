@@ -3,7 +3,8 @@
 use onionskin::error::{Error, ErrorKind};
 use onionskin::store::{Durability, Precondition, Store, Symlinks, WriteOptions};
 
-use super::scenes::{DATABASE, published, workspace};
+use super::pointers::published;
+use super::scenes::{DATABASE, workspace};
 use super::{Act, Door, Operation};
 use crate::model::Model;
 use crate::tree;

@@ -9,6 +9,7 @@ use onionskin::store::{Store, WriteOptions};
 
 use super::directories::{changes, durable, persist};
 use super::files::{refused, replace};
+use super::pointers::record;
 use super::scenes::{conversations, workspace};
 use super::{Act, Door, Operation, Twist, open_as, open_door, same_content};
 use crate::simfs::{Fault, Harm, SimFs, Verb, When};
@@ -155,6 +156,7 @@ fn switched() -> Tree {
 fn pointed() -> Tree {
     let conv = switched().below("ws/conv");
     let mut tree = switched().remove("ws/conv").symlink("ws/conv", ".onionskin/directories/1/1");
+    tree = tree.file("ws/.onionskin/directories/1/owner", record("conv", 1));
     for (path, node) in conv.iter() {
         let path = [b"ws/.onionskin/directories/1/1/", path].concat();
         tree = tree.with(path, node.clone());

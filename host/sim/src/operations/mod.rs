@@ -9,6 +9,7 @@ pub mod lent;
 mod materializations;
 mod overlays;
 mod owners;
+mod pointers;
 mod scenes;
 mod twisted;
 mod workspaces;
@@ -58,6 +59,8 @@ pub struct Operation {
     pub matches: fn(&Tree, &Tree) -> bool,
     /// Whether an entry may be made anew with the content it had.
     pub renews: fn(&str) -> bool,
+    /// The same where calls failed, if it is another: some of what is not needed may be left.
+    pub matches_harmed: Option<fn(&Tree, &Tree) -> bool>,
 }
 
 /// The action of an operation.
@@ -78,6 +81,7 @@ pub fn all() -> Vec<Operation> {
     let mut all = files::all();
     all.extend(materializations::all());
     all.extend(directories::all());
+    all.extend(pointers::all());
     all.extend(interplay::all());
     all.extend(owners::all());
     all.extend(workspaces::all());
@@ -101,6 +105,7 @@ impl Operation {
             stages: |seen| seen,
             matches: |found, stage| found == stage,
             renews: |_| false,
+            matches_harmed: None,
         }
     }
 
@@ -249,5 +254,9 @@ impl Subject for Operation {
 
     fn matches(&self, found: &Tree, stage: &Tree) -> bool {
         (self.matches)(found, stage)
+    }
+
+    fn matches_harmed(&self, found: &Tree, stage: &Tree) -> bool {
+        self.matches_harmed.unwrap_or(self.matches)(found, stage)
     }
 }

@@ -38,19 +38,6 @@ pub(super) fn conversations() -> Tree {
     }
 }
 
-/// The same, published by pointer before.
-pub(super) fn published() -> Tree {
-    tree! {
-        dir "lower";
-        file "ws/.onionskin/directories/1/1/metadata.json" = "{\"v\":0}";
-        file "ws/.onionskin/directories/1/2/metadata.json" = "{\"v\":1}";
-        file "ws/.onionskin/directories/1/2/events.json" = "[1]";
-        file "ws/.onionskin/directories/1/2/notes/deep.txt" = "unmanaged";
-        symlink "ws/conv" = ".onionskin/directories/1/2";
-        file "ws/beside" = "nobody's business";
-    }
-}
-
 /// Where a file gives way to a directory, and a directory is new.
 pub(super) fn file_and_directory() -> Tree {
     tree! {

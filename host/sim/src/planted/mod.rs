@@ -4,6 +4,7 @@
 mod files;
 mod links;
 mod own;
+mod pointer;
 mod swap;
 
 use onionskin::fs::{Cause, Fs};
@@ -42,6 +43,7 @@ pub fn all() -> Vec<Planted> {
     all.extend(links::all());
     all.extend(files::all());
     all.extend(own::all());
+    all.extend(pointer::all());
     all
 }
 

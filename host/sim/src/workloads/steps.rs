@@ -1,6 +1,7 @@
 //! The operations that sequences are made of.
 
 use onionskin::error::Error;
+use onionskin::limits::GENERATIONS_KEPT;
 use onionskin::persist::materialize::{Content, Source};
 use onionskin::persist::transaction::{DirectoryOptions, Publish, Transaction};
 use onionskin::store::{Durability, Precondition, Store, Symlinks, WriteOptions};
@@ -35,7 +36,12 @@ fn replace(store: &Store<Door>, path: &str, how: &WriteOptions) -> Done {
 }
 
 fn transaction(store: &Store<Door>, publish: Publish, change: fn(&mut Transaction<Door>) -> Done) -> Done {
-    let how = DirectoryOptions { publish, durability: Durability::Full, symlinks: Symlinks::Replace };
+    let how = DirectoryOptions {
+        publish,
+        durability: Durability::Full,
+        symlinks: Symlinks::Replace,
+        keep_generations: GENERATIONS_KEPT,
+    };
     let mut transaction = store.begin("dir", how)?;
     change(&mut transaction)?;
     transaction.commit().map(drop)

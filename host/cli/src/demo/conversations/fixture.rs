@@ -139,6 +139,7 @@ impl Fixture {
                 [DIRECTORY, ..] => {}
                 [".onionskin"] | [".onionskin", "directories"] | [".onionskin", "directories", _]
                     if self.keeps_generations() => {}
+                [".onionskin", "directories", _, "owner"] if self.keeps_generations() => {}
                 [".onionskin", "directories", _, _] if self.keeps_generations() => {
                     generations.push(name);
                 }
