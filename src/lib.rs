@@ -18,6 +18,7 @@ pub mod generations;
 pub mod journal;
 pub mod limits;
 pub mod lock;
+pub mod order;
 #[cfg(any(not(target_family = "wasm"), feature = "overlay"))]
 pub mod overlay;
 pub mod path;

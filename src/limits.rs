@@ -4,8 +4,10 @@
 pub const PATH_BYTES_MAX: usize = 4095;
 /// Bytes of one component; the maximum of ext4, XFS, btrfs, APFS and NTFS.
 pub const NAME_BYTES_MAX: usize = 255;
-/// Components of a path, and depth of a tree that is copied, carried or removed.
+/// Components of a path that a caller names.
 pub const DEPTH_MAX: usize = 128;
+/// Depth of a tree that is copied, carried or removed.
+pub const TREE_DEPTH_MAX: usize = 1024;
 /// Bytes in one list that crosses into the component; the list is held in memory once.
 pub const CHUNK_BYTES_MAX: usize = 16 << 20;
 /// Bytes requested in one read and held while copying; wasmtime returns no more.
@@ -22,6 +24,9 @@ pub const LOG_BYTES_MAX: u64 = 64 << 20;
 pub const DIRECTORIES_OPEN_MAX: usize = 32;
 /// Owned files kept open for writing in place.
 pub const FILES_OPEN_MAX: usize = 16;
+/// Bytes of an original that is read when it is hidden, so that its content decides about conflicts; of a longer
+/// one length and time do.
+pub const SUMMED_BYTES_MAX: u64 = 64 << 10;
 /// Bytes of the map of a workspace that is read back; some four million records.
 pub const MAP_BYTES_MAX: u64 = 256 << 20;
 /// Bytes of the map of a workspace that are written again at most, for each byte of a change.

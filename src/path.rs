@@ -73,7 +73,7 @@ impl RelPath {
         if path.components().any(is_reserved) { Err(PathRule::Reserved) } else { Ok(path) }
     }
 
-    /// Parses text that may hold names of ours, as in an intent log or in a link of ours.
+    /// Parses text that may hold names of ours, as in a link of ours.
     ///
     /// # Errors
     ///
@@ -93,6 +93,31 @@ impl RelPath {
                 return Err(PathRule::Depth);
             }
             check_name(name)?;
+        }
+        Ok(Self::of(text))
+    }
+
+    /// Parses text that a record holds: any path that a tree may have, with names of ours and backslashes, as deep as
+    /// it is. What is written into a record was read from a tree, and is read back by this rule alone.
+    ///
+    /// # Errors
+    ///
+    /// [`PathRule::Empty`], [`PathRule::Absolute`], [`PathRule::EmptyComponent`], [`PathRule::Dots`],
+    /// [`PathRule::Nul`]: no tree has such a path.
+    pub fn parse_record(text: &str) -> Result<Self, PathRule> {
+        if text.is_empty() {
+            return Err(PathRule::Empty);
+        }
+        if text.starts_with('/') {
+            return Err(PathRule::Absolute);
+        }
+        for name in text.split('/') {
+            match name {
+                "" => return Err(PathRule::EmptyComponent),
+                "." | ".." => return Err(PathRule::Dots),
+                _ if name.contains('\0') => return Err(PathRule::Nul),
+                _ => {}
+            }
         }
         Ok(Self::of(text))
     }

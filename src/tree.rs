@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use crate::error::{Error, ErrorKind, Limit};
 use crate::exec::Exec;
 use crate::fs::{Fs, Kind, Stat};
-use crate::limits::{DEPTH_MAX, ENTRIES_MAX};
+use crate::limits::{ENTRIES_MAX, TREE_DEPTH_MAX};
+use crate::order;
 use crate::path::{At, RelPath};
 use crate::plan::Plan;
 
@@ -35,8 +36,8 @@ pub fn read<F: Fs>(exec: &mut Exec<F>, top: &At) -> Result<Tree, Error> {
     let mut waiting = Vec::from([RelPath::ROOT]);
     while let Some(dir) = waiting.pop() {
         let place = top.path.join(&dir);
-        if dir.depth() >= DEPTH_MAX {
-            return Err(over(Limit::Depth, DEPTH_MAX, &place));
+        if dir.depth() >= TREE_DEPTH_MAX {
+            return Err(over(Limit::Depth, TREE_DEPTH_MAX, &place));
         }
         for (name, kind) in exec.list(top.root, &place)? {
             let path = dir.child(&name);
@@ -49,7 +50,7 @@ pub fn read<F: Fs>(exec: &mut Exec<F>, top: &At) -> Result<Tree, Error> {
             return Err(over(Limit::Entries, ENTRIES_MAX, &place));
         }
     }
-    tree.sort_unstable();
+    order::sort(&mut tree);
     Ok(tree)
 }
 

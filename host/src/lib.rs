@@ -74,7 +74,10 @@ pub use bindings::types::{
     Cause, Durability, Error as GuestError, ErrorKind, Finding, Fingerprint, NodeKind, Ownership, Precondition,
     Receipt, SymlinkPolicy, Verdict,
 };
-pub use bindings::workspace::{Change, ChangeKind, ChangePage, Entry, Kept, Layer, OnConflict, Quota, Select, Stat};
+pub use bindings::workspace::{
+    Change, ChangeKind, ChangePage, Entry, Kept, Layer, LeftOut, OnConflict, Quota, Reason, Replaced, Role, Select,
+    Stat,
+};
 pub use component::{Builder, COMPONENT, MEMORY_BYTES_DEFAULT, OVERLAY, Onionskin, WITH_POWERS};
 pub use error::{Error, Grant, Kind, Trap};
 pub use faults::{Fault, Faults, HostCall, Outcome};

@@ -10,7 +10,9 @@ use super::exports::Component;
 use super::wasi_fs::{WasiFs, preopens};
 use crate::error::Error;
 use crate::workspace::glob::Select;
-use crate::workspace::{self as core_workspace, Change, CommitOptions, Layer, OnConflict, Options, Quota};
+use crate::workspace::{
+    self as core_workspace, Change, Changed, CommitOptions, Layer, OnConflict, Options, Quota, Reason, Role,
+};
 
 /// An open workspace.
 pub(super) struct Workspace(RefCell<core_workspace::Workspace<WasiFs>>);
@@ -53,18 +55,41 @@ const fn layer_out(value: Layer) -> wit::Layer {
     }
 }
 
-fn change_out(value: Change) -> wit::ChangeKind {
-    match value {
+fn change_out(value: Changed) -> wit::Change {
+    let what = match value.change {
         Change::Deleted => wit::ChangeKind::Deleted,
         Change::Added => wit::ChangeKind::Added,
         Change::Modified => wit::ChangeKind::Modified,
         Change::Renamed(source) => wit::ChangeKind::Renamed(source),
         Change::Retyped(kind) => wit::ChangeKind::Retyped(kind_out(kind)),
+    };
+    let role = match value.role {
+        Role::Chosen => wit::Role::Chosen,
+        Role::Along => wit::Role::Along,
+        Role::Stays(reason) => wit::Role::Stays(reason_out(reason)),
+    };
+    let replaced = value.replaced.map(|replaced| wit::Replaced { kind: kind_out(replaced.kind), size: replaced.size });
+    let (path, kind, size, target) = (value.path, kind_out(value.kind), value.size, value.target);
+    wit::Change { path, what, kind, size, target, replaced, role }
+}
+
+const fn reason_out(value: Reason) -> wit::Reason {
+    match value {
+        Reason::Excepted => wit::Reason::Excepted,
+        Reason::BelowTopmost => wit::Reason::BelowTopmost,
+        Reason::Unreadable => wit::Reason::Unreadable,
+        Reason::Special => wit::Reason::Special,
+        Reason::AbsoluteLink => wit::Reason::AbsoluteLink,
+        Reason::IllegalName => wit::Reason::IllegalName,
     }
 }
 
 impl wit::Guest for Component {
     type Workspace = Workspace;
+
+    fn abandon(upper: String, owner: types::Ownership) -> Answer<()> {
+        core_workspace::abandon(WasiFs, &preopens(), &upper, &ownership_in(owner)).map_err(error_out)
+    }
 
     fn describe(upper: String) -> Answer<Vec<String>> {
         core_workspace::describe(WasiFs, &preopens(), &upper).map_err(error_out)
@@ -166,11 +191,7 @@ impl wit::GuestWorkspace for Workspace {
 
     fn changes(&self, paths: wit::Select, after: Option<String>, most: u32) -> Answer<wit::ChangePage> {
         let page = self.with(|workspace| workspace.changes(&select_in(paths), after.as_deref(), most as usize))?;
-        let mut changes = Vec::new();
-        for changed in page.changes {
-            let (what, kind) = (change_out(changed.change), kind_out(changed.kind));
-            changes.push(wit::Change { path: changed.path, what, kind, size: changed.size });
-        }
+        let changes = page.changes.into_iter().map(change_out).collect();
         Ok(wit::ChangePage { changes, next: page.next })
     }
 
@@ -217,9 +238,18 @@ impl wit::GuestWorkspace for Workspace {
         self.with(|workspace| workspace.commit(WasiFs, &preopens(), &how)).map(receipt_out)
     }
 
-    fn export_to(&self, to: String, durability: types::Durability) -> Answer<types::Receipt> {
+    fn left_outs(&self) -> Answer<Vec<wit::LeftOut>> {
+        let left_out = self.with(core_workspace::Workspace::left_out)?;
+        let out = |left: core_workspace::LeftOut| {
+            let reason = reason_out(left.reason);
+            wit::LeftOut { path: left.path, source: left.source, reason }
+        };
+        Ok(left_out.into_iter().map(out).collect())
+    }
+
+    fn export_to(&self, to: String, without: Vec<String>, durability: types::Durability) -> Answer<types::Receipt> {
         let durability = durability_in(durability);
-        self.with(|workspace| workspace.export(WasiFs, &preopens(), &to, durability)).map(receipt_out)
+        self.with(|workspace| workspace.export(WasiFs, &preopens(), &to, &without, durability)).map(receipt_out)
     }
 
     fn discard(this: wit::Workspace) -> Answer<()> {

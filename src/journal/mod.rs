@@ -17,7 +17,7 @@ pub(crate) use codec::{Reader, put_number, put_old};
 
 const DIGEST_BYTES: usize = 32;
 
-/// Stands for the length of a symbolic link.
+/// Stands for the length of an entry that is no file: a symbolic link, a pipe or a socket.
 pub const LINK_LENGTH: u64 = u64::MAX;
 
 /// SHA-256 of a content.

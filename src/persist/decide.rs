@@ -161,6 +161,9 @@ fn encode(journal: &Journal) -> Result<Vec<u8>, Error> {
     if bytes.len() as u64 > LOG_BYTES_MAX {
         return Err(Error::limit(path.shown(), Limit::LogBytes, LOG_BYTES_MAX));
     }
+    if Journal::decode(&bytes).as_ref() != Ok(journal) {
+        return Err(Error::invalid_argument(path.shown(), "cannot hold one of the names that would change"));
+    }
     Ok(bytes)
 }
 

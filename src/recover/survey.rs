@@ -104,7 +104,7 @@ pub enum Fact {
 pub enum Staged {
     /// Identical to the content at the decision.
     Good,
-    /// A symbolic link, which is complete if it exists.
+    /// A symbolic link, or a pipe or socket, which is complete if it exists.
     Link,
     /// Absent.
     Missing,
@@ -254,7 +254,7 @@ fn put<F: Fs>(
     let digest_asked = digest.filter(|_| scope == Scope::All);
     let staged = match exec.stat_deep(&source)? {
         None => Staged::Missing,
-        Some(stat) if length == LINK_LENGTH && stat.kind == Kind::Symlink => Staged::Link,
+        Some(stat) if length == LINK_LENGTH && matches!(stat.kind, Kind::Symlink | Kind::Other) => Staged::Link,
         Some(stat) if stat.kind != Kind::File || stat.size != length => Staged::Wrong,
         Some(_) => match digest_asked {
             Some(digest) if exec.digest(&source)? != digest => Staged::Wrong,

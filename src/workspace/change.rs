@@ -9,7 +9,7 @@ use super::view::{Place, check_file};
 use super::{Workspace, layout, lower};
 use crate::error::{CommitPhase, Error, ErrorKind, Limit};
 use crate::fs::{Call, Cause, Fs, Kind, Stat};
-use crate::limits::{MAP_SLACK_BYTES, PATH_BYTES_MAX};
+use crate::limits::{MAP_BYTES_MAX, MAP_SLACK_BYTES, PATH_BYTES_MAX};
 use crate::path::{At, RelPath};
 use crate::persist::file::check_chunk;
 use crate::plan::Plan;
@@ -176,7 +176,7 @@ impl<F: Fs> Workspace<F> {
         }
         let mut records = Vec::new();
         self.touch(old, false, &mut records)?;
-        self.touch(new, true, &mut records)?;
+        self.touch_all(new, &mut records)?;
         let moved: Vec<(String, Origin)> =
             self.map.origins_below(old).map(|(path, origin)| (path.to_owned(), origin.clone())).collect();
         records.push(self.erasing(old)?);
@@ -204,6 +204,7 @@ impl<F: Fs> Workspace<F> {
         self.state.check_usable()?;
         self.forget_sources();
         self.listing = None;
+        self.reviewed = None;
         Ok(())
     }
 
@@ -220,14 +221,14 @@ impl<F: Fs> Workspace<F> {
         self.check_parent(path)?;
         self.check_entries(path)?;
         let mut records = Vec::new();
-        self.touch(path, origin == Origin::Directory, &mut records)?;
+        self.touch(path, true, &mut records)?;
         records.push(Record::Shows(path.clone(), Some(origin)));
         self.decide(Plan::new(), &records)
     }
 
     fn erase(&mut self, path: &RelPath) -> Result<(), Error> {
         let mut records = Vec::new();
-        self.touch(path, true, &mut records)?;
+        self.touch_all(path, &mut records)?;
         records.push(self.erasing(path)?);
         self.decide(Plan::new(), &records)
     }
@@ -241,17 +242,41 @@ impl<F: Fs> Workspace<F> {
         Ok(Record::Shows(path.clone(), hides.then_some(Origin::Nowhere)))
     }
 
-    /// Notes what the lowers have at a path that is changed for the first time; `all` below it, too,
-    /// where that will be hidden.
+    /// Notes what the lowers have at a path that is changed for the first time; with its content and `all` below
+    /// it, where that will be hidden. What is moved is shown as it is, so its content does not count.
     pub(super) fn touch(&mut self, path: &RelPath, all: bool, records: &mut Vec<Record>) -> Result<(), Error> {
         // In a directory of our own nothing of the lowers is touched.
-        let Some(lower) = self.map.inherited(path) else { return Ok(()) };
-        let known = self.map.seen(&lower).cloned();
+        match self.map.inherited(path) {
+            Some(lower) => self.note(lower, all, records),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`Workspace::touch`], for a path whose entry goes with all below it, some of which was moved there.
+    fn touch_all(&mut self, path: &RelPath, records: &mut Vec<Record>) -> Result<(), Error> {
+        self.touch(path, true, records)?;
+        let below = self.map.origins_below(path).map(|(_, origin)| origin);
+        let mut sources = Vec::new();
+        for origin in self.map.origin(path).into_iter().chain(below) {
+            if let Origin::Lower(source) = origin {
+                sources.push(source.clone());
+            }
+        }
+        sources.into_iter().try_for_each(|source| self.note(source, true, records))
+    }
+
+    /// Notes the state of a path of the lowers. A note of a path that shows itself again is void.
+    fn note(&mut self, lower: RelPath, all: bool, records: &mut Vec<Record>) -> Result<(), Error> {
+        let found = self.look_below(&lower)?;
+        let shows_itself = match (self.find_place(&lower)?, &found) {
+            (Some(Place::Lower(shown, _, _)), _) => shown == lower,
+            (place, found) => place.is_none() && found.is_none(),
+        };
+        let known = self.map.seen(&lower).filter(|_| !shows_itself).cloned();
         if known.as_ref().is_some_and(|seen| !all || seen.below != 0) {
             return Ok(());
         }
-        let found = self.look_below(&lower)?.map(|(_, stat)| stat);
-        let mut seen = lower::seen_as(&mut self.state.exec, &self.lowers, &lower, found, all)?;
+        let mut seen = lower::seen_as(&mut self.state.exec, &self.lowers, &lower, found.as_ref(), all)?;
         if let Some(known) = known {
             if seen.below == 0 {
                 return Ok(());
@@ -437,7 +462,7 @@ impl<F: Fs> Workspace<F> {
         let staged = self.state.run(plan).and_then(|_| self.check_unchanged(path, source));
         self.state.exec.close(&file);
         let mut records = Vec::new();
-        let ready = staged.and_then(|()| self.touch(path, false, &mut records));
+        let ready = staged.and_then(|()| self.touch(path, true, &mut records));
         if let Err(error) = ready {
             self.remove_file(number);
             self.files.bytes = bytes;
@@ -499,7 +524,12 @@ impl<F: Fs> Workspace<F> {
     pub(super) fn decide(&mut self, first: Plan, records: &[Record]) -> Result<(), Error> {
         self.state.check_owner()?;
         self.renew()?;
-        self.append_frame(first, map::frame(self.end.sum, records))?;
+        let mut frame = map::frame(self.end.sum, records);
+        if self.end.length + frame.0.len() as u64 > MAP_BYTES_MAX {
+            self.compact()?;
+            frame = map::frame(self.end.sum, records);
+        }
+        self.append_frame(first, frame)?;
         for number in self.map.apply(records) {
             self.release(number);
         }
@@ -513,6 +543,7 @@ impl<F: Fs> Workspace<F> {
 
     fn append_frame(&mut self, mut plan: Plan, (bytes, sum): (Vec<u8>, u64)) -> Result<(), Error> {
         let length = self.end.length + bytes.len() as u64;
+        super::check_map_size(length)?;
         plan.edit(&layout::map(), self.end.length, bytes, "from here on it shows; half a record does not count");
         plan.decides();
         self.state.run(plan).map_err(|error| self.take_back(error))?;

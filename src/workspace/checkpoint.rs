@@ -1,16 +1,16 @@
-//! Checkpoints, forks of a workspace, and discards.
+//! Checkpoints, and forks of a workspace.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::map::{Header, Map, Origin};
-use super::{Options, Workspace, layout, lower};
+use super::map::{Header, Map};
+use super::{Options, Workspace, layout};
 use crate::error::{CommitPhase, Error, ErrorKind};
 use crate::fs::Fs;
 use crate::limits::LABEL_BYTES_MAX;
 use crate::path::{At, RelPath, RootId};
 use crate::plan::Plan;
-use crate::store::{Preopens, State, Store};
+use crate::store::{Preopens, Store};
 
 /// A checkpoint: a state that can be restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,7 @@ impl<F: Fs + Clone> Workspace<F> {
         let number = layout::look(&mut self.state.exec)?.checkpoints.last().map_or(1, |last| last + 1);
         let header = Header { files: self.files.next, label: label.into(), proof: None, ..self.header.clone() };
         let (bytes, _) = self.map.encode(&header);
+        super::check_map_size(bytes.len() as u64)?;
         self.state.check_owner()?;
         let kept = self.state.run(super::publish(bytes, layout::checkpoint(number)));
         kept.map_err(|error| super::undecided(&mut self.state, error))?;
@@ -56,26 +57,18 @@ impl<F: Fs + Clone> Workspace<F> {
         Ok(checkpoints)
     }
 
-    /// Comes back to a state. The present one is kept before, under the number that is returned, so
-    /// this can be undone.
+    /// Restores a state: what it showed, as changes against the lowers as they are now. Paths that it did not
+    /// change, and that no commit of this workspace has changed since, show the lowers. The present state is kept
+    /// before, under the number that is returned, so this can be undone.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`]; [`ErrorKind::Conflicts`] when what was moved in that state is not in
-    /// the lowers any more; as for [`Workspace::checkpoint`].
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Conflicts`] with the paths that cannot come back, since what was moved
+    /// in that state is not in the lowers any more, or could not be kept; as for [`Workspace::checkpoint`].
     pub fn restore(&mut self, checkpoint: u64) -> Result<u64, Error> {
         self.check_usable()?;
         let map = self.read_checkpoint(checkpoint)?;
-        let mut lost = Vec::new();
-        for (path, origin) in map.origins_below(&RelPath::ROOT) {
-            if let Origin::Lower(source) = origin
-                && lower::stat(&mut self.state.exec, &self.lowers, source)?.is_none()
-            {
-                lost.push(String::from(path));
-            }
-        }
-        if !lost.is_empty() {
-            return Err(Error::conflicts(&lost));
-        }
+        let since = super::read_header(&mut self.state.exec, &layout::checkpoint(checkpoint))?.files;
+        let map = self.brought_back(&map, since)?;
         let before = self.checkpoint(&format!("before the restore of {checkpoint}"))?;
         let header = Header { files: self.files.next, ..self.header.clone() };
         self.replace_map(&map, header)?;
@@ -89,17 +82,17 @@ impl<F: Fs + Clone> Workspace<F> {
     /// [`ErrorKind::NotFound`]; as for [`Workspace::sync`].
     pub fn drop_checkpoint(&mut self, checkpoint: u64) -> Result<(), Error> {
         self.sync()?;
-        let mut used: Vec<u64> = self.map.files().collect();
-        let mut frozen = 0;
+        let mut used = Vec::new();
+        let (mut frozen, mut first) = (0, u64::MAX);
         let found = layout::look(&mut self.state.exec)?;
         if found.checkpoints.binary_search(&checkpoint).is_err() {
             return Err(ErrorKind::NotFound.at(&layout::checkpoint(checkpoint)));
         }
         for number in found.checkpoints.iter().filter(|number| **number != checkpoint) {
             used.extend(self.read_checkpoint(*number)?.files());
-            frozen = frozen.max(super::read_header(&mut self.state.exec, &layout::checkpoint(*number))?.files);
+            let files = super::read_header(&mut self.state.exec, &layout::checkpoint(*number))?.files;
+            (frozen, first) = (frozen.max(files), first.min(files));
         }
-        used.sort_unstable();
         let mut plan = Plan::new();
         plan.remove_file(&layout::checkpoint(checkpoint), "it is not kept any more");
         plan.decides();
@@ -109,6 +102,12 @@ impl<F: Fs + Clone> Workspace<F> {
             CommitPhase::After => self.state.fail(error.with_kind(ErrorKind::OutcomeUnknown)),
         })?;
         self.files.frozen = frozen;
+        if self.map.forget_former(first) {
+            // The map must not name what is removed.
+            self.compact()?;
+        }
+        used.extend(self.map.files());
+        used.sort_unstable();
         for number in found.files.iter().filter(|number| used.binary_search(number).is_err()) {
             self.remove_file(*number);
         }
@@ -149,7 +148,9 @@ impl<F: Fs + Clone> Workspace<F> {
         plan.sync_dir(&layout::directory(), "or files could stay that nothing says do not count");
         found.make_files(&mut plan);
         other.run(plan)?;
-        for number in self.map.files().collect::<Vec<u64>>() {
+        let mut map = self.map.clone();
+        map.forget_former(u64::MAX);
+        for number in map.files().collect::<Vec<u64>>() {
             let from = At { root, path: layout::file(number) };
             // A file whose name was lost is empty there, too.
             if other.exec.stat_in(from.root, &from.path)?.is_some() {
@@ -161,35 +162,10 @@ impl<F: Fs + Clone> Workspace<F> {
         let mut plan = Plan::new();
         plan.sync_dir(&layout::files(), "or the map could name content that was lost");
         let header = Header { files: self.files.next, label: String::new(), proof: None, ..self.header.clone() };
-        let (bytes, _) = self.map.encode(&header);
+        let (bytes, _) = map.encode(&header);
         plan.append(super::publish(bytes, layout::map()));
         other.run(plan).map_err(|error| super::undecided(&mut other, error))?;
         // The workspace exists: only reading it can fail.
         Self::attach(other, fs, preopens, how).map_err(|error| error.with_kind(ErrorKind::NeedsRecovery))
     }
-
-    /// Discards all changes, and the workspace with them. No space is needed for that, so it is possible on a
-    /// full disk.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotCommitted`] when the workspace still exists; [`ErrorKind::NeedsRecovery`] when the
-    /// next open has to remove the rest.
-    pub fn discard(mut self) -> Result<(), Error> {
-        self.state.check_usable()?;
-        self.state.check_owner()?;
-        let mut plan = Plan::new();
-        let (from, to) = (layout::map(), layout::discarded());
-        plan.rename(&from, &to, "from here on nothing here counts");
-        plan.decides();
-        plan.sync_dir(&layout::directory(), "or the map could come back without its files");
-        self.state.run(plan).map_err(|error| judge_discard(&mut self.state, error))?;
-        let rest = layout::look(&mut self.state.exec).and_then(|found| self.state.run(found.clear()));
-        rest.map(drop).map_err(|error| error.with_kind(ErrorKind::NeedsRecovery))
-    }
-}
-
-/// Determines the outcome of a discard that failed.
-fn judge_discard<F: Fs>(state: &mut State<F>, error: Error) -> Error {
-    let is_there = matches!(state.exec.stat(&layout::map()), Ok(Some(_)));
-    if is_there && error.phase() != CommitPhase::After { error } else { error.with_kind(ErrorKind::OutcomeUnknown) }
 }

@@ -18,6 +18,7 @@ impl<F: Fs> Workspace<F> {
     pub(crate) fn forget_lowers(&mut self) {
         self.forget_sources();
         self.listing = None;
+        self.reviewed = None;
     }
 
     /// Forgets the cached lookups of the lowers, at the start of a call.
@@ -163,7 +164,7 @@ impl<F: Fs> Workspace<F> {
         self.begin_open()?;
         self.check_entries(new)?;
         let mut records = Vec::new();
-        self.touch(new, false, &mut records)?;
+        self.touch(new, true, &mut records)?;
         records.push(Record::Shows(new.clone(), Some(Origin::File(number))));
         self.decide(Plan::new(), &records)?;
         self.map.link(number);
@@ -204,6 +205,7 @@ impl<F: Fs> Workspace<F> {
     fn begin_open(&mut self) -> Result<(), Error> {
         self.state.check_failed()?;
         self.listing = None;
+        self.reviewed = None;
         Ok(())
     }
 }

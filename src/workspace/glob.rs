@@ -19,14 +19,22 @@ pub struct Select {
 impl Select {
     /// Checks whether a path is selected.
     pub fn chooses(&self, path: &str) -> bool {
-        let hits = |globs: &[String]| globs.iter().any(|glob| matches(glob, path));
-        (self.only.is_empty() || hits(&self.only)) && !hits(&self.except)
+        (self.only.is_empty() || matches_one(&self.only, path)) && !self.excepts(path)
+    }
+
+    /// Checks whether a path is excepted, so that it must not change.
+    pub fn excepts(&self, path: &str) -> bool {
+        matches_one(&self.except, path)
     }
 
     /// Checks whether every path is selected.
     pub fn is_all(&self) -> bool {
         self.only.is_empty() && self.except.is_empty()
     }
+}
+
+fn matches_one(globs: &[String], path: &str) -> bool {
+    globs.iter().any(|glob| matches(glob, path))
 }
 
 /// Checks whether a glob matches a path, or a directory that contains it.

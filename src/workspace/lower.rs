@@ -11,7 +11,8 @@ use crate::error::{Error, Limit};
 use crate::exec::Exec;
 use crate::fs::{Cause, Fs, Kind, Stat};
 use crate::journal::OldEntry;
-use crate::limits::ENTRIES_MAX;
+use crate::limits::{ENTRIES_MAX, SUMMED_BYTES_MAX};
+use crate::order;
 use crate::path::{At, RelPath, is_reserved};
 
 /// Finds the entry at a path, and its place.
@@ -45,7 +46,7 @@ pub(super) fn names<F: Fs>(exec: &mut Exec<F>, lowers: &[At], path: &RelPath) ->
     }
     names.retain(|(name, _)| !is_reserved(name));
     // Stable: of equal names the topmost comes first, and stays.
-    names.sort_by(|(one, _), (other, _)| one.cmp(other));
+    order::sort_by(&mut names, |(one, _), (other, _)| one.cmp(other));
     names.dedup_by(|(other, _), (one, _)| one == other);
     Ok(names)
 }
@@ -63,11 +64,11 @@ fn is_hidden<F: Fs>(exec: &mut Exec<F>, lower: &At, path: &RelPath) -> Result<bo
     }
 }
 
-/// What a path looks like, to see later whether it has changed; with all below a directory where
+/// Returns the state of a path, to be compared later; with its content, and that of all below a directory, where
 /// that counts.
 pub(super) fn seen<F: Fs>(exec: &mut Exec<F>, lowers: &[At], path: &RelPath, all: bool) -> Result<Seen, Error> {
-    let found = stat(exec, lowers, path)?.map(|(_, stat)| stat);
-    seen_as(exec, lowers, path, found, all)
+    let found = stat(exec, lowers, path)?;
+    seen_as(exec, lowers, path, found.as_ref(), all)
 }
 
 /// As [`seen`], for a path whose entry was already looked up.
@@ -75,16 +76,30 @@ pub(super) fn seen_as<F: Fs>(
     exec: &mut Exec<F>,
     lowers: &[At],
     path: &RelPath,
-    found: Option<Stat>,
+    found: Option<&(At, Stat)>,
     all: bool,
 ) -> Result<Seen, Error> {
-    let entry = found.map(|stat| look(&stat));
-    let is_directory = entry.is_some_and(|entry| entry.kind == Kind::Directory);
-    let below = if all && is_directory { digest(exec, lowers, path)? } else { 0 };
+    let entry = found.map(|(_, stat)| look(stat));
+    let below = match found {
+        Some((_, stat)) if all && stat.kind == Kind::Directory => digest(exec, lowers, path)?,
+        Some((at, stat)) if all => noted(exec, at, stat)?,
+        _ => 0,
+    };
     Ok(Seen { entry, below })
 }
 
-/// Of a directory neither size nor time tells anything.
+/// Checks whether a path that has this state differs from its former one. Where the content was noted it decides,
+/// and the time does not.
+pub(super) fn has_changed(former: &Seen, now: &Seen) -> bool {
+    match (&former.entry, &now.entry) {
+        (Some(one), Some(other)) if one.kind == other.kind && former.below != 0 && now.below != 0 => {
+            former.below != now.below || one.size != other.size
+        }
+        _ => former.entry != now.entry,
+    }
+}
+
+/// Of a directory neither size nor time has a meaning.
 fn look(stat: &Stat) -> OldEntry {
     match stat.kind {
         Kind::Directory => OldEntry { kind: Kind::Directory, size: 0, modified: None },
@@ -92,19 +107,58 @@ fn look(stat: &Stat) -> OldEntry {
     }
 }
 
-/// A digest of what all below a directory looks like; never 0.
+/// Returns the sum of a content that is noted; 0 where length and time decide: a file that is long, or must not be
+/// read.
+///
+/// # Errors
+/// The filesystem's other failures: content that was noted and fails once would look as if it had changed.
+fn noted<F: Fs>(exec: &mut Exec<F>, at: &At, stat: &Stat) -> Result<u64, Error> {
+    if stat.size > SUMMED_BYTES_MAX && stat.modified.is_some() {
+        return Ok(0);
+    }
+    match content(exec, at, stat) {
+        Err(error) if matches!(error.cause(), Some(Cause::Access | Cause::NotPermitted)) => Ok(0),
+        summed => summed,
+    }
+}
+
+/// Returns a sum of the content of a file, or of the text of a link; 0 for all else, and for an absolute link.
+///
+/// # Errors
+/// The filesystem's failures.
+pub(super) fn content<F: Fs>(exec: &mut Exec<F>, at: &At, stat: &Stat) -> Result<u64, Error> {
+    let mut total = SEED;
+    match stat.kind {
+        Kind::File => exec.read_pieces(at, &mut |piece| {
+            total = sum(total, piece);
+            true
+        })?,
+        Kind::Symlink => match exec.read_link(at.root, &at.path) {
+            Ok(text) => total = sum(total, text.as_bytes()),
+            // An absolute link.
+            Err(error) if matches!(error.cause(), Some(Cause::Access | Cause::NotPermitted)) => total = 0,
+            Err(error) => return Err(error),
+        },
+        Kind::Directory | Kind::Other => total = 0,
+    }
+    Ok(total)
+}
+
+/// Returns a digest of all below a directory; never 0. Where a content cannot be read, its time counts.
 fn digest<F: Fs>(exec: &mut Exec<F>, lowers: &[At], top: &RelPath) -> Result<u64, Error> {
     let (mut digest, mut count) = (SEED, 0);
     let mut waiting = Vec::from([top.clone()]);
     while let Some(directory) = waiting.pop() {
         for (name, _) in names(exec, lowers, &directory)? {
             let path = directory.child(&name);
-            let Some((_, stat)) = stat(exec, lowers, &path)? else { continue };
+            let Some((at, stat)) = stat(exec, lowers, &path)? else { continue };
             let entry = look(&stat);
+            let content = noted(exec, &at, &stat)?;
             digest = sum(digest, path.as_str().as_bytes());
             digest = sum(digest, &[entry.kind as u8]);
             digest = sum(digest, &entry.size.to_le_bytes());
-            digest = sum(digest, &entry.modified.unwrap_or_default().to_le_bytes());
+            digest =
+                sum(digest, &if content == 0 { entry.modified.unwrap_or_default() } else { content }.to_le_bytes());
             if entry.kind == Kind::Directory {
                 waiting.push(path);
             }

@@ -12,17 +12,26 @@
 //! written in place may be there in part.
 
 mod change;
-mod changes;
 mod checkpoint;
+mod choice;
 mod commit;
+mod conflict;
 #[cfg(any(not(target_family = "wasm"), feature = "overlay"))]
 mod content;
+mod difference;
+mod discard;
 mod draft;
+mod export;
+mod former;
 pub mod glob;
 mod layout;
 mod lower;
 pub mod map;
+mod proof;
+mod rebase;
+mod review;
 mod sync;
+mod target;
 mod view;
 
 use alloc::string::{String, ToString};
@@ -33,17 +42,19 @@ use crate::exec::{Exec, Trace};
 use crate::fs::{Fs, Kind, Stat};
 use crate::limits::{LOWERS_MAX, MAP_BYTES_MAX, PATH_BYTES_MAX};
 use crate::lock::Ownership;
-use crate::path::{At, RelPath};
+use crate::path::{At, PathRule, RelPath, is_reserved};
 use crate::plan::Plan;
 use crate::recover::{Finding, Verdict};
 use crate::store::{Preopens, State, Store};
 use map::{End, HEADER_BYTES_MAX, Header, Lower, Map};
 
-pub use changes::{Change, Changed, Page};
 pub use checkpoint::Checkpoint;
 pub use commit::{CommitOptions, OnConflict};
+pub use discard::abandon;
+pub use export::LeftOut;
 #[cfg(any(not(target_family = "wasm"), feature = "overlay"))]
 pub(crate) use map::{Origin, sum};
+pub use review::{Change, Changed, Page, Reason, Replaced, Role};
 #[cfg(any(not(target_family = "wasm"), feature = "overlay"))]
 pub(crate) use view::Place;
 pub use view::{Entry, Layer, Node};
@@ -111,6 +122,8 @@ pub struct Workspace<F: Fs> {
     findings: Vec<Finding>,
     /// The entries of the lowers in the directory that is being listed page by page.
     listing: Option<(RelPath, Vec<(String, Kind)>)>,
+    /// The list of changes that is being read page by page, and the paths chosen for it.
+    reviewed: Option<(glob::Select, Vec<Changed>)>,
     /// What the lowers were found to have, during this call.
     looked: Vec<(RelPath, Option<(At, Stat)>)>,
 }
@@ -234,6 +247,7 @@ impl<F: Fs + Clone> Workspace<F> {
             quota,
             findings,
             listing: None,
+            reviewed: None,
             looked: Vec::new(),
         };
         if found.next {
@@ -348,6 +362,7 @@ impl<F: Fs> Workspace<F> {
     fn replace_map(&mut self, map: &Map, header: Header) -> Result<(), Error> {
         self.state.check_owner()?;
         let (bytes, end) = map.encode(&header);
+        check_map_size(bytes.len() as u64)?;
         self.state.run(publish(bytes, layout::map())).map_err(|error| undecided(&mut self.state, error))?;
         (self.end, self.is_inherited, self.synced, self.room) = (end, false, end.length, end.length);
         self.header = header;
@@ -406,6 +421,15 @@ fn undecided<F: Fs>(state: &mut State<F>, error: Error) -> Error {
         };
     }
     if error.phase() == CommitPhase::Before { error } else { state.fail(error.with_kind(ErrorKind::OutcomeUnknown)) }
+}
+
+/// Refuses a map that an open could not read back.
+fn check_map_size(length: u64) -> Result<(), Error> {
+    if length > MAP_BYTES_MAX {
+        Err(Error::limit(layout::map().shown(), Limit::MapBytes, MAP_BYTES_MAX))
+    } else {
+        Ok(())
+    }
 }
 
 /// Reads a whole map.
@@ -477,7 +501,18 @@ fn lowers_of<F: Fs>(state: &mut State<F>, header: &Header, how: &Options) -> Res
     Ok((names.into_iter().map(ToString::to_string).collect(), places))
 }
 
-/// Parses a path of the merged tree, or `.` for its root.
+/// Parses a path of the merged tree, or `.` for its root. A lower may have a name with a backslash, which can be read.
 fn parse_any(path: &str) -> Result<RelPath, Error> {
-    if path == "." { Ok(RelPath::ROOT) } else { crate::store::parse(path) }
+    if path == "." {
+        return Ok(RelPath::ROOT);
+    }
+    let parsed = match RelPath::parse(path) {
+        Err(PathRule::Backslash) => RelPath::parse_record(path),
+        parsed => parsed,
+    };
+    match parsed {
+        Ok(path) if path.components().any(is_reserved) => Err(PathRule::Reserved),
+        parsed => parsed,
+    }
+    .map_err(|rule| Error::invalid_path(path, rule))
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{Workspace, change, layout};
 use crate::error::{Error, ErrorKind};
 use crate::fs::Fs;
-use crate::limits::{MAP_ROOM_BYTES, SPARES_MAX};
+use crate::limits::{MAP_BYTES_MAX, MAP_ROOM_BYTES, SPARES_MAX};
 use crate::plan::Plan;
 
 impl<F: Fs> Workspace<F> {
@@ -109,7 +109,8 @@ impl<F: Fs> Workspace<F> {
     /// overwritten in place costs less than one of a file that grows. A failure loses no data.
     fn make_room(&mut self) -> Result<(), Error> {
         let is_first = self.synced == self.end.whole;
-        if is_first || self.files.spares == 0 || self.room > self.end.length + MAP_ROOM_BYTES / 4 {
+        let is_full = self.end.length + MAP_ROOM_BYTES > MAP_BYTES_MAX;
+        if is_first || is_full || self.files.spares == 0 || self.room > self.end.length + MAP_ROOM_BYTES / 4 {
             return Ok(());
         }
         let mut plan = Plan::new();

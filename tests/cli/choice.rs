@@ -8,7 +8,9 @@ use crate::world::World;
 
 fn listed(world: &World, choice: &[&str]) -> Vec<String> {
     let value = world.json(&[&["workspace", "changes", "up"], choice].concat());
-    let paths = value["changes"].as_array().expect("a list").iter();
+    // What comes along, and what cannot be committed without it, is listed as well, and says so.
+    let is_chosen = |change: &&Value| change["along"].is_null() && change["stays"].is_null();
+    let paths = value["changes"].as_array().expect("a list").iter().filter(is_chosen);
     paths.filter_map(|change| change["path"].as_str().map(str::to_owned)).collect()
 }
 

@@ -413,15 +413,15 @@ fn a_stopped_commit_is_all_or_nothing() {
 }
 
 /// The map of a workspace that others can write is not followed to its lower directories: they could have named
-/// any. Where the lowers are named, the workspace opens.
+/// any. It opens where that is trusted explicitly.
 #[test]
-fn the_lowers_of_a_workspace_that_others_can_write_have_to_be_named() {
+fn a_workspace_that_others_can_write_is_not_trusted() {
     let world = changed();
     let open = fs::Permissions::from_mode(0o777);
     fs::set_permissions(world.at("up/.onionskin/workspace"), open).expect("the directory is ours");
     for command in ["status", "changes", "diff"] {
         let ran = world.run(&["workspace", command, "up"]);
-        assert!(ran.code == 1 && ran.err.contains("name its lowers"), "{command}: {ran:?}");
+        assert!(ran.code == 1 && ran.err.contains("may be written by every user"), "{command}: {ran:?}");
     }
-    assert_eq!(world.done(&["workspace", "changes", "up", "--moved", "lower"]), CHANGES);
+    assert_eq!(world.done(&["--trust", "workspace", "changes", "up"]), CHANGES);
 }

@@ -42,6 +42,7 @@ fn obstacles() -> Scene {
     scene.hard_link("lower/original", "root/hard");
     scene.absolute("lower/d", "root/absolute");
     scene.link("../lower/original", "root/out");
+    scene.link("../elsewhere/original", "root/beyond");
     scene.link("dir/../file", "root/dots");
     scene.link("loop-b", "root/loop-a");
     scene.link("loop-a", "root/loop-b");
@@ -86,7 +87,7 @@ const REFUSED: &[(Act, ErrorKind, &str)] = &[
     (|it| it.materialize("dir", &Source::LinkTarget, &Content::Keep).map(drop), ErrorKind::IsDirectory, "dir"),
     (|it| it.materialize("pipe", &Source::LinkTarget, &Content::Keep).map(drop), ErrorKind::NotAFile, "pipe"),
     (|it| it.materialize("none", &Source::LinkTarget, &Content::Keep).map(drop), ErrorKind::NotFound, "none"),
-    (|it| it.materialize("out", &Source::LinkTarget, &Content::Keep).map(drop), ErrorKind::SymlinkEscapes, "out"),
+    (|it| it.materialize("beyond", &Source::LinkTarget, &Content::Keep).map(drop), ErrorKind::SymlinkEscapes, "beyond"),
 ];
 
 fn put(store: &Store, directory: &str, mode: Publish) -> Result<(), Error> {

@@ -247,6 +247,7 @@ fn records_that_another_user_could_have_written_are_refused() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let scene = Scene::new(&[("root/file", "old"), ("root/.onionskin/tx-1/0", "planted")]);
+    drop(scene.session());
     let place = scene.at("root/.onionskin");
     let allow = |mode| std::fs::set_permissions(&place, std::fs::Permissions::from_mode(mode)).expect("it is ours");
     allow(0o777);
@@ -267,6 +268,7 @@ fn records_that_another_user_could_have_written_are_refused() {
 #[test]
 fn inspections_and_owners_do_not_keep_each_other_out() {
     let scene = Scene::new(&[("root/file", "old")]);
+    drop(scene.session());
     let session = onionskin().store(scene.root());
     let done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|threads| {

@@ -134,7 +134,9 @@ impl Work {
     /// Returns the entries of the root that should not be left. A pointer keeps two generations.
     pub(crate) fn left_over(self, tree: &Tree) -> Vec<PathBuf> {
         let store = Path::new(".onionskin/directories");
-        let generations = tree.keys().filter(|path| path.starts_with(store) && path.components().count() == 4).count();
+        let is_generation =
+            |path: &&PathBuf| path.starts_with(store) && path.components().count() == 4 && !path.ends_with("owner");
+        let generations = tree.keys().filter(is_generation).count();
         let is_store = |path: &Path| path.starts_with(store) || store.starts_with(path);
         ground::ours(tree)
             .into_iter()

@@ -1,7 +1,7 @@
 //! Depth and entries of a tree that is copied, carried or removed.
 
 use onionskin::error::Limit;
-use onionskin::limits::{DEPTH_MAX, ENTRIES_MAX};
+use onionskin::limits::{ENTRIES_MAX, TREE_DEPTH_MAX};
 use onionskin::persist::materialize::{Content, Source};
 use onionskin::persist::transaction::Publish;
 use onionskin_sim::{Tree, tree};
@@ -20,19 +20,19 @@ fn deep(depth: usize) -> Tree {
 /// A tree as deep as a path may be is copied and carried; a deeper one is refused as a whole.
 #[test]
 fn the_depth_of_a_tree_is_limited() {
-    for depth in [1, DEPTH_MAX - 2] {
+    for depth in [1, TREE_DEPTH_MAX - 2] {
         let scene = Scene::new(&deep(depth));
         let done = scene.open().materialize("link", &Source::LinkTarget, Content::Keep).map(|done| done.applied);
         assert_eq!(done, Ok(depth as u64 + 3), "depth {depth}");
         assert_eq!(scene.fs.tree().below("ws/link"), deep(depth).below("ws/top"), "depth {depth}");
     }
-    for depth in [DEPTH_MAX + 1, DEPTH_MAX + 70] {
+    for depth in [TREE_DEPTH_MAX + 1, TREE_DEPTH_MAX + 70] {
         let tree = deep(depth);
         let scene = Scene::new(&tree);
         let store = scene.open();
         let error = store.materialize("link", &Source::LinkTarget, Content::Keep).expect_err("too deep");
         assert_eq!(kind(&error), "limit-exceeded", "depth {depth}: {error}");
-        assert!(error.to_string().contains(&DEPTH_MAX.to_string()), "depth {depth}: {error}");
+        assert!(error.to_string().contains(&TREE_DEPTH_MAX.to_string()), "depth {depth}: {error}");
         for mode in [Publish::Swap, Publish::Pointer] {
             let mut transaction = store.begin("top", publish(mode)).expect("a directory");
             transaction.put("f", b"new".to_vec()).expect("staged");
@@ -47,7 +47,7 @@ fn the_depth_of_a_tree_is_limited() {
 /// A change in place carries nothing, so the depth of unchanged trees does not matter.
 #[test]
 fn in_place_ignores_unchanged_trees() {
-    let tree = deep(DEPTH_MAX + 70).other("ws/top/pipe");
+    let tree = deep(TREE_DEPTH_MAX + 70).other("ws/top/pipe");
     let scene = Scene::new(&tree);
     let store = scene.open();
     let mut transaction = store.begin("top", publish(Publish::InPlace)).expect("a directory");

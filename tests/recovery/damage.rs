@@ -140,7 +140,6 @@ fn a_forged_path_is_refused_though_its_digest_is_right() {
         "a/../b",
         "a//b",
         "a/",
-        "a\\b",
         "a\0b",
         "",
         ".onionskin",

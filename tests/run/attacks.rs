@@ -78,7 +78,7 @@ fn no_path_leads_out_of_the_layer() {
         assert_eq!(fs::read(ground.at(place)).expect("it is there"), b"nobody's business", "{place}");
     }
     let changes = onionskin(["workspace".as_ref(), "changes".as_ref(), ground.at("upper").as_os_str()]);
-    assert_eq!(changes.out, "added  moved-on\nadded  own\n", "{}", changes.err);
+    assert_eq!(changes.out, "added  moved-on\nadded  own       to ../secret\n", "{}", changes.err);
 }
 
 /// Pipes and devices are opened neither in a lower nor in a plain directory: opening a pipe without a writer would

@@ -10,6 +10,7 @@
 //! Crashes and faults of every operation are in the suite `crash`, under names with `workspace`.
 
 mod commits;
+mod laws;
 mod model;
 mod pains;
 mod programs;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use onionskin::error::ErrorKind;
+use onionskin::workspace::{Change, Changed};
 
 /// The entry at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,7 +149,47 @@ impl Model {
     }
 }
 
-fn is_below(path: &str, directory: &str) -> bool {
+/// Returns the tree after the changes of a list are carried out on `start`. Entries are moved from `sources`, and other
+/// contents come from `now`.
+pub(crate) fn carried_out(start: &Model, sources: &Model, changes: &[Changed], now: &Model) -> Model {
+    let mut tree = start.clone();
+    let mut gone: Vec<&str> = Vec::new();
+    for changed in changes {
+        match &changed.change {
+            Change::Renamed(source) => gone.push(source),
+            Change::Deleted | Change::Retyped(_) => gone.push(&changed.path),
+            Change::Added | Change::Modified => {}
+        }
+    }
+    tree.0.retain(|path, _| !gone.iter().any(|gone| path == gone || is_below(path, gone)));
+    for changed in changes {
+        let path = &changed.path;
+        match &changed.change {
+            Change::Deleted => {}
+            Change::Renamed(source) => {
+                tree.0.retain(|other, _| !is_below(other, path));
+                tree.0.insert(path.clone(), sources.0[source].clone());
+                for (below, node) in &sources.0 {
+                    // What is listed below a moved directory is not moved with it.
+                    let rest = below.strip_prefix(source.as_str()).filter(|rest| rest.starts_with('/'));
+                    let others =
+                        || gone.iter().any(|gone| is_below(gone, source) && (below == gone || is_below(below, gone)));
+                    if let Some(rest) = rest.filter(|_| !others()) {
+                        tree.0.insert(format!("{path}{rest}"), node.clone());
+                    }
+                }
+            }
+            Change::Added | Change::Modified | Change::Retyped(_) => {
+                tree.0.retain(|other, _| !is_below(other, path) || now.0.get(path) == Some(&Node::Directory));
+                tree.0.insert(path.clone(), now.0[path].clone());
+            }
+        }
+    }
+    tree
+}
+
+/// Checks whether a path is below a directory.
+pub(crate) fn is_below(path: &str, directory: &str) -> bool {
     path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
 }
 

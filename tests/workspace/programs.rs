@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use onionskin::fs::Cause;
+use onionskin::limits::SUMMED_BYTES_MAX;
 use onionskin::overlay::{Access, Code, Handle, OpenHow, Overlay};
 use onionskin_sim::{SimFs, tree};
 
@@ -57,8 +58,8 @@ fn every_handle_on_a_file_sees_its_copy() {
 
 /// Content that is truncated away is never copied first.
 #[test]
-fn truncating_reads_nothing_of_the_original() {
-    let world = World::new(&tree! { file "lower/a" = "original"; });
+fn truncating_reads_nothing_of_a_long_original() {
+    let world = World::new(&tree! { file "lower/a" = vec![7; 1 + SUMMED_BYTES_MAX as usize]; });
     let (mut overlay, root) = over(&world);
     let reader = overlay.open_at(&root, "a", READ).expect("it is there");
     let before = world.fs.calls().len();

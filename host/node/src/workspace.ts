@@ -4,7 +4,7 @@ import type * as wit from "../gen/interfaces/onionskin-fs-workspace.js";
 import { holding, type Instance, type OnionskinError, SELECT, WorkspaceCalls } from "./bindings.js";
 import { guest, writing } from "./guest.js";
 import type { Watch } from "./wasi/filesystem.js";
-import { lock } from "./wasi/lock.js";
+import { lock, locked } from "./wasi/lock.js";
 
 /** The number of bytes in one read. */
 const PIECE_BYTES = 1 << 20;
@@ -42,6 +42,11 @@ export function openWorkspace(upper: string, { lower = [], moved, quota = {}, wa
         const how: wit.Options = { upper: at, lowers, owner, quota, moved: moved ? "accept" : "refuse" };
         return new Workspace(instance, opened(instance, how, remembered ? "open" : "create"), release, how);
     });
+}
+
+/** Discards a workspace without reading it: its records may be damaged, and its lowers gone. */
+export function abandon(upper: string): void {
+    locked(upper, () => guest([upper]).call(({ workspace }) => workspace.abandon(realpathSync(upper), { tag: "host" })));
 }
 
 /** Returns the lowers of the existing workspace. */
@@ -88,9 +93,10 @@ export class Workspace extends WorkspaceCalls {
         });
     }
 
-    /** Writes the merged tree to an empty directory, atomically. */
-    override exportTo(to: string, durability: wit.Durability = "full"): wit.Receipt {
-        return writing(this.guest, to, (place) => super.exportTo(place, durability));
+    /** Writes the merged tree to an empty directory, atomically, without what `leftOuts` returns, or other paths. */
+    override exportTo(to: string, without?: string[], durability: wit.Durability = "full"): wit.Receipt {
+        const left = without ?? this.leftOuts().map(({ path }) => path);
+        return writing(this.guest, to, (place) => super.exportTo(place, left, durability));
     }
 
     /** Creates a second workspace from the present state, in an empty directory. */

@@ -62,7 +62,8 @@ function runner(at, { lowers = ["lower"], quota = {} }) {
         remove: (workspace, { path }) => workspace.remove(path),
         "remove-tree": (workspace, { path }) => workspace.removeTree(path),
         rename: (workspace, { path, to }) => workspace.rename(path, to),
-        changes: (workspace, choice) => [...workspace.changes(choice)],
+        changes: (workspace, choice) =>
+            [...workspace.changes(choice)].map(({ path, what, kind, size }) => ({ path, what, kind, size })),
         conflicts: (workspace) => workspace.conflicts(),
         sync: (workspace) => workspace.sync(),
         checkpoint: (workspace, { label }) => workspace.checkpoint(label),

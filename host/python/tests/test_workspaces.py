@@ -72,7 +72,8 @@ class Runner:
                 case "list":
                     return [*workspace.iterdir(given["path"])]
                 case "changes":
-                    return [*workspace.changes(**given)]
+                    shown = ("path", "what", "kind", "size")
+                    return [{name: plain(getattr(change, name)) for name in shown} for change in workspace.changes(**given)]
                 case "rename":
                     return workspace.rename(given["path"], given["to"])
                 case "export":

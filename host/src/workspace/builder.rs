@@ -118,6 +118,17 @@ impl WorkspaceBuilder {
         Workspace::new(builder, lock, opened)
     }
 
+    /// Discards the workspace in the upper directory without reading it: its map may be damaged, and its lowers
+    /// gone.
+    pub fn abandon(&self) -> Result<(), Error> {
+        let _lock = self.lock()?;
+        let upper = granted(&self.upper)?;
+        let name = upper.guest.clone();
+        let grants = Grants::of(&self.upper, upper, Vec::new()).root_for(Access::Write);
+        self.instance(grants, None)?
+            .call(|guest, engine| guest.onionskin_fs_workspace().call_abandon(engine, &name, &Ownership::Host))
+    }
+
     /// Returns the recorded paths of the lowers, the topmost first.
     pub fn remembered(&self) -> Result<Vec<PathBuf>, Error> {
         let upper = granted(&self.upper)?;

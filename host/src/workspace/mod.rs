@@ -12,7 +12,9 @@ pub use builder::WorkspaceBuilder;
 
 use crate::Error;
 use crate::bindings::types::{Durability, Error as GuestError, Finding, Receipt};
-use crate::bindings::workspace::{Change, ChangePage, Entry, GuestWorkspace, Kept, Quota, Select, Stat};
+use crate::bindings::workspace::{
+    Change, ChangePage, Entry, GuestWorkspace, Kept, LeftOut, Quota, Reason, Select, Stat,
+};
 use crate::grants::Access;
 use crate::instance::Instance;
 use crate::lock::RootLock;
@@ -338,11 +340,41 @@ impl Workspace {
         })
     }
 
-    /// Writes all that the workspace shows to an empty directory, all or nothing.
+    /// Returns the entries that an export leaves out, each with the reason: pipes, sockets and devices, and what
+    /// must not be read. An absolute link is not among them.
+    pub fn left_outs(&mut self) -> Result<Vec<LeftOut>, Error> {
+        let mut left_outs = self.call(|workspace, engine, this| workspace.call_left_outs(engine, this))?;
+        left_outs.retain(|left| left.reason != Reason::AbsoluteLink);
+        Ok(left_outs)
+    }
+
+    /// Writes all that the workspace shows to an empty directory, all or nothing, except what
+    /// [`Workspace::left_outs`] lists. Absolute links, which the component cannot read, are made once that is
+    /// done.
     pub fn export(&mut self, to: impl AsRef<Path>, durability: Durability) -> Result<Receipt, Error> {
-        self.call_with(to.as_ref(), |workspace, engine, this, to| {
-            workspace.call_export_to(engine, this, to, durability)
-        })
+        let mut left_outs = self.call(|workspace, engine, this| workspace.call_left_outs(engine, this))?;
+        let without: Vec<String> = left_outs.iter().map(|left| left.path.clone()).collect();
+        left_outs.retain(|left| left.reason == Reason::AbsoluteLink);
+        let to = to.as_ref();
+        let receipt = self.call_with(to, |workspace, engine, this, to| {
+            workspace.call_export_to(engine, this, to, &without, durability)
+        })?;
+        for link in left_outs {
+            self.copy_link(&link, to)?;
+        }
+        Ok(receipt)
+    }
+
+    /// Makes a link with the text of one of a lower.
+    fn copy_link(&self, link: &LeftOut, to: &Path) -> Result<(), Error> {
+        let there = self.lowers().iter().map(|lower| lower.join(&link.source)).find(|it| it.is_symlink());
+        let Some(source) = there else { return Ok(()) };
+        let place = to.join(&link.path);
+        let parent = place.parent().unwrap_or(to);
+        std::fs::read_link(&source)
+            .and_then(|text| std::os::unix::fs::symlink(text, &place))
+            .and_then(|()| std::fs::File::open(parent)?.sync_all())
+            .map_err(|error| Error::io("copy the link to", &place, error))
     }
 
     /// Discards all changes, and the workspace itself. Works on a full disk.

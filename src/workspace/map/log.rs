@@ -15,6 +15,8 @@
 //!   1 shows    path text, origin: 0 none of its own, 1 nowhere, 2 directory, 3 file u64,
 //!              4 lower text, 5 link text
 //!   2 saw      path text, known u8 0|1, seen if 1
+//!   4 was      path text, commit u64, origin: the entry of the lowers before a commit, for the checkpoints
+//!              before it; lower text of the path itself: it was not kept
 //!   3 synced   offset u64 of this frame, sum u64 at the end of the part that was written whole, sum
 //!              u64 before this frame
 //! text         u16 length, bytes
@@ -81,12 +83,15 @@ impl Map {
         let mut end = End { sum: sum(SEED, &out), ..End::default() };
         put_number(&mut out, end.sum, 8);
         let mut records = Vec::new();
-        for (path, Entry { origin, seen }) in &self.entries {
+        for (path, Entry { origin, seen, former }) in &self.entries {
             if let Some(origin) = origin {
                 encode_shows(path, Some(origin), &mut records);
             }
             if let Some(seen) = seen {
                 encode_saw(path, Some(seen), &mut records);
+            }
+            for (commit, origin) in former {
+                encode_was(path, *commit, origin, &mut records);
             }
             if records.len() >= FRAME_BYTES {
                 end.sum = encode_frame(end.sum, &core::mem::take(&mut records), &mut out);
@@ -135,6 +140,7 @@ impl Map {
                     // The files that it releases are irrelevant here.
                     Fact::Shows(origin) => drop(map.show(path, origin)),
                     Fact::Saw(seen) => map.see(path, seen),
+                    Fact::Was(commit, origin) => map.keep_former(path, commit, origin),
                 }
             }
             if let Some(wrong) = records.wrong {
@@ -170,6 +176,7 @@ pub fn frame(before: u64, records: &[Record]) -> (Vec<u8>, u64) {
         match record {
             Record::Shows(path, origin) => encode_shows(path.as_str(), origin.as_ref(), &mut lines),
             Record::Saw(path, seen) => encode_saw(path.as_str(), seen.as_ref(), &mut lines),
+            Record::Was(path, commit, origin) => encode_was(path.as_str(), *commit, origin, &mut lines),
         }
     }
     let mut out = Vec::new();
@@ -239,6 +246,17 @@ fn encode_text(text: &str, out: &mut Vec<u8>) {
 fn encode_shows(path: &str, origin: Option<&Origin>, out: &mut Vec<u8>) {
     out.push(1);
     encode_text(path, out);
+    encode_origin(origin, out);
+}
+
+fn encode_was(path: &str, commit: u64, origin: &Origin, out: &mut Vec<u8>) {
+    out.push(4);
+    encode_text(path, out);
+    put_number(out, commit, 8);
+    encode_origin(Some(origin), out);
+}
+
+fn encode_origin(origin: Option<&Origin>, out: &mut Vec<u8>) {
     match origin {
         None => out.push(0),
         Some(Origin::Nowhere) => out.push(1),
@@ -335,6 +353,7 @@ fn read_header(reader: &mut Reader<'_>, bytes: &[u8]) -> Result<(Header, u64), &
 enum Fact {
     Shows(Option<Origin>),
     Saw(Option<Seen>),
+    Was(u64, Origin),
 }
 
 /// Adds a fact to entries in the order of their paths.
@@ -346,6 +365,7 @@ fn add(entries: &mut Vec<(String, Entry)>, path: &str, fact: Fact) {
         match fact {
             Fact::Shows(origin) => entry.origin = origin,
             Fact::Saw(seen) => entry.seen = seen,
+            Fact::Was(commit, origin) => entry.former.push((commit, origin)),
         }
     }
 }
@@ -359,25 +379,33 @@ fn read_fact<'b>(reader: &mut Reader<'b>) -> Option<(&'b str, Fact)> {
     }
     let path = read_path(reader);
     let fact = match kind {
-        1 => Fact::Shows(match reader.number(1) {
-            0 => None,
-            1 => Some(Origin::Nowhere),
-            2 => Some(Origin::Directory),
-            3 => Some(Origin::File(reader.number(8))),
-            4 => Some(Origin::Lower(known(read_path(reader)))),
-            5 => Some(Origin::Link(reader.text().to_owned())),
-            _ => {
-                reader.refuse("an unknown origin");
-                None
-            }
-        }),
+        1 => Fact::Shows(read_origin(reader)),
         2 => Fact::Saw(reader.flag().then(|| read_seen(reader))),
+        4 => {
+            let commit = reader.number(8);
+            Fact::Was(commit, read_origin(reader).unwrap_or(Origin::Nowhere))
+        }
         _ => {
             reader.refuse("an unknown kind of record");
             Fact::Saw(None)
         }
     };
     Some((path, fact))
+}
+
+fn read_origin(reader: &mut Reader<'_>) -> Option<Origin> {
+    match reader.number(1) {
+        0 => None,
+        1 => Some(Origin::Nowhere),
+        2 => Some(Origin::Directory),
+        3 => Some(Origin::File(reader.number(8))),
+        4 => Some(Origin::Lower(known(read_path(reader)))),
+        5 => Some(Origin::Link(reader.text().to_owned())),
+        _ => {
+            reader.refuse("an unknown origin");
+            None
+        }
+    }
 }
 
 fn read_seen(reader: &mut Reader<'_>) -> Seen {

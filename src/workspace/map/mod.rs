@@ -19,6 +19,7 @@ use core::ops::Bound;
 
 use super::Quota;
 use crate::journal::Old;
+use crate::order;
 use crate::path::RelPath;
 
 pub use log::{HEADER_BYTES_MAX, SEED, frame, sum, synced};
@@ -43,7 +44,8 @@ pub enum Origin {
 pub struct Seen {
     /// The entry; absent when there was none. For a directory only the kind is significant.
     pub entry: Old,
-    /// A digest of all entries below a directory that was deleted or replaced; else 0.
+    /// A sum of the content of a file or link, or of all below a directory, that is hidden; 0 where it was not
+    /// computed.
     pub below: u64,
 }
 
@@ -55,6 +57,9 @@ pub enum Record {
     Shows(RelPath, Option<Origin>),
     /// A path of the lowers had this state when it was first touched. `None`: forget the state.
     Saw(RelPath, Option<Seen>),
+    /// A path of the lowers was this before the commit of this number. It is kept for the checkpoints before the
+    /// commit. An origin in the lowers stands for an entry that was not kept.
+    Was(RelPath, u64, Origin),
 }
 
 impl Record {
@@ -118,6 +123,8 @@ pub struct Map {
 struct Entry {
     origin: Option<Origin>,
     seen: Option<Seen>,
+    /// The origins before commits, by the numbers of these.
+    former: Vec<(u64, Origin)>,
 }
 
 impl Map {
@@ -173,25 +180,6 @@ impl Map {
         }
     }
 
-    /// Checks whether the entry that the lowers have under a path was moved elsewhere, alone or with a
-    /// directory. `sources` are [`Map::sources`], sorted.
-    pub fn is_moved_away(&self, path: &RelPath, sources: &[RelPath]) -> bool {
-        let came_with = self.moved_above(path).map(|(lower, _)| lower);
-        let mut at = self.under(path);
-        loop {
-            if Some(&at) == came_with {
-                return false;
-            }
-            if sources.binary_search(&at).is_ok() {
-                return true;
-            }
-            if at.is_root() {
-                return false;
-            }
-            at = at.parent();
-        }
-    }
-
     /// Returns the state of a path of the lowers when it was first touched.
     pub fn seen(&self, lower: &RelPath) -> Option<&Seen> {
         self.entries.get(lower.as_str())?.seen.as_ref()
@@ -212,29 +200,6 @@ impl Map {
         let here = self.entries.get_key_value(lower.as_str());
         let all = here.into_iter().chain(self.below(lower.as_str()));
         all.filter_map(|(path, entry)| Some((path.as_str(), entry.seen.as_ref()?)))
-    }
-
-    /// Returns the first path with a record after another path, or at it.
-    pub fn record_after(&self, path: &str, or_at: bool) -> Option<RelPath> {
-        let from = if or_at { Bound::Included(path) } else { Bound::Excluded(path) };
-        let mut range = self.entries.range::<str, _>((from, Bound::Unbounded));
-        range.find(|(_, entry)| entry.origin.is_some()).map(|(path, _)| known(path))
-    }
-
-    /// Lists the paths of the lowers that were moved, in no order.
-    pub fn sources(&self) -> Vec<RelPath> {
-        let mut sources = Vec::new();
-        for entry in self.entries.values() {
-            if let Some(Origin::Lower(path)) = &entry.origin {
-                sources.push(path.clone());
-            }
-        }
-        sources
-    }
-
-    /// Lists the paths of the lowers that were touched, in order.
-    pub fn touched(&self) -> Vec<RelPath> {
-        self.entries.iter().filter(|(_, entry)| entry.seen.is_some()).map(|(path, _)| known(path)).collect()
     }
 
     /// Lists the names in a directory that have a record at them or below them, sorted.
@@ -262,17 +227,72 @@ impl Map {
                 }
             }
         }
-        names.sort_unstable();
+        order::sort(&mut names);
         names.dedup();
         names
     }
 
-    /// The numbers of the files that are shown.
+    /// Returns the numbers of the files that are shown, or kept for checkpoints.
     pub fn files(&self) -> impl Iterator<Item = u64> {
-        self.entries.values().filter_map(|entry| match entry.origin {
-            Some(Origin::File(number)) => Some(number),
-            _ => None,
-        })
+        let former = self.entries.values().flat_map(|entry| entry.former.iter().map(|(_, origin)| origin));
+        self.shown_files().chain(former.filter_map(number))
+    }
+
+    fn shown_files(&self) -> impl Iterator<Item = u64> {
+        self.entries.values().filter_map(|entry| entry.origin.as_ref().and_then(number))
+    }
+
+    /// Lists the paths of the lowers that commits from this number on have changed, with what they were before the
+    /// first of these, in order.
+    pub fn former_since(&self, commit: u64) -> Vec<(RelPath, Origin)> {
+        let first = |entry: &Entry| {
+            let later = entry.former.iter().filter(|(number, _)| *number >= commit);
+            later.min_by_key(|(number, _)| *number).map(|(_, origin)| origin.clone())
+        };
+        self.entries.iter().filter_map(|(path, entry)| Some((known(path), first(entry)?))).collect()
+    }
+
+    /// Returns the records of what paths of the lowers were before commits.
+    pub fn former(&self) -> Vec<Record> {
+        let mut records = Vec::new();
+        for (path, entry) in &self.entries {
+            records
+                .extend(entry.former.iter().map(|(commit, origin)| Record::Was(known(path), *commit, origin.clone())));
+        }
+        records
+    }
+
+    /// Forgets what paths were before the commits below a number; returns whether there was something.
+    pub fn forget_former(&mut self, below: u64) -> bool {
+        let mut has_changed = false;
+        self.entries.retain(|_, entry| {
+            let count = entry.former.len();
+            entry.former.retain(|(commit, _)| *commit >= below);
+            has_changed |= entry.former.len() < count;
+            *entry != Entry::default()
+        });
+        has_changed
+    }
+
+    /// Lists the paths of the merged tree that show a path of the lowers by inheritance or by a move.
+    pub fn showing(&self, lower: &RelPath) -> Vec<RelPath> {
+        let mut paths = Vec::new();
+        let shows = |path: &RelPath| match self.nearest(path.as_str()) {
+            None => path == lower,
+            Some((Origin::Lower(source), rest)) => source.join(&known(rest)) == *lower,
+            Some(_) => false,
+        };
+        paths.extend(Some(lower.clone()).filter(shows));
+        for (path, origin) in self.origins_below(&RelPath::ROOT) {
+            if let Origin::Lower(source) = origin
+                && let Some(rest) = lower.below(source)
+            {
+                paths.extend(Some(known(path).join(&rest)).filter(shows));
+            }
+        }
+        order::sort(&mut paths);
+        paths.dedup();
+        paths
     }
 
     /// How many names a file has that is shown.
@@ -298,6 +318,7 @@ impl Map {
             match record {
                 Record::Shows(path, origin) => gone.extend(self.show(path.as_str(), origin.clone())),
                 Record::Saw(path, seen) => self.see(path.as_str(), seen.clone()),
+                Record::Was(path, commit, origin) => self.keep_former(path.as_str(), *commit, origin.clone()),
             }
         }
         let mut named: Vec<u64> = records.iter().filter_map(Record::file).collect();
@@ -315,6 +336,14 @@ impl Map {
         // A file with a further name is still shown, too.
         gone.retain(|number| self.unlink(*number));
         gone
+    }
+
+    /// Creates a map from records.
+    pub fn from_records(records: &[Record]) -> Self {
+        let mut map = Self::default();
+        map.apply(records);
+        map.count_names();
+        map
     }
 
     /// Records that a file has got one more name.
@@ -336,7 +365,7 @@ impl Map {
 
     /// Counts the names of all files of a decoded map.
     fn count_names(&mut self) {
-        let mut files: Vec<u64> = self.files().collect();
+        let mut files: Vec<u64> = self.shown_files().collect();
         files.sort_unstable();
         self.linked.clear();
         for pair in files.windows(2) {
@@ -353,7 +382,7 @@ impl Map {
             Some(entry) => core::mem::replace(&mut entry.origin, origin),
             None => {
                 if origin.is_some() {
-                    self.entries.insert(path.to_owned(), Entry { origin, seen: None });
+                    self.entries.insert(path.to_owned(), Entry { origin, ..Entry::default() });
                 }
                 return None;
             }
@@ -382,6 +411,10 @@ impl Map {
         self.tidy(path);
     }
 
+    fn keep_former(&mut self, path: &str, commit: u64, origin: Origin) {
+        self.entries.entry(path.to_owned()).or_default().former.push((commit, origin));
+    }
+
     fn tidy(&mut self, path: &str) {
         if self.entries.get(path).is_some_and(|entry| *entry == Entry::default()) {
             self.entries.remove(path);
@@ -396,6 +429,14 @@ impl Map {
     }
 }
 
+/// Returns the number of the file of an origin.
+fn number(origin: &Origin) -> Option<u64> {
+    match origin {
+        Origin::File(number) => Some(*number),
+        _ => None,
+    }
+}
+
 /// Returns the common prefix of the paths strictly below another.
 fn below(path: &str) -> String {
     let mut start = String::from(path);
@@ -406,11 +447,11 @@ fn below(path: &str) -> String {
 }
 
 /// A path that is a part of one, or was read from a map.
-fn known(text: &str) -> RelPath {
+pub(super) fn known(text: &str) -> RelPath {
     if text.is_empty() {
         return RelPath::ROOT;
     }
-    RelPath::parse_any(text).unwrap_or_else(|_| {
+    RelPath::parse_record(text).unwrap_or_else(|_| {
         // Names that a lower has may break the rules for those of a caller: a backslash.
         text.split('/').filter(|name| !name.is_empty()).fold(RelPath::ROOT, |path, name| path.child(name))
     })

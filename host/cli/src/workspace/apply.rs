@@ -9,10 +9,10 @@ use serde_json::json;
 
 use super::super::render::{self, Answer};
 use super::super::terminal::Terminal;
-use super::super::text::{Text, text};
+use super::super::text::{Sentence, Text, text};
 use super::super::{Context, Stop};
 use super::choice::Choice;
-use super::{Upper, close, finish, make_directory, open, open_with_progress, show};
+use super::{Upper, close, finish, make_directory, open, open_with_progress, session, show};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -95,10 +95,11 @@ pub(super) fn commit(context: &Context, arguments: &Commit) -> Result<Answer, St
         let changes = workspace.changes(&paths)?;
         let conflicts = workspace.conflicts(&paths)?;
         let mut text = show::changes(&changes, true);
+        let carried = changes.iter().filter(|change| show::is_carried(change)).count();
         for path in &conflicts {
             text.push(&text!("conflict  {}\n", path));
         }
-        let question = text!("Write {} to {}?", render::count(changes.len() as u64, "change"), arguments.into);
+        let question = text!("Write {} to {}?", render::count(carried as u64, "change"), arguments.into);
         let Some(mut terminal) = Terminal::open() else {
             return Err(Stop::Usage(
                 "a commit asks first, and there is no terminal to ask on: look with `onionskin workspace changes`, \
@@ -156,6 +157,9 @@ pub(super) fn discard(context: &Context, arguments: &Discard) -> Result<Answer, 
             remove_bare(upper).map_err(failed)?;
             return Ok(Answer::new(text!("{}: there were no changes in it\n", upper), json!({})));
         }
+        Err(error @ (Error::Guest { .. } | Error::Io { .. } | Error::Grant(_))) => {
+            return abandon(context, arguments, error);
+        }
         opened => opened?,
     };
     let terminal = if arguments.yes { None } else { Terminal::open() };
@@ -205,11 +209,36 @@ fn remove_bare(upper: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Discards a workspace that cannot be opened, for this reason.
+fn abandon(context: &Context, arguments: &Discard, because: Error) -> Result<Answer, Stop> {
+    let upper = &arguments.upper.upper;
+    if !arguments.yes {
+        let question = text!("It cannot be opened. Discard {} all the same?", upper);
+        let Some(mut terminal) = Terminal::open() else { return Err(because.into()) };
+        if !is_confirmed(&mut terminal, &text!("{}\n", Sentence(&because)), &question)? {
+            return Err(because.into());
+        }
+    }
+    match session(context, upper)?.abandon() {
+        Ok(()) => Ok(Answer::new(text!("{}: discarded\n", upper), json!({}))),
+        // Without a workspace, or with another owner, the first error says more.
+        Err(_) => Err(because.into()),
+    }
+}
+
 pub(super) fn export(context: &Context, arguments: &Export) -> Result<Answer, Error> {
     let mut workspace = open_with_progress(context, &arguments.upper)?;
     make_directory(&arguments.out)?;
+    let left_outs = workspace.left_outs()?;
     let receipt = workspace.export(&arguments.out, Durability::Full)?;
-    let answer = render::receipt(&arguments.out, &receipt, workspace.recovered());
+    let mut answer = render::receipt(&arguments.out, &receipt, workspace.recovered());
+    let mut listed = Vec::new();
+    for left in &left_outs {
+        let because = show::because(left.reason);
+        answer.text.push(&text!("left out  {}: {}\n", left.path, because));
+        listed.push(json!({"path": left.path, "because": because}));
+    }
+    answer.json["left_out"] = json!(listed);
     workspace.close()?;
     Ok(answer)
 }

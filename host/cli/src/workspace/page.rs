@@ -267,6 +267,8 @@ fn row(old: Option<(usize, &Line)>, new: Option<(usize, &Line)>, is_change: bool
 
 #[cfg(test)]
 mod tests {
+    use onionskin_host::Role;
+
     use super::*;
 
     const HOSTILE: &str = "</td><script>alert(1)</script>\"'&\u{202e}\x1b[2J\n<img src=x onerror=alert(1)>";
@@ -286,7 +288,15 @@ mod tests {
             Patch::of(None, side(&format!("{name}/{name}"), content)),
             Patch::of(side("from", content), side(&format!("to{name}"), content)),
         ];
-        let change = |what| Change { path: name.to_owned(), what, kind: NodeKind::File, size: 1 };
+        let change = |what| Change {
+            path: name.to_owned(),
+            what,
+            kind: NodeKind::File,
+            size: 1,
+            target: Some(name.to_owned()),
+            replaced: None,
+            role: Role::Chosen,
+        };
         of(&Subject {
             upper: Path::new(name),
             lowers: &[PathBuf::from(name)],

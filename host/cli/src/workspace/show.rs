@@ -2,7 +2,7 @@
 
 use std::env;
 
-use onionskin_host::{Change, ChangeKind, NodeKind};
+use onionskin_host::{Change, ChangeKind, NodeKind, Reason, Role};
 use serde_json::{Value, json};
 
 use super::super::render::table;
@@ -44,26 +44,62 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
-/// One change on each line: its kind, its path, and details. Sizes are for people.
+/// One change on each line: its kind, its path, and details. Sizes are for people. A further line names an entry that a
+/// rename writes over.
 pub(crate) fn changes(changes: &[Change], is_for_people: bool) -> Text {
-    let row = |change: &Change| {
-        let size = if is_for_people && change.kind == NodeKind::File && change.what != ChangeKind::Deleted {
-            size(change.size).into()
-        } else {
-            Text::default()
-        };
-        vec![word(&change.what).into(), (&change.path).into(), size, note(change)]
-    };
-    table(&changes.iter().map(row).collect::<Vec<_>>())
+    let mut rows = Vec::new();
+    for change in changes {
+        let size = |bytes: u64| if is_for_people { size(bytes).into() } else { Text::default() };
+        let has_size = change.kind == NodeKind::File && change.what != ChangeKind::Deleted;
+        let details = if has_size { size(change.size) } else { Text::default() };
+        rows.push(vec![word(&change.what).into(), (&change.path).into(), details, note(change)]);
+        if let (ChangeKind::Renamed(_), Some(replaced)) = (&change.what, change.replaced) {
+            let details = if replaced.kind == NodeKind::File { size(replaced.size) } else { Text::default() };
+            rows.push(vec!["overwritten".into(), (&change.path).into(), details, kind(replaced.kind).into()]);
+        }
+    }
+    table(&rows)
+}
+
+/// Returns the reason for which a change stays, as a clause.
+pub(super) fn because(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Excepted => "it cannot be without an excepted path",
+        Reason::BelowTopmost => "only a lower below the topmost has it",
+        Reason::Unreadable => "it must not be read",
+        Reason::Special => "it is a pipe, a socket or a device",
+        Reason::AbsoluteLink => "it is an absolute link",
+        Reason::IllegalName => "it holds a name that is not UTF-8",
+    }
+}
+
+/// Checks whether a commit carries out a change.
+pub(crate) fn is_carried(change: &Change) -> bool {
+    !matches!(change.role, Role::Stays(_))
 }
 
 /// Returns the details of a change.
 pub(super) fn note(change: &Change) -> Text {
+    let mut notes = Vec::new();
     match &change.what {
-        ChangeKind::Renamed(from) => text!("from {}", from),
-        ChangeKind::Retyped(was) => text!("{}, was {}", kind(change.kind), kind(*was)),
-        ChangeKind::Deleted | ChangeKind::Added | ChangeKind::Modified => Text::default(),
+        ChangeKind::Renamed(from) => notes.push(text!("from {}", from)),
+        ChangeKind::Retyped(was) => notes.push(text!("{}, was {}", kind(change.kind), kind(*was))),
+        ChangeKind::Deleted | ChangeKind::Added | ChangeKind::Modified => {}
     }
+    notes.extend(change.target.as_ref().map(|target| text!("to {}", target)));
+    match change.role {
+        Role::Chosen => {}
+        Role::Along => notes.push(text!("comes along")),
+        Role::Stays(reason) => notes.push(text!("stays: {}", because(reason))),
+    }
+    let mut line = Text::default();
+    for (index, note) in notes.iter().enumerate() {
+        if index > 0 {
+            line.push(&text!(", "));
+        }
+        line.push(note);
+    }
+    line
 }
 
 /// The same for programs.
@@ -80,6 +116,17 @@ pub(crate) fn changes_json(changes: &[Change]) -> Value {
             ChangeKind::Retyped(was) => value["was"] = json!(kind(*was)),
             ChangeKind::Deleted | ChangeKind::Added | ChangeKind::Modified => {}
         }
+        if let Some(target) = &change.target {
+            value["target"] = json!(target);
+        }
+        if let Some(replaced) = change.replaced {
+            value["replaced"] = json!({"type": kind(replaced.kind), "size": replaced.size});
+        }
+        match change.role {
+            Role::Chosen => {}
+            Role::Along => value["along"] = json!(true),
+            Role::Stays(reason) => value["stays"] = json!(because(reason)),
+        }
         value
     };
     changes.iter().map(one).collect()
@@ -87,8 +134,9 @@ pub(crate) fn changes_json(changes: &[Change]) -> Value {
 
 /// Colours lines by their beginning, on a terminal unless colours are switched off.
 pub(super) fn in_colour(text: Text) -> Text {
-    const COLOURS: [(&str, u8); 9] = [
+    const COLOURS: [(&str, u8); 10] = [
         ("deleted", 31),
+        ("overwritten", 31),
         ("-", 31),
         ("added", 32),
         ("+", 32),

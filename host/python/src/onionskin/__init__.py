@@ -13,4 +13,4 @@ it does not, is said item by item in the contract of the component, ``wit/onions
 
 from ._bindings import *
 from .store import Store, Transaction, Writer, break_lock, inspect, open_store, probe
-from .workspace import Workspace, workspace
+from .workspace import Workspace, abandon, workspace

@@ -33,6 +33,12 @@ def workspace(
     return Workspace(upper, lower, record(owner=None, quota=quota, moved="accept" if moved else "refuse"))
 
 
+def abandon(upper: AnyPath) -> None:
+    """Discards a workspace without reading it: its records may be damaged, and its lowers gone."""
+    with locked(upper), guest([upper]) as instance:
+        instance.call("workspace", "abandon", place(upper), None)
+
+
 class Workspace(_bindings.WorkspaceCalls):
     """An open workspace. ``with`` closes it and keeps it; ``commit`` and ``discard`` are explicit."""
 
@@ -182,8 +188,9 @@ class Workspace(_bindings.WorkspaceCalls):
         return receipt
 
     def export(self, to: AnyPath, durability: Durability = "full") -> Receipt:
-        """Writes the merged tree to an empty directory, atomically."""
-        receipt: Receipt = self._call_with(to, "export-to", place(to), durability)
+        """Writes the merged tree to an empty directory, atomically, without what ``left_outs`` returns."""
+        without = [left.path for left in self.left_outs()]
+        receipt: Receipt = self._call_with(to, "export-to", place(to), without, durability)
         return receipt
 
     def fork(self, upper: AnyPath) -> "Workspace":

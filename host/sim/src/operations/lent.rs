@@ -7,7 +7,8 @@ use onionskin::store::WriteOptions;
 
 use super::directories::{durable, persist, persist_with};
 use super::files::{replace, single};
-use super::scenes::{conversations, published, workspace};
+use super::pointers::{published, shows_alike};
+use super::scenes::{conversations, workspace};
 use super::{Act, Operation, same_content};
 
 /// Returns the operations that change entries, each with the attributes that these had. Not in [`super::all`]: their
@@ -51,11 +52,15 @@ pub fn all() -> Vec<Operation> {
             Act::Store(|store| persist_with(store, "real/deep", durable(Publish::Swap))),
         )
         .lent(),
-        conversation("lent-pointer-first", "a directory becomes a generation", conversations, |store| {
-            persist(store, Publish::Pointer)
-        }),
+        Operation {
+            matches_harmed: Some(shows_alike),
+            ..conversation("lent-pointer-first", "a directory becomes a generation", conversations, |store| {
+                persist(store, Publish::Pointer)
+            })
+        },
         Operation {
             matches: same_content,
+            matches_harmed: Some(shows_alike),
             ..conversation("lent-pointer", "the next generation", published, |store| persist(store, Publish::Pointer))
         },
         single("lent-materialize", "a link becomes a file with the mode of its original", workspace, |store| {

@@ -52,4 +52,8 @@ impl<O: Borrow<Operation> + Sync> Subject for Twisted<O> {
     fn matches(&self, found: &Tree, stage: &Tree) -> bool {
         self.operation.borrow().matches(found, stage)
     }
+
+    fn matches_harmed(&self, found: &Tree, stage: &Tree) -> bool {
+        Subject::matches_harmed(self.operation.borrow(), found, stage)
+    }
 }

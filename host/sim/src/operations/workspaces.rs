@@ -156,6 +156,13 @@ pub(super) fn shows(found: &Tree, stage: &Tree) -> bool {
     view(found) == view(stage).without(|path| path.ends_with("/.left"))
 }
 
+/// As [`shows`], where the directory of the lower may have come back that the workspace removed: where its content must
+/// not be read any more, it counts as changed, and theirs stays.
+fn keeps_deep(found: &Tree, stage: &Tree) -> bool {
+    let is_deep = |path: &str| path.starts_with("view/upper/deep");
+    view(found).without(is_deep) == view(stage).without(|path| path.ends_with("/.left") || is_deep(path))
+}
+
 /// As [`shows`]; or, where the stage is the first one, whether every path has its state before or after the operation,
 /// except new files that were never synced.
 fn shows_between(found: &Tree, stage: &Tree) -> bool {
@@ -407,7 +414,7 @@ fn whole() -> Vec<Operation> {
         power("workspace-discard", "all is given up", kept, |door| open(door)?.discard()),
         power("workspace-export", "all that is shown goes to an empty directory", little, |door| {
             let mut workspace = open(door)?;
-            workspace.export(door.clone(), &door_grants(door), "/upper2", Durability::Full).map(drop)
+            workspace.export(door.clone(), &door_grants(door), "/upper2", &[], Durability::Full).map(drop)
         }),
     ]
 }
@@ -498,9 +505,12 @@ fn commits() -> Vec<Operation> {
         power("workspace-commit-ours", "and is overwritten on request", conflicting, |door| {
             commit(door, &[], OnConflict::Ours)
         }),
-        power("workspace-commit-theirs", "and stays on request", conflicting, |door| {
-            commit(door, &[], OnConflict::Theirs)
-        }),
+        Operation {
+            matches_harmed: Some(|found, stage| shows(found, stage) || keeps_deep(found, stage)),
+            ..power("workspace-commit-theirs", "and stays on request", conflicting, |door| {
+                commit(door, &[], OnConflict::Theirs)
+            })
+        },
     ]
 }
 

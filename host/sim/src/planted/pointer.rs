@@ -12,7 +12,7 @@ use crate::tree::Tree;
 pub(super) fn all() -> Vec<Planted> {
     vec![Planted {
         name: "pointer-shared-number",
-        story: "a copy of the link counts on where the original is: the generations of the original are removed",
+        description: "a copy of the link counts on where the original is: the generations of the original are removed",
         subject: Box::new(SharedNumber),
         search: Search::Crashes(Model::Process),
         shows: MIXED,

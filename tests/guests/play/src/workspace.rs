@@ -102,7 +102,7 @@ impl Player {
             "restore" => workspace.restore(number("number")).map(|kept| json!(kept)),
             "drop-checkpoint" => workspace.drop_checkpoint(number("number")).map(nothing),
             "fork" => workspace.fork(&options(text(step, "to"), self.lowers.clone())).map(|_closed| Value::Null),
-            "export" => workspace.export_to(text(step, "to"), durability(step)).map(receipt),
+            "export" => workspace.export_to(text(step, "to"), &[], durability(step)).map(receipt),
             "commit" => {
                 let conflicts = match step["conflicts"].as_str() {
                     Some("ours") => OnConflict::Ours,

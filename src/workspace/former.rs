@@ -1,0 +1,154 @@
+//! What the lowers had before commits, kept for checkpoints: a checkpoint shows the lowers through, so a commit
+//! would change what it shows.
+//!
+//! A commit keeps each entry that it replaces or removes, once there is a checkpoint. A restore records the kept
+//! entries wherever the checkpoint showed them, as changes against the lowers as they are now.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::choice::Part;
+use super::difference::{Delta, find};
+use super::map::{Map, Origin, Record, known};
+use super::{Workspace, layout, lower};
+use crate::error::Error;
+use crate::fs::{Fs, Kind, Stat};
+use crate::order;
+use crate::path::{At, RelPath};
+use crate::plan::Plan;
+
+impl<F: Fs> Workspace<F> {
+    /// Keeps what a commit will replace or remove; returns the records for the map after it.
+    pub(super) fn keep_former(&mut self, deltas: &[Delta], parts: &[Part]) -> Result<Vec<Record>, Error> {
+        let mut records = self.map.former();
+        if layout::look(&mut self.state.exec)?.checkpoints.is_empty() {
+            return Ok(records);
+        }
+        let commit = self.files.next;
+        self.files.next += 1;
+        let moved: Vec<&RelPath> = deltas.iter().filter_map(Delta::source).collect();
+        let mut has_files = false;
+        for (delta, _) in deltas.iter().zip(parts).filter(|(_, part)| part.is_carried()) {
+            let path = &delta.path;
+            if delta.is_scaffold || (delta.after.is_none() && self.still_shows(deltas, delta)?) {
+                continue;
+            }
+            let origin = match &delta.before {
+                None => Origin::Nowhere,
+                Some((_, stat)) if stat.kind == Kind::Directory => Origin::Directory,
+                Some((at, stat)) if stat.kind == Kind::Symlink => match self.state.exec.read_link(at.root, &at.path) {
+                    Ok(text) => Origin::Link(text),
+                    Err(_) => Origin::Lower(path.clone()),
+                },
+                Some((at, stat)) => match self.keep_file(at, stat, moved.contains(&path)) {
+                    Some(number) => {
+                        has_files = true;
+                        Origin::File(number)
+                    }
+                    None => Origin::Lower(path.clone()),
+                },
+            };
+            records.push(Record::Was(path.clone(), commit, origin));
+        }
+        if has_files {
+            let mut plan = Plan::new();
+            plan.sync_dir(&layout::files(), "or what a checkpoint shows could be lost");
+            self.state.run(plan)?;
+        }
+        Ok(records)
+    }
+
+    /// Checks whether lowers below the topmost show the same after an entry was removed from the topmost.
+    fn still_shows(&mut self, deltas: &[Delta], delta: &Delta) -> Result<bool, Error> {
+        let mut above = delta.path.parent();
+        while let Some(index) = find(deltas, &above) {
+            if deltas[index].kind().is_some_and(|kind| kind != Kind::Directory) {
+                return Ok(false);
+            }
+            above = above.parent();
+        }
+        let below = lower::stat(&mut self.state.exec, &self.lowers[1..], &delta.path)?;
+        let is_directory = below.is_some_and(|(_, stat)| stat.kind == Kind::Directory);
+        Ok(!delta.is_topmost || (is_directory && delta.old_kind() == Some(Kind::Directory)))
+    }
+
+    /// Gives a file of the lowers a number in the upper: a further name, or a copy where the lowers keep the file
+    /// under another name, by which others may write it. `None` where that is not possible.
+    fn keep_file(&mut self, at: &At, stat: &Stat, is_moved: bool) -> Option<u64> {
+        if stat.kind != Kind::File {
+            return None;
+        }
+        let number = self.files.next;
+        self.files.next += 1;
+        let file = layout::file(number);
+        let mut plan = Plan::new();
+        if stat.links == 1 && !is_moved {
+            plan.share_from(at, &file, "a checkpoint shows it");
+        } else {
+            plan.create(&file, "a checkpoint shows it");
+            plan.copy(at, 0, u64::MAX, &file, "a checkpoint shows it");
+        }
+        plan.sync_file(&file, "or what a checkpoint shows could be lost");
+        let kept = self.state.run(plan);
+        self.state.exec.close(&file);
+        if kept.is_err() {
+            self.remove_file(number);
+            return None;
+        }
+        self.files.bytes += stat.size;
+        Some(number)
+    }
+
+    /// Returns the map of a checkpoint, as changes against the lowers as they are now. `since` is above every file
+    /// that existed when it was made, and so above the number of every earlier commit.
+    ///
+    /// # Errors
+    /// The filesystem's failures, and with [`crate::error::ErrorKind::Conflicts`] the paths that cannot come back.
+    pub(super) fn brought_back(&mut self, map: &Map, since: u64) -> Result<Map, Error> {
+        let former = self.map.former_since(since);
+        let mut lost: Vec<String> = Vec::new();
+        let mut shows = Vec::new();
+        for (path, origin) in map.origins_below(&RelPath::ROOT) {
+            shows.push((known(path), origin.clone()));
+        }
+        for (lower, origin) in &former {
+            for path in map.showing(lower) {
+                shows.retain(|(known, _)| *known != path);
+                if matches!(origin, Origin::Lower(_)) {
+                    lost.push(path.as_str().into());
+                }
+                shows.push((path, origin.clone()));
+            }
+        }
+        order::sort_by(&mut shows, |(one, _), (other, _)| one.cmp(other));
+        for (path, origin) in &shows {
+            if let Origin::Lower(source) = origin
+                && lower::stat(&mut self.state.exec, &self.lowers, source)?.is_none()
+            {
+                lost.push(path.as_str().into());
+            }
+        }
+        if !lost.is_empty() {
+            lost.dedup();
+            return Err(Error::conflicts(&lost));
+        }
+        let mut records: Vec<Record> =
+            shows.into_iter().map(|(path, origin)| Record::Shows(path, Some(origin))).collect();
+        for (path, seen) in map.seen_within(&RelPath::ROOT) {
+            let path = known(path);
+            let is_former = former.iter().any(|(lower, _)| lower.is_within(&path));
+            let seen = if is_former && seen.below != 0 {
+                lower::seen(&mut self.state.exec, &self.lowers, &path, true)?
+            } else {
+                seen.clone()
+            };
+            records.push(Record::Saw(path, Some(seen)));
+        }
+        for (path, _) in former {
+            let seen = lower::seen(&mut self.state.exec, &self.lowers, &path, true)?;
+            records.push(Record::Saw(path, Some(seen)));
+        }
+        records.extend(self.map.former());
+        Ok(Map::from_records(&records))
+    }
+}
