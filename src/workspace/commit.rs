@@ -15,6 +15,7 @@ use super::{Workspace, layout, lower};
 use crate::error::{Error, ErrorKind};
 use crate::fs::{Fs, Kind};
 use crate::journal::{Change as Step, OldEntry};
+use crate::order;
 use crate::path::{At, RelPath, RootId};
 use crate::plan::Plan;
 use crate::store::{Durability, Preopens, Receipt, Store};
@@ -159,16 +160,17 @@ impl<F: Fs + Clone> Workspace<F> {
         if self.lowers.len() == 1 {
             return Ok(());
         }
-        let is_carried = |delta: &Delta| find(deltas, &delta.path).is_some_and(|index| parts[index].is_carried());
-        let moved: Vec<&RelPath> = deltas.iter().filter(|delta| is_carried(delta)).filter_map(Delta::source).collect();
+        let carried = || deltas.iter().zip(parts).filter(|(_, part)| part.is_carried()).map(|(delta, _)| delta);
+        let mut moved: Vec<&RelPath> = carried().filter_map(Delta::source).collect();
+        order::sort(&mut moved);
         let mut masked = Vec::new();
-        for (delta, _) in deltas.iter().zip(parts).filter(|(_, part)| part.is_carried()) {
+        for delta in carried() {
             let path = &delta.path;
             if delta.after.is_none() {
                 let is_in_removed = find(deltas, &path.parent())
                     .is_some_and(|above| parts[above].is_carried() && deltas[above].kind() != Some(Kind::Directory));
                 // What was there already needs a new note if its content was shown elsewhere.
-                if !is_in_removed && (delta.is_topmost || moved.contains(&path)) {
+                if !is_in_removed && (delta.is_topmost || moved.binary_search(&path).is_ok()) {
                     masked.push(path.clone());
                 }
             } else if delta.kind() == Some(Kind::Directory) && !delta.is_scaffold {

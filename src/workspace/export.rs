@@ -1,6 +1,5 @@
 //! An export: all that the workspace shows goes to an empty directory, as one decision of the store there, all or
-//! nothing. What cannot be carried is listed with the
-//! reason, so that the caller can leave it out.
+//! nothing. What cannot be carried is listed with the reason, so that the caller can leave it out.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -51,9 +50,7 @@ impl<F: Fs + Clone> Workspace<F> {
         staged.inspect_err(|_| target.state.abandon(target.number))?;
         target.decide(durability)
     }
-}
 
-impl<F: Fs + Clone> Workspace<F> {
     /// Lists the entries that an export cannot carry: pipes, sockets and devices, absolute links, which the component
     /// cannot read, and entries that must not be read or whose names are not text.
     ///

@@ -26,7 +26,8 @@ impl<F: Fs> Workspace<F> {
         }
         let commit = self.files.next;
         self.files.next += 1;
-        let moved: Vec<&RelPath> = deltas.iter().filter_map(Delta::source).collect();
+        let mut moved: Vec<&RelPath> = deltas.iter().filter_map(Delta::source).collect();
+        order::sort(&mut moved);
         let mut has_files = false;
         for (delta, _) in deltas.iter().zip(parts).filter(|(_, part)| part.is_carried()) {
             let path = &delta.path;
@@ -40,7 +41,7 @@ impl<F: Fs> Workspace<F> {
                     Ok(text) => Origin::Link(text),
                     Err(_) => Origin::Lower(path.clone()),
                 },
-                Some((at, stat)) => match self.keep_file(at, stat, moved.contains(&path)) {
+                Some((at, stat)) => match self.keep_file(at, stat, moved.binary_search(&path).is_ok()) {
                     Some(number) => {
                         has_files = true;
                         Origin::File(number)

@@ -55,9 +55,8 @@ impl<F: Fs> Workspace<F> {
         let settled: Vec<&RelPath> =
             deltas.iter().zip(is_settled).filter(|(_, settled)| **settled).map(|(delta, _)| &delta.path).collect();
         let mut shows: Vec<(RelPath, Origin)> = Vec::new();
-        let old = core::mem::take(&mut self.map);
         let all: Vec<(RelPath, Origin)> =
-            old.origins_below(&RelPath::ROOT).map(|(path, origin)| (known(path), origin.clone())).collect();
+            self.map.origins_below(&RelPath::ROOT).map(|(path, origin)| (known(path), origin.clone())).collect();
         let mut changed: Vec<RelPath> = dropped.to_vec();
         for (path, origin) in &all {
             let source_changes = matches!(origin, Origin::Lower(source) if has_within(&settled, source));
@@ -81,7 +80,6 @@ impl<F: Fs> Workspace<F> {
                 shows.push((path.clone(), origin.clone()));
             }
         }
-        self.map = old;
         // Of a directory whose record does not stay, each entry is moved by itself.
         let is_moved = |delta: &&Delta| {
             let is_settled = find(deltas, &delta.path).is_some_and(|index| is_settled[index]);
@@ -89,6 +87,8 @@ impl<F: Fs> Workspace<F> {
         };
         let mut moved: Vec<&RelPath> = deltas.iter().filter(is_moved).filter_map(Delta::source).collect();
         order::sort(&mut moved);
+        let mut sources: Vec<&RelPath> = deltas.iter().filter_map(Delta::source).collect();
+        order::sort(&mut sources);
         // The note of a settled path, and a digest of which a part is settled, are of a former state.
         let is_over = |path: &RelPath, seen: &Seen| {
             settled.binary_search(&path).is_ok() || (seen.below != 0 && has_within(&settled, path))
@@ -126,7 +126,7 @@ impl<F: Fs> Workspace<F> {
                 continue;
             }
             // What was moved has been shown up to now.
-            let was_moved = deltas.iter().any(|other| other.source() == Some(path));
+            let was_moved = sources.binary_search(&path).is_ok();
             match self.changed_note(path, delta.old_kind(), &mut compared)?.filter(|_| !was_moved) {
                 // It stays a conflict.
                 Some(note) if self.map.seen(&note).is_some() => stale.push(note),
