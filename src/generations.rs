@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use crate::control;
 use crate::error::Error;
-use crate::exec::Exec;
+use crate::exec::Executor;
 use crate::fs::{Cause, Fs, Kind};
 use crate::journal::{Change, Journal, Op};
 use crate::limits::LOG_BYTES_MAX;
@@ -42,7 +42,7 @@ impl Generations {
     /// # Errors
     ///
     /// `ErrorKind::Corrupt` for an entry that is not ours; the filesystem's failures.
-    pub fn read<F: Fs>(exec: &mut Exec<F>, directory: u64) -> Result<Self, Error> {
+    pub fn read<F: Fs>(exec: &mut Executor<F>, directory: u64) -> Result<Self, Error> {
         let mut found = Self { directory, ..Self::default() };
         let place = control::generations(directory);
         if exec.kind(&place)? != Some(Kind::Directory) {
@@ -97,7 +97,7 @@ fn owner_in(record: Journal, directory: u64) -> Option<RelPath> {
 /// # Errors
 ///
 /// As for [`Generations::read`].
-pub fn directories<F: Fs>(exec: &mut Exec<F>) -> Result<Vec<u64>, Error> {
+pub fn directories<F: Fs>(exec: &mut Executor<F>) -> Result<Vec<u64>, Error> {
     let place = control::entry(control::DIRECTORIES);
     let mut numbers = Vec::new();
     if exec.kind(&place)?.is_none() {
@@ -139,7 +139,7 @@ pub type Generation = (u64, u64);
 ///
 /// As for [`Generations::read`]; then not all links are known, and what they lead to must stay.
 pub fn led_to<F: Fs>(
-    exec: &mut Exec<F>,
+    exec: &mut Executor<F>,
     except: Option<u64>,
     most: usize,
 ) -> Result<Option<BTreeSet<Generation>>, Error> {
@@ -173,7 +173,7 @@ pub fn led_to<F: Fs>(
 /// Returns the text of a link; `None` for one that is absolute. Hosts refuse to read an absolute link with the
 /// causes of a directory that may not be searched. In that, the entry cannot be looked up either; and the
 /// refusal of an absolute link is repeatable.
-fn relative_text<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Option<String>, Error> {
+fn relative_text<F: Fs>(exec: &mut Executor<F>, path: &RelPath) -> Result<Option<String>, Error> {
     let refused = |error: &Error| matches!(error.cause(), Some(Cause::NotPermitted | Cause::Access));
     let answer = match exec.read_link(RootId::STORE, path) {
         Err(error) if refused(&error) => {
@@ -213,7 +213,7 @@ fn generation_at(path: &RelPath, text: &str) -> Option<Generation> {
 /// # Errors
 ///
 /// As for [`Generations::read`].
-pub fn unused<F: Fs>(exec: &mut Exec<F>, most: usize) -> Result<Option<Vec<Generations>>, Error> {
+pub fn unused<F: Fs>(exec: &mut Executor<F>, most: usize) -> Result<Option<Vec<Generations>>, Error> {
     let mut all = Vec::new();
     for number in directories(exec)? {
         all.push(Generations::read(exec, number)?);
@@ -234,7 +234,7 @@ pub fn unused<F: Fs>(exec: &mut Exec<F>, most: usize) -> Result<Option<Vec<Gener
 /// # Errors
 ///
 /// As for [`tree::read`].
-pub fn free<F: Fs>(exec: &mut Exec<F>, unused: &Generations, is_newest: bool) -> Result<Plan, Error> {
+pub fn free<F: Fs>(exec: &mut Executor<F>, unused: &Generations, is_newest: bool) -> Result<Plan, Error> {
     let place = control::generations(unused.directory);
     let mut plan = Plan::new();
     // A link that was removed must stay removed, or it could lead nowhere.

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use crate::control;
 use crate::error::{CommitPhase, Error, ErrorKind};
-use crate::exec::Exec;
+use crate::exec::Executor;
 use crate::fs::{Call, Cause, Fs};
 use crate::journal::digest;
 use crate::limits::TOKEN_BYTES_MAX;
@@ -44,11 +44,11 @@ pub struct Claim {
 ///
 /// [`ErrorKind::Locked`] with the token found, [`ErrorKind::InvalidArgument`] for an invalid token,
 /// [`ErrorKind::NotCommitted`] if the filesystem fails.
-pub fn acquire<F: Fs>(exec: &mut Exec<F>, records: &Records, how: &Ownership) -> Result<Claim, Error> {
+pub fn acquire<F: Fs>(exec: &mut Executor<F>, records: &Records, options: &Ownership) -> Result<Claim, Error> {
     if let Some(holder) = holder(exec, records)? {
         return Err(Error::locked(&holder));
     }
-    let token = match how {
+    let token = match options {
         Ownership::Host => return Ok(Claim { token: None, epoch: records.epoch }),
         Ownership::LockFile(token) => checked(token)?,
     };
@@ -122,7 +122,7 @@ fn checked(token: &str) -> Result<&str, Error> {
 /// # Errors
 ///
 /// The filesystem's failures.
-pub fn holder<F: Fs>(exec: &mut Exec<F>, records: &Records) -> Result<Option<String>, Error> {
+pub fn holder<F: Fs>(exec: &mut Executor<F>, records: &Records) -> Result<Option<String>, Error> {
     if !records.locked {
         return Ok(None);
     }
@@ -137,7 +137,7 @@ pub fn holder<F: Fs>(exec: &mut Exec<F>, records: &Records) -> Result<Option<Str
 /// # Errors
 ///
 /// [`ErrorKind::Locked`] if it is not.
-pub fn check<F: Fs>(exec: &mut Exec<F>, claim: &Claim) -> Result<(), Error> {
+pub fn check<F: Fs>(exec: &mut Executor<F>, claim: &Claim) -> Result<(), Error> {
     let Some(token) = &claim.token else { return Ok(()) };
     let now = Records::read(exec)?;
     let holder = holder(exec, &now)?.unwrap_or_default();
@@ -159,7 +159,7 @@ pub fn release(claim: &Claim) -> Plan {
 ///
 /// [`ErrorKind::NotFound`] if there is no lock, [`ErrorKind::Locked`] if it holds another token or another
 /// process is breaking it, [`ErrorKind::NotCommitted`] if the filesystem fails.
-pub fn take_over<F: Fs>(exec: &mut Exec<F>, expected: &str) -> Result<(), Error> {
+pub fn take_over<F: Fs>(exec: &mut Executor<F>, expected: &str) -> Result<(), Error> {
     let records = Records::read(exec)?;
     let lock = control::entry(control::LOCK);
     match holder(exec, &records)? {
@@ -191,7 +191,7 @@ pub fn take_over<F: Fs>(exec: &mut Exec<F>, expected: &str) -> Result<(), Error>
 /// # Errors
 ///
 /// The filesystem's failures.
-pub fn may_decide<F: Fs>(exec: &mut Exec<F>, records: &Records, epoch: u64, log: &[u8]) -> Result<bool, Error> {
+pub fn may_decide<F: Fs>(exec: &mut Executor<F>, records: &Records, epoch: u64, log: &[u8]) -> Result<bool, Error> {
     if epoch == records.epoch {
         return Ok(true);
     }

@@ -32,20 +32,20 @@ pub enum Attributes {
 
 /// The operation of a step. Paths are below the root of the store. Closed and flat: no step contains another.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Act {
+pub enum Action {
     /// Creates a directory. Durable once its parent is synced.
     MakeDir(RelPath),
-    /// Creates a file and keeps it open for [`Act::Write`] and [`Act::Copy`]; fails if the name exists.
+    /// Creates a file and keeps it open for [`Action::Write`] and [`Action::Copy`]; fails if the name exists.
     /// Durable once its parent is synced.
     Create(RelPath),
-    /// Appends to a file that was created and is not yet synced. Durable after [`Act::SyncFile`].
+    /// Appends to a file that was created and is not yet synced. Durable after [`Action::SyncFile`].
     Write {
         /// The file.
         path: RelPath,
         /// The bytes to append.
         bytes: Vec<u8>,
     },
-    /// Appends at most `length` bytes of another file, from `offset`. Durable after [`Act::SyncFile`].
+    /// Appends at most `length` bytes of another file, from `offset`. Durable after [`Action::SyncFile`].
     Copy {
         /// The file that is read.
         from: At,
@@ -74,7 +74,7 @@ pub enum Act {
         /// Its second name.
         to: RelPath,
     },
-    /// Like [`Act::Link`], but makes a synced copy if the link is refused.
+    /// Like [`Action::Link`], but makes a synced copy if the link is refused.
     Share {
         /// The file or symbolic link. Below another root, it is a file that every owner copies before
         /// writing.
@@ -93,7 +93,7 @@ pub enum Act {
         path: RelPath,
     },
     /// Writes in place, at an offset, to a file that a plan created and that has no other name. Durable after
-    /// [`Act::SyncFile`].
+    /// [`Action::SyncFile`].
     Edit {
         /// The file.
         path: RelPath,
@@ -103,7 +103,7 @@ pub enum Act {
         bytes: Vec<u8>,
     },
     /// Sets the length of a file that a plan created and that has no other name. Durable after
-    /// [`Act::SyncFile`].
+    /// [`Action::SyncFile`].
     SetSize {
         /// The file.
         path: RelPath,
@@ -124,7 +124,7 @@ pub enum Act {
     RemoveDir(RelPath),
 }
 
-impl Act {
+impl Action {
     /// Returns a verb phrase that names the act.
     pub const fn verb(&self) -> &'static str {
         match self {
@@ -188,7 +188,7 @@ impl Act {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Step {
     /// The act.
-    pub act: Act,
+    pub act: Action,
     /// Reason for the step; for a sync, the crash that it guards against.
     pub why: &'static str,
     /// Whether the step is the commit point.
@@ -208,93 +208,93 @@ impl Plan {
     }
 
     /// Appends a step.
-    fn push(&mut self, act: Act, why: &'static str) {
+    fn push(&mut self, act: Action, why: &'static str) {
         self.steps.push(Step { act, why, commits: false });
     }
 
-    /// Appends [`Act::MakeDir`].
+    /// Appends [`Action::MakeDir`].
     pub fn make_dir(&mut self, path: &RelPath, why: &'static str) {
-        self.push(Act::MakeDir(path.clone()), why);
+        self.push(Action::MakeDir(path.clone()), why);
     }
 
-    /// Appends [`Act::Create`].
+    /// Appends [`Action::Create`].
     pub fn create(&mut self, path: &RelPath, why: &'static str) {
-        self.push(Act::Create(path.clone()), why);
+        self.push(Action::Create(path.clone()), why);
     }
 
-    /// Appends [`Act::Write`].
+    /// Appends [`Action::Write`].
     pub fn write(&mut self, path: &RelPath, bytes: Vec<u8>, why: &'static str) {
-        self.push(Act::Write { path: path.clone(), bytes }, why);
+        self.push(Action::Write { path: path.clone(), bytes }, why);
     }
 
-    /// Appends [`Act::Copy`].
+    /// Appends [`Action::Copy`].
     pub fn copy(&mut self, from: &At, offset: u64, length: u64, to: &RelPath, why: &'static str) {
-        self.push(Act::Copy { from: from.clone(), offset, length, to: to.clone() }, why);
+        self.push(Action::Copy { from: from.clone(), offset, length, to: to.clone() }, why);
     }
 
-    /// Appends [`Act::SyncFile`].
+    /// Appends [`Action::SyncFile`].
     pub fn sync_file(&mut self, path: &RelPath, why: &'static str) {
-        self.push(Act::SyncFile(path.clone()), why);
+        self.push(Action::SyncFile(path.clone()), why);
     }
 
-    /// Appends [`Act::SyncDir`].
+    /// Appends [`Action::SyncDir`].
     pub fn sync_dir(&mut self, path: &RelPath, why: &'static str) {
-        self.push(Act::SyncDir(path.clone()), why);
+        self.push(Action::SyncDir(path.clone()), why);
     }
 
-    /// Appends [`Act::Rename`].
+    /// Appends [`Action::Rename`].
     pub fn rename(&mut self, from: &RelPath, to: &RelPath, why: &'static str) {
-        self.push(Act::Rename { from: from.clone(), to: to.clone() }, why);
+        self.push(Action::Rename { from: from.clone(), to: to.clone() }, why);
     }
 
-    /// Appends [`Act::Link`].
+    /// Appends [`Action::Link`].
     pub fn link(&mut self, from: &RelPath, to: &RelPath, why: &'static str) {
-        self.push(Act::Link { from: from.clone(), to: to.clone() }, why);
+        self.push(Action::Link { from: from.clone(), to: to.clone() }, why);
     }
 
-    /// Appends [`Act::Share`] within the store.
+    /// Appends [`Action::Share`] within the store.
     pub fn share(&mut self, from: &RelPath, to: &RelPath, why: &'static str) {
         self.share_from(&At::store(from.clone()), to, why);
     }
 
-    /// Appends [`Act::Share`].
+    /// Appends [`Action::Share`].
     pub fn share_from(&mut self, from: &At, to: &RelPath, why: &'static str) {
-        self.push(Act::Share { from: from.clone(), to: to.clone(), carry: false }, why);
+        self.push(Action::Share { from: from.clone(), to: to.clone(), carry: false }, why);
     }
 
-    /// Appends [`Act::Share`] of an entry that belongs to others.
+    /// Appends [`Action::Share`] of an entry that belongs to others.
     pub fn carry(&mut self, from: &RelPath, to: &RelPath, why: &'static str) {
-        self.push(Act::Share { from: At::store(from.clone()), to: to.clone(), carry: true }, why);
+        self.push(Action::Share { from: At::store(from.clone()), to: to.clone(), carry: true }, why);
     }
 
-    /// Appends [`Act::Edit`].
+    /// Appends [`Action::Edit`].
     pub fn edit(&mut self, path: &RelPath, offset: u64, bytes: Vec<u8>, why: &'static str) {
-        self.push(Act::Edit { path: path.clone(), offset, bytes }, why);
+        self.push(Action::Edit { path: path.clone(), offset, bytes }, why);
     }
 
-    /// Appends [`Act::SetSize`].
+    /// Appends [`Action::SetSize`].
     pub fn set_size(&mut self, path: &RelPath, size: u64, why: &'static str) {
-        self.push(Act::SetSize { path: path.clone(), size }, why);
+        self.push(Action::SetSize { path: path.clone(), size }, why);
     }
 
-    /// Appends [`Act::Symlink`].
+    /// Appends [`Action::Symlink`].
     pub fn symlink(&mut self, target: &str, path: &RelPath, why: &'static str) {
-        self.push(Act::Symlink { target: String::from(target), path: path.clone() }, why);
+        self.push(Action::Symlink { target: String::from(target), path: path.clone() }, why);
     }
 
-    /// Appends [`Act::SetAttributes`].
+    /// Appends [`Action::SetAttributes`].
     pub fn set_attributes(&mut self, path: &RelPath, as_of: Attributes, why: &'static str) {
-        self.push(Act::SetAttributes { path: path.clone(), as_of }, why);
+        self.push(Action::SetAttributes { path: path.clone(), as_of }, why);
     }
 
-    /// Appends [`Act::RemoveFile`].
+    /// Appends [`Action::RemoveFile`].
     pub fn remove_file(&mut self, path: &RelPath, why: &'static str) {
-        self.push(Act::RemoveFile(path.clone()), why);
+        self.push(Action::RemoveFile(path.clone()), why);
     }
 
-    /// Appends [`Act::RemoveDir`].
+    /// Appends [`Action::RemoveDir`].
     pub fn remove_dir(&mut self, path: &RelPath, why: &'static str) {
-        self.push(Act::RemoveDir(path.clone()), why);
+        self.push(Action::RemoveDir(path.clone()), why);
     }
 
     /// Appends the act that removes an entry of the given kind; a directory must be empty.
@@ -304,12 +304,12 @@ impl Plan {
 
     /// Appends the sync of the control directory.
     pub fn sync_control(&mut self, why: &'static str) {
-        self.push(Act::SyncDir(control::directory()), why);
+        self.push(Action::SyncDir(control::directory()), why);
     }
 
     /// Appends the sync of the parent directory of a path.
     pub fn sync_parent(&mut self, path: &RelPath, why: &'static str) {
-        self.push(Act::SyncDir(path.parent()), why);
+        self.push(Action::SyncDir(path.parent()), why);
     }
 
     /// Marks the last step as the commit point: before it nothing of the change has happened; after it the
@@ -355,7 +355,7 @@ impl Plan {
     }
 }
 
-impl fmt::Display for Act {
+impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = self.verb();
         match self {
@@ -378,7 +378,7 @@ impl fmt::Display for Act {
     }
 }
 
-impl fmt::Debug for Act {
+impl fmt::Debug for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }

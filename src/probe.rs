@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 
 use crate::control;
 use crate::error::Error;
-use crate::exec::Exec;
+use crate::exec::Executor;
 use crate::fs::{Cause, Fs};
 use crate::path::{At, RelPath, RootId};
 use crate::plan::Plan;
@@ -98,7 +98,7 @@ fn reason(error: &Error) -> String {
     error.failure().map_or_else(|| error.to_string(), |failure| format!("{}: {failure}", error.subject()))
 }
 
-fn try_all<F: Fs>(exec: &mut Exec<F>, scratch: &RelPath) -> Abilities {
+fn try_all<F: Fs>(exec: &mut Executor<F>, scratch: &RelPath) -> Abilities {
     let symlinks = Some(try_symlink(exec, scratch));
     let hard_links = Some(try_hard_link(exec, scratch));
     let case_sensitive = try_case(exec, scratch);
@@ -117,13 +117,13 @@ fn write(plan: &mut Plan, path: &RelPath, text: &str) {
     plan.write(path, text.as_bytes().into(), WHY);
 }
 
-fn run(exec: &mut Exec<impl Fs>, plan: Plan) -> Result<(), String> {
+fn run(exec: &mut Executor<impl Fs>, plan: Plan) -> Result<(), String> {
     exec.run(plan).map_err(|error| reason(&error))
 }
 
 /// Checks that a rename replaces: the new content is read under the target name, and the old name is gone.
 /// Some hosts report success without any effect.
-fn try_replace(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> Result<(), String> {
+fn try_replace(exec: &mut Executor<impl Fs>, scratch: &RelPath) -> Result<(), String> {
     let (old, new) = (scratch.child("old"), scratch.child("new"));
     let mut plan = Plan::new();
     write(&mut plan, &old, "old");
@@ -141,7 +141,7 @@ fn try_replace(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> Result<(), String
     }
 }
 
-fn try_sync(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> (Tier, Option<bool>, String) {
+fn try_sync(exec: &mut Executor<impl Fs>, scratch: &RelPath) -> (Tier, Option<bool>, String) {
     let file = scratch.child("synced");
     let mut plan = Plan::new();
     write(&mut plan, &file, "synced");
@@ -158,14 +158,14 @@ fn try_sync(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> (Tier, Option<bool>,
     }
 }
 
-fn try_symlink(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> bool {
+fn try_symlink(exec: &mut Executor<impl Fs>, scratch: &RelPath) -> bool {
     let link = scratch.child("symlink");
     let mut plan = Plan::new();
     plan.symlink("target", &link, WHY);
     exec.run(plan).is_ok() && exec.read_link(RootId::STORE, &link).is_ok_and(|text| text == "target")
 }
 
-fn try_hard_link(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> bool {
+fn try_hard_link(exec: &mut Executor<impl Fs>, scratch: &RelPath) -> bool {
     let (first, second) = (scratch.child("first"), scratch.child("second"));
     let mut plan = Plan::new();
     write(&mut plan, &first, "first");
@@ -173,14 +173,14 @@ fn try_hard_link(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> bool {
     exec.run(plan).is_ok() && matches!(exec.stat(&first), Ok(Some(stat)) if stat.links == 2)
 }
 
-fn try_case(exec: &mut Exec<impl Fs>, scratch: &RelPath) -> Option<bool> {
+fn try_case(exec: &mut Executor<impl Fs>, scratch: &RelPath) -> Option<bool> {
     let mut plan = Plan::new();
     write(&mut plan, &scratch.child("case"), "case");
     exec.run(plan).ok()?;
     exec.stat(&scratch.child("CASE")).ok().map(|stat| stat.is_none())
 }
 
-fn remove_scratch<F: Fs>(exec: &mut Exec<F>, scratch: &RelPath) -> Result<(), Error> {
+fn remove_scratch<F: Fs>(exec: &mut Executor<F>, scratch: &RelPath) -> Result<(), Error> {
     let tree = tree::read(exec, &At::store(scratch.clone()))?;
     let mut plan = Plan::new();
     tree::remove(&mut plan, &tree, scratch);
@@ -188,7 +188,7 @@ fn remove_scratch<F: Fs>(exec: &mut Exec<F>, scratch: &RelPath) -> Result<(), Er
 }
 
 /// Removes the control directory that the probe made. It stays if another process uses it by now.
-fn remove_control<F: Fs>(exec: &mut Exec<F>) {
+fn remove_control<F: Fs>(exec: &mut Executor<F>) {
     let mut plan = Plan::new();
     plan.remove_dir(&control::directory(), "nothing is left in it");
     let _stays_when_in_use = exec.run(plan);

@@ -7,7 +7,7 @@ use crate::control::{
     self, DIRECTORIES, LINKED, LINKED_AGAIN, LOCK, LOG, LOG_TEMPORARY, LOG_UNSYNCED, PROBE, WORKSPACE,
 };
 use crate::error::Error;
-use crate::exec::Exec;
+use crate::exec::Executor;
 use crate::fs::{Fs, Kind};
 use crate::path::RootId;
 use crate::stray::is_stray;
@@ -77,7 +77,7 @@ impl Records {
     /// # Errors
     ///
     /// `ErrorKind::Corrupt` for an unknown entry, or if the path is not a directory.
-    pub fn read<F: Fs>(exec: &mut Exec<F>) -> Result<Self, Error> {
+    pub fn read<F: Fs>(exec: &mut Executor<F>) -> Result<Self, Error> {
         let mut records = Self { next: 1, ..Self::default() };
         match exec.stat(&control::directory())?.map(|stat| stat.kind) {
             None => return Ok(records),

@@ -7,12 +7,12 @@ use core::cell::RefCell;
 
 use crate::control;
 use crate::error::{Error, ErrorKind, Fingerprint, Subject};
-use crate::exec::{Exec, Trace};
+use crate::exec::{Executor, Trace};
 use crate::fs::{Call, Cause, Fs, Kind};
 use crate::generations;
 use crate::lock::{self, Claim, Ownership};
 use crate::path::{At, RelPath, RootId, match_preopen};
-use crate::plan::{Act, Plan};
+use crate::plan::{Action, Plan};
 use crate::records::Records;
 use crate::recover::{self, Finding, Scope, Verdict, survey};
 
@@ -107,11 +107,11 @@ impl<F: Fs> Preopens<F> {
     /// # Errors
     ///
     /// [`ErrorKind::NoPreopen`], [`ErrorKind::NotFound`], [`ErrorKind::NotDirectory`].
-    pub fn open(&self, fs: F, path: &str) -> Result<Exec<F>, Error> {
+    pub fn open(&self, fs: F, path: &str) -> Result<Executor<F>, Error> {
         let (index, rest) = self.find(path)?;
         let top = &self.entries[index].1;
         if rest.is_root() {
-            return Ok(Exec::new(fs, Rc::clone(top)));
+            return Ok(Executor::new(fs, Rc::clone(top)));
         }
         let mut dir = Rc::clone(top);
         for name in rest.components() {
@@ -120,13 +120,13 @@ impl<F: Fs> Preopens<F> {
                 other => Error::failed_on(Call::OpenDirectory, Subject::Guest(path.into()), other),
             })?);
         }
-        Ok(Exec::new(fs, dir))
+        Ok(Executor::new(fs, dir))
     }
 }
 
 /// State shared by an open root, its writers and its transactions.
 pub(crate) struct State<F: Fs> {
-    pub(crate) exec: Exec<F>,
+    pub(crate) exec: Executor<F>,
     names: Vec<(String, RootId)>,
     claim: Claim,
     findings: Vec<Finding>,
@@ -326,7 +326,7 @@ impl<F: Fs> State<F> {
     /// track of the control directory.
     pub(crate) fn run(&mut self, plan: Plan) -> Result<(), Error> {
         let first = plan.steps().first().map(|step| &step.act);
-        let makes_control = matches!(first, Some(Act::MakeDir(path)) if *path == control::directory());
+        let makes_control = matches!(first, Some(Action::MakeDir(path)) if *path == control::directory());
         let answer = self.exec.run(plan);
         if makes_control {
             let made = match &answer {

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::error::{Error, ErrorKind, Limit};
-use crate::exec::Exec;
+use crate::exec::Executor;
 use crate::fs::{Fs, Kind, Stat};
 use crate::limits::{ENTRIES_MAX, TREE_DEPTH_MAX};
 use crate::order;
@@ -31,7 +31,7 @@ pub type Tree = Vec<Node>;
 ///
 /// [`ErrorKind::IllegalName`] for a name that cannot be represented, [`ErrorKind::LimitExceeded`] for a tree
 /// that is too large or too deep.
-pub fn read<F: Fs>(exec: &mut Exec<F>, top: &At) -> Result<Tree, Error> {
+pub fn read<F: Fs>(exec: &mut Executor<F>, top: &At) -> Result<Tree, Error> {
     let mut tree = Tree::new();
     let mut waiting = Vec::from([RelPath::ROOT]);
     while let Some(dir) = waiting.pop() {
@@ -70,7 +70,7 @@ pub struct Seen {
 /// # Errors
 ///
 /// As for [`read`]; [`ErrorKind::Conflicts`] for an entry that vanishes during the call.
-pub fn read_stats<F: Fs>(exec: &mut Exec<F>, top: &At) -> Result<Vec<Seen>, Error> {
+pub fn read_stats<F: Fs>(exec: &mut Executor<F>, top: &At) -> Result<Vec<Seen>, Error> {
     let mut seen = Vec::new();
     for node in read(exec, top)? {
         let path = top.path.join(&node.path);

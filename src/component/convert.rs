@@ -12,7 +12,7 @@ use crate::limits::GENERATIONS_KEPT;
 use crate::lock::Ownership;
 use crate::persist::materialize::{Content, Source};
 use crate::persist::transaction::{DirectoryOptions, Publish};
-use crate::plan::{Act, Attributes};
+use crate::plan::{Action, Attributes};
 use crate::probe::{Abilities, Tier};
 use crate::recover::{Finding, Verdict};
 use crate::store::{Durability, Precondition, Receipt, Symlinks, WriteOptions};
@@ -155,22 +155,22 @@ pub(super) fn finding_out(value: Finding) -> types::Finding {
 
 pub(super) fn step_out(trace: Trace) -> wit::Step {
     let (action, origin) = match &trace.act {
-        Act::MakeDir(_) => (wit::Action::MakeDirectory, None),
-        Act::Create(_) => (wit::Action::Create, None),
-        Act::Write { .. } | Act::Edit { .. } | Act::SetSize { .. } => (wit::Action::Write, None),
-        Act::Copy { from, .. } => (wit::Action::Copy, Some(from.path.shown().to_string())),
-        Act::SyncFile(_) => (wit::Action::SyncFile, None),
-        Act::SyncDir(_) => (wit::Action::SyncDirectory, None),
-        Act::Rename { from, .. } => (wit::Action::Rename, Some(from.shown().to_string())),
-        Act::Share { from, .. } => (wit::Action::Link, Some(from.path.shown().to_string())),
-        Act::Link { from, .. } => (wit::Action::Link, Some(from.shown().to_string())),
-        Act::Symlink { target, .. } => (wit::Action::Symlink, Some(target.clone())),
-        Act::SetAttributes { as_of: Attributes::Of { from, .. }, .. } => {
+        Action::MakeDir(_) => (wit::Action::MakeDirectory, None),
+        Action::Create(_) => (wit::Action::Create, None),
+        Action::Write { .. } | Action::Edit { .. } | Action::SetSize { .. } => (wit::Action::Write, None),
+        Action::Copy { from, .. } => (wit::Action::Copy, Some(from.path.shown().to_string())),
+        Action::SyncFile(_) => (wit::Action::SyncFile, None),
+        Action::SyncDir(_) => (wit::Action::SyncDirectory, None),
+        Action::Rename { from, .. } => (wit::Action::Rename, Some(from.shown().to_string())),
+        Action::Share { from, .. } => (wit::Action::Link, Some(from.path.shown().to_string())),
+        Action::Link { from, .. } => (wit::Action::Link, Some(from.shown().to_string())),
+        Action::Symlink { target, .. } => (wit::Action::Symlink, Some(target.clone())),
+        Action::SetAttributes { as_of: Attributes::Of { from, .. }, .. } => {
             (wit::Action::SetAttributes, Some(from.path.shown().to_string()))
         }
-        Act::SetAttributes { .. } => (wit::Action::SetAttributes, None),
-        Act::RemoveFile(_) => (wit::Action::RemoveFile, None),
-        Act::RemoveDir(_) => (wit::Action::RemoveDirectory, None),
+        Action::SetAttributes { .. } => (wit::Action::SetAttributes, None),
+        Action::RemoveFile(_) => (wit::Action::RemoveFile, None),
+        Action::RemoveDir(_) => (wit::Action::RemoveDirectory, None),
     };
     let path = String::from(trace.act.path().as_str());
     wit::Step { action, path, origin, bytes: trace.bytes, why: trace.why.to_string(), commits: trace.commits }

@@ -59,9 +59,9 @@ impl wit::Guest for Component {
 }
 
 impl wit::GuestStore for Store {
-    fn open(at: String, how: wit::OpenOptions) -> Result<wit::Store, types::Error> {
-        let trace = matches!(how.trace, wit::Tracing::On);
-        store::Store::open(WasiFs, &preopens(), &at, &ownership_in(how.owner), trace)
+    fn open(at: String, options: wit::OpenOptions) -> Result<wit::Store, types::Error> {
+        let trace = matches!(options.trace, wit::Tracing::On);
+        store::Store::open(WasiFs, &preopens(), &at, &ownership_in(options.owner), trace)
             .map(|store| wit::Store::new(Self(store)))
             .map_err(error_out)
     }
@@ -79,20 +79,28 @@ impl wit::GuestStore for Store {
         self.0.fingerprint(&path, with_digest).map(fingerprint_out).map_err(error_out)
     }
 
-    fn replace(&self, path: String, data: Vec<u8>, how: wit::WriteOptions) -> Result<types::Receipt, types::Error> {
-        write_options_in(how).and_then(|how| self.0.replace(&path, data, &how)).map(receipt_out).map_err(error_out)
-    }
-
-    fn replace_json(&self, path: String, json: String, how: wit::WriteOptions) -> Result<types::Receipt, types::Error> {
-        write_options_in(how)
-            .and_then(|how| self.0.replace_json(&path, &json, &how))
+    fn replace(&self, path: String, data: Vec<u8>, options: wit::WriteOptions) -> Result<types::Receipt, types::Error> {
+        write_options_in(options)
+            .and_then(|options| self.0.replace(&path, data, &options))
             .map(receipt_out)
             .map_err(error_out)
     }
 
-    fn writer(&self, path: String, how: wit::WriteOptions) -> Result<wit::Writer, types::Error> {
-        write_options_in(how)
-            .and_then(|how| self.0.writer(&path, &how))
+    fn replace_json(
+        &self,
+        path: String,
+        json: String,
+        options: wit::WriteOptions,
+    ) -> Result<types::Receipt, types::Error> {
+        write_options_in(options)
+            .and_then(|options| self.0.replace_json(&path, &json, &options))
+            .map(receipt_out)
+            .map_err(error_out)
+    }
+
+    fn writer(&self, path: String, options: wit::WriteOptions) -> Result<wit::Writer, types::Error> {
+        write_options_in(options)
+            .and_then(|options| self.0.writer(&path, &options))
             .map(|writer| wit::Writer::new(Writer(RefCell::new(writer))))
             .map_err(error_out)
     }
@@ -106,9 +114,9 @@ impl wit::GuestStore for Store {
         self.0.materialize(&path, &source_in(origin), content_in(holds)).map(receipt_out).map_err(error_out)
     }
 
-    fn begin(&self, directory: String, how: wit::DirectoryOptions) -> Result<wit::Transaction, types::Error> {
+    fn begin(&self, directory: String, options: wit::DirectoryOptions) -> Result<wit::Transaction, types::Error> {
         self.0
-            .begin(&directory, directory_options_in(how))
+            .begin(&directory, directory_options_in(options))
             .map(|transaction| wit::Transaction::new(Transaction(RefCell::new(transaction))))
             .map_err(error_out)
     }

@@ -97,12 +97,12 @@ impl wit::Guest for Component {
 }
 
 impl wit::GuestWorkspace for Workspace {
-    fn create(how: wit::Options) -> Answer<wit::Workspace> {
-        handed_out(core_workspace::Workspace::create(WasiFs, &preopens(), &options_in(how)))
+    fn create(options: wit::Options) -> Answer<wit::Workspace> {
+        handed_out(core_workspace::Workspace::create(WasiFs, &preopens(), &options_in(options)))
     }
 
-    fn open(how: wit::Options) -> Answer<wit::Workspace> {
-        handed_out(core_workspace::Workspace::open(WasiFs, &preopens(), &options_in(how)))
+    fn open(options: wit::Options) -> Answer<wit::Workspace> {
+        handed_out(core_workspace::Workspace::open(WasiFs, &preopens(), &options_in(options)))
     }
 
     fn recovered(&self) -> Vec<types::Finding> {
@@ -220,22 +220,22 @@ impl wit::GuestWorkspace for Workspace {
         self.with(|workspace| workspace.drop_checkpoint(checkpoint))
     }
 
-    fn fork(&self, how: wit::Options) -> Answer<wit::Workspace> {
-        handed_out(self.0.borrow_mut().fork(WasiFs, &preopens(), &options_in(how)))
+    fn fork(&self, options: wit::Options) -> Answer<wit::Workspace> {
+        handed_out(self.0.borrow_mut().fork(WasiFs, &preopens(), &options_in(options)))
     }
 
-    fn commit(&self, how: wit::CommitOptions) -> Answer<types::Receipt> {
-        let how = CommitOptions {
-            into: how.into,
-            paths: select_in(how.paths),
-            durability: durability_in(how.durability),
-            conflicts: match how.conflicts {
+    fn commit(&self, options: wit::CommitOptions) -> Answer<types::Receipt> {
+        let options = CommitOptions {
+            into: options.into,
+            paths: select_in(options.paths),
+            durability: durability_in(options.durability),
+            conflicts: match options.conflicts {
                 wit::OnConflict::Fail => OnConflict::Fail,
                 wit::OnConflict::Ours => OnConflict::Ours,
                 wit::OnConflict::Theirs => OnConflict::Theirs,
             },
         };
-        self.with(|workspace| workspace.commit(WasiFs, &preopens(), &how)).map(receipt_out)
+        self.with(|workspace| workspace.commit(WasiFs, &preopens(), &options)).map(receipt_out)
     }
 
     fn left_outs(&self) -> Answer<Vec<wit::LeftOut>> {

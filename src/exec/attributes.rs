@@ -3,7 +3,7 @@
 //! A host that lends none answers the first of them with [`Cause::Unsupported`], and is not asked again. Content
 //! is then created with the default mode.
 
-use super::{Exec, Result};
+use super::{Executor, Result};
 use crate::control;
 use crate::error::Error;
 use crate::fs::{Call, Cause, Fs, Named};
@@ -48,7 +48,7 @@ impl Powers {
     }
 }
 
-impl<F: Fs> Exec<F> {
+impl<F: Fs> Executor<F> {
     /// Returns whether the host is known to lend no calls. Unknown before the first call that it could lend.
     pub(crate) const fn lacks_powers(&self) -> bool {
         self.powers.missing

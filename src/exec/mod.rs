@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::fs::{Call, Cause, Fs};
 use crate::limits::DIRECTORIES_OPEN_MAX;
 use crate::path::{At, RelPath, RootId};
-use crate::plan::Act;
+use crate::plan::Action;
 
 /// Result of a call on the filesystem.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
@@ -22,7 +22,7 @@ pub struct Trace {
     /// Verb that names the act.
     pub verb: &'static str,
     /// The act, without the bytes it wrote.
-    pub act: Act,
+    pub act: Action,
     /// Bytes written or copied.
     pub bytes: u64,
     /// Reason for the step.
@@ -43,14 +43,14 @@ struct Open<F> {
 /// Runs plans on a filesystem; the core also reads the filesystem through it.
 ///
 /// Directories are opened one component at a time, without following links. The most recently used stay open
-/// until [`Exec::forget`], which the owner calls when another process may have moved them.
-pub struct Exec<F: Fs> {
+/// until [`Executor::forget`], which the owner calls when another process may have moved them.
+pub struct Executor<F: Fs> {
     fs: F,
     roots: Vec<Rc<F::Dir>>,
     /// Open directories, oldest first. There are few, because each uses a file descriptor of the host.
     directories: Vec<(RootId, RelPath, Rc<F::Dir>)>,
     open: Vec<Open<F::File>>,
-    /// The file last read by [`Exec::read_at`].
+    /// The file last read by [`Executor::read_at`].
     reading: Option<(At, F::File)>,
     trace: Option<Vec<Trace>>,
     directory_sync_missing: bool,
@@ -60,7 +60,7 @@ pub struct Exec<F: Fs> {
     moved: u64,
 }
 
-impl<F: Fs> Exec<F> {
+impl<F: Fs> Executor<F> {
     /// Creates an executor on an open root, which becomes [`RootId::STORE`].
     pub fn new(fs: F, root: Rc<F::Dir>) -> Self {
         Self {

@@ -5,20 +5,20 @@ use alloc::vec::Vec;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Exec, Result};
+use super::{Executor, Result};
 use crate::error::{Error, ErrorKind};
 use crate::fs::{Call, Cause, Fs, Kind, Stat};
 use crate::limits::COPY_BYTES;
 use crate::path::{At, RelPath, RootId};
 
-impl<F: Fs> Exec<F> {
+impl<F: Fs> Executor<F> {
     /// Returns the metadata of the entry at a path of the store, or `None` if the name does not exist. A
     /// missing parent is an error.
     pub fn stat(&mut self, path: &RelPath) -> Result<Option<Stat>> {
         self.stat_in(RootId::STORE, path)
     }
 
-    /// Like [`Exec::stat`], below any root.
+    /// Like [`Executor::stat`], below any root.
     pub fn stat_in(&mut self, root: RootId, path: &RelPath) -> Result<Option<Stat>> {
         let Some((parent, name)) = path.split() else {
             return Ok(Some(Stat { kind: Kind::Directory, links: 1, size: 0, modified: None }));
@@ -31,12 +31,12 @@ impl<F: Fs> Exec<F> {
         }
     }
 
-    /// Like [`Exec::stat_in`], but a missing entry is an error.
+    /// Like [`Executor::stat_in`], but a missing entry is an error.
     pub fn look(&mut self, at: &At) -> Result<Stat> {
         self.stat_in(at.root, &at.path)?.ok_or_else(|| ErrorKind::NotFound.at(at))
     }
 
-    /// Like [`Exec::stat`], but also returns `None` if the parent is missing or not a directory.
+    /// Like [`Executor::stat`], but also returns `None` if the parent is missing or not a directory.
     pub fn stat_deep(&mut self, path: &RelPath) -> Result<Option<Stat>> {
         match self.stat(path) {
             Err(error) if matches!(error.cause(), Some(Cause::NoEntry | Cause::NotDirectory | Cause::Loop)) => Ok(None),
@@ -44,7 +44,7 @@ impl<F: Fs> Exec<F> {
         }
     }
 
-    /// Returns the kind of the entry at a path of the store, as found by [`Exec::stat_deep`].
+    /// Returns the kind of the entry at a path of the store, as found by [`Executor::stat_deep`].
     pub fn kind(&mut self, path: &RelPath) -> Result<Option<Kind>> {
         Ok(self.stat_deep(path)?.map(|stat| stat.kind))
     }
@@ -79,7 +79,7 @@ impl<F: Fs> Exec<F> {
 
     /// Reads up to `length` bytes from `offset`; returns fewer only at the end of the file.
     ///
-    /// The file stays open for the next call, until [`Exec::forget_sources`] or a read from its start.
+    /// The file stays open for the next call, until [`Executor::forget_sources`] or a read from its start.
     pub fn read_at(&mut self, at: &At, mut offset: u64, length: usize) -> Result<Vec<u8>> {
         if offset == 0 || self.reading.as_ref().is_none_or(|(known, _)| known != at) {
             let (dir, name) = self.parent(at.root, &at.path)?;
@@ -130,7 +130,7 @@ impl<F: Fs> Exec<F> {
         }
     }
 
-    /// Like [`Exec::identity`], for a file with several names.
+    /// Like [`Executor::identity`], for a file with several names.
     pub fn identity_of(&mut self, at: &At) -> Result<u128> {
         let (dir, name) = self.parent(at.root, &at.path)?;
         self.fs.identity_of(&dir, name).map_err(|cause| Error::failed(Call::Identify, at, cause))

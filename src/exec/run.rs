@@ -1,14 +1,14 @@
 //! The part of the executor that runs plans.
 
-use super::{Exec, Open, Result, Trace};
+use super::{Executor, Open, Result, Trace};
 use crate::control;
 use crate::error::{CommitPhase, Error};
 use crate::fs::{Call, Cause, Fs, Kind};
 use crate::limits::{COPY_BYTES, FILES_OPEN_MAX};
 use crate::path::{At, RelPath, RootId};
-use crate::plan::{Act, Attributes, Plan, Step};
+use crate::plan::{Action, Attributes, Plan, Step};
 
-impl<F: Fs> Exec<F> {
+impl<F: Fs> Executor<F> {
     /// Runs a plan to its end, or to the first step that fails; [`Error::phase`] returns its position.
     pub fn run(&mut self, plan: Plan) -> Result<()> {
         let mut phase = CommitPhase::Before;
@@ -37,45 +37,45 @@ impl<F: Fs> Exec<F> {
     }
 
     /// Executes one act. A write gives up its bytes.
-    fn act(&mut self, act: &mut Act) -> Result<()> {
+    fn act(&mut self, act: &mut Action) -> Result<()> {
         match act {
-            Act::Write { path, bytes } => return self.append(path, &core::mem::take(bytes)),
-            Act::Copy { from, offset, length, to } => return self.copy(from, *offset, *length, to),
-            Act::Edit { path, offset, bytes } => return self.edit(path, *offset, bytes),
-            Act::SetSize { path, size } => return self.set_size(path, *size),
-            Act::SyncFile(path) => return self.sync_file(path),
-            Act::SyncDir(path) => return self.sync_dir(path),
-            Act::Share { from, to, carry } => return self.share(from, to, *carry),
-            Act::SetAttributes { path, as_of } => return self.set_attributes(path, as_of),
-            Act::Rename { from, to } => {
+            Action::Write { path, bytes } => return self.append(path, &core::mem::take(bytes)),
+            Action::Copy { from, offset, length, to } => return self.copy(from, *offset, *length, to),
+            Action::Edit { path, offset, bytes } => return self.edit(path, *offset, bytes),
+            Action::SetSize { path, size } => return self.set_size(path, *size),
+            Action::SyncFile(path) => return self.sync_file(path),
+            Action::SyncDir(path) => return self.sync_dir(path),
+            Action::Share { from, to, carry } => return self.share(from, to, *carry),
+            Action::SetAttributes { path, as_of } => return self.set_attributes(path, as_of),
+            Action::Rename { from, to } => {
                 self.close(from);
                 // The open file of that name is no longer the file at that name.
                 self.close(to);
             }
-            Act::Link { from, .. } => self.close(from),
-            Act::RemoveFile(path) => self.close(path),
-            Act::RemoveDir(path) => self.forget_below(path),
-            Act::MakeDir(_) | Act::Create(_) | Act::Symlink { .. } => {}
+            Action::Link { from, .. } => self.close(from),
+            Action::RemoveFile(path) => self.close(path),
+            Action::RemoveDir(path) => self.forget_below(path),
+            Action::MakeDir(_) | Action::Create(_) | Action::Symlink { .. } => {}
         }
         let (act, path) = (&*act, act.path());
         let source = match act {
-            Act::Rename { from, .. } | Act::Link { from, .. } => Some(self.parent(RootId::STORE, from)?),
+            Action::Rename { from, .. } | Action::Link { from, .. } => Some(self.parent(RootId::STORE, from)?),
             _ => None,
         };
         let (dir, name) = self.parent(RootId::STORE, path)?;
         let done = match (act, &source) {
-            (Act::MakeDir(_), _) => self.powers.make_dir(&self.fs, path, (&dir, name)),
-            (Act::RemoveDir(_), _) => self.fs.remove_dir(&dir, name),
-            (Act::RemoveFile(_), _) => self.fs.remove_file(&dir, name),
-            (Act::Symlink { target, .. }, _) => self.fs.symlink(target, &dir, name),
-            (Act::Rename { .. }, Some((source, old))) => self.fs.rename((source, old), (&dir, name)),
-            (Act::Link { .. }, Some((source, old))) => self.fs.link((source, old), (&dir, name)),
+            (Action::MakeDir(_), _) => self.powers.make_dir(&self.fs, path, (&dir, name)),
+            (Action::RemoveDir(_), _) => self.fs.remove_dir(&dir, name),
+            (Action::RemoveFile(_), _) => self.fs.remove_file(&dir, name),
+            (Action::Symlink { target, .. }, _) => self.fs.symlink(target, &dir, name),
+            (Action::Rename { .. }, Some((source, old))) => self.fs.rename((source, old), (&dir, name)),
+            (Action::Link { .. }, Some((source, old))) => self.fs.link((source, old), (&dir, name)),
             _ => self.powers.create(&self.fs, (&dir, name)).map(|file| {
                 self.open.push(Open { path: path.clone(), file, length: 0, stays: false });
             }),
         };
         done.map_err(|cause| Error::failed(act.call(), path, cause))?;
-        if let Act::Rename { from, to } = act {
+        if let Action::Rename { from, to } = act {
             self.forget_below(from);
             self.forget_below(to);
         }
@@ -182,7 +182,7 @@ impl<F: Fs> Exec<F> {
     }
 
     /// Leaves a hole at the end of an open file. Its length is not set before the next write, or
-    /// [`Exec::end_with_hole`].
+    /// [`Executor::end_with_hole`].
     fn skip(&mut self, path: &RelPath, bytes: u64) -> Result<()> {
         let open = self.open.iter_mut().find(|open| open.path == *path);
         open.ok_or_else(|| Error::failed(Call::Write, path, Cause::NoEntry))?.length += bytes;
@@ -231,7 +231,7 @@ impl<F: Fs> Exec<F> {
             let (target, new) = self.parent(RootId::STORE, to)?;
             self.fs.link((&source, old), (&target, new)).map_err(|cause| Error::failed(Call::Link, to, cause))
         } else {
-            self.act(&mut Act::Link { from: from.path.clone(), to: to.clone() })
+            self.act(&mut Action::Link { from: from.path.clone(), to: to.clone() })
         };
         let Err(refused) = linked else { return Ok(()) };
         let is_taken =
@@ -244,14 +244,14 @@ impl<F: Fs> Exec<F> {
         }
         match self.stat_in(from.root, &from.path)?.map(|stat| stat.kind) {
             Some(Kind::File) => {
-                self.act(&mut Act::Create(to.clone()))?;
+                self.act(&mut Action::Create(to.clone()))?;
                 self.copy(from, 0, u64::MAX, to)?;
                 self.set_attributes(to, &Attributes::Of { from: from.clone(), times: true })?;
                 self.sync_file(to)
             }
             Some(Kind::Symlink) => {
                 let target = self.read_link(from.root, &from.path)?;
-                self.act(&mut Act::Symlink { target, path: to.clone() })
+                self.act(&mut Action::Symlink { target, path: to.clone() })
             }
             Some(Kind::Directory | Kind::Other) | None => Err(refused),
         }
@@ -264,17 +264,17 @@ impl<F: Fs> Exec<F> {
         }
         let (first, second) = (control::entry(control::LINKED), control::entry(control::LINKED_AGAIN));
         for path in [&first, &second] {
-            match self.act(&mut Act::RemoveFile(path.clone())) {
+            match self.act(&mut Action::RemoveFile(path.clone())) {
                 Err(error) if error.cause() != Some(Cause::NoEntry) => return Err(error),
                 Ok(()) | Err(_) => {}
             }
         }
-        self.act(&mut Act::Create(first.clone()))?;
-        let linked = self.act(&mut Act::Link { from: first.clone(), to: second.clone() }).is_ok();
+        self.act(&mut Action::Create(first.clone()))?;
+        let linked = self.act(&mut Action::Link { from: first.clone(), to: second.clone() }).is_ok();
         if linked {
-            self.act(&mut Act::RemoveFile(second))?;
+            self.act(&mut Action::RemoveFile(second))?;
         }
-        self.act(&mut Act::RemoveFile(first))?;
+        self.act(&mut Action::RemoveFile(first))?;
         self.has_links = Some(linked);
         Ok(linked)
     }

@@ -52,7 +52,7 @@ pub struct Overlay<F: Fs> {
 
 /// The options of an open.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct OpenHow {
+pub struct OpenOptions {
     /// Follow a link at the end of the path.
     pub follow: bool,
     /// Create a file when there is none.
@@ -99,28 +99,29 @@ impl<F: Fs> Overlay<F> {
     ///
     /// # Errors
     /// Those of wasmtime for the same call on a plain directory.
-    pub fn open_at(&mut self, from: &Handle<F>, path: &str, how: OpenHow) -> Answer<Rc<Handle<F>>> {
+    pub fn open_at(&mut self, from: &Handle<F>, path: &str, options: OpenOptions) -> Answer<Rc<Handle<F>>> {
         let from = self.directory(from)?;
-        let makes = how.create || how.truncate;
-        let access = Access { read: how.access.read || !how.access.write, write: how.access.write || makes };
-        let is_exclusive = how.create && how.exclusive;
-        if how.create && path.ends_with('/') && !path.trim_end_matches('/').is_empty() {
+        let makes = options.create || options.truncate;
+        let access =
+            Access { read: options.access.read || !options.access.write, write: options.access.write || makes };
+        let is_exclusive = options.create && options.exclusive;
+        if options.create && path.ends_with('/') && !path.trim_end_matches('/').is_empty() {
             // No file is created under a name that ends in a slash, whether or not it exists.
             self.find(&from, walk::without_slash(path), false)?;
             return Err(Cause::IsDirectory.into());
         }
         // For reading, the kind of the entry need not be known.
         if !access.write
-            && !how.directory
+            && !options.directory
             && let Some(place) = walk::plain(&from, path)
             && let Some(file) = self.workspace.open_plain(&place)
         {
             return Ok(self.hand_out(place, None, Content::Lower, Some(file), access, false));
         }
         // An exclusive creation does not follow a link.
-        let spot = self.find(&from, path, how.follow && !is_exclusive)?;
+        let spot = self.find(&from, path, options.follow && !is_exclusive)?;
         let Some(kind) = spot.kind() else {
-            if !how.create {
+            if !options.create {
                 return Err(Cause::NoEntry.into());
             }
             spot.check_name()?;
@@ -130,7 +131,7 @@ impl<F: Fs> Overlay<F> {
         };
         match kind {
             _ if is_exclusive => Err(Cause::AlreadyExists.into()),
-            Kind::Directory if makes || how.access.write => Err(Cause::IsDirectory.into()),
+            Kind::Directory if makes || options.access.write => Err(Cause::IsDirectory.into()),
             Kind::Directory => {
                 let (path, place) = spot.existing()?;
                 // Known from the start, because the directory may be removed while it is open.
@@ -141,9 +142,9 @@ impl<F: Fs> Overlay<F> {
                 Ok(handle)
             }
             Kind::Symlink => Err(Cause::Loop.into()),
-            Kind::File | Kind::Other if how.directory => Err(Cause::NotDirectory.into()),
+            Kind::File | Kind::Other if options.directory => Err(Cause::NotDirectory.into()),
             Kind::Other => Err(Cause::NotPermitted.into()),
-            Kind::File => self.open_file(spot, access, how.truncate),
+            Kind::File => self.open_file(spot, access, options.truncate),
         }
     }
 

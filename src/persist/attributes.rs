@@ -43,7 +43,7 @@ impl<F: Fs> State<F> {
         &mut self,
         number: u64,
         resolved: &Resolved,
-        how: DirectoryOptions,
+        options: DirectoryOptions,
     ) -> Result<(), Error> {
         let mut plan = Plan::new();
         for (path, entry) in &resolved.changes {
@@ -54,7 +54,7 @@ impl<F: Fs> State<F> {
             let staged = control::staged(number, content.index);
             let as_of = self.attributes_for(path, entry.old.map(|old| old.kind));
             plan.set_attributes(&staged, as_of, "or the replaced file would lose its mode and owner");
-            if how.synced() {
+            if options.synced() {
                 plan.sync_file(&staged, "or its name could be durable before its mode");
             }
         }

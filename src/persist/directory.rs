@@ -32,10 +32,10 @@ impl<F: Fs> State<F> {
         &mut self,
         directory: &RelPath,
         pending: Changes,
-        how: DirectoryOptions,
+        options: DirectoryOptions,
     ) -> Result<Resolved, Error> {
-        let policy = how.symlinks;
-        let pointer = self.pointer_of(directory, policy, how.publish == Publish::Pointer)?;
+        let policy = options.symlinks;
+        let pointer = self.pointer_of(directory, policy, options.publish == Publish::Pointer)?;
         let mut made = BTreeSet::new();
         let none = BTreeSet::new();
         // The link itself, which may belong to another path, is about to be replaced: it is not handled by the policy.
@@ -99,7 +99,7 @@ impl<F: Fs> State<F> {
         &mut self,
         number: u64,
         resolved: &Resolved,
-        how: DirectoryOptions,
+        options: DirectoryOptions,
     ) -> Result<(), Error> {
         let mut ops = Vec::new();
         for path in resolved.made.iter() {
@@ -115,7 +115,7 @@ impl<F: Fs> State<F> {
             };
             ops.push(Op { path: path.clone(), change });
         }
-        let journal = self.journal(number, ops, !how.synced());
+        let journal = self.journal(number, ops, !options.synced());
         self.decide(&journal)
     }
 

@@ -68,12 +68,12 @@ impl<F: Fs> Store<F> {
     /// # Errors
     ///
     /// See the contract of `store.replace`.
-    pub fn replace(&self, path: &str, data: Vec<u8>, how: &WriteOptions) -> Result<Receipt, Error> {
+    pub fn replace(&self, path: &str, data: Vec<u8>, options: &WriteOptions) -> Result<Receipt, Error> {
         check_chunk(path, data.len())?;
         let path = parse(path)?;
         let state = &mut *self.state.borrow_mut();
         state.check_usable()?;
-        state.replace(&path, data, how)
+        state.replace(&path, data, options)
     }
 
     /// Like [`Store::replace`], for text that must be valid JSON.
@@ -81,11 +81,11 @@ impl<F: Fs> Store<F> {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidJson`] before any change.
-    pub fn replace_json(&self, path: &str, json: &str, how: &WriteOptions) -> Result<Receipt, Error> {
+    pub fn replace_json(&self, path: &str, json: &str, options: &WriteOptions) -> Result<Receipt, Error> {
         // A caller that gives more than fits may have cut it.
         check_chunk(path, json.len())?;
         serde_json::from_str::<IgnoredAny>(json).map_err(|error| Error::invalid_json(path, wrong_json(&error)))?;
-        self.replace(path, json.as_bytes().to_vec(), how)
+        self.replace(path, json.as_bytes().to_vec(), options)
     }
 
     /// Begins a write of any size to one file.
@@ -93,17 +93,17 @@ impl<F: Fs> Store<F> {
     /// # Errors
     ///
     /// As for [`Store::replace`], before any content is staged.
-    pub fn writer(&self, path: &str, how: &WriteOptions) -> Result<Writer<F>, Error> {
+    pub fn writer(&self, path: &str, options: &WriteOptions) -> Result<Writer<F>, Error> {
         let path = parse(path)?;
         let state = &mut *self.state.borrow_mut();
         state.check_usable()?;
-        let found = state.resolve(&path, how.symlinks, Missing::Refuse)?;
+        let found = state.resolve(&path, options.symlinks, Missing::Refuse)?;
         let staged = state.begin_file()?;
         Ok(Writer {
             state: Rc::clone(&self.state),
             staged: Some(staged),
             found,
-            how: how.clone(),
+            options: options.clone(),
             bytes: 0,
             broken: false,
         })
@@ -115,7 +115,7 @@ pub struct Writer<F: Fs> {
     state: Rc<RefCell<State<F>>>,
     staged: Option<RelPath>,
     found: Found,
-    how: WriteOptions,
+    options: WriteOptions,
     bytes: u64,
     broken: bool,
 }
@@ -160,16 +160,16 @@ impl<F: Fs> Writer<F> {
         state.check_usable()?;
         let mut plan = Plan::new();
         let as_of = state.attributes_for(&self.found.path, self.found.stat.map(|stat| stat.kind));
-        complete(&mut plan, &staged, as_of, self.how.durability);
+        complete(&mut plan, &staged, as_of, self.options.durability);
         state.run(plan)?;
         let start = state.exec.read_start(&At::store(staged.clone()), companions::DATABASE_MAGIC.len())?;
         companions::refuse_beside(state, &self.found.path, &start)?;
-        if self.how.keep_identical && state.is_identical_file(&self.found, &staged)? {
-            state.check_precondition(&self.found.path, &self.how.when)?;
-            return state.keep(&self.found.path, self.how.durability);
+        if self.options.keep_identical && state.is_identical_file(&self.found, &staged)? {
+            state.check_precondition(&self.found.path, &self.options.when)?;
+            return state.keep(&self.found.path, self.options.durability);
         }
         self.staged = None;
-        state.publish(&staged, &self.found.path, &self.how, self.bytes)
+        state.publish(&staged, &self.found.path, &self.options, self.bytes)
     }
 
     fn staged(&self) -> Result<RelPath, Error> {
@@ -204,25 +204,25 @@ impl<F: Fs> Drop for Writer<F> {
 }
 
 impl<F: Fs> State<F> {
-    pub(crate) fn replace(&mut self, path: &RelPath, data: Vec<u8>, how: &WriteOptions) -> Result<Receipt, Error> {
-        let mut found = self.look(path, how.symlinks)?;
+    pub(crate) fn replace(&mut self, path: &RelPath, data: Vec<u8>, options: &WriteOptions) -> Result<Receipt, Error> {
+        let mut found = self.look(path, options.symlinks)?;
         let refused = companions::refuse_beside(self, &found.path, &data)
-            .and_then(|()| self.check_precondition(&found.path, &how.when));
+            .and_then(|()| self.check_precondition(&found.path, &options.when));
         refused.map_err(|error| about_given(error, &found.path, path))?;
         if found.path != *path {
             // Links on the way become directories only for a write that is not refused.
-            found = self.resolve(path, how.symlinks, Missing::Refuse)?;
+            found = self.resolve(path, options.symlinks, Missing::Refuse)?;
         }
-        if how.keep_identical && self.is_identical(&found, &data)? {
-            return self.keep(&found.path, how.durability);
+        if options.keep_identical && self.is_identical(&found, &data)? {
+            return self.keep(&found.path, options.durability);
         }
         let bytes = data.len() as u64;
         let staged = control::file(self.take_number());
         let as_of = self.attributes_for(&found.path, found.stat.map(|stat| stat.kind));
         let mut plan = self.control_plan();
-        stage(&mut plan, &staged, data, as_of, how.durability);
+        stage(&mut plan, &staged, data, as_of, options.durability);
         self.run(plan).inspect_err(|_| self.discard(staged.clone()))?;
-        self.publish(&staged, &found.path, how, bytes)
+        self.publish(&staged, &found.path, options, bytes)
     }
 
     /// Creates a staged file that stays open for further writes.
@@ -251,15 +251,15 @@ impl<F: Fs> State<F> {
         &mut self,
         staged: &RelPath,
         target: &RelPath,
-        how: &WriteOptions,
+        options: &WriteOptions,
         bytes: u64,
     ) -> Result<Receipt, Error> {
-        if let Err(error) = self.check_owner().and_then(|()| self.check_precondition(target, &how.when)) {
+        if let Err(error) = self.check_owner().and_then(|()| self.check_precondition(target, &options.when)) {
             self.discard(staged.clone());
             return Err(error);
         }
-        let exclusive = matches!(how.when, Precondition::Absent);
-        let mut answer = self.run(publish(staged, target, how.durability, exclusive));
+        let exclusive = matches!(options.when, Precondition::Absent);
+        let mut answer = self.run(publish(staged, target, options.durability, exclusive));
         if exclusive
             && let Err(stopped) = &answer
             && stopped.phase() == CommitPhase::At
@@ -269,10 +269,10 @@ impl<F: Fs> State<F> {
                 return Err(ErrorKind::AlreadyExists.at(target));
             }
             // There are no hard links here: the check just made must suffice.
-            answer = self.run(publish(staged, target, how.durability, false));
+            answer = self.run(publish(staged, target, options.durability, false));
         }
         answer.map_err(|stopped| self.judge(staged, stopped))?;
-        Ok(self.receipt(how.durability, 1, bytes))
+        Ok(self.receipt(options.durability, 1, bytes))
     }
 
     /// Determines the outcome of a publish that stopped with an error.

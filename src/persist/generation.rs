@@ -48,7 +48,12 @@ impl<F: Fs> Store<F> {
 
 impl<F: Fs> State<F> {
     /// Commits by two renames of directories.
-    pub(crate) fn commit_swap(&mut self, number: u64, resolved: &Resolved, how: DirectoryOptions) -> Result<(), Error> {
+    pub(crate) fn commit_swap(
+        &mut self,
+        number: u64,
+        resolved: &Resolved,
+        options: DirectoryOptions,
+    ) -> Result<(), Error> {
         let path = resolved.directory.clone();
         let exists = self.whole_directory(resolved)?.is_some();
         if path.components().any(crate::path::is_reserved) {
@@ -56,8 +61,8 @@ impl<F: Fs> State<F> {
             let link = resolved.pointer.as_ref().unwrap_or(&path);
             return Err(Error::invalid_argument(link.shown(), why));
         }
-        self.make_parents(number, resolved, how)?;
-        let journal = self.journal(number, switch_ops(&path, resolved, None), !how.synced());
+        self.make_parents(number, resolved, options)?;
+        let journal = self.journal(number, switch_ops(&path, resolved, None), !options.synced());
         let base = control::sibling_new(&path, number);
         let prepared = self.prepare(&journal, resolved, (exists.then_some(&path), &base));
         self.or_abandon(number, prepared)?;
@@ -69,26 +74,26 @@ impl<F: Fs> State<F> {
         &mut self,
         number: u64,
         resolved: &Resolved,
-        how: DirectoryOptions,
+        options: DirectoryOptions,
     ) -> Result<(), Error> {
         let (path, current) = self.pointer_place(resolved)?;
         if resolved.pointer.is_none() {
-            self.make_parents(number, resolved, how)?;
+            self.make_parents(number, resolved, options)?;
         }
-        let (directory, generation, oldest) = self.next_generation(&path, current, how.keep_generations)?;
+        let (directory, generation, oldest) = self.next_generation(&path, current, options.keep_generations)?;
         let pointer = Change::Pointer { directory, generation, oldest };
         let base = control::generation(directory, generation);
         let text = control::pointer_text(&path, directory, generation);
         match current {
             Current::Directory => {
-                let journal = self.journal(number, switch_ops(&path, resolved, Some(pointer)), !how.synced());
+                let journal = self.journal(number, switch_ops(&path, resolved, Some(pointer)), !options.synced());
                 let prepared = self.prepare(&journal, resolved, (Some(&path), &base));
                 self.or_abandon(number, prepared)?;
                 let link = control::sibling_new(&path, number);
                 let mut plan = Plan::new();
                 plan.symlink(&text, &link, "the link that will take the directory's place");
                 plan.sync_parent(&path, "or the log could name a link that was lost");
-                let ran = self.run_synced(plan, how.synced());
+                let ran = self.run_synced(plan, options.synced());
                 self.or_abandon(number, ran)?;
                 self.decide(&journal)
             }
@@ -96,16 +101,22 @@ impl<F: Fs> State<F> {
                 let ops = Vec::from([Op { path: path.clone(), change: pointer }]);
                 let shows = self.exec.kind(&resolved.directory)? == Some(Kind::Directory);
                 let from = (shows && matches!(current, Current::Generation(..))).then_some(&resolved.directory);
-                let intent = self.journal(number, ops, !how.synced());
+                let intent = self.journal(number, ops, !options.synced());
                 let prepared = self.prepare(&intent, resolved, (from, &base));
                 self.or_abandon(number, prepared)?;
-                self.switch_link(number, &path, text, how)
+                self.switch_link(number, &path, text, options)
             }
         }
     }
 
     /// The switch itself when a link, or nothing, makes room for a link.
-    fn switch_link(&mut self, number: u64, path: &RelPath, text: String, how: DirectoryOptions) -> Result<(), Error> {
+    fn switch_link(
+        &mut self,
+        number: u64,
+        path: &RelPath,
+        text: String,
+        options: DirectoryOptions,
+    ) -> Result<(), Error> {
         let owner = self.check_owner();
         self.or_abandon(number, owner)?;
         let link = control::transaction(number).child(control::LINK);
@@ -114,7 +125,7 @@ impl<F: Fs> State<F> {
         plan.rename(&link, path, "visible: all of the old, or all of the new");
         plan.decides();
         plan.sync_parent(path, "or the link could lead to the old generation again");
-        let plan = if how.synced() { plan } else { plan.without_syncs() };
+        let plan = if options.synced() { plan } else { plan.without_syncs() };
         if let Err(stopped) = self.run(plan) {
             let switched = self.exec.read_link(RootId::STORE, path);
             return Err(match (stopped.phase(), switched) {
@@ -130,18 +141,18 @@ impl<F: Fs> State<F> {
                 (CommitPhase::At | CommitPhase::After, _) => self.fail(stopped.with_kind(ErrorKind::OutcomeUnknown)),
             });
         }
-        self.finish(number, how.synced())
+        self.finish(number, options.synced())
     }
 
     /// Makes the parents of a directory that does not exist yet. They are not part of the decision: a crash
     /// can leave additional empty directories.
-    fn make_parents(&mut self, number: u64, resolved: &Resolved, how: DirectoryOptions) -> Result<(), Error> {
+    fn make_parents(&mut self, number: u64, resolved: &Resolved, options: DirectoryOptions) -> Result<(), Error> {
         let mut plan = Plan::new();
         for path in resolved.made.iter().filter(|path| !path.is_within(&resolved.directory)) {
             plan.make_dir(path, "a parent of the directory");
             plan.sync_parent(path, "or the directory could be lost with its parent");
         }
-        let ran = self.run_synced(plan, how.synced());
+        let ran = self.run_synced(plan, options.synced());
         self.or_abandon(number, ran)
     }
 

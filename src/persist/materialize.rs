@@ -70,13 +70,13 @@ impl<F: Fs> Store<F> {
 impl<F: Fs> State<F> {
     /// Materializes with given content, for which only the companions of a database need care.
     fn materialize_replacing(&mut self, path: &RelPath, bytes: Vec<u8>) -> Result<Receipt, Error> {
-        let how = WriteOptions::default();
+        let options = WriteOptions::default();
         let travels =
             if companions::is_database(&bytes) { companions::travel(self, path, None)? } else { Travels::default() };
         if travels.is_empty() {
-            return self.replace(path, bytes, &how);
+            return self.replace(path, bytes, &options);
         }
-        self.resolve(path, how.symlinks, Missing::Refuse)?;
+        self.resolve(path, options.symlinks, Missing::Refuse)?;
         let number = self.take_number();
         let length = bytes.len() as u64;
         let old = self.exec.kind(path)?;

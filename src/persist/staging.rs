@@ -107,7 +107,7 @@ impl<F: Fs> Transaction<F> {
         let answer = {
             let state = &mut *self.state.borrow_mut();
             let mut plan = Plan::new();
-            file::end(&mut plan, &staged, self.how.durability);
+            file::end(&mut plan, &staged, self.options.durability);
             let answer = state.run(plan);
             state.exec.close(&staged);
             answer
@@ -133,7 +133,7 @@ impl<F: Fs> Transaction<F> {
             let real = state.real_parent(&full, Symlinks::FollowWithin)?.child(full.name());
             let mut plan = self.begin_staging(state);
             plan.carry(&real, &staged, "content that keeps its inode under a new name");
-            if self.how.synced() {
+            if self.options.synced() {
                 plan.sync_file(&staged, "whoever wrote it may not have synced it");
             }
             state.run(plan).inspect_err(|error| self.begun |= error.call() != Some(Call::MakeDirectory))?;

@@ -92,7 +92,7 @@ pub(crate) struct Staged {
 pub struct Transaction<F: Fs> {
     pub(super) state: Rc<RefCell<State<F>>>,
     pub(super) directory: RelPath,
-    pub(super) how: DirectoryOptions,
+    pub(super) options: DirectoryOptions,
     pub(super) number: u64,
     pub(super) begun: bool,
     pub(super) done: bool,
@@ -107,9 +107,9 @@ impl<F: Fs> Store<F> {
     ///
     /// # Errors
     /// See the contract of `store.begin`.
-    pub fn begin(&self, directory: &str, how: DirectoryOptions) -> Result<Transaction<F>, Error> {
+    pub fn begin(&self, directory: &str, options: DirectoryOptions) -> Result<Transaction<F>, Error> {
         let directory = match directory {
-            "." if how.publish == Publish::InPlace => RelPath::ROOT,
+            "." if options.publish == Publish::InPlace => RelPath::ROOT,
             "." => return Err(Error::invalid_argument(".", "the root itself can only be changed in place")),
             path => parse(path)?,
         };
@@ -119,7 +119,7 @@ impl<F: Fs> Store<F> {
         Ok(Transaction {
             state: Rc::clone(&self.state),
             directory,
-            how,
+            options,
             number,
             begun: false,
             done: false,
@@ -239,7 +239,7 @@ impl<F: Fs> Transaction<F> {
 
     /// Sets [`DirectoryOptions::keep_generations`].
     pub const fn keep_generations(&mut self, newest: u32) {
-        self.how.keep_generations = newest;
+        self.options.keep_generations = newest;
     }
 
     /// Decides and publishes all changes.
@@ -252,18 +252,18 @@ impl<F: Fs> Transaction<F> {
         let state = &mut *self.state.borrow_mut();
         state.check_usable()?;
         if pending.is_empty() {
-            return Ok(state.receipt(self.how.durability, 0, 0));
+            return Ok(state.receipt(self.options.durability, 0, 0));
         }
         let applied = pending.len() as u64;
-        let resolved = state.resolve_changes(&self.directory, pending, self.how)?;
-        state.keep_attributes(self.number, &resolved, self.how)?;
-        match self.how.publish {
-            Publish::InPlace => state.commit_in_place(self.number, &resolved, self.how)?,
-            Publish::Swap => state.commit_swap(self.number, &resolved, self.how)?,
-            Publish::Pointer => state.commit_pointer(self.number, &resolved, self.how)?,
+        let resolved = state.resolve_changes(&self.directory, pending, self.options)?;
+        state.keep_attributes(self.number, &resolved, self.options)?;
+        match self.options.publish {
+            Publish::InPlace => state.commit_in_place(self.number, &resolved, self.options)?,
+            Publish::Swap => state.commit_swap(self.number, &resolved, self.options)?,
+            Publish::Pointer => state.commit_pointer(self.number, &resolved, self.options)?,
         }
         self.done = true;
-        let achieved = if self.how.synced() { Durability::Full } else { Durability::Visible };
+        let achieved = if self.options.synced() { Durability::Full } else { Durability::Visible };
         Ok(state.receipt(achieved, applied, self.bytes))
     }
 
@@ -274,7 +274,7 @@ impl<F: Fs> Transaction<F> {
 
     fn kind_on_disk(&mut self, path: &RelPath) -> Result<Option<Kind>, Error> {
         let full = self.directory.join(path);
-        let policy = match self.how.symlinks {
+        let policy = match self.options.symlinks {
             Symlinks::Refuse => Symlinks::Refuse,
             // Reads only: nothing is materialized before the commit.
             Symlinks::Replace | Symlinks::FollowWithin => Symlinks::FollowWithin,

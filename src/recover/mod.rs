@@ -14,7 +14,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::error::Error;
-use crate::exec::Exec;
+use crate::exec::Executor;
 use crate::fs::Fs;
 use crate::path::RelPath;
 
@@ -77,7 +77,7 @@ const ROUNDS_MAX: usize = 8;
 ///
 /// `ErrorKind::Corrupt` if the state on disk is contradictory, `ErrorKind::NotCommitted` if the filesystem
 /// fails. No data is lost; the next open continues from there.
-pub fn settle<F: Fs>(exec: &mut Exec<F>, scope: Scope) -> Result<Vec<Finding>, Error> {
+pub fn settle<F: Fs>(exec: &mut Executor<F>, scope: Scope) -> Result<Vec<Finding>, Error> {
     let mut findings = Vec::new();
     for _ in 0..ROUNDS_MAX {
         let snapshot = survey::survey(exec, scope)?;
@@ -101,7 +101,7 @@ pub fn settle<F: Fs>(exec: &mut Exec<F>, scope: Scope) -> Result<Vec<Finding>, E
 /// # Errors
 ///
 /// As for [`settle`].
-pub fn foresee<F: Fs>(exec: &mut Exec<F>, snapshot: survey::Snapshot) -> Result<Vec<Finding>, Error> {
+pub fn foresee<F: Fs>(exec: &mut Executor<F>, snapshot: survey::Snapshot) -> Result<Vec<Finding>, Error> {
     let mut findings = plan::plan(&snapshot)?.findings;
     let Some(decision) = &snapshot.decision else { return Ok(findings) };
     let set_aside = findings.iter().any(|finding| finding.verdict == Verdict::Quarantined);

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::control;
 use crate::error::{Error, Limit};
-use crate::exec::Exec;
+use crate::exec::Executor;
 use crate::fs::{Fs, Kind};
 use crate::journal::{Change, Damage, Digest, Journal, LINK_LENGTH, OldEntry, Op};
 use crate::limits::LOG_BYTES_MAX;
@@ -128,7 +128,7 @@ pub enum Target {
 /// # Errors
 ///
 /// `ErrorKind::Corrupt` for an unknown entry; the filesystem's failures.
-pub fn survey<F: Fs>(exec: &mut Exec<F>, scope: Scope) -> Result<Snapshot, Error> {
+pub fn survey<F: Fs>(exec: &mut Executor<F>, scope: Scope) -> Result<Snapshot, Error> {
     exec.forget();
     let records = Records::read(exec)?;
     let mut snapshot =
@@ -152,7 +152,7 @@ pub fn survey<F: Fs>(exec: &mut Exec<F>, scope: Scope) -> Result<Snapshot, Error
 /// # Errors
 ///
 /// As for [`survey`].
-pub fn remains<F: Fs>(exec: &mut Exec<F>, scope: Scope, records: &Records) -> Result<Vec<Remains>, Error> {
+pub fn remains<F: Fs>(exec: &mut Executor<F>, scope: Scope, records: &Records) -> Result<Vec<Remains>, Error> {
     let mut remains = Vec::new();
     for &number in &records.transactions {
         if !matches!(scope, Scope::Transaction { number: own, .. } if own != number) {
@@ -162,7 +162,12 @@ pub fn remains<F: Fs>(exec: &mut Exec<F>, scope: Scope, records: &Records) -> Re
     Ok(remains)
 }
 
-fn decision<F: Fs>(exec: &mut Exec<F>, scope: Scope, records: &Records, name: &'static str) -> Result<Decision, Error> {
+fn decision<F: Fs>(
+    exec: &mut Executor<F>,
+    scope: Scope,
+    records: &Records,
+    name: &'static str,
+) -> Result<Decision, Error> {
     let path = control::entry(name);
     let bytes = read_log(exec, &path)?;
     let content = Journal::decode(&bytes);
@@ -184,7 +189,7 @@ fn decision<F: Fs>(exec: &mut Exec<F>, scope: Scope, records: &Records, name: &'
 }
 
 /// Reads a log or an intent.
-pub(super) fn read_log<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Vec<u8>, Error> {
+pub(super) fn read_log<F: Fs>(exec: &mut Executor<F>, path: &RelPath) -> Result<Vec<u8>, Error> {
     let bytes = exec.read_whole(path, LOG_BYTES_MAX)?;
     bytes.ok_or_else(|| Error::limit(path.shown(), Limit::LogBytes, LOG_BYTES_MAX))
 }
@@ -203,7 +208,7 @@ fn removed(journal: &Journal) -> BTreeSet<RelPath> {
 }
 
 fn fact<F: Fs>(
-    exec: &mut Exec<F>,
+    exec: &mut Executor<F>,
     scope: Scope,
     journal: &Journal,
     removed: &BTreeSet<RelPath>,
@@ -243,7 +248,7 @@ fn is_switched(journal: &Journal, path: &RelPath) -> bool {
 }
 
 fn put<F: Fs>(
-    exec: &mut Exec<F>,
+    exec: &mut Executor<F>,
     scope: Scope,
     journal: &Journal,
     target: &RelPath,
@@ -274,7 +279,7 @@ fn put<F: Fs>(
     Ok(Fact::Put { staged, spare, target: state })
 }
 
-fn switch<F: Fs>(exec: &mut Exec<F>, journal: &Journal, path: &RelPath) -> Result<Fact, Error> {
+fn switch<F: Fs>(exec: &mut Executor<F>, journal: &Journal, path: &RelPath) -> Result<Fact, Error> {
     let old_path = control::sibling_old(path, journal.transaction);
     let at = exec.kind(path)?;
     let new = exec.kind(&control::sibling_new(path, journal.transaction))?;
@@ -308,7 +313,7 @@ fn switch<F: Fs>(exec: &mut Exec<F>, journal: &Journal, path: &RelPath) -> Resul
 
 /// Checks whether every path in a doubtful log still has the state that the log records from before the
 /// change.
-fn untouched<F: Fs>(exec: &mut Exec<F>, journal: &Journal) -> Result<bool, Error> {
+fn untouched<F: Fs>(exec: &mut Executor<F>, journal: &Journal) -> Result<bool, Error> {
     for op in &journal.ops {
         let now = exec.stat_deep(&op.path)?;
         let as_before = match &op.change {
@@ -328,11 +333,14 @@ fn untouched<F: Fs>(exec: &mut Exec<F>, journal: &Journal) -> Result<bool, Error
     Ok(true)
 }
 
-fn is_directory<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<bool, Error> {
+fn is_directory<F: Fs>(exec: &mut Executor<F>, path: &RelPath) -> Result<bool, Error> {
     Ok(exec.kind(path)? == Some(Kind::Directory))
 }
 
 /// Lists the names in a directory of the store; empty if it does not exist.
-pub(super) fn names<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Vec<(alloc::string::String, Kind)>, Error> {
+pub(super) fn names<F: Fs>(
+    exec: &mut Executor<F>,
+    path: &RelPath,
+) -> Result<Vec<(alloc::string::String, Kind)>, Error> {
     if is_directory(exec, path)? { Ok(exec.list(RootId::STORE, path)?) } else { Ok(Vec::new()) }
 }

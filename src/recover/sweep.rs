@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::control;
 use crate::error::Error;
-use crate::exec::Exec;
+use crate::exec::Executor;
 use crate::fs::{Fs, Kind};
 use crate::generations::{self, Generations};
 use crate::journal::{Change, Journal};
@@ -66,7 +66,7 @@ pub enum Elsewhere {
 ///
 /// # Errors
 /// `ErrorKind::Corrupt` for what is not ours in its staging directory.
-pub fn read<F: Fs>(exec: &mut Exec<F>, scope: Scope, number: u64) -> Result<Option<Remains>, Error> {
+pub fn read<F: Fs>(exec: &mut Executor<F>, scope: Scope, number: u64) -> Result<Option<Remains>, Error> {
     let place = control::transaction(number);
     let mut names = names(exec, &place)?;
     let strays = stray::leave_out(&mut names);
@@ -108,14 +108,14 @@ pub fn read<F: Fs>(exec: &mut Exec<F>, scope: Scope, number: u64) -> Result<Opti
     Ok(Some(Remains { number, names, strays, elsewhere, directories: existing }))
 }
 
-fn siblings<F: Fs>(exec: &mut Exec<F>, path: RelPath, number: u64) -> Result<Elsewhere, Error> {
+fn siblings<F: Fs>(exec: &mut Executor<F>, path: RelPath, number: u64) -> Result<Elsewhere, Error> {
     let at = exec.kind(&path)?;
     let new = with_tree(exec, &control::sibling_new(&path, number))?;
     let old = with_tree(exec, &control::sibling_old(&path, number))?;
     Ok(Elsewhere::Siblings { path, at, new, old })
 }
 
-fn with_tree<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Option<(Kind, Tree)>, Error> {
+fn with_tree<F: Fs>(exec: &mut Executor<F>, path: &RelPath) -> Result<Option<(Kind, Tree)>, Error> {
     Ok(match exec.kind(path)? {
         None => None,
         Some(Kind::Directory) => Some((Kind::Directory, tree::read(exec, &At::store(path.clone()))?)),
@@ -124,7 +124,7 @@ fn with_tree<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Option<(Kind, 
 }
 
 fn generations<F: Fs>(
-    exec: &mut Exec<F>,
+    exec: &mut Executor<F>,
     scope: Scope,
     path: &RelPath,
     (directory, generation): generations::Generation,

@@ -123,19 +123,19 @@ impl<F: Fs + Clone> Workspace<F> {
         Map::decode(&bytes).map(|(map, _, _)| map).map_err(|what| super::damaged(&path, what))
     }
 
-    /// Creates a second workspace from the present state, in the directory `how.upper`, over the same lowers.
+    /// Creates a second workspace from the present state, in the directory `options.upper`, over the same lowers.
     /// Contents are shared by hard link, and copied where links are not supported; each workspace copies a
     /// shared file before it writes it.
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] when there is a workspace; as for [`Workspace::sync`], and the
     /// filesystem's errors; the next open or fork removes the incomplete workspace.
-    pub fn fork(&mut self, fs: F, preopens: &Preopens<F>, how: &Options) -> Result<Self, Error> {
+    pub fn fork(&mut self, fs: F, preopens: &Preopens<F>, options: &Options) -> Result<Self, Error> {
         self.sync()?;
-        let mut other = Store::open(fs.clone(), preopens, &how.upper, &how.owner, how.trace)?.into_state();
+        let mut other = Store::open(fs.clone(), preopens, &options.upper, &options.owner, options.trace)?.into_state();
         let found = layout::look(&mut other.exec)?;
         if found.map {
-            return Err(ErrorKind::AlreadyExists.of(&how.upper));
+            return Err(ErrorKind::AlreadyExists.of(&options.upper));
         }
         super::check_map_is_there(&found)?;
         if found.exists {
@@ -166,6 +166,6 @@ impl<F: Fs + Clone> Workspace<F> {
         plan.append(super::publish(bytes, layout::map()));
         other.run(plan).map_err(|error| super::undecided(&mut other, error))?;
         // The workspace exists: only reading it can fail.
-        Self::attach(other, fs, preopens, how).map_err(|error| error.with_kind(ErrorKind::NeedsRecovery))
+        Self::attach(other, fs, preopens, options).map_err(|error| error.with_kind(ErrorKind::NeedsRecovery))
     }
 }

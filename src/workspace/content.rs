@@ -8,7 +8,7 @@ use super::map::{Origin, Record};
 use super::view::Place;
 use super::{Workspace, layout};
 use crate::error::{Error, ErrorKind};
-use crate::exec::Exec;
+use crate::exec::Executor;
 use crate::fs::{Fs, Kind, Stat};
 use crate::path::{At, RelPath};
 use crate::plan::Plan;
@@ -33,7 +33,7 @@ impl<F: Fs> Workspace<F> {
     }
 
     /// Returns the executor, for reading from an open file.
-    pub(crate) fn exec(&mut self) -> &mut Exec<F> {
+    pub(crate) fn exec(&mut self) -> &mut Executor<F> {
         &mut self.state.exec
     }
 

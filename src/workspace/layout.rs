@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 
 use crate::control;
 use crate::error::Error;
-use crate::exec::Exec;
+use crate::exec::Executor;
 use crate::fs::{Fs, Kind};
 use crate::path::{RelPath, RootId};
 use crate::plan::Plan;
@@ -88,7 +88,7 @@ pub(super) struct Found {
 ///
 /// # Errors
 /// An entry that does not belong to the workspace; the filesystem's errors.
-pub(super) fn look<F: Fs>(exec: &mut Exec<F>) -> Result<Found, Error> {
+pub(super) fn look<F: Fs>(exec: &mut Executor<F>) -> Result<Found, Error> {
     let mut found = Found::default();
     if exec.stat_deep(&directory())?.is_none() {
         return Ok(found);

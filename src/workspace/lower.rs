@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use super::map::{SEED, Seen, sum};
 use crate::error::{Error, Limit};
-use crate::exec::Exec;
+use crate::exec::Executor;
 use crate::fs::{Cause, Fs, Kind, Stat};
 use crate::journal::OldEntry;
 use crate::limits::{ENTRIES_MAX, SUMMED_BYTES_MAX};
@@ -16,7 +16,7 @@ use crate::order;
 use crate::path::{At, RelPath, is_reserved};
 
 /// Finds the entry at a path, and its place.
-pub(super) fn stat<F: Fs>(exec: &mut Exec<F>, lowers: &[At], path: &RelPath) -> Result<Option<(At, Stat)>, Error> {
+pub(super) fn stat<F: Fs>(exec: &mut Executor<F>, lowers: &[At], path: &RelPath) -> Result<Option<(At, Stat)>, Error> {
     for lower in lowers {
         let at = At { root: lower.root, path: lower.path.join(path) };
         match exec.stat_in(at.root, &at.path) {
@@ -33,7 +33,11 @@ pub(super) fn stat<F: Fs>(exec: &mut Exec<F>, lowers: &[At], path: &RelPath) -> 
 }
 
 /// Lists the names in a directory, sorted; none when it is not a directory.
-pub(super) fn names<F: Fs>(exec: &mut Exec<F>, lowers: &[At], path: &RelPath) -> Result<Vec<(String, Kind)>, Error> {
+pub(super) fn names<F: Fs>(
+    exec: &mut Executor<F>,
+    lowers: &[At],
+    path: &RelPath,
+) -> Result<Vec<(String, Kind)>, Error> {
     let mut names = Vec::new();
     for (index, lower) in lowers.iter().enumerate() {
         match stat(exec, &lowers[index..=index], path)? {
@@ -52,7 +56,7 @@ pub(super) fn names<F: Fs>(exec: &mut Exec<F>, lowers: &[At], path: &RelPath) ->
 }
 
 /// Checks whether an entry on the way to a path is not a directory.
-fn is_hidden<F: Fs>(exec: &mut Exec<F>, lower: &At, path: &RelPath) -> Result<bool, Error> {
+fn is_hidden<F: Fs>(exec: &mut Executor<F>, lower: &At, path: &RelPath) -> Result<bool, Error> {
     let at = At { root: lower.root, path: lower.path.join(path) };
     match exec.stat_in(at.root, &at.path) {
         Ok(_) => Ok(false),
@@ -66,14 +70,14 @@ fn is_hidden<F: Fs>(exec: &mut Exec<F>, lower: &At, path: &RelPath) -> Result<bo
 
 /// Returns the state of a path, to be compared later; with its content, and that of all below a directory, where
 /// that counts.
-pub(super) fn seen<F: Fs>(exec: &mut Exec<F>, lowers: &[At], path: &RelPath, all: bool) -> Result<Seen, Error> {
+pub(super) fn seen<F: Fs>(exec: &mut Executor<F>, lowers: &[At], path: &RelPath, all: bool) -> Result<Seen, Error> {
     let found = stat(exec, lowers, path)?;
     seen_as(exec, lowers, path, found.as_ref(), all)
 }
 
 /// As [`seen`], for a path whose entry was already looked up.
 pub(super) fn seen_as<F: Fs>(
-    exec: &mut Exec<F>,
+    exec: &mut Executor<F>,
     lowers: &[At],
     path: &RelPath,
     found: Option<&(At, Stat)>,
@@ -112,7 +116,7 @@ fn look(stat: &Stat) -> OldEntry {
 ///
 /// # Errors
 /// The filesystem's other failures: content that was noted and fails once would look as if it had changed.
-fn noted<F: Fs>(exec: &mut Exec<F>, at: &At, stat: &Stat) -> Result<u64, Error> {
+fn noted<F: Fs>(exec: &mut Executor<F>, at: &At, stat: &Stat) -> Result<u64, Error> {
     if stat.size > SUMMED_BYTES_MAX && stat.modified.is_some() {
         return Ok(0);
     }
@@ -126,7 +130,7 @@ fn noted<F: Fs>(exec: &mut Exec<F>, at: &At, stat: &Stat) -> Result<u64, Error> 
 ///
 /// # Errors
 /// The filesystem's failures.
-pub(super) fn content<F: Fs>(exec: &mut Exec<F>, at: &At, stat: &Stat) -> Result<u64, Error> {
+pub(super) fn content<F: Fs>(exec: &mut Executor<F>, at: &At, stat: &Stat) -> Result<u64, Error> {
     let mut total = SEED;
     match stat.kind {
         Kind::File => exec.read_pieces(at, &mut |piece| {
@@ -145,7 +149,7 @@ pub(super) fn content<F: Fs>(exec: &mut Exec<F>, at: &At, stat: &Stat) -> Result
 }
 
 /// Returns a digest of all below a directory; never 0. Where a content cannot be read, its time counts.
-fn digest<F: Fs>(exec: &mut Exec<F>, lowers: &[At], top: &RelPath) -> Result<u64, Error> {
+fn digest<F: Fs>(exec: &mut Executor<F>, lowers: &[At], top: &RelPath) -> Result<u64, Error> {
     let (mut digest, mut count) = (SEED, 0);
     let mut waiting = Vec::from([top.clone()]);
     while let Some(directory) = waiting.pop() {

@@ -38,7 +38,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::error::{CommitPhase, Error, ErrorKind, Limit};
-use crate::exec::{Exec, Trace};
+use crate::exec::{Executor, Trace};
 use crate::fs::{Fs, Kind, Stat};
 use crate::limits::{LOWERS_MAX, MAP_BYTES_MAX, PATH_BYTES_MAX};
 use crate::lock::Ownership;
@@ -167,15 +167,15 @@ impl Files {
 }
 
 impl<F: Fs + Clone> Workspace<F> {
-    /// Creates an empty workspace in the directory `how.upper`.
+    /// Creates an empty workspace in the directory `options.upper`.
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] when there is one; [`ErrorKind::InvalidArgument`] without lowers; as for
     /// [`Workspace::open`].
-    pub fn create(fs: F, preopens: &Preopens<F>, how: &Options) -> Result<Self, Error> {
-        let mut state = Store::open(fs.clone(), preopens, &how.upper, &how.owner, how.trace)?.into_state();
+    pub fn create(fs: F, preopens: &Preopens<F>, options: &Options) -> Result<Self, Error> {
+        let mut state = Store::open(fs.clone(), preopens, &options.upper, &options.owner, options.trace)?.into_state();
         let mut lowers = Vec::new();
-        for name in &how.lowers {
+        for name in &options.lowers {
             let at = state.source(name)?;
             let identity = state.exec.identity(&at).map_err(|error| error.about(name))?;
             lowers.push(Lower { name: name.clone(), identity });
@@ -183,7 +183,7 @@ impl<F: Fs + Clone> Workspace<F> {
         check_lowers(&mut state.exec, &lowers)?;
         let found = layout::look(&mut state.exec)?;
         if found.map {
-            return Err(ErrorKind::AlreadyExists.of(&how.upper));
+            return Err(ErrorKind::AlreadyExists.of(&options.upper));
         }
         check_map_is_there(&found)?;
         if found.exists {
@@ -191,33 +191,33 @@ impl<F: Fs + Clone> Workspace<F> {
         }
         let mut plan = begin(&state, &found);
         found.make_files(&mut plan);
-        let (bytes, _) = Map::default().encode(&Header { lowers, quota: how.quota, ..Header::default() });
+        let (bytes, _) = Map::default().encode(&Header { lowers, quota: options.quota, ..Header::default() });
         plan.append(publish(bytes, layout::map()));
         state.run(plan).map_err(|error| undecided(&mut state, error))?;
         // The workspace exists: only reading it can fail.
-        Self::attach(state, fs, preopens, how).map_err(|error| error.with_kind(ErrorKind::NeedsRecovery))
+        Self::attach(state, fs, preopens, options).map_err(|error| error.with_kind(ErrorKind::NeedsRecovery))
     }
 
-    /// Opens the workspace in the directory `how.upper`: takes ownership, then finishes or removes incomplete
+    /// Opens the workspace in the directory `options.upper`: takes ownership, then finishes or removes incomplete
     /// changes that a crash left. The size of the lowers does not matter.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is none; [`ErrorKind::PreconditionFailed`] for other lowers than
     /// those it was created over; [`ErrorKind::Corrupt`] with all content kept; as for [`Store::open`].
-    pub fn open(fs: F, preopens: &Preopens<F>, how: &Options) -> Result<Self, Error> {
-        let state = Store::open(fs.clone(), preopens, &how.upper, &how.owner, how.trace)?.into_state();
-        Self::attach(state, fs, preopens, how)
+    pub fn open(fs: F, preopens: &Preopens<F>, options: &Options) -> Result<Self, Error> {
+        let state = Store::open(fs.clone(), preopens, &options.upper, &options.owner, options.trace)?.into_state();
+        Self::attach(state, fs, preopens, options)
     }
 
     /// Opens the workspace of an open store.
-    fn attach(mut state: State<F>, fs: F, preopens: &Preopens<F>, how: &Options) -> Result<Self, Error> {
+    fn attach(mut state: State<F>, fs: F, preopens: &Preopens<F>, options: &Options) -> Result<Self, Error> {
         let found = layout::look(&mut state.exec)?;
         if !found.map {
             check_map_is_there(&found)?;
             if found.exists {
                 state.run(found.clear())?;
             }
-            return Err(ErrorKind::NotFound.of(&how.upper).because("there is no workspace in it"));
+            return Err(ErrorKind::NotFound.of(&options.upper).because("there is no workspace in it"));
         }
         let bytes = read_map(&mut state.exec, &layout::map())?;
         let (map, header, end) = Map::decode(&bytes).map_err(|what| damaged(&layout::map(), what))?;
@@ -226,11 +226,11 @@ impl<F: Fs + Clone> Workspace<F> {
         for number in &found.checkpoints {
             files.frozen = files.frozen.max(read_header(&mut state.exec, &layout::checkpoint(*number))?.files);
         }
-        let (places, lowers) = lowers_of(&mut state, &header, how)?;
+        let (places, lowers) = lowers_of(&mut state, &header, options)?;
         // Space for further records is not torn.
         let is_torn = bytes[end.length as usize..].iter().any(|byte| *byte != 0);
-        let (quota, findings) = (how.quota.and(header.quota), state.take_findings());
-        let (upper, owner) = (how.upper.clone(), how.owner.clone());
+        let (quota, findings) = (options.quota.and(header.quota), state.take_findings());
+        let (upper, owner) = (options.upper.clone(), options.owner.clone());
         let mut workspace = Self {
             state,
             upper,
@@ -253,7 +253,7 @@ impl<F: Fs + Clone> Workspace<F> {
         if found.next {
             let is_done = workspace.settle_commit(fs.clone(), preopens)?;
             let Self { state, findings, .. } = workspace;
-            let mut workspace = Self::attach(state, fs, preopens, how)?;
+            let mut workspace = Self::attach(state, fs, preopens, options)?;
             workspace.findings.splice(0..0, findings);
             if is_done {
                 workspace.find(Verdict::RolledForward, "a commit was decided, and the workspace goes on from there");
@@ -433,13 +433,13 @@ fn check_map_size(length: u64) -> Result<(), Error> {
 }
 
 /// Reads a whole map.
-fn read_map<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Vec<u8>, Error> {
+fn read_map<F: Fs>(exec: &mut Executor<F>, path: &RelPath) -> Result<Vec<u8>, Error> {
     let bytes = exec.read_whole(path, MAP_BYTES_MAX)?;
     bytes.ok_or_else(|| Error::limit(path.shown(), Limit::MapBytes, MAP_BYTES_MAX))
 }
 
 /// Reads the header of a map.
-fn read_header<F: Fs>(exec: &mut Exec<F>, path: &RelPath) -> Result<Header, Error> {
+fn read_header<F: Fs>(exec: &mut Executor<F>, path: &RelPath) -> Result<Header, Error> {
     let bytes = exec.read_start(&At::store(path.clone()), HEADER_BYTES_MAX)?;
     Map::decode_header(&bytes).map_err(|what| damaged(path, what))
 }
@@ -457,7 +457,7 @@ fn check_map_is_there(found: &layout::Found) -> Result<(), Error> {
 }
 
 /// Refuses lists of lowers that cannot be recorded, and an upper that is one of the lowers.
-fn check_lowers<F: Fs>(exec: &mut Exec<F>, lowers: &[Lower]) -> Result<(), Error> {
+fn check_lowers<F: Fs>(exec: &mut Executor<F>, lowers: &[Lower]) -> Result<(), Error> {
     if lowers.is_empty() || lowers.len() > LOWERS_MAX {
         return Err(Error::invalid_argument("lower", "a workspace is over 1 to 64 directories"));
     }
@@ -474,9 +474,9 @@ fn check_lowers<F: Fs>(exec: &mut Exec<F>, lowers: &[Lower]) -> Result<(), Error
 }
 
 /// Returns the places of the lowers, which must be those that the workspace was created over.
-fn lowers_of<F: Fs>(state: &mut State<F>, header: &Header, how: &Options) -> Result<(Vec<String>, Vec<At>), Error> {
+fn lowers_of<F: Fs>(state: &mut State<F>, header: &Header, options: &Options) -> Result<(Vec<String>, Vec<At>), Error> {
     let remembered: Vec<&str> = header.lowers.iter().map(|lower| lower.name.as_str()).collect();
-    let names: Vec<&str> = how.lowers.iter().map(String::as_str).collect();
+    let names: Vec<&str> = options.lowers.iter().map(String::as_str).collect();
     let names = if names.is_empty() { remembered.clone() } else { names };
     let other = |name: &str| {
         ErrorKind::PreconditionFailed.of(name).because("directory other than the one this workspace was made over")
@@ -493,7 +493,7 @@ fn lowers_of<F: Fs>(state: &mut State<F>, header: &Header, how: &Options) -> Res
         } else {
             *name == lower.name
         };
-        if !is_known && !how.moved {
+        if !is_known && !options.moved {
             return Err(other(name));
         }
         places.push(at);

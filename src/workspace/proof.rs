@@ -8,7 +8,7 @@ use super::target::Target;
 use super::{Workspace, layout, lower};
 use crate::control;
 use crate::error::Error;
-use crate::exec::Exec;
+use crate::exec::Executor;
 use crate::fs::{Fs, Kind, Stat};
 use crate::journal::{Change as Step, LINK_LENGTH, OldEntry, Op};
 use crate::path::{At, RelPath};
@@ -91,7 +91,7 @@ pub(super) fn adopt() -> Plan {
 }
 
 /// Returns the state of a place, by kind and content.
-fn evidence<F: Fs>(exec: &mut Exec<F>, at: &At) -> Result<Seen, Error> {
+fn evidence<F: Fs>(exec: &mut Executor<F>, at: &At) -> Result<Seen, Error> {
     let found = lower::stat(exec, core::slice::from_ref(at), &RelPath::ROOT)?;
     let below = match &found {
         Some((at, stat)) => lower::content(exec, at, stat)?,

@@ -34,10 +34,10 @@ fn transaction(store: &Store<SimFs>, mode: Publish) -> Result<(), Error> {
     transaction.commit().map(drop)
 }
 
-type Act = (&'static str, Box<dyn Fn(&Store<SimFs>) -> Result<(), Error>>);
+type Action = (&'static str, Box<dyn Fn(&Store<SimFs>) -> Result<(), Error>>);
 
-fn acts() -> Vec<Act> {
-    let mut acts: Vec<Act> = Vec::new();
+fn acts() -> Vec<Action> {
+    let mut acts: Vec<Action> = Vec::new();
     for (name, call) in CALLS {
         acts.push((name, Box::new(move |store| call(store, "link"))));
     }
@@ -55,7 +55,7 @@ fn acts() -> Vec<Act> {
 
 /// Fails every call of each act and compares the outcome with the state after the next open: old, new, or one of the
 /// named trees in between.
-fn try_all(acts: &[Act], between: &[(&'static str, Tree)], is_good: impl Fn(&str, &str) -> bool) -> Vec<String> {
+fn try_all(acts: &[Action], between: &[(&'static str, Tree)], is_good: impl Fn(&str, &str) -> bool) -> Vec<String> {
     let mut wrong = Vec::new();
     for (name, act) in acts {
         let scene = Scene::new(&before());
@@ -101,7 +101,7 @@ fn every_call_may_find_the_disk_full() {
 /// the write itself happened.
 #[test]
 fn a_write_below_a_link_may_find_the_disk_full() {
-    let write: Act = ("below a link", Box::new(|store| (CALLS[0].1)(store, "linked/a")));
+    let write: Action = ("below a link", Box::new(|store| (CALLS[0].1)(store, "linked/a")));
     let independent = before().remove("ws/linked").file("ws/linked/a", "A").file("ws/linked/b", "B");
     let independent = independent.file("ws/linked/kept/deep", "kept");
     let wrong = try_all(&[write], &[("independent", independent)], |outcomes, state| match outcomes {

@@ -49,12 +49,12 @@ fn obstacles() -> Scene {
     scene
 }
 
-type Act = fn(&Store) -> Result<(), Error>;
+type Action = fn(&Store) -> Result<(), Error>;
 
 const LIST_BYTES_MAX: usize = 16 << 20;
 
 /// A call, and the kind and subject of the error that it must return.
-const REFUSED: &[(Act, ErrorKind, &str)] = &[
+const REFUSED: &[(Action, ErrorKind, &str)] = &[
     (|it| put(it, "odd", Publish::Swap), ErrorKind::IllegalName, "odd"),
     (|it| put(it, "odd", Publish::Pointer), ErrorKind::IllegalName, "odd"),
     (|it| put(it, "file", Publish::InPlace), ErrorKind::NotDirectory, "file"),

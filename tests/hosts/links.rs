@@ -10,10 +10,10 @@ use onionskin_host::{
 
 use crate::scene::{PUBLISH, Scene, error_of, onionskin, publish, refused};
 
-type Act = fn(&Store, &str) -> Result<(), Error>;
+type Action = fn(&Store, &str) -> Result<(), Error>;
 
 /// Every call that writes to one path.
-const WRITES: [(&str, Act); 5] = [
+const WRITES: [(&str, Action); 5] = [
     ("replace", |store, path| store.replace(path, b"new", &WriteOptions::default()).map(drop)),
     ("replace-json", |store, path| store.replace_json(path, "[]", &WriteOptions::default()).map(drop)),
     ("writer", |store, path| {

@@ -16,10 +16,10 @@ fn at(durability: Durability) -> WriteOptions {
     WriteOptions { durability, ..WriteOptions::default() }
 }
 
-type Act = fn(&Store<SimFs>, &WriteOptions) -> Result<Receipt, Error>;
+type Action = fn(&Store<SimFs>, &WriteOptions) -> Result<Receipt, Error>;
 
 /// Every way to give `file` the content `12`.
-const WAYS: [(&str, Act); 4] = [
+const WAYS: [(&str, Action); 4] = [
     ("replace", |store, options| store.replace("file", b"12".to_vec(), options)),
     ("replace_json", |store, options| store.replace_json("file", "12", options)),
     ("writer", |store, options| {
@@ -185,7 +185,7 @@ fn an_identical_file_with_a_second_name_is_rewritten() {
 /// No way to write puts a database beside the journal of another one.
 #[test]
 fn a_database_is_not_put_beside_a_stale_journal() {
-    let writers: [(&str, Act); 2] = [
+    let writers: [(&str, Action); 2] = [
         ("replace", |store, options| store.replace("index.db", DATABASE.to_vec(), options)),
         ("writer", |store, options| {
             let mut writer = store.writer("index.db", options)?;

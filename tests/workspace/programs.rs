@@ -4,12 +4,12 @@ use std::rc::Rc;
 
 use onionskin::fs::Cause;
 use onionskin::limits::SUMMED_BYTES_MAX;
-use onionskin::overlay::{Access, Code, Handle, OpenHow, Overlay};
+use onionskin::overlay::{Access, Code, Handle, OpenOptions, Overlay};
 use onionskin_sim::{SimFs, tree};
 
 use crate::world::World;
 
-const READ: OpenHow = OpenHow {
+const READ: OpenOptions = OpenOptions {
     follow: false,
     create: false,
     exclusive: false,
@@ -17,7 +17,7 @@ const READ: OpenHow = OpenHow {
     truncate: false,
     access: Access { read: true, write: false },
 };
-const WRITE: OpenHow = OpenHow { access: Access { read: true, write: true }, ..READ };
+const WRITE: OpenOptions = OpenOptions { access: Access { read: true, write: true }, ..READ };
 
 type Root = Rc<Handle<SimFs>>;
 
@@ -63,7 +63,7 @@ fn truncating_reads_nothing_of_a_long_original() {
     let (mut overlay, root) = over(&world);
     let reader = overlay.open_at(&root, "a", READ).expect("it is there");
     let before = world.fs.calls().len();
-    overlay.open_at(&root, "a", OpenHow { truncate: true, ..WRITE }).expect("it is there");
+    overlay.open_at(&root, "a", OpenOptions { truncate: true, ..WRITE }).expect("it is there");
     assert_eq!(read(&mut overlay, &reader), "");
     let is_read = |call: &onionskin_sim::Call| {
         call.verb == onionskin_sim::Verb::Read && call.place.to_string().starts_with("lower")

@@ -40,7 +40,7 @@ pub use model::{Bounds, Model, Power, Tear};
 pub use op::Trace;
 pub use simfs::{
     Call, Counts, Dir, FILE_BYTES_MAX, Fault, File, Found, Harm, Intrusion, LINKS_FOLLOWED_MAX, Lstat, NAME_BYTES_MAX,
-    NodeStat, Obstacle, OpenHow, Place, Recording, Rights, SETGID, STICKY, Seal, SimFs, Stamp, Switches, Trespass,
+    NodeStat, Obstacle, OpenOptions, Place, Recording, Rights, SETGID, STICKY, Seal, SimFs, Stamp, Switches, Trespass,
     Verb, When,
 };
 pub use tree::{Node, Tree};

@@ -24,7 +24,7 @@ use super::convert::{
 use super::state::Shared;
 use crate::component::wasi_fs::WasiFs;
 use crate::fs::Kind;
-use crate::overlay::{Access, Code, Handle, OpenHow, Overlay};
+use crate::overlay::{Access, Code, Handle, OpenOptions, Overlay};
 
 /// The object behind a descriptor.
 pub(super) enum Node {
@@ -262,8 +262,8 @@ impl GuestDescriptor for Node {
                 if kind != Kind::File {
                     return note_time(overlay, handle, &path, follow, modified);
                 }
-                let how = OpenHow { follow, ..OpenHow::default() };
-                let file = ask(overlay, |overlay| overlay.open_at(handle, &path, how))?;
+                let options = OpenOptions { follow, ..OpenOptions::default() };
+                let file = ask(overlay, |overlay| overlay.open_at(handle, &path, options))?;
                 set_times(overlay, &file, accessed, modified)
             }
         }
@@ -295,15 +295,15 @@ impl GuestDescriptor for Node {
     ) -> Answer<Descriptor> {
         let node = match self {
             Self::Through(dir) => {
-                let (at, how) = (path_flags_down(path_flags), open_flags_down(open));
-                Self::Through(host(dir.open_at(at, &path, how, flags_down(flags)))?)
+                let (at, options) = (path_flags_down(path_flags), open_flags_down(open));
+                Self::Through(host(dir.open_at(at, &path, options, flags_down(flags)))?)
             }
             Self::Layered(overlay, handle) => {
                 if ask(overlay, |overlay| overlay.kind(handle))? != Kind::Directory {
                     return Err(ErrorCode::NotDirectory);
                 }
-                let how = how(path_flags, open, flags)?;
-                let opened = ask(overlay, |overlay| overlay.open_at(handle, &path, how))?;
+                let options = open_options(path_flags, open, flags)?;
+                let opened = ask(overlay, |overlay| overlay.open_at(handle, &path, options))?;
                 Self::Layered(Rc::clone(overlay), opened)
             }
         };
@@ -394,7 +394,7 @@ impl GuestDirectoryEntryStream for Listing {
 
 /// Converts the options of an open to those of the core. Options that wasmtime refuses before it looks at the
 /// path are refused here.
-fn how(path_flags: PathFlags, open: OpenFlags, flags: DescriptorFlags) -> Answer<OpenHow> {
+fn open_options(path_flags: PathFlags, open: OpenFlags, flags: DescriptorFlags) -> Answer<OpenOptions> {
     let asks = |flag: DescriptorFlags| flags.bits() & flag.bits() != 0;
     let opens = |flag: OpenFlags| open.bits() & flag.bits() != 0;
     let synchronous = DescriptorFlags::FILE_INTEGRITY_SYNC
@@ -406,7 +406,7 @@ fn how(path_flags: PathFlags, open: OpenFlags, flags: DescriptorFlags) -> Answer
     if opens(OpenFlags::DIRECTORY) && opens(OpenFlags::CREATE | OpenFlags::EXCLUSIVE | OpenFlags::TRUNCATE) {
         return Err(ErrorCode::Invalid);
     }
-    Ok(OpenHow {
+    Ok(OpenOptions {
         follow: follows(path_flags),
         create: opens(OpenFlags::CREATE),
         exclusive: opens(OpenFlags::EXCLUSIVE),

@@ -60,9 +60,9 @@ fn open(preopens: &crate::store::Preopens<WasiFs>, layered: Layered) -> Result<O
     let Layered { upper, lowers, entries, .. } = layered;
     let quota = Quota { entries, ..Quota::default() };
     // The host that runs the programs ensures that one runs at a time: the names do not express ownership.
-    let how = Options { upper, lowers, owner: Ownership::Host, quota, moved: false, trace: false };
-    let workspace = match Workspace::open(WasiFs, preopens, &how) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Workspace::create(WasiFs, preopens, &how)?,
+    let options = Options { upper, lowers, owner: Ownership::Host, quota, moved: false, trace: false };
+    let workspace = match Workspace::open(WasiFs, preopens, &options) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Workspace::create(WasiFs, preopens, &options)?,
         answer => answer?,
     };
     Ok(Overlay::new(workspace))

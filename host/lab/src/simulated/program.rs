@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use onionskin::fs::{Cause, Fs as _};
 use onionskin_host::run::plug;
 use onionskin_host::{Error, OVERLAY, compile};
-use onionskin_sim::{File, Found, OpenHow, SimFs, Tree};
+use onionskin_sim::{File, Found, OpenOptions, SimFs, Tree};
 use send_wrapper::SendWrapper;
 use wasmtime::component::{Linker, Resource, ResourceTable};
 use wasmtime::{Config, Engine, StoreContextMut, StoreLimits, StoreLimitsBuilder};
@@ -224,7 +224,7 @@ fn missing(path: &'static str) -> impl Fn(Cause) -> Error {
 /// The directory of the files, the file of the output, and its content.
 fn scene(fs: &SimFs) -> Result<(onionskin_sim::Dir, File, Vec<u8>), Error> {
     let (files, _) = fs.walk(&fs.root(), &format!("{FILES}/"), false).map_err(missing(FILES))?;
-    let how = OpenHow { write: true, ..OpenHow::default() };
+    let how = OpenOptions { write: true, ..OpenOptions::default() };
     let Found::File(printed) = fs.open_at(&fs.root(), PRINTED, how).map_err(missing(PRINTED))? else {
         return Err(missing(PRINTED)(Cause::IsDirectory));
     };

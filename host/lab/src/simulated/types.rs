@@ -1,7 +1,7 @@
 //! The calls of `wasi:filesystem`. The checks before a call of the filesystem, and their order, are those of wasmtime.
 
 use onionskin::fs::{Cause, Fs as _, Kind};
-use onionskin_sim::{Dir, Found, NodeStat, OpenHow, SimFs, Stamp};
+use onionskin_sim::{Dir, Found, NodeStat, OpenOptions, SimFs, Stamp};
 use send_wrapper::SendWrapper;
 use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::Descriptor;
@@ -47,7 +47,7 @@ impl View<'_> {
 
     fn open_name(&mut self, at: &Dir, name: &str, open: OpenFlags, asked: DescriptorFlags) -> FsResult<Fd> {
         let makes = open.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
-        let how = OpenHow {
+        let how = OpenOptions {
             create: open.contains(OpenFlags::CREATE),
             exclusive: open.contains(OpenFlags::EXCLUSIVE),
             directory: open.contains(OpenFlags::DIRECTORY),

@@ -9,7 +9,7 @@ use onionskin::fs::Cause;
 use crate::explore::{Class, Failure, Plan, Subject, explore, guarded, prepared, record};
 use crate::faults::{Sweep, sweep};
 use crate::model::Power;
-use crate::operations::{Door, Operation, Pair, Twist, Twisted};
+use crate::operations::{FaultyFs, MutatedOperation, Mutation, Operation, Pair};
 use crate::scan::Scan;
 use crate::simfs::{Harm, SimFs};
 
@@ -52,10 +52,10 @@ impl fmt::Display for Change {
 }
 
 impl Change {
-    fn twist(&self) -> Twist {
+    fn mutation(&self) -> Mutation {
         match self {
-            Change::Without(sync, number) => Twist::SkipSync(sync.clone(), *number),
-            Change::Swapped(pair) => Twist::Swap(pair.clone()),
+            Change::Without(sync, number) => Mutation::SkipSync(sync.clone(), *number),
+            Change::Swapped(pair) => Mutation::Swap(pair.clone()),
         }
     }
 }
@@ -65,7 +65,7 @@ impl Change {
 pub fn mutations(operation: &Operation, plan: &Plan) -> Vec<(Part, Change)> {
     let fs = prepared(operation);
     let mut found = BTreeSet::new();
-    watch(&fs, Part::Operation, &mut found, |door| operation.perform(door).is_ok());
+    watch(&fs, Part::Operation, &mut found, |faulty| operation.perform(faulty).is_ok());
     let (recording, _, _) = record(operation, None);
     for model in &operation.plan(plan).models {
         let mut scan = Scan::new(
@@ -77,18 +77,18 @@ pub fn mutations(operation: &Operation, plan: &Plan) -> Vec<(Part, Change)> {
         }
         for disk in scan.images.iter().filter_map(|image| image.disk.as_ref()) {
             let fs = SimFs::mount(disk.clone(), operation.switches());
-            watch(&fs, Part::Recovery, &mut found, |door| operation.recover_by(door).is_ok());
+            watch(&fs, Part::Recovery, &mut found, |faulty| operation.recover_by(faulty).is_ok());
         }
     }
     found.into_iter().collect()
 }
 
-fn watch(fs: &SimFs, part: Part, found: &mut BTreeSet<(Part, Change)>, act: impl FnOnce(&Door) -> bool) {
-    let door = Door::new(fs, &Twist::Watch);
+fn watch(fs: &SimFs, part: Part, found: &mut BTreeSet<(Part, Change)>, act: impl FnOnce(&FaultyFs) -> bool) {
+    let faulty = FaultyFs::new(fs, &Mutation::Watch);
     // A violation without a mutation belongs to the explorer.
-    let _ = guarded(|| if act(&door) { Ok(()) } else { Err(Failure::new(Class::Other, "it failed")) });
-    found.extend(door.syncs().into_iter().map(|(sync, number)| (part, Change::Without(sync, number))));
-    found.extend(door.pairs().into_iter().map(|pair| (part, Change::Swapped(pair))));
+    let _ = guarded(|| if act(&faulty) { Ok(()) } else { Err(Failure::new(Class::Other, "it failed")) });
+    found.extend(faulty.syncs().into_iter().map(|(sync, number)| (part, Change::Without(sync, number))));
+    found.extend(faulty.pairs().into_iter().map(|pair| (part, Change::Swapped(pair))));
 }
 
 /// Tries every mutation of an operation: first without second crashes, which catches most, then with
@@ -107,21 +107,21 @@ pub fn mutate(operation: &Operation, plan: &Plan) -> Vec<Mutant> {
 /// As [`mutate`].
 #[must_use]
 pub fn mutate_where(operation: &Operation, plan: &Plan, wanted: impl Fn(&Change) -> bool) -> Vec<Mutant> {
-    let sound = catch(operation, plan, &Twisted::new(operation, Twist::Straight, Twist::Straight));
+    let sound = catch(operation, plan, &MutatedOperation::new(operation, Mutation::None, Mutation::None));
     assert_eq!(sound, None, "{} fails without a mutation", operation.name);
     let trial = |(part, change): (Part, Change)| {
         let (run, recover) = match part {
-            Part::Operation => (change.twist(), Twist::Straight),
-            Part::Recovery => (Twist::Straight, change.twist()),
+            Part::Operation => (change.mutation(), Mutation::None),
+            Part::Recovery => (Mutation::None, change.mutation()),
         };
-        let caught = catch(operation, plan, &Twisted::new(operation, run, recover));
+        let caught = catch(operation, plan, &MutatedOperation::new(operation, run, recover));
         Mutant { part, change, caught }
     };
     mutations(operation, plan).into_iter().filter(|(_, change)| wanted(change)).map(trial).collect()
 }
 
 /// Returns the first violation of a mutant.
-fn catch(operation: &Operation, plan: &Plan, subject: &Twisted<&Operation>) -> Option<String> {
+fn catch(operation: &Operation, plan: &Plan, subject: &MutatedOperation<&Operation>) -> Option<String> {
     let whole = operation.plan(plan);
     let quick = Plan { kills: false, rounds_max: 1, ..whole.clone() };
     let crash = |plan: &Plan| explore(subject, plan).violations().next().map(|violation| violation.text.clone());

@@ -7,7 +7,7 @@ use onionskin::store::{Durability, Store, Symlinks};
 
 use super::pointers::{published, shows_alike};
 use super::scenes::{conversations, file_and_directory, nothing, workspace};
-use super::{Act, Door, Operation, same_content};
+use super::{Action, FaultyFs, Operation, same_content};
 use crate::model::Model;
 use crate::tree::Tree;
 
@@ -22,27 +22,27 @@ pub(super) fn durable(publish: Publish) -> DirectoryOptions {
     }
 }
 
-pub(super) fn changes(transaction: &mut Transaction<Door>) -> Done {
+pub(super) fn changes(transaction: &mut Transaction<FaultyFs>) -> Done {
     transaction.put("metadata.json", b"{\"v\":2}".to_vec())?;
     transaction.put("events.json", b"[1,".to_vec())?;
     transaction.append("events.json", b"2]".to_vec())
 }
 
-pub(super) fn persist_with(store: &Store<Door>, path: &str, how: DirectoryOptions) -> Done {
+pub(super) fn persist_with(store: &Store<FaultyFs>, path: &str, how: DirectoryOptions) -> Done {
     let mut transaction = store.begin(path, how)?;
     changes(&mut transaction)?;
     transaction.commit().map(drop)
 }
 
-pub(super) fn persist(store: &Store<Door>, publish: Publish) -> Done {
+pub(super) fn persist(store: &Store<FaultyFs>, publish: Publish) -> Done {
     persist_with(store, "conv", durable(publish))
 }
 
-fn weakly(store: &Store<Door>, publish: Publish, durability: Durability) -> Done {
+fn weakly(store: &Store<FaultyFs>, publish: Publish, durability: Durability) -> Done {
     persist_with(store, "conv", DirectoryOptions { durability, ..durable(publish) })
 }
 
-fn reshape(store: &Store<Door>, publish: Publish) -> Done {
+fn reshape(store: &Store<FaultyFs>, publish: Publish) -> Done {
     let mut transaction = store.begin("conv", durable(publish))?;
     transaction.remove("thing")?;
     transaction.put("thing/inside", b"now a directory".to_vec())?;
@@ -51,7 +51,7 @@ fn reshape(store: &Store<Door>, publish: Publish) -> Done {
     transaction.commit().map(drop)
 }
 
-fn copy_in(store: &Store<Door>, publish: Publish) -> Done {
+fn copy_in(store: &Store<FaultyFs>, publish: Publish) -> Done {
     let mut transaction = store.begin("real", durable(publish))?;
     transaction.put_file("copied", "/lower/original")?;
     transaction.append("copied", b", and more".to_vec())?;
@@ -59,7 +59,7 @@ fn copy_in(store: &Store<Door>, publish: Publish) -> Done {
     transaction.commit().map(drop)
 }
 
-fn create(store: &Store<Door>, publish: Publish) -> Done {
+fn create(store: &Store<FaultyFs>, publish: Publish) -> Done {
     persist_with(store, "a/conv", durable(publish))
 }
 
@@ -73,8 +73,13 @@ fn shown_parents_are_old(found: &Tree, stage: &Tree) -> bool {
     shows_alike(found, stage) || (*stage == nothing() && shows_alike(found, &nothing().dir("ws/a")))
 }
 
-fn operation(name: &'static str, about: &'static str, scene: fn() -> Tree, act: fn(&Store<Door>) -> Done) -> Operation {
-    Operation::new(name, about, scene, Act::Store(act))
+fn operation(
+    name: &'static str,
+    about: &'static str,
+    scene: fn() -> Tree,
+    act: fn(&Store<FaultyFs>) -> Done,
+) -> Operation {
+    Operation::new(name, about, scene, Action::Store(act))
 }
 
 pub(super) fn all() -> Vec<Operation> {
@@ -86,7 +91,7 @@ pub(super) fn all() -> Vec<Operation> {
 }
 
 fn in_place() -> Vec<Operation> {
-    let act = |store: &Store<Door>| persist(store, Publish::InPlace);
+    let act = |store: &Store<FaultyFs>| persist(store, Publish::InPlace);
     vec![
         operation("in-place", "two files of a directory", conversations, act),
         operation("", "the same without hard links", conversations, act).without_links("in-place-no-links"),
@@ -110,7 +115,7 @@ fn in_place() -> Vec<Operation> {
 }
 
 fn swap() -> Vec<Operation> {
-    let act = |store: &Store<Door>| persist(store, Publish::Swap);
+    let act = |store: &Store<FaultyFs>| persist(store, Publish::Swap);
     vec![
         operation("swap", "a directory at once, by two renames", conversations, act),
         operation("", "the same without hard links", conversations, act).without_links("swap-no-links"),

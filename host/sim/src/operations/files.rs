@@ -5,7 +5,7 @@ use onionskin::store::{Durability, Precondition, Store, Symlinks, WriteOptions};
 
 use super::pointers::published;
 use super::scenes::{DATABASE, workspace};
-use super::{Act, Door, Operation};
+use super::{Action, FaultyFs, Operation};
 use crate::model::Model;
 use crate::tree;
 use crate::tree::Tree;
@@ -17,12 +17,12 @@ pub(super) fn single(
     name: &'static str,
     about: &'static str,
     scene: fn() -> Tree,
-    act: fn(&Store<Door>) -> Done,
+    act: fn(&Store<FaultyFs>) -> Done,
 ) -> Operation {
-    Operation { stable: false, ..Operation::new(name, about, scene, Act::Store(act)) }
+    Operation { stable: false, ..Operation::new(name, about, scene, Action::Store(act)) }
 }
 
-pub(super) fn replace(store: &Store<Door>, path: &str, how: &WriteOptions) -> Done {
+pub(super) fn replace(store: &Store<FaultyFs>, path: &str, how: &WriteOptions) -> Done {
     store.replace(path, b"new content".to_vec(), how).map(drop)
 }
 
@@ -98,7 +98,7 @@ fn materialized() -> Tree {
 }
 
 fn conditions() -> Vec<Operation> {
-    let absent = |store: &Store<Door>| replace(store, "fresh", &when(Precondition::Absent));
+    let absent = |store: &Store<FaultyFs>| replace(store, "fresh", &when(Precondition::Absent));
     vec![
         single("replace-absent", "a file that must not be there", workspace, absent),
         single("", "the same without hard links", workspace, absent).without_links("replace-absent-no-links"),
@@ -147,8 +147,8 @@ fn beside_journal() -> Tree {
 
 /// The weaker durabilities promise less, and that is held against them.
 fn durabilities() -> Vec<Operation> {
-    let data = |store: &Store<Door>| replace(store, "file", &with(Durability::Data));
-    let visible = |store: &Store<Door>| replace(store, "file", &with(Durability::Visible));
+    let data = |store: &Store<FaultyFs>| replace(store, "file", &with(Durability::Data));
+    let visible = |store: &Store<FaultyFs>| replace(store, "file", &with(Durability::Visible));
     let old_or_whole = |found: &Tree, stage: &Tree| found == stage || *found == workspace();
     vec![
         Operation {

@@ -11,14 +11,14 @@ use super::directories::{changes, durable, persist};
 use super::files::{refused, replace};
 use super::pointers::record;
 use super::scenes::{conversations, workspace};
-use super::{Act, Door, Operation, Twist, open_as, open_door, same_content};
+use super::{Action, FaultyFs, Mutation, Operation, open_as, open_faulty, same_content};
 use crate::simfs::{Fault, Harm, SimFs, Verb, When};
 use crate::tree;
 use crate::tree::Tree;
 
 type Done = Result<(), Error>;
 
-fn dropped(store: &Store<Door>, publish: Publish) -> Done {
+fn dropped(store: &Store<FaultyFs>, publish: Publish) -> Done {
     let mut transaction = store.begin("conv", durable(publish))?;
     changes(&mut transaction)
 }
@@ -36,7 +36,7 @@ pub(super) fn all() -> Vec<Operation> {
 }
 
 fn given_up() -> Vec<Operation> {
-    let operation = |name, about, act| Operation::new(name, about, conversations, Act::Store(act));
+    let operation = |name, about, act| Operation::new(name, about, conversations, Action::Store(act));
     vec![
         operation("dropped-in-place", "a transaction that is given up", |store| dropped(store, Publish::InPlace)),
         operation("dropped-swap", "a transaction by swap that is given up", |store| dropped(store, Publish::Swap)),
@@ -57,19 +57,19 @@ fn together() -> Vec<Operation> {
                 "interleaved",
                 "a writer, a transaction and a file, begun before any is done",
                 conversations,
-                Act::Bare(|door| {
-                    let store = open_door(door)?;
+                Action::Bare(|faulty| {
+                    let store = open_faulty(faulty)?;
                     let mut writer = store.writer("beside", &WriteOptions::default())?;
                     let mut transaction = store.begin("conv", durable(Publish::InPlace))?;
                     writer.write(b"from the ".to_vec())?;
                     changes(&mut transaction)?;
                     writer.write(b"writer".to_vec())?;
                     replace(&store, "between", &WriteOptions::default())?;
-                    door.fs().acknowledge();
+                    faulty.fs().acknowledge();
                     transaction.commit()?;
-                    door.fs().acknowledge();
+                    faulty.fs().acknowledge();
                     writer.commit()?;
-                    door.fs().acknowledge();
+                    faulty.fs().acknowledge();
                     Ok(())
                 }),
             )
@@ -80,16 +80,16 @@ fn together() -> Vec<Operation> {
                 "two-transactions",
                 "two transactions on one directory, begun before either is done",
                 conversations,
-                Act::Bare(|door| {
-                    let store = open_door(door)?;
+                Action::Bare(|faulty| {
+                    let store = open_faulty(faulty)?;
                     let mut first = store.begin("conv", durable(Publish::InPlace))?;
                     let mut second = store.begin("conv", durable(Publish::Swap))?;
                     changes(&mut first)?;
                     second.put("second", b"second".to_vec())?;
                     first.commit()?;
-                    door.fs().acknowledge();
+                    faulty.fs().acknowledge();
                     second.commit()?;
-                    door.fs().acknowledge();
+                    faulty.fs().acknowledge();
                     Ok(())
                 }),
             )
@@ -101,7 +101,7 @@ fn together() -> Vec<Operation> {
                 "in-place-through-link",
                 "a linked directory is made independent for a transaction on it",
                 workspace,
-                Act::Store(|store| {
+                Action::Store(|store| {
                     let mut transaction = store.begin("linked", durable(Publish::InPlace))?;
                     transaction.put("inner", b"new".to_vec())?;
                     transaction.commit().map(drop)
@@ -118,7 +118,7 @@ fn independent() -> Tree {
 /// Entries that another program adds to a directory while it is being switched. The scene is the state after a killed
 /// owner, with the entries in the former directory; the operation opens it.
 fn late() -> Vec<Operation> {
-    let open = Act::Bare(|door| open_door(door).map(drop));
+    let open = Action::Bare(|faulty| open_faulty(faulty).map(drop));
     vec![
         Operation {
             stages: |_| vec![switched()],
@@ -175,18 +175,18 @@ fn late_pointer() -> Tree {
 }
 
 fn with_late_entries(publish: Publish) -> Tree {
-    let left = killed_after(&conversations(), Verb::Rename, ".old", |door| persist(&open_door(door)?, publish));
+    let left = killed_after(&conversations(), Verb::Rename, ".old", |faulty| persist(&open_faulty(faulty)?, publish));
     left.file("ws/.onionskin-1.old/notes/late.txt", "late").file("ws/.onionskin-1.old/new/late.txt", "late, too")
 }
 
 /// Returns the state after a process was killed right after the first such call on a path that contains this text.
-pub(super) fn killed_after(scene: &Tree, verb: Verb, part: &str, run: impl Fn(&Door) -> Done) -> Tree {
+pub(super) fn killed_after(scene: &Tree, verb: Verb, part: &str, run: impl Fn(&FaultyFs) -> Done) -> Tree {
     let attempt = |death: Option<u32>| {
         let fs = SimFs::holding(scene);
         if let Some(call) = death {
             fs.harm(Fault::once(When::Call(call), Harm::Die));
         }
-        (run(&Door::new(&fs, &Twist::Straight)), fs)
+        (run(&FaultyFs::new(&fs, &Mutation::None)), fs)
     };
     let (whole, fs) = attempt(None);
     whole.expect("nothing is in its way");
@@ -205,8 +205,8 @@ pub(super) fn is_locked(error: &Error) -> bool {
 }
 
 /// Opens as the owner of a lock file.
-pub(super) fn open_locked(door: &Door, token: &str) -> Result<Store<Door>, Error> {
-    open_as(door, &Ownership::LockFile(token.to_owned()))
+pub(super) fn open_locked(faulty: &FaultyFs, token: &str) -> Result<Store<FaultyFs>, Error> {
+    open_as(faulty, &Ownership::LockFile(token.to_owned()))
 }
 
 /// A failure of the scene itself, where the store reports none.

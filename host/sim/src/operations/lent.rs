@@ -9,13 +9,13 @@ use super::directories::{durable, persist, persist_with};
 use super::files::{replace, single};
 use super::pointers::{published, shows_alike};
 use super::scenes::{conversations, workspace};
-use super::{Act, Operation, same_content};
+use super::{Action, Operation, same_content};
 
 /// Returns the operations that change entries, each with the attributes that these had. Not in [`super::all`]: their
 /// calls are those of an operation there, and some more.
 #[must_use]
 pub fn all() -> Vec<Operation> {
-    let conversation = |name, about, scene, act| Operation::new(name, about, scene, Act::Store(act)).lent().secret();
+    let conversation = |name, about, scene, act| Operation::new(name, about, scene, Action::Store(act)).lent().secret();
     vec![
         single("lent-replace", "a file keeps its mode", workspace, |store| {
             replace(store, "file", &WriteOptions::default())
@@ -49,7 +49,7 @@ pub fn all() -> Vec<Operation> {
             "lent-swap-new",
             "new files in a new directory",
             workspace,
-            Act::Store(|store| persist_with(store, "real/deep", durable(Publish::Swap))),
+            Action::Store(|store| persist_with(store, "real/deep", durable(Publish::Swap))),
         )
         .lent(),
         Operation {
@@ -72,7 +72,7 @@ pub fn all() -> Vec<Operation> {
             "lent-materialize-directory",
             "a link becomes a directory",
             workspace,
-            Act::Store(|store| store.materialize("linked", &Source::LinkTarget, Content::Keep).map(drop)),
+            Action::Store(|store| store.materialize("linked", &Source::LinkTarget, Content::Keep).map(drop)),
         )
         .lent()
         .secret(),

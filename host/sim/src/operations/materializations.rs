@@ -6,15 +6,19 @@ use onionskin::store::Store;
 
 use super::files::{refused, single};
 use super::scenes::{DATABASE, workspace};
-use super::{Act, Door, Operation};
+use super::{Action, FaultyFs, Operation};
 
 pub(super) fn all() -> Vec<Operation> {
-    let database = |store: &Store<Door>| {
+    let database = |store: &Store<FaultyFs>| {
         store.materialize("index.db", &Source::Path("/lower/index.db".into()), Content::Keep).map(drop)
     };
-    let databases =
-        Operation::new("materialize-database", "a database and its log become files", workspace, Act::Store(database));
-    let databases_no_links = Operation::new("", "the same without hard links", workspace, Act::Store(database));
+    let databases = Operation::new(
+        "materialize-database",
+        "a database and its log become files",
+        workspace,
+        Action::Store(database),
+    );
+    let databases_no_links = Operation::new("", "the same without hard links", workspace, Action::Store(database));
     vec![
         single("materialize", "a link becomes a file", workspace, |store| {
             store.materialize("absolute", &Source::Path("/lower/original".into()), Content::Keep).map(drop)
@@ -37,7 +41,7 @@ pub(super) fn all() -> Vec<Operation> {
             "materialize-directory",
             "a link becomes a directory",
             workspace,
-            Act::Store(|store| store.materialize("linked", &Source::LinkTarget, Content::Keep).map(drop)),
+            Action::Store(|store| store.materialize("linked", &Source::LinkTarget, Content::Keep).map(drop)),
         ),
         single("refused-unreadable", "an absolute link without a source", workspace, |store| {
             let answer = store.materialize("absolute", &Source::LinkTarget, Content::Keep).map(drop);

@@ -2,16 +2,16 @@
 //! Tests and the `crash` command run the same list.
 
 mod directories;
-mod door;
+mod faulty_fs;
 mod files;
 mod interplay;
 pub mod lent;
 mod materializations;
+mod mutated;
 mod overlays;
 mod owners;
 mod pointers;
 mod scenes;
-mod twisted;
 mod workspaces;
 
 use std::rc::Rc;
@@ -27,8 +27,8 @@ use crate::model::{Model, Power};
 use crate::simfs::{Dir, SimFs, Switches};
 use crate::tree::{Node, Tree};
 
-pub use door::{Door, Pair, Twist};
-pub use twisted::Twisted;
+pub use faulty_fs::{FaultyFs, Mutation, Pair};
+pub use mutated::MutatedOperation;
 
 /// An operation on a scene.
 pub struct Operation {
@@ -50,9 +50,9 @@ pub struct Operation {
     /// of a root leaves an epoch. Then only a few are followed.
     pub endless: bool,
     /// The operation. Its success is the acknowledgement.
-    pub act: Act,
+    pub act: Action,
     /// The recovery by the next process.
-    pub reopen: fn(&Door) -> Result<(), Error>,
+    pub reopen: fn(&FaultyFs) -> Result<(), Error>,
     /// The states that are allowed in turn, made of those that were acknowledged.
     pub stages: fn(Vec<Tree>) -> Vec<Tree>,
     /// Whether a state matches an allowed one.
@@ -65,11 +65,11 @@ pub struct Operation {
 
 /// The action of an operation.
 #[derive(Clone, Copy)]
-pub enum Act {
+pub enum Action {
     /// Something with an open store, which is closed afterwards.
-    Store(fn(&Store<Door>) -> Result<(), Error>),
+    Store(fn(&Store<FaultyFs>) -> Result<(), Error>),
     /// An action that opens its own roots.
-    Bare(fn(&Door) -> Result<(), Error>),
+    Bare(fn(&FaultyFs) -> Result<(), Error>),
 }
 
 /// How many crashes in a row are followed where there is no end to them.
@@ -91,7 +91,7 @@ pub fn all() -> Vec<Operation> {
 
 impl Operation {
     /// An operation that is durable when it is acknowledged, whole or not at all.
-    fn new(name: &'static str, about: &'static str, scene: fn() -> Tree, act: Act) -> Self {
+    fn new(name: &'static str, about: &'static str, scene: fn() -> Tree, act: Action) -> Self {
         Operation {
             name,
             about,
@@ -101,7 +101,7 @@ impl Operation {
             stable: true,
             endless: false,
             act,
-            reopen: |door| open_door(door).map(drop),
+            reopen: |faulty| open_faulty(faulty).map(drop),
             stages: |seen| seen,
             matches: |found, stage| found == stage,
             renews: |_| false,
@@ -138,20 +138,20 @@ impl Operation {
         Sweep { stable: sweep.stable && self.stable, power, ..sweep.clone() }
     }
 
-    /// Does it, through a door.
-    pub(crate) fn perform(&self, door: &Door) -> Result<(), Failure> {
+    /// Performs the operation, with the calls altered by the wrapper.
+    pub(crate) fn perform(&self, faulty: &FaultyFs) -> Result<(), Failure> {
         let answer = match self.act {
-            Act::Store(act) => open_door(door).and_then(|store| act(&store)),
-            Act::Bare(act) => act(door),
+            Action::Store(act) => open_faulty(faulty).and_then(|store| act(&store)),
+            Action::Bare(act) => act(faulty),
         };
         answer.map_err(failed)?;
-        door.settle().map_err(|cause| Failure::new(Class::Other, cause))
+        faulty.settle().map_err(|cause| Failure::new(Class::Other, cause))
     }
 
     /// Recovers as the next process does, through a wrapped filesystem.
-    pub(crate) fn recover_by(&self, door: &Door) -> Result<(), Failure> {
-        (self.reopen)(door).map_err(failed)?;
-        door.settle().map_err(|cause| Failure::new(Class::Other, cause))
+    pub(crate) fn recover_by(&self, faulty: &FaultyFs) -> Result<(), Failure> {
+        (self.reopen)(faulty).map_err(failed)?;
+        faulty.settle().map_err(|cause| Failure::new(Class::Other, cause))
     }
 }
 
@@ -179,20 +179,20 @@ pub fn open(fs: &SimFs) -> Result<Store<SimFs>, Error> {
     Store::open(fs.clone(), &preopens(fs), "/ws", &Ownership::Host, false)
 }
 
-/// As [`open`], through a door.
+/// Like [`open`], with altered calls.
 ///
 /// # Errors
 /// What opening says.
-pub fn open_door(door: &Door) -> Result<Store<Door>, Error> {
-    open_as(door, &Ownership::Host)
+pub fn open_faulty(faulty: &FaultyFs) -> Result<Store<FaultyFs>, Error> {
+    open_as(faulty, &Ownership::Host)
 }
 
-fn open_as(door: &Door, owner: &Ownership) -> Result<Store<Door>, Error> {
-    Store::open(door.clone(), &door_grants(door), "/ws", owner, false)
+fn open_as(faulty: &FaultyFs, owner: &Ownership) -> Result<Store<FaultyFs>, Error> {
+    Store::open(faulty.clone(), &grants_of(faulty), "/ws", owner, false)
 }
 
-fn door_grants(door: &Door) -> Preopens<Door> {
-    grants(door, &door.fs().root())
+fn grants_of(faulty: &FaultyFs) -> Preopens<FaultyFs> {
+    grants(faulty, &faulty.fs().root())
 }
 
 /// Returns the claim of an error about the state that it left behind.
@@ -237,11 +237,11 @@ impl Subject for Operation {
     }
 
     fn run(&self, fs: &SimFs) -> Result<(), Failure> {
-        self.perform(&Door::new(fs, &Twist::Straight))
+        self.perform(&FaultyFs::new(fs, &Mutation::None))
     }
 
     fn recover(&self, fs: &SimFs) -> Result<(), Failure> {
-        self.recover_by(&Door::new(fs, &Twist::Straight))
+        self.recover_by(&FaultyFs::new(fs, &Mutation::None))
     }
 
     fn stages(&self, seen: Vec<Tree>) -> Vec<Tree> {

@@ -11,7 +11,7 @@ use super::directories::{changes, durable, persist};
 use super::files::{refused, replace};
 use super::interplay::{is_locked, killed_after, open_locked, wrong};
 use super::scenes::{conversations, workspace};
-use super::{Act, Door, Operation, door_grants, open_door};
+use super::{Action, FaultyFs, Operation, grants_of, open_faulty};
 use crate::simfs::Verb;
 use crate::tree::Tree;
 
@@ -28,20 +28,20 @@ pub(super) fn all() -> Vec<Operation> {
 
 /// Recovers as an operator does after a crash: breaks the lock of the dead owner, if it is held, and opens
 /// the root.
-fn take_over(door: &Door) -> Done {
-    let answer = match seize(door, TOKEN) {
+fn take_over(faulty: &FaultyFs) -> Done {
+    let answer = match seize(faulty, TOKEN) {
         // A lock file with a partial token: the error names the token to expect.
-        Err(error) if error.kind() == ErrorKind::Locked => seize(door, error.subject()),
+        Err(error) if error.kind() == ErrorKind::Locked => seize(faulty, error.subject()),
         answer => answer,
     };
     match answer {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => open_door(door).map(drop),
+        Ok(()) | Err(_) => open_faulty(faulty).map(drop),
     }
 }
 
-fn seize(door: &Door, token: &str) -> Done {
-    break_lock(door.clone(), &door_grants(door), "/ws", token)
+fn seize(faulty: &FaultyFs, token: &str) -> Done {
+    break_lock(faulty.clone(), &grants_of(faulty), "/ws", token)
 }
 
 /// Returns the tree without the epoch, the lock and their directory, which a takeover leaves behind and which
@@ -53,53 +53,55 @@ fn bare(tree: &Tree) -> Tree {
 }
 
 /// Returns an operation of an owner with a lock file.
-fn locked(name: &'static str, about: &'static str, scene: fn() -> Tree, act: fn(&Door) -> Done) -> Operation {
+fn locked(name: &'static str, about: &'static str, scene: fn() -> Tree, act: fn(&FaultyFs) -> Done) -> Operation {
     Operation {
         endless: true,
         reopen: take_over,
         matches: |found, stage| bare(found) == bare(stage),
-        ..Operation::new(name, about, scene, Act::Bare(act))
+        ..Operation::new(name, about, scene, Action::Bare(act))
     }
 }
 
 fn locks() -> Vec<Operation> {
-    let open_and_close = |door: &Door| open_locked(door, TOKEN).map(drop);
+    let open_and_close = |faulty: &FaultyFs| open_locked(faulty, TOKEN).map(drop);
     vec![
         locked("lock", "a root is taken by a lock file, and given back", workspace, open_and_close),
         locked("", "the same without hard links", workspace, open_and_close).without_links("lock-no-links"),
         Operation {
             stable: false,
-            ..locked("lock-replace", "a file under a lock file", workspace, |door| {
-                replace(&open_locked(door, TOKEN)?, "file", &WriteOptions::default())
+            ..locked("lock-replace", "a file under a lock file", workspace, |faulty| {
+                replace(&open_locked(faulty, TOKEN)?, "file", &WriteOptions::default())
             })
         },
-        locked("lock-in-place", "a transaction under a lock file", conversations, |door| {
-            let store = open_locked(door, TOKEN)?;
+        locked("lock-in-place", "a transaction under a lock file", conversations, |faulty| {
+            let store = open_locked(faulty, TOKEN)?;
             let mut transaction = store.begin("conv", durable(Publish::InPlace))?;
             changes(&mut transaction)?;
             transaction.commit().map(drop)
         }),
-        locked("lock-held", "a second owner is kept out", workspace, |door| {
-            let _first = open_locked(door, TOKEN)?;
-            refused(open_locked(door, "owner-2").map(drop), is_locked)?;
-            refused(open_door(door).map(drop), is_locked)
+        locked("lock-held", "a second owner is kept out", workspace, |faulty| {
+            let _first = open_locked(faulty, TOKEN)?;
+            refused(open_locked(faulty, "owner-2").map(drop), is_locked)?;
+            refused(open_faulty(faulty).map(drop), is_locked)
         }),
     ]
 }
 
 fn takeovers() -> Vec<Operation> {
     vec![
-        locked("break-lock", "the lock of a dead owner is broken", dead_before, |door| seize(door, TOKEN)),
+        locked("break-lock", "the lock of a dead owner is broken", dead_before, |faulty| seize(faulty, TOKEN)),
         Operation {
             // Whichever part of the takeover is lost: the decided transaction is completed, once.
             stages: |_| vec![decided()],
-            ..locked("break-lock-decided", "a lock is broken over a decision", dead_after, |door| seize(door, TOKEN))
+            ..locked("break-lock-decided", "a lock is broken over a decision", dead_after, |faulty| {
+                seize(faulty, TOKEN)
+            })
         },
-        locked("lost-owner", "an owner that lost the root decides nothing", conversations, |door| {
-            let store = open_locked(door, TOKEN)?;
+        locked("lost-owner", "an owner that lost the root decides nothing", conversations, |faulty| {
+            let store = open_locked(faulty, TOKEN)?;
             let mut transaction = store.begin("conv", durable(Publish::InPlace))?;
             changes(&mut transaction)?;
-            seize(door, TOKEN)?;
+            seize(faulty, TOKEN)?;
             refused(transaction.commit().map(drop), is_locked)?;
             refused(replace(&store, "beside", &WriteOptions::default()), is_locked)
         }),
@@ -110,8 +112,8 @@ fn decided() -> Tree {
     conversations().file("ws/conv/metadata.json", "{\"v\":2}").file("ws/conv/events.json", "[1,2]")
 }
 
-fn under_lock(door: &Door) -> Done {
-    let store = open_locked(door, TOKEN)?;
+fn under_lock(faulty: &FaultyFs) -> Done {
+    let store = open_locked(faulty, TOKEN)?;
     let mut transaction = store.begin("conv", durable(Publish::InPlace))?;
     changes(&mut transaction)?;
     transaction.commit().map(drop)
@@ -135,8 +137,8 @@ fn questions() -> Vec<Operation> {
             "probe",
             "each call is tried, and nothing is left",
             workspace,
-            Act::Bare(|door| {
-                let abilities = probe(door.clone(), &door_grants(door), "/ws")?;
+            Action::Bare(|faulty| {
+                let abilities = probe(faulty.clone(), &grants_of(faulty), "/ws")?;
                 if abilities.tier == Tier::Durable { Ok(()) } else { Err(wrong(&abilities.reason)) }
             }),
         ),
@@ -147,24 +149,24 @@ fn questions() -> Vec<Operation> {
                 "probe-in-use",
                 "the same beside an open store that works on",
                 workspace,
-                Act::Bare(|door| {
-                    let store = open_door(door)?;
+                Action::Bare(|faulty| {
+                    let store = open_faulty(faulty)?;
                     let mut writer = store.writer("file", &WriteOptions::default())?;
-                    probe(door.clone(), &door_grants(door), "/ws")?;
+                    probe(faulty.clone(), &grants_of(faulty), "/ws")?;
                     writer.write(b"written on".to_vec())?;
                     writer.commit().map(drop)
                 }),
             )
         },
-        locked("inspect", "a look that changes nothing", dead_before, |door| {
-            let found = inspect(door.clone(), &door_grants(door), "/ws")?;
+        locked("inspect", "a look that changes nothing", dead_before, |faulty| {
+            let found = inspect(faulty.clone(), &grants_of(faulty), "/ws")?;
             if found.is_empty() { Err(wrong("what is left")) } else { Ok(()) }
         }),
         Operation::new(
             "open",
             "a root is opened and closed",
             conversations,
-            Act::Bare(|door| open_door(door).map(drop)),
+            Action::Bare(|faulty| open_faulty(faulty).map(drop)),
         ),
         Operation {
             stages: |_| vec![decided()],
@@ -172,7 +174,7 @@ fn questions() -> Vec<Operation> {
                 "recover",
                 "a decision that was left is completed",
                 left_decided,
-                Act::Bare(|door| open_door(door).map(drop)),
+                Action::Bare(|faulty| open_faulty(faulty).map(drop)),
             )
         },
     ]
@@ -180,6 +182,6 @@ fn questions() -> Vec<Operation> {
 
 fn left_decided() -> Tree {
     static LEFT: OnceLock<Tree> = OnceLock::new();
-    let run = |door: &Door| persist(&open_door(door)?, Publish::InPlace);
+    let run = |faulty: &FaultyFs| persist(&open_faulty(faulty)?, Publish::InPlace);
     LEFT.get_or_init(|| killed_after(&conversations(), Verb::Rename, "/log", run)).clone()
 }

@@ -9,7 +9,7 @@ use onionskin::persist::transaction::Publish;
 use onionskin::store::Store;
 
 use super::directories::{durable, persist, persist_with};
-use super::{Act, Door, Operation, same_content};
+use super::{Action, FaultyFs, Operation, same_content};
 use crate::tree;
 use crate::tree::{Node, Tree};
 
@@ -101,10 +101,10 @@ fn copy_stays(found: &Tree) -> bool {
 }
 
 pub(super) fn all() -> Vec<Operation> {
-    let publish = |name, about, scene: fn() -> Tree, path: fn(&Store<Door>) -> Result<(), Error>| Operation {
+    let publish = |name, about, scene: fn() -> Tree, path: fn(&Store<FaultyFs>) -> Result<(), Error>| Operation {
         matches: same_content,
         matches_harmed: Some(shows_alike),
-        ..Operation::new(name, about, scene, Act::Store(path))
+        ..Operation::new(name, about, scene, Action::Store(path))
     };
     vec![
         Operation {

@@ -14,7 +14,7 @@ use onionskin::workspace::glob::Select;
 use onionskin::workspace::{CommitOptions, OnConflict, Options, Quota, Workspace};
 
 use super::files::refused;
-use super::{Act, Door, Operation, Twist};
+use super::{Action, FaultyFs, Mutation, Operation};
 use crate::model::Model;
 use crate::simfs::{Dir, SimFs};
 use crate::tree;
@@ -58,31 +58,31 @@ fn grants<F: Fs<Dir = Dir>>(fs: &F, root: &Dir) -> Preopens<F> {
     Preopens { entries }
 }
 
-fn door_grants(door: &Door) -> Preopens<Door> {
+fn grants_of(faulty: &FaultyFs) -> Preopens<FaultyFs> {
     for path in OWN {
-        door.fs().own(path);
+        faulty.fs().own(path);
     }
-    grants(door, &door.fs().root())
+    grants(faulty, &faulty.fs().root())
 }
 
-pub(super) fn create(door: &Door) -> Result<Workspace<Door>, Error> {
-    Workspace::create(door.clone(), &door_grants(door), &options("/upper"))
+pub(super) fn create(faulty: &FaultyFs) -> Result<Workspace<FaultyFs>, Error> {
+    Workspace::create(faulty.clone(), &grants_of(faulty), &options("/upper"))
 }
 
-pub(super) fn open(door: &Door) -> Result<Workspace<Door>, Error> {
-    Workspace::open(door.clone(), &door_grants(door), &options("/upper"))
+pub(super) fn open(faulty: &FaultyFs) -> Result<Workspace<FaultyFs>, Error> {
+    Workspace::open(faulty.clone(), &grants_of(faulty), &options("/upper"))
 }
 
 /// Recovers as the next process does: opens every workspace.
-fn reopen(door: &Door) -> Done {
+fn reopen(faulty: &FaultyFs) -> Done {
     for upper in ["/upper", "/upper2"] {
-        match Workspace::open(door.clone(), &door_grants(door), &options(upper)) {
+        match Workspace::open(faulty.clone(), &grants_of(faulty), &options(upper)) {
             Ok(workspace) => drop(workspace),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
     }
-    Store::open(door.clone(), &door_grants(door), "/top", &Ownership::Host, false).map(drop)
+    Store::open(faulty.clone(), &grants_of(faulty), "/top", &Ownership::Host, false).map(drop)
 }
 
 // ---- what counts
@@ -175,7 +175,7 @@ fn shows_between(found: &Tree, stage: &Tree) -> bool {
     }
     let after = AFTER.get_or_init(|| {
         let fs = SimFs::holding(&written());
-        many(&Door::new(&fs, &Twist::Straight)).expect("nothing is in its way");
+        many(&FaultyFs::new(&fs, &Mutation::None)).expect("nothing is in its way");
         view(&fs.tree())
     });
     let is_loose = |path: &[u8]| path.ends_with(b"/fresh") || path.ends_with(b"/own");
@@ -189,8 +189,8 @@ fn shows_between(found: &Tree, stage: &Tree) -> bool {
 /// Whether a disk shows a directory of links under one of the names that it goes to and fro between.
 fn shows_renamed(found: &Tree, _stage: &Tree) -> bool {
     static AFTER: OnceLock<Tree> = OnceLock::new();
-    let after = made(&AFTER, linked, |door| {
-        let mut workspace = open(door)?;
+    let after = made(&AFTER, linked, |faulty| {
+        let mut workspace = open(faulty)?;
         workspace.rename("many", "else")?;
         workspace.sync()
     });
@@ -213,10 +213,10 @@ pub(super) fn lowers() -> Tree {
 }
 
 /// The tree after this operation, computed once.
-fn made(left: &OnceLock<Tree>, from: fn() -> Tree, act: fn(&Door) -> Done) -> Tree {
+fn made(left: &OnceLock<Tree>, from: fn() -> Tree, act: fn(&FaultyFs) -> Done) -> Tree {
     left.get_or_init(|| {
         let fs = SimFs::holding(&from());
-        act(&Door::new(&fs, &Twist::Straight)).expect("nothing is in its way");
+        act(&FaultyFs::new(&fs, &Mutation::None)).expect("nothing is in its way");
         fs.tree()
     })
     .clone()
@@ -225,8 +225,8 @@ fn made(left: &OnceLock<Tree>, from: fn() -> Tree, act: fn(&Door) -> Done) -> Tr
 /// With a file of its own, one written over an original, a deleted and a moved directory.
 pub(super) fn written() -> Tree {
     static LEFT: OnceLock<Tree> = OnceLock::new();
-    made(&LEFT, lowers, |door| {
-        let mut workspace = create(door)?;
+    made(&LEFT, lowers, |faulty| {
+        let mut workspace = create(faulty)?;
         workspace.put("own", b"mine".to_vec())?;
         workspace.write("hidden", 0, b"W".to_vec())?;
         workspace.remove_tree("deep")?;
@@ -239,8 +239,8 @@ pub(super) fn written() -> Tree {
 /// The same with a checkpoint, and a change since.
 pub(super) fn kept() -> Tree {
     static LEFT: OnceLock<Tree> = OnceLock::new();
-    made(&LEFT, written, |door| {
-        let mut workspace = open(door)?;
+    made(&LEFT, written, |faulty| {
+        let mut workspace = open(faulty)?;
         workspace.checkpoint("first")?;
         workspace.write("own", 4, b" again".to_vec())?;
         workspace.remove("hidden")
@@ -250,8 +250,8 @@ pub(super) fn kept() -> Tree {
 /// With links of great length, so that few changes make the map grow.
 fn linked() -> Tree {
     static LEFT: OnceLock<Tree> = OnceLock::new();
-    made(&LEFT, lowers, |door| {
-        let mut workspace = create(door)?;
+    made(&LEFT, lowers, |faulty| {
+        let mut workspace = create(faulty)?;
         workspace.make_directory("many")?;
         for number in 0..10 {
             workspace.make_symlink(&"far/".repeat(1000), &format!("many/{number}"))?;
@@ -272,70 +272,75 @@ fn torn() -> Tree {
 // ---- operations
 
 /// One that is whole when the process dies. Under power loss it promises nothing before a sync.
-pub(super) fn killed(name: &'static str, about: &'static str, act: fn(&Door) -> Done) -> Operation {
+pub(super) fn killed(name: &'static str, about: &'static str, act: fn(&FaultyFs) -> Done) -> Operation {
     Operation { models: &[Model::Process], ..power(name, about, written, act) }
 }
 
 /// One that is whole, and once acknowledged durable.
-pub(super) fn power(name: &'static str, about: &'static str, scene: fn() -> Tree, act: fn(&Door) -> Done) -> Operation {
-    Operation { reopen, matches: shows, stable: false, ..Operation::new(name, about, scene, Act::Bare(act)) }
+pub(super) fn power(
+    name: &'static str,
+    about: &'static str,
+    scene: fn() -> Tree,
+    act: fn(&FaultyFs) -> Done,
+) -> Operation {
+    Operation { reopen, matches: shows, stable: false, ..Operation::new(name, about, scene, Action::Bare(act)) }
 }
 
 fn changes() -> Vec<Operation> {
     vec![
-        killed("workspace-write", "an original is written: it gets a copy", |door| {
-            open(door)?.write("file", 2, b"NEW".to_vec())
+        killed("workspace-write", "an original is written: it gets a copy", |faulty| {
+            open(faulty)?.write("file", 2, b"NEW".to_vec())
         }),
-        killed("workspace-write-own", "a file of one's own is written in place", |door| {
-            open(door)?.write("own", 2, b"longer".to_vec())
+        killed("workspace-write-own", "a file of one's own is written in place", |faulty| {
+            open(faulty)?.write("own", 2, b"longer".to_vec())
         }),
-        killed("workspace-append", "bytes are added to an original", |door| {
-            open(door)?.append("file", b" and more".to_vec()).map(drop)
+        killed("workspace-append", "bytes are added to an original", |faulty| {
+            open(faulty)?.append("file", b" and more".to_vec()).map(drop)
         }),
-        killed("workspace-truncate", "an original is made empty", |door| open(door)?.set_size("file", 0)),
-        killed("workspace-extend", "a file of one's own gets longer", |door| open(door)?.set_size("own", 9)),
-        killed("workspace-put", "a file gets other content", |door| open(door)?.put("own", b"other".to_vec())),
-        killed("workspace-put-draft", "a file gets other content, in pieces", |door| {
-            let mut workspace = open(door)?;
+        killed("workspace-truncate", "an original is made empty", |faulty| open(faulty)?.set_size("file", 0)),
+        killed("workspace-extend", "a file of one's own gets longer", |faulty| open(faulty)?.set_size("own", 9)),
+        killed("workspace-put", "a file gets other content", |faulty| open(faulty)?.put("own", b"other".to_vec())),
+        killed("workspace-put-draft", "a file gets other content, in pieces", |faulty| {
+            let mut workspace = open(faulty)?;
             let draft = workspace.draft(None, b"first, ".to_vec())?;
             workspace.draft(Some(draft), b"second".to_vec())?;
             workspace.put_draft(draft, "file")
         }),
-        killed("workspace-draft-refused", "a draft that finds no place", |door| {
-            let mut workspace = open(door)?;
+        killed("workspace-draft-refused", "a draft that finds no place", |faulty| {
+            let mut workspace = open(faulty)?;
             let draft = workspace.draft(None, b"nowhere".to_vec())?;
             refused(workspace.put_draft(draft, "missing/file"), |error| error.kind() == ErrorKind::NotFound)
         }),
-        killed("workspace-quota", "a limit is remembered", |door| {
-            open(door)?.set_quota(Quota { bytes: Some(1 << 20), entries: None })
+        killed("workspace-quota", "a limit is remembered", |faulty| {
+            open(faulty)?.set_quota(Quota { bytes: Some(1 << 20), entries: None })
         }),
-        killed("workspace-new", "a new file", |door| open(door)?.write("moved/gap", 3, b"gap".to_vec())),
-        killed("workspace-directory", "a directory over a deleted one", |door| open(door)?.make_directory("deep")),
-        killed("workspace-link", "a symbolic link", |door| open(door)?.make_symlink("own", "to-own")),
-        killed("workspace-remove", "an original is removed", |door| open(door)?.remove("link")),
-        killed("workspace-remove-own", "a file of one's own is removed", |door| open(door)?.remove("own")),
-        killed("workspace-remove-tree", "a directory is removed with what was written in it", |door| {
-            open(door)?.remove_tree("moved").map(drop)
+        killed("workspace-new", "a new file", |faulty| open(faulty)?.write("moved/gap", 3, b"gap".to_vec())),
+        killed("workspace-directory", "a directory over a deleted one", |faulty| open(faulty)?.make_directory("deep")),
+        killed("workspace-link", "a symbolic link", |faulty| open(faulty)?.make_symlink("own", "to-own")),
+        killed("workspace-remove", "an original is removed", |faulty| open(faulty)?.remove("link")),
+        killed("workspace-remove-own", "a file of one's own is removed", |faulty| open(faulty)?.remove("own")),
+        killed("workspace-remove-tree", "a directory is removed with what was written in it", |faulty| {
+            open(faulty)?.remove_tree("moved").map(drop)
         }),
-        killed("workspace-rename", "a file of one's own takes the name of an original", |door| {
-            open(door)?.rename("own", "file")
+        killed("workspace-rename", "a file of one's own takes the name of an original", |faulty| {
+            open(faulty)?.rename("own", "file")
         }),
-        killed("workspace-rename-directory", "a directory with what was written in it", |door| {
-            open(door)?.rename("moved", "deep")
+        killed("workspace-rename-directory", "a directory with what was written in it", |faulty| {
+            open(faulty)?.rename("moved", "deep")
         }),
-        killed("workspace-rename-home", "a directory goes back where it came from", |door| {
-            open(door)?.rename("moved", "dir")
+        killed("workspace-rename-home", "a directory goes back where it came from", |faulty| {
+            open(faulty)?.rename("moved", "dir")
         }),
         Operation {
             models: &[Model::Process],
-            ..power("workspace-write-kept", "a file that a checkpoint keeps is written", kept, |door| {
-                open(door)?.write("moved/new", 0, b"N".to_vec())
+            ..power("workspace-write-kept", "a file that a checkpoint keeps is written", kept, |faulty| {
+                open(faulty)?.write("moved/new", 0, b"N".to_vec())
             })
         },
-        killed("workspace-full", "a quota refuses a change", |door| {
+        killed("workspace-full", "a quota refuses a change", |faulty| {
             let quota = Quota { bytes: Some(20), entries: Some(3) };
             let how = Options { quota, ..options("/upper") };
-            let mut workspace = Workspace::open(door.clone(), &door_grants(door), &how)?;
+            let mut workspace = Workspace::open(faulty.clone(), &grants_of(faulty), &how)?;
             let is_over = |error: &Error| error.kind() == ErrorKind::LimitExceeded;
             refused(workspace.write("own", 4, vec![0; 64]), is_over)?;
             refused(workspace.make_directory("fourth"), is_over)
@@ -343,8 +348,8 @@ fn changes() -> Vec<Operation> {
     ]
 }
 
-fn many(door: &Door) -> Done {
-    let mut workspace = open(door)?;
+fn many(faulty: &FaultyFs) -> Done {
+    let mut workspace = open(faulty)?;
     workspace.write("fresh", 0, b"fresh".to_vec())?;
     workspace.write("own", 1, b"INE".to_vec())?;
     workspace.remove("link")?;
@@ -355,24 +360,24 @@ fn many(door: &Door) -> Done {
 
 fn durable() -> Vec<Operation> {
     vec![
-        power("workspace-create", "a workspace", lowers, |door| create(door).map(drop)),
-        power("workspace-copy-up", "an original is written, and synced", written, |door| {
-            let mut workspace = open(door)?;
+        power("workspace-create", "a workspace", lowers, |faulty| create(faulty).map(drop)),
+        power("workspace-copy-up", "an original is written, and synced", written, |faulty| {
+            let mut workspace = open(faulty)?;
             workspace.write("file", 2, b"NEW".to_vec())?;
             workspace.sync()
         }),
-        power("workspace-sync-put", "an original gets other content, synced", written, |door| {
-            let mut workspace = open(door)?;
+        power("workspace-sync-put", "an original gets other content, synced", written, |faulty| {
+            let mut workspace = open(faulty)?;
             workspace.put("moved/x", b"other".to_vec())?;
             workspace.sync()
         }),
-        power("workspace-sync-rename", "a directory gets another name, synced", written, |door| {
-            let mut workspace = open(door)?;
+        power("workspace-sync-rename", "a directory gets another name, synced", written, |faulty| {
+            let mut workspace = open(faulty)?;
             workspace.rename("moved", "deep")?;
             workspace.sync()
         }),
-        power("workspace-sync-remove", "an own file is removed, and its space given back", written, |door| {
-            let mut workspace = open(door)?;
+        power("workspace-sync-remove", "an own file is removed, and its space given back", written, |faulty| {
+            let mut workspace = open(faulty)?;
             workspace.remove("own")?;
             workspace.sync()
         }),
@@ -384,8 +389,8 @@ fn durable() -> Vec<Operation> {
             // The writes have many pages, and other operations explore their order.
             models: &[Model::Process],
             matches: shows_renamed,
-            ..power("workspace-compact", "a map that has grown is written anew", linked, |door| {
-                let mut workspace = open(door)?;
+            ..power("workspace-compact", "a map that has grown is written anew", linked, |faulty| {
+                let mut workspace = open(faulty)?;
                 // Each is one record that repeats all links; the states between are those at the ends.
                 for (old, new) in [("many", "else"), ("else", "many"), ("many", "else")] {
                     workspace.rename(old, new)?;
@@ -393,28 +398,31 @@ fn durable() -> Vec<Operation> {
                 workspace.sync()
             })
         },
-        power("workspace-torn", "a map whose last record was torn", torn, |door| open(door).map(drop)),
+        power("workspace-torn", "a map whose last record was torn", torn, |faulty| open(faulty).map(drop)),
     ]
 }
 
 fn whole() -> Vec<Operation> {
-    let fork = |door: &Door| open(door)?.fork(door.clone(), &door_grants(door), &options("/upper2")).map(drop);
+    let fork =
+        |faulty: &FaultyFs| open(faulty)?.fork(faulty.clone(), &grants_of(faulty), &options("/upper2")).map(drop);
     vec![
-        power("workspace-checkpoint", "a state is kept", kept, |door| open(door)?.checkpoint("second").map(drop)),
+        power("workspace-checkpoint", "a state is kept", kept, |faulty| open(faulty)?.checkpoint("second").map(drop)),
         Operation {
             // The present state is kept first, which alone counts as old.
             matches: |found, stage| {
                 shows(found, stage) || (view(stage) == view(&kept()) && without_kept(found) == without_kept(&kept()))
             },
-            ..power("workspace-restore", "a state comes back", kept, |door| open(door)?.restore(1).map(drop))
+            ..power("workspace-restore", "a state comes back", kept, |faulty| open(faulty)?.restore(1).map(drop))
         },
-        power("workspace-drop-checkpoint", "a state is kept no longer", kept, |door| open(door)?.drop_checkpoint(1)),
+        power("workspace-drop-checkpoint", "a state is kept no longer", kept, |faulty| {
+            open(faulty)?.drop_checkpoint(1)
+        }),
         power("workspace-fork", "a second workspace from the same state", written, fork),
         power("", "the same without hard links", written, fork).without_links("workspace-fork-no-links"),
-        power("workspace-discard", "all is given up", kept, |door| open(door)?.discard()),
-        power("workspace-export", "all that is shown goes to an empty directory", little, |door| {
-            let mut workspace = open(door)?;
-            workspace.export(door.clone(), &door_grants(door), "/upper2", &[], Durability::Full).map(drop)
+        power("workspace-discard", "all is given up", kept, |faulty| open(faulty)?.discard()),
+        power("workspace-export", "all that is shown goes to an empty directory", little, |faulty| {
+            let mut workspace = open(faulty)?;
+            workspace.export(faulty.clone(), &grants_of(faulty), "/upper2", &[], Durability::Full).map(drop)
         }),
     ]
 }
@@ -424,7 +432,7 @@ fn without_kept(disk: &Tree) -> Tree {
     view(disk).without(|path| path.ends_with("/.kept"))
 }
 
-fn commit(door: &Door, only: &[&str], conflicts: OnConflict) -> Done {
+fn commit(faulty: &FaultyFs, only: &[&str], conflicts: OnConflict) -> Done {
     let only = only.iter().map(ToString::to_string).collect();
     let how = CommitOptions {
         into: "/top".to_owned(),
@@ -432,14 +440,14 @@ fn commit(door: &Door, only: &[&str], conflicts: OnConflict) -> Done {
         durability: Durability::Full,
         conflicts,
     };
-    open(door)?.commit(door.clone(), &door_grants(door), &how).map(drop)
+    open(faulty)?.commit(faulty.clone(), &grants_of(faulty), &how).map(drop)
 }
 
 /// With one change of each sort that a commit of files makes.
 fn few() -> Tree {
     static LEFT: OnceLock<Tree> = OnceLock::new();
-    made(&LEFT, lowers, |door| {
-        let mut workspace = create(door)?;
+    made(&LEFT, lowers, |faulty| {
+        let mut workspace = create(faulty)?;
         workspace.put("own", b"mine".to_vec())?;
         workspace.write("hidden", 0, b"W".to_vec())?;
         workspace.remove("link")?;
@@ -451,8 +459,8 @@ fn few() -> Tree {
 /// With little to show.
 fn little() -> Tree {
     static LEFT: OnceLock<Tree> = OnceLock::new();
-    made(&LEFT, lowers, |door| {
-        let mut workspace = create(door)?;
+    made(&LEFT, lowers, |faulty| {
+        let mut workspace = create(faulty)?;
         workspace.put("dir/own", b"mine".to_vec())?;
         for path in ["hidden", "link", "deep", "dir/x"] {
             workspace.remove_tree(path)?;
@@ -464,8 +472,8 @@ fn little() -> Tree {
 /// With a directory that was moved, and a file in it that is new.
 fn moved() -> Tree {
     static LEFT: OnceLock<Tree> = OnceLock::new();
-    made(&LEFT, lowers, |door| {
-        let mut workspace = create(door)?;
+    made(&LEFT, lowers, |faulty| {
+        let mut workspace = create(faulty)?;
         workspace.rename("dir", "moved")?;
         workspace.put("moved/new", b"new".to_vec())?;
         workspace.sync()
@@ -475,8 +483,8 @@ fn moved() -> Tree {
 /// With a file for a directory, and a directory for a file.
 fn retyped() -> Tree {
     static LEFT: OnceLock<Tree> = OnceLock::new();
-    made(&LEFT, lowers, |door| {
-        let mut workspace = create(door)?;
+    made(&LEFT, lowers, |faulty| {
+        let mut workspace = create(faulty)?;
         workspace.remove("file")?;
         workspace.make_directory("file")?;
         workspace.remove_tree("dir")?;
@@ -487,28 +495,28 @@ fn retyped() -> Tree {
 
 fn commits() -> Vec<Operation> {
     vec![
-        power("workspace-commit", "all changes go to the lower", few, |door| commit(door, &[], OnConflict::Fail)),
-        power("", "the same without hard links", few, |door| commit(door, &[], OnConflict::Fail))
+        power("workspace-commit", "all changes go to the lower", few, |faulty| commit(faulty, &[], OnConflict::Fail)),
+        power("", "the same without hard links", few, |faulty| commit(faulty, &[], OnConflict::Fail))
             .without_links("workspace-commit-no-links"),
-        power("workspace-commit-moved", "a directory that was moved goes to the lower", moved, |door| {
-            commit(door, &[], OnConflict::Fail)
+        power("workspace-commit-moved", "a directory that was moved goes to the lower", moved, |faulty| {
+            commit(faulty, &[], OnConflict::Fail)
         }),
-        power("workspace-commit-part", "some changes go to the lower", written, |door| {
-            commit(door, &["hidden", "own"], OnConflict::Fail)
+        power("workspace-commit-part", "some changes go to the lower", written, |faulty| {
+            commit(faulty, &["hidden", "own"], OnConflict::Fail)
         }),
-        power("workspace-commit-retyped", "files and directories take each other's place", retyped, |door| {
-            commit(door, &[], OnConflict::Fail)
+        power("workspace-commit-retyped", "files and directories take each other's place", retyped, |faulty| {
+            commit(faulty, &[], OnConflict::Fail)
         }),
-        power("workspace-commit-conflict", "a lower that changed underneath is left alone", conflicting, |door| {
-            refused(commit(door, &[], OnConflict::Fail), |error| error.kind() == ErrorKind::Conflicts)
+        power("workspace-commit-conflict", "a lower that changed underneath is left alone", conflicting, |faulty| {
+            refused(commit(faulty, &[], OnConflict::Fail), |error| error.kind() == ErrorKind::Conflicts)
         }),
-        power("workspace-commit-ours", "and is overwritten on request", conflicting, |door| {
-            commit(door, &[], OnConflict::Ours)
+        power("workspace-commit-ours", "and is overwritten on request", conflicting, |faulty| {
+            commit(faulty, &[], OnConflict::Ours)
         }),
         Operation {
             matches_harmed: Some(|found, stage| shows(found, stage) || keeps_deep(found, stage)),
-            ..power("workspace-commit-theirs", "and stays on request", conflicting, |door| {
-                commit(door, &[], OnConflict::Theirs)
+            ..power("workspace-commit-theirs", "and stays on request", conflicting, |faulty| {
+                commit(faulty, &[], OnConflict::Theirs)
             })
         },
     ]
@@ -518,39 +526,39 @@ fn commits() -> Vec<Operation> {
 
 const TOKEN: &str = "owner-1";
 
-fn seize(door: &Door, token: &str) -> Done {
-    break_lock(door.clone(), &door_grants(door), "/upper", token)
+fn seize(faulty: &FaultyFs, token: &str) -> Done {
+    break_lock(faulty.clone(), &grants_of(faulty), "/upper", token)
 }
 
-fn open_locked(door: &Door) -> Result<Workspace<Door>, Error> {
+fn open_locked(faulty: &FaultyFs) -> Result<Workspace<FaultyFs>, Error> {
     let how = Options { owner: Ownership::LockFile(TOKEN.to_owned()), ..options("/upper") };
-    Workspace::open(door.clone(), &door_grants(door), &how)
+    Workspace::open(faulty.clone(), &grants_of(faulty), &how)
 }
 
 /// What a person does after a crash: breaks the lock of the dead owner, if it is held, and opens.
-fn take_over(door: &Door) -> Done {
-    let answer = match seize(door, TOKEN) {
+fn take_over(faulty: &FaultyFs) -> Done {
+    let answer = match seize(faulty, TOKEN) {
         // A lock without its whole token: the error says what to expect.
-        Err(error) if error.kind() == ErrorKind::Locked => seize(door, error.subject()),
+        Err(error) if error.kind() == ErrorKind::Locked => seize(faulty, error.subject()),
         answer => answer,
     };
     match answer {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => reopen(door),
+        Ok(()) | Err(_) => reopen(faulty),
     }
 }
 
 fn owners() -> Vec<Operation> {
     let locked = |name, about, act| Operation { endless: true, reopen: take_over, ..power(name, about, written, act) };
     vec![
-        locked("workspace-owner", "an owner by lock file writes and syncs", |door| {
-            let mut workspace = open_locked(door)?;
+        locked("workspace-owner", "an owner by lock file writes and syncs", |faulty| {
+            let mut workspace = open_locked(faulty)?;
             workspace.write("file", 2, b"NEW".to_vec())?;
             workspace.sync()
         }),
-        locked("workspace-lost-owner", "an owner that lost the upper changes nothing", |door| {
-            let mut workspace = open_locked(door)?;
-            seize(door, TOKEN)?;
+        locked("workspace-lost-owner", "an owner that lost the upper changes nothing", |faulty| {
+            let mut workspace = open_locked(faulty)?;
+            seize(faulty, TOKEN)?;
             let is_locked = |error: &Error| error.kind() == ErrorKind::Locked;
             refused(workspace.remove("own"), is_locked)?;
             refused(workspace.sync(), is_locked)

@@ -5,7 +5,7 @@ use onionskin::fs::{Cause, Fs};
 use super::{MIXED, Planted, Search, failed, remove, write};
 use crate::explore::{Class, Failure, Subject};
 use crate::model::Model;
-use crate::simfs::{Dir, File, Found, OpenHow, SimFs};
+use crate::simfs::{Dir, File, Found, OpenOptions, SimFs};
 use crate::tree;
 use crate::tree::Tree;
 
@@ -66,7 +66,7 @@ struct FixedName;
 
 /// Opens the temporary file, truncates it, and writes the first half.
 fn begin(fs: &SimFs, dir: &Dir, half: &[u8]) -> Result<File, Cause> {
-    let how = OpenHow { create: true, truncate: true, write: true, ..OpenHow::default() };
+    let how = OpenOptions { create: true, truncate: true, write: true, ..OpenOptions::default() };
     let Found::File(file) = fs.open_at(dir, "t", how)? else { return Err(Cause::IsDirectory) };
     fs.write(&file, 0, half)?;
     Ok(file)

@@ -5,7 +5,7 @@ use onionskin::fs::{Cause, Fs};
 use super::{MIXED, Planted, Search, failed, remove, write};
 use crate::explore::{Class, Failure, Subject};
 use crate::model::Model;
-use crate::simfs::{Dir, Found, OpenHow, SimFs};
+use crate::simfs::{Dir, Found, OpenOptions, SimFs};
 use crate::tree;
 use crate::tree::Tree;
 
@@ -72,7 +72,7 @@ impl Materialize {
 }
 
 fn fill(fs: &SimFs, dir: &Dir, name: &str) -> Result<(), Cause> {
-    let how = OpenHow { write: true, truncate: name == "shared", ..OpenHow::default() };
+    let how = OpenOptions { write: true, truncate: name == "shared", ..OpenOptions::default() };
     let Found::File(file) = fs.open_at(dir, name, how)? else { return Err(Cause::IsDirectory) };
     fs.write(&file, 0, b"ground truth")?;
     fs.sync_file(&file)

@@ -1,10 +1,10 @@
-//! Our own protocol with one rule broken, by a door that is hung wrongly.
+//! The protocol of the project with one rule broken by a [`FaultyFs`].
 
 use onionskin::fs::{Cause, Fs};
 
 use super::{MIXED, Planted, Search};
 use crate::model::Model;
-use crate::operations::{self, Door, Operation, Twist, Twisted, open_door};
+use crate::operations::{self, FaultyFs, MutatedOperation, Mutation, Operation, open_faulty};
 use crate::simfs::Harm;
 
 /// An operation, by its name.
@@ -16,11 +16,11 @@ fn operation(name: &str) -> Operation {
 fn broken(
     name: &'static str,
     description: &'static str,
-    (of, run, recover): (&str, Twist, Twist),
+    (of, run, recover): (&str, Mutation, Mutation),
     search: Search,
     shows: &'static str,
 ) -> Planted {
-    Planted { name, description, subject: Box::new(Twisted::new(operation(of), run, recover)), search, shows }
+    Planted { name, description, subject: Box::new(MutatedOperation::new(operation(of), run, recover)), search, shows }
 }
 
 pub(super) fn all() -> Vec<Planted> {
@@ -32,7 +32,7 @@ pub(super) fn all() -> Vec<Planted> {
 
 fn syncs() -> Vec<Planted> {
     let any = || Search::Crashes(Model::Any);
-    let skipping = |of, part| (of, Twist::SkipSyncs(part), Twist::Straight);
+    let skipping = |of, part| (of, Mutation::SkipSyncs(part), Mutation::None);
     vec![
         broken(
             "data-after-name",
@@ -82,22 +82,22 @@ fn syncs() -> Vec<Planted> {
 fn orders() -> Vec<Planted> {
     let kill = || Search::Crashes(Model::Process);
     let mut sweeps_first = operation("in-place");
-    sweeps_first.reopen = |door| {
-        sweep_staging(door);
-        open_door(door).map(drop)
+    sweeps_first.reopen = |faulty| {
+        sweep_staging(faulty);
+        open_faulty(faulty).map(drop)
     };
     vec![
         broken(
             "removes-before-rename",
             "what a rename replaces is removed first: the process dies in between, and the file is gone",
-            ("replace", Twist::RemoveFirst, Twist::Straight),
+            ("replace", Mutation::RemoveFirst, Mutation::None),
             kill(),
             MIXED,
         ),
         broken(
             "log-in-place",
             "the log is written under its final name: the process dies, and half of it is taken for a decision",
-            ("in-place", Twist::LogInPlace, Twist::Straight),
+            ("in-place", Mutation::LogInPlace, Mutation::None),
             kill(),
             "recovery failed",
         ),
@@ -117,21 +117,21 @@ fn errors() -> Vec<Planted> {
         broken(
             "ignores-errors",
             "the error of a rename is dropped: what never happened is acknowledged",
-            ("replace", Twist::SwallowErrors, Twist::Straight),
+            ("replace", Mutation::SwallowErrors, Mutation::None),
             Search::Faults(io()),
             "is allowed",
         ),
         broken(
             "recovery-ignores-errors",
             "recovery drops the error of a rename and goes on to remove the log",
-            ("in-place", Twist::Straight, Twist::SwallowErrors),
+            ("in-place", Mutation::None, Mutation::SwallowErrors),
             Search::Faults(io()),
             MIXED,
         ),
         broken(
             "retries-sync",
             "a sync that failed is made again, and says success for pages that were dropped",
-            ("replace", Twist::RetrySyncs, Twist::Straight),
+            ("replace", Mutation::RetrySyncs, Mutation::None),
             Search::Faults(vec![Harm::LoseSync]),
             MIXED,
         ),
@@ -139,9 +139,9 @@ fn errors() -> Vec<Planted> {
 }
 
 /// Removes everything staged, regardless of the log.
-fn sweep_staging(door: &Door) {
+fn sweep_staging(faulty: &FaultyFs) {
     let sweep = || -> Result<(), Cause> {
-        let fs = door.fs();
+        let fs = faulty.fs();
         let ws = fs.open_dir(&fs.root(), "ws")?;
         let control = fs.open_dir(&ws, ".onionskin")?;
         super::remove_tree(fs, &control, "tx-1")

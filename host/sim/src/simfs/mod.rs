@@ -28,7 +28,7 @@ pub use handle::{Dir, File};
 pub use lstat::Lstat;
 pub(crate) use lstat::{Listing, first_other_mode};
 pub use monitor::{Intrusion, Trespass};
-pub use node::{Found, NodeStat, OpenHow, Stamp};
+pub use node::{Found, NodeStat, OpenOptions, Stamp};
 pub use obstacle::Obstacle;
 pub use path::LINKS_FOLLOWED_MAX;
 pub use rights::{Rights, SETGID, STICKY, Seal};

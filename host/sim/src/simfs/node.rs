@@ -17,7 +17,7 @@ use crate::op::Event;
 
 /// How a name is opened, in the words of WASI.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OpenHow {
+pub struct OpenOptions {
     /// Create the file if there is none.
     pub create: bool,
     /// Fail if the name is taken; with `create` alone.
@@ -89,7 +89,7 @@ impl State {
 
 impl SimFs {
     /// Opens one name without following a link, creating it if asked to.
-    pub fn open_at(&self, at: &Dir, name: &str, how: OpenHow) -> Result<Found, Cause> {
+    pub fn open_at(&self, at: &Dir, name: &str, how: OpenOptions) -> Result<Found, Cause> {
         let verb = match (how.create || how.truncate, how.directory) {
             (true, _) => Verb::CreateFile,
             (false, true) => Verb::OpenDir,

@@ -5,7 +5,7 @@ use onionskin::fs::{Cause, Fs, Kind, Listed, Named, Stat};
 use super::call::Verb;
 use super::handle::{Dir, File};
 use super::monitor::Trespass;
-use super::node::{Found, OpenHow, Stamp};
+use super::node::{Found, OpenOptions, Stamp};
 use super::{Pass, SimFs};
 use crate::disk::{Body, Ino};
 
@@ -119,7 +119,7 @@ impl Fs for SimFs {
     }
 
     fn open_to_write(&self, at: &Dir, name: &str) -> Result<File, Cause> {
-        match self.open_at(at, name, OpenHow { read: true, write: true, ..OpenHow::default() })? {
+        match self.open_at(at, name, OpenOptions { read: true, write: true, ..OpenOptions::default() })? {
             Found::File(file) => Ok(file),
             Found::Dir(_) => Err(Cause::IsDirectory),
         }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use onionskin::error::{Error, ErrorKind};
 
 use crate::explore::{Failure, Plan, Subject};
-use crate::operations::{Door, Twist, failed, open_door};
+use crate::operations::{FaultyFs, Mutation, failed, open_faulty};
 use crate::simfs::SimFs;
 use crate::tree;
 use crate::tree::{Node, Tree};
@@ -113,8 +113,8 @@ impl Subject for Workload {
     }
 
     fn run(&self, fs: &SimFs) -> Result<(), Failure> {
-        let door = Door::new(fs, &Twist::Straight);
-        let mut store = open_door(&door).map_err(failed)?;
+        let faulty = FaultyFs::new(fs, &Mutation::None);
+        let mut store = open_faulty(&faulty).map_err(failed)?;
         for step in &self.steps {
             match (step.act)(&store) {
                 Ok(()) => {}
@@ -124,14 +124,14 @@ impl Subject for Workload {
             fs.acknowledge();
             if self.reopens {
                 drop(store);
-                store = open_door(&door).map_err(failed)?;
+                store = open_faulty(&faulty).map_err(failed)?;
             }
         }
         Ok(())
     }
 
     fn recover(&self, fs: &SimFs) -> Result<(), Failure> {
-        open_door(&Door::new(fs, &Twist::Straight)).map(drop).map_err(failed)
+        open_faulty(&FaultyFs::new(fs, &Mutation::None)).map(drop).map_err(failed)
     }
 
     /// The directory of records is there while the root is open; closing it removes an empty one.

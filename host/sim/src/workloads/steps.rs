@@ -6,7 +6,7 @@ use onionskin::persist::materialize::{Content, Source};
 use onionskin::persist::transaction::{DirectoryOptions, Publish, Transaction};
 use onionskin::store::{Durability, Precondition, Store, Symlinks, WriteOptions};
 
-use crate::operations::Door;
+use crate::operations::FaultyFs;
 
 type Done = Result<(), Error>;
 
@@ -20,22 +20,22 @@ pub struct Step {
     /// Whether it goes through a linked directory, which it makes independent.
     pub through_link: bool,
     /// Its action.
-    pub act: fn(&Store<Door>) -> Done,
+    pub act: fn(&Store<FaultyFs>) -> Done,
 }
 
-fn file(name: &'static str, act: fn(&Store<Door>) -> Done) -> Step {
+fn file(name: &'static str, act: fn(&Store<FaultyFs>) -> Done) -> Step {
     Step { name, stable: false, through_link: false, act }
 }
 
-fn directory(name: &'static str, act: fn(&Store<Door>) -> Done) -> Step {
+fn directory(name: &'static str, act: fn(&Store<FaultyFs>) -> Done) -> Step {
     Step { name, stable: true, through_link: false, act }
 }
 
-fn replace(store: &Store<Door>, path: &str, how: &WriteOptions) -> Done {
+fn replace(store: &Store<FaultyFs>, path: &str, how: &WriteOptions) -> Done {
     store.replace(path, b"new".to_vec(), how).map(drop)
 }
 
-fn transaction(store: &Store<Door>, publish: Publish, change: fn(&mut Transaction<Door>) -> Done) -> Done {
+fn transaction(store: &Store<FaultyFs>, publish: Publish, change: fn(&mut Transaction<FaultyFs>) -> Done) -> Done {
     let how = DirectoryOptions {
         publish,
         durability: Durability::Full,
@@ -47,16 +47,16 @@ fn transaction(store: &Store<Door>, publish: Publish, change: fn(&mut Transactio
     transaction.commit().map(drop)
 }
 
-fn put(transaction: &mut Transaction<Door>) -> Done {
+fn put(transaction: &mut Transaction<FaultyFs>) -> Done {
     transaction.put("x", b"put".to_vec())?;
     transaction.put("sub/new", b"new".to_vec())
 }
 
-fn remove(transaction: &mut Transaction<Door>) -> Done {
+fn remove(transaction: &mut Transaction<FaultyFs>) -> Done {
     transaction.remove("x")
 }
 
-fn rename(transaction: &mut Transaction<Door>) -> Done {
+fn rename(transaction: &mut Transaction<FaultyFs>) -> Done {
     transaction.rename("x", "y")
 }
 

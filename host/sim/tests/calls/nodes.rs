@@ -1,10 +1,10 @@
 //! The wider calls, for a host that offers the filesystem to a component.
 
 use onionskin::fs::{Cause, Fs};
-use onionskin_sim::{File, Found, OpenHow, SimFs, Stamp, Trespass, tree};
+use onionskin_sim::{File, Found, OpenOptions, SimFs, Stamp, Trespass, tree};
 
-const WRITE: OpenHow =
-    OpenHow { write: true, create: false, exclusive: false, directory: false, truncate: false, read: false };
+const WRITE: OpenOptions =
+    OpenOptions { write: true, create: false, exclusive: false, directory: false, truncate: false, read: false };
 
 fn file(found: Found) -> Option<File> {
     match found {
@@ -19,16 +19,16 @@ fn file(found: Found) -> Option<File> {
 fn write_open_of_what_was_there_is_reported() -> Result<(), Cause> {
     let fs = SimFs::holding(&tree! { file "old" = "x"; file "own/log" = "x"; });
     let root = fs.root();
-    fs.open_at(&root, "new", OpenHow { create: true, exclusive: true, ..WRITE })?;
+    fs.open_at(&root, "new", OpenOptions { create: true, exclusive: true, ..WRITE })?;
     fs.open_at(&root, "new", WRITE)?;
-    fs.open_at(&root, "old", OpenHow { read: true, write: false, ..WRITE })?;
+    fs.open_at(&root, "old", OpenOptions { read: true, write: false, ..WRITE })?;
     assert!(fs.intrusions().is_empty());
     fs.own("own");
     let own = fs.open_dir(&root, "own")?;
     let log = file(fs.open_at(&own, "log", WRITE)?).ok_or(Cause::IsDirectory)?;
     fs.append(&log, b"y")?;
     assert!(fs.intrusions().is_empty());
-    fs.open_at(&root, "old", OpenHow { truncate: true, ..WRITE })?;
+    fs.open_at(&root, "old", OpenOptions { truncate: true, ..WRITE })?;
     assert!(fs.intrusions().iter().any(|found| found.what == Trespass::OpenedForWrite));
     assert!(fs.intrusions().iter().any(|found| found.what == Trespass::Wrote));
     Ok(())
@@ -43,14 +43,14 @@ fn open_flags_are_honoured() -> Result<(), Cause> {
     assert_eq!(open("none", WRITE), Err(Cause::NoEntry));
     assert_eq!(open("l", WRITE), Err(Cause::Loop));
     assert_eq!(open("d", WRITE), Err(Cause::IsDirectory));
-    let directory = OpenHow { directory: true, write: false, ..WRITE };
+    let directory = OpenOptions { directory: true, write: false, ..WRITE };
     assert_eq!(open("f", directory), Err(Cause::NotDirectory));
     assert_eq!(open("d", directory), Ok(()));
-    let exclusive = OpenHow { create: true, exclusive: true, ..WRITE };
+    let exclusive = OpenOptions { create: true, exclusive: true, ..WRITE };
     assert_eq!(open("f", exclusive), Err(Cause::AlreadyExists));
     let read_only = fs.root().read_only();
     assert_eq!(fs.open_at(&read_only, "f", WRITE).map(|_| ()), Err(Cause::NotPermitted));
-    assert_eq!(fs.open_at(&read_only, "f", OpenHow { write: false, ..WRITE }).map(|_| ()), Ok(()));
+    assert_eq!(fs.open_at(&read_only, "f", OpenOptions { write: false, ..WRITE }).map(|_| ()), Ok(()));
     Ok(())
 }
 

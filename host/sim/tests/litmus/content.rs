@@ -1,7 +1,7 @@
 //! The crash states of content.
 
 use onionskin::fs::{Cause, Fs};
-use onionskin_sim::{Found, Model, OpenHow, Power, SimFs, Tear, Tree};
+use onionskin_sim::{Found, Model, OpenOptions, Power, SimFs, Tear, Tree};
 
 use super::{any, exactly, put};
 
@@ -113,7 +113,7 @@ fn truncation_is_old_or_new() -> Result<(), Cause> {
 #[test]
 fn truncate_and_write_reaches_an_empty_file() -> Result<(), Cause> {
     let fs = SimFs::holding(&f("old"));
-    let how = OpenHow { write: true, truncate: true, ..OpenHow::default() };
+    let how = OpenOptions { write: true, truncate: true, ..OpenOptions::default() };
     let Found::File(file) = fs.open_at(&fs.root(), "f", how)? else {
         panic!("a file was planted");
     };

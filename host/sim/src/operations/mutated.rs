@@ -1,30 +1,30 @@
-//! An operation through doors that are hung wrongly.
+//! An operation over a [`FaultyFs`].
 
 use std::borrow::Borrow;
 
-use super::{Door, Operation, Twist};
+use super::{FaultyFs, Mutation, Operation};
 use crate::explore::{Failure, Subject, record};
 use crate::simfs::{SimFs, Switches};
 use crate::tree::Tree;
 
 /// An operation with a mutated protocol, which has to keep the promises of the original.
-pub struct Twisted<O> {
+pub struct MutatedOperation<O> {
     operation: O,
-    run: Twist,
-    recover: Twist,
+    run: Mutation,
+    recover: Mutation,
     stages: Vec<Tree>,
 }
 
-impl<O: Borrow<Operation>> Twisted<O> {
+impl<O: Borrow<Operation>> MutatedOperation<O> {
     /// An operation, with the mutations of its filesystem, and of that of the recovery.
     #[must_use]
-    pub fn new(operation: O, run: Twist, recover: Twist) -> Self {
+    pub fn new(operation: O, run: Mutation, recover: Mutation) -> Self {
         let (_, stages, _) = record(operation.borrow(), None);
-        Twisted { operation, run, recover, stages: stages.trees }
+        MutatedOperation { operation, run, recover, stages: stages.trees }
     }
 }
 
-impl<O: Borrow<Operation> + Sync> Subject for Twisted<O> {
+impl<O: Borrow<Operation> + Sync> Subject for MutatedOperation<O> {
     fn name(&self) -> String {
         format!("{}, run {:?}, recovery {:?}", self.operation.borrow().name, self.run, self.recover)
     }
@@ -38,11 +38,11 @@ impl<O: Borrow<Operation> + Sync> Subject for Twisted<O> {
     }
 
     fn run(&self, fs: &SimFs) -> Result<(), Failure> {
-        self.operation.borrow().perform(&Door::new(fs, &self.run))
+        self.operation.borrow().perform(&FaultyFs::new(fs, &self.run))
     }
 
     fn recover(&self, fs: &SimFs) -> Result<(), Failure> {
-        self.operation.borrow().recover_by(&Door::new(fs, &self.recover))
+        self.operation.borrow().recover_by(&FaultyFs::new(fs, &self.recover))
     }
 
     fn stages(&self, _: Vec<Tree>) -> Vec<Tree> {

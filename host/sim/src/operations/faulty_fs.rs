@@ -1,5 +1,5 @@
-//! The way from the store to the simulated filesystem, which can be hung wrongly on purpose: a
-//! mutation of the protocol that needs no change of its code.
+//! The simulated filesystem behind a wrapper that can alter its calls on purpose: a mutation of the
+//! protocol without a change of its code.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -12,13 +12,13 @@ use crate::simfs::{Dir, File, SimFs};
 /// Two calls, as they are printed: one, and the one that follows it.
 pub type Pair = (String, String);
 
-/// How the door is hung wrongly.
+/// The way in which a [`FaultyFs`] alters the calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Twist {
-    /// Not at all.
+pub enum Mutation {
+    /// No call is altered.
     #[default]
-    Straight,
-    /// Not at all, and [`Door::pairs`] is kept.
+    None,
+    /// No call is altered, and [`FaultyFs::pairs`] is kept.
     Watch,
     /// Wherever the first of these calls is followed at once by the second, they change places.
     Swap(Pair),
@@ -37,16 +37,16 @@ pub enum Twist {
     LogInPlace,
 }
 
-/// The simulated filesystem behind a door.
+/// A simulated filesystem whose calls are altered by a [`Mutation`].
 #[derive(Clone)]
-pub struct Door {
+pub struct FaultyFs {
     fs: SimFs,
-    twist: Rc<Twist>,
-    hung: Rc<RefCell<Hung>>,
+    mutation: Rc<Mutation>,
+    state: Rc<RefCell<State>>,
 }
 
 #[derive(Default)]
-struct Hung {
+struct State {
     /// The call that waits for the next.
     held: Option<Change>,
     /// The last change, if nothing was asked since then.
@@ -57,11 +57,11 @@ struct Hung {
     met: u32,
 }
 
-impl Door {
-    /// A door to a filesystem.
+impl FaultyFs {
+    /// Returns a filesystem whose calls are altered.
     #[must_use]
-    pub fn new(fs: &SimFs, twist: &Twist) -> Self {
-        Door { fs: fs.clone(), twist: Rc::new(twist.clone()), hung: Rc::default() }
+    pub fn new(fs: &SimFs, mutation: &Mutation) -> Self {
+        FaultyFs { fs: fs.clone(), mutation: Rc::new(mutation.clone()), state: Rc::default() }
     }
 
     /// The wrapped filesystem.
@@ -74,13 +74,13 @@ impl Door {
     /// order: all but the creation of a file, which the next call needs.
     #[must_use]
     pub fn pairs(&self) -> Vec<Pair> {
-        self.hung.borrow().pairs.clone()
+        self.state.borrow().pairs.clone()
     }
 
     /// Every sync, as it is printed, and its number among those that are printed like it.
     #[must_use]
     pub fn syncs(&self) -> Vec<(String, u32)> {
-        self.hung.borrow().syncs.clone()
+        self.state.borrow().syncs.clone()
     }
 
     /// Lets a call go that still waits for the next.
@@ -88,12 +88,12 @@ impl Door {
     /// # Errors
     /// What the call fails with.
     pub fn settle(&self) -> Result<(), Cause> {
-        if *self.twist == Twist::Straight {
+        if *self.mutation == Mutation::None {
             return Ok(());
         }
-        let mut hung = self.hung.borrow_mut();
-        hung.last = None;
-        hung.held.take().map_or(Ok(()), |held| held.make(&self.fs))
+        let mut state = self.state.borrow_mut();
+        state.last = None;
+        state.held.take().map_or(Ok(()), |held| held.make(&self.fs))
     }
 
     fn ask<T>(&self, question: impl FnOnce(&SimFs) -> Result<T, Cause>) -> Result<T, Cause> {
@@ -103,33 +103,33 @@ impl Door {
 
     /// An open depends on no delayed change, unless it opens a new entry.
     fn open<T>(&self, open: impl Fn(&SimFs) -> Result<T, Cause>) -> Result<T, Cause> {
-        match *self.twist {
-            Twist::Straight => open(&self.fs),
+        match *self.mutation {
+            Mutation::None => open(&self.fs),
             _ => open(&self.fs).or_else(|_| self.ask(open)),
         }
     }
 
     fn note(&self, label: impl FnOnce() -> String, waits: bool) {
-        if *self.twist != Twist::Watch {
+        if *self.mutation != Mutation::Watch {
             return;
         }
         let label = label();
-        let mut hung = self.hung.borrow_mut();
+        let mut state = self.state.borrow_mut();
         if label.starts_with("sync-") {
-            let number = hung.syncs.iter().filter(|(known, _)| *known == label).count();
-            hung.syncs.push((label.clone(), u32::try_from(number).expect("a run makes few syncs")));
+            let number = state.syncs.iter().filter(|(known, _)| *known == label).count();
+            state.syncs.push((label.clone(), u32::try_from(number).expect("a run makes few syncs")));
         }
-        if let Some(last) = hung.last.take() {
-            hung.pairs.push((last, label.clone()));
+        if let Some(last) = state.last.take() {
+            state.pairs.push((last, label.clone()));
         }
-        hung.last = waits.then_some(label);
+        state.last = waits.then_some(label);
     }
 
     fn change(&self, change: Change) -> Result<(), Cause> {
         self.note(|| change.to_string(), true);
-        if let Twist::Swap((first, second)) = &*self.twist {
+        if let Mutation::Swap((first, second)) = &*self.mutation {
             let label = change.to_string();
-            let held = self.hung.borrow_mut().held.take();
+            let held = self.state.borrow_mut().held.take();
             if let Some(held) = held {
                 if label == *second {
                     return change.make(&self.fs).and_then(|()| held.make(&self.fs));
@@ -137,7 +137,7 @@ impl Door {
                 held.make(&self.fs)?;
             }
             if label == *first {
-                self.hung.borrow_mut().held = Some(change);
+                self.state.borrow_mut().held = Some(change);
                 return Ok(());
             }
         }
@@ -145,29 +145,31 @@ impl Door {
     }
 
     fn make(&self, change: &Change) -> Result<(), Cause> {
-        if let (Twist::RemoveFirst, Change::Rename(_, (dir, name))) = (&*self.twist, change) {
+        if let (Mutation::RemoveFirst, Change::Rename(_, (dir, name))) = (&*self.mutation, change) {
             match self.fs.remove_file(dir, name) {
                 Ok(()) | Err(Cause::NoEntry | Cause::IsDirectory) => {}
                 Err(cause) => return Err(cause),
             }
         }
-        match (&*self.twist, change) {
-            (Twist::SkipSync(label, number), Change::SyncFile(_) | Change::SyncDir(_))
+        match (&*self.mutation, change) {
+            (Mutation::SkipSync(label, number), Change::SyncFile(_) | Change::SyncDir(_))
                 if change.to_string() == *label =>
             {
-                let mut hung = self.hung.borrow_mut();
-                hung.met += 1;
-                if hung.met == *number + 1 { Ok(()) } else { change.make(&self.fs) }
+                let mut state = self.state.borrow_mut();
+                state.met += 1;
+                if state.met == *number + 1 { Ok(()) } else { change.make(&self.fs) }
             }
-            (Twist::SkipSyncs(part), Change::SyncFile(_) | Change::SyncDir(_)) if change.to_string().contains(part) => {
+            (Mutation::SkipSyncs(part), Change::SyncFile(_) | Change::SyncDir(_))
+                if change.to_string().contains(part) =>
+            {
                 Ok(())
             }
-            (Twist::LogInPlace, Change::Rename((_, name), _)) if name == "log.tmp" => Ok(()),
-            (Twist::SwallowErrors, _) => {
+            (Mutation::LogInPlace, Change::Rename((_, name), _)) if name == "log.tmp" => Ok(()),
+            (Mutation::SwallowErrors, _) => {
                 change.make(&self.fs).unwrap_or_default();
                 Ok(())
             }
-            (Twist::RetrySyncs, Change::SyncFile(_) | Change::SyncDir(_)) => {
+            (Mutation::RetrySyncs, Change::SyncFile(_) | Change::SyncDir(_)) => {
                 change.make(&self.fs).or_else(|_| change.make(&self.fs))
             }
             _ => change.make(&self.fs),
@@ -175,7 +177,7 @@ impl Door {
     }
 
     fn name<'n>(&self, name: &'n str) -> &'n str {
-        if *self.twist == Twist::LogInPlace && name == "log.tmp" { "log" } else { name }
+        if *self.mutation == Mutation::LogInPlace && name == "log.tmp" { "log" } else { name }
     }
 }
 
@@ -235,7 +237,7 @@ impl fmt::Display for Change {
     }
 }
 
-impl Fs for Door {
+impl Fs for FaultyFs {
     type Dir = Dir;
     type File = File;
 
@@ -251,9 +253,9 @@ impl Fs for Door {
         let name = self.name(name);
         let label = || format!("create {}/{name}", at.path());
         self.note(label, false);
-        let held = self.hung.borrow_mut().held.take();
-        let (before, after) = match (held, &*self.twist) {
-            (Some(held), Twist::Swap((_, second))) if *second == label() => (None, Some(held)),
+        let held = self.state.borrow_mut().held.take();
+        let (before, after) = match (held, &*self.mutation) {
+            (Some(held), Mutation::Swap((_, second))) if *second == label() => (None, Some(held)),
             (held, _) => (held, None),
         };
         before.map_or(Ok(()), |held| held.make(&self.fs))?;
@@ -279,7 +281,7 @@ impl Fs for Door {
     }
 
     fn write(&self, file: &File, offset: u64, bytes: &[u8]) -> Result<usize, Cause> {
-        if !matches!(*self.twist, Twist::Swap(_)) {
+        if !matches!(*self.mutation, Mutation::Swap(_)) {
             // As it is, with the writes that are cut short by a fault.
             self.note(|| format!("write {}", file.path()), true);
             return self.fs.write(file, offset, bytes);
