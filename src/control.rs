@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `file-N` | content of one file, staged before it is renamed to its target |
 //! | `tx-N/` | staging of transaction N: contents `0`, ...; second names `apply-0`, ...; `intent`; `link` |
+//! | `ask-N/` | own entries by which transaction N asks what it may change; see `crate::persist::ask` |
 //! | `log.tmp` | a decision being written |
 //! | `log`, `log-unsynced` | a decision, to be rolled forward |
+//! | `parked-N` | the decision of transaction N, which could not be completed yet |
 //! | `directories/K/G/` | generation G of directory K, publish mode `pointer` |
 //! | `directories/K/owner` | the path that directory K belongs to; see [`crate::generations`] |
 //! | `lock`, `lock-H` | the lock file; a token on its way to it |
@@ -65,6 +67,21 @@ fn numbered(above: &RelPath, prefix: &str, number: u64, suffix: &str) -> RelPath
 /// Returns the path of the file that begins an epoch.
 pub fn epoch(number: u64) -> RelPath {
     numbered(&directory(), "epoch-", number, "")
+}
+
+/// Returns the path of the directory with the own entries by which a transaction asks what it may change.
+pub fn ask(number: u64) -> RelPath {
+    numbered(&directory(), "ask-", number, "")
+}
+
+/// Returns the path of the own file that a transaction moves into a directory for a moment.
+pub fn visitor(directory: &RelPath, number: u64) -> RelPath {
+    numbered(directory, ".onionskin-", number, ".ask")
+}
+
+/// Returns the path of a decision that could not be completed yet.
+pub fn parked(number: u64) -> RelPath {
+    numbered(&directory(), "parked-", number, "")
 }
 
 /// Returns the path of the directory where unusable records are set aside.

@@ -127,6 +127,8 @@ pub enum ErrorKind {
     OutcomeUnknown,
     /// The state on disk is contradictory; nothing was changed.
     Corrupt,
+    /// The path belongs to a decision that cannot be completed now.
+    Parked,
 }
 
 impl ErrorKind {
@@ -440,6 +442,15 @@ impl Error {
         self
     }
 
+    /// Returns the event without the remedy: the subject, and the call that failed or the reason.
+    pub(crate) fn clause(&self) -> String {
+        match (&self.0.detail, self.failure()) {
+            (Detail::Reason(reason), _) => format!("{} {reason}", self.subject()),
+            (_, Some(failure)) => format!("{} {failure}", failure.subject.text()),
+            (_, None) => self.to_string(),
+        }
+    }
+
     /// Writes the message without the subject.
     fn write_reason(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use ErrorKind as K;
@@ -489,6 +500,7 @@ impl Error {
             K::NeedsRecovery => ("", "; decided but not finished, open the root again and it is completed"),
             K::OutcomeUnknown => ("", "; the outcome is unknown, open the root again to learn it"),
             K::Corrupt => ("", "; nothing was touched"),
+            K::Parked => ("", "; remove the obstacle and open the root again, or give the transaction up"),
         };
         f.write_str(before)?;
         match (&self.0.detail, self.failure()) {

@@ -31,6 +31,10 @@ pub enum Call {
     Identify,
     /// Checks that a rename can reach a directory.
     Reach,
+    /// Checks that an entry can be replaced or removed.
+    Replace,
+    /// Checks that entries can be moved into a directory and out of it.
+    Fill,
     /// Makes a directory.
     MakeDirectory,
     /// Creates a file.
@@ -69,6 +73,8 @@ impl Call {
             Self::Read => "read",
             Self::Identify => "identified",
             Self::Reach => "reached by a rename",
+            Self::Replace => "replaced or removed",
+            Self::Fill => "given new entries",
             Self::MakeDirectory => "made as a directory",
             Self::Create => "created",
             Self::Write => "written",

@@ -18,6 +18,8 @@ use crate::text::as_number;
 enum Entry {
     Log,
     LogUnsynced,
+    Parked(u64),
+    Ask(u64),
     /// Removed once its owner is dead: `log.tmp`, `file-N`, `lock-H`, `linked`, `linked-again`.
     Loose,
     Lock,
@@ -34,6 +36,8 @@ fn classify(name: &str, kind: Kind) -> Option<Entry> {
     let (entry, wanted) = match (numbered, name) {
         (Some(("tx", number)), _) => (Entry::Transaction(number), Kind::Directory),
         (Some(("quarantine", number)), _) => (Entry::Quarantine(number), Kind::Directory),
+        (Some(("ask", number)), _) => (Entry::Ask(number), Kind::Directory),
+        (Some(("parked", number)), _) => (Entry::Parked(number), Kind::File),
         (Some(("epoch", number)), _) => (Entry::Epoch(number), Kind::File),
         (Some(("file", _)), _) | (_, LOG_TEMPORARY | LINKED | LINKED_AGAIN) => (Entry::Loose, Kind::File),
         (_, LOG) => (Entry::Log, Kind::File),
@@ -55,6 +59,10 @@ pub struct Records {
     pub exists: bool,
     /// Name of the log, if there is one.
     pub log: Option<&'static str>,
+    /// Numbers of the transactions whose decision could not be completed yet.
+    pub parked: Vec<u64>,
+    /// Numbers of the transactions that were asking what they may change.
+    pub asks: Vec<u64>,
     /// Names of files that are of use to a live owner only.
     pub loose: Vec<String>,
     /// Whether there is a lock file.
@@ -110,6 +118,14 @@ impl Records {
             Entry::Transaction(number) => {
                 used(number);
                 self.transactions.push(number);
+            }
+            Entry::Parked(number) => {
+                used(number);
+                self.parked.push(number);
+            }
+            Entry::Ask(number) => {
+                used(number);
+                self.asks.push(number);
             }
             Entry::Quarantine(number) => used(number),
             Entry::Directories => self.directories = true,

@@ -78,8 +78,11 @@ impl<F: Fs> State<F> {
         let mut path = path.clone();
         self.links = 0;
         while self.links <= LINKS_MAX {
+            // First of all: an unfinished change may be the reason for whatever else is found.
+            self.check_parked(&path)?;
             let parent = self.walk(RootId::STORE, &path.parent(), policy, &mut missing)?;
             let real = parent.child(path.name());
+            self.check_parked(&real)?;
             if !control::may_change(&real) {
                 // A link into the control directory would let a caller change our records.
                 return Err(ErrorKind::SymlinkEscapes.at(&path));

@@ -6,15 +6,16 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use crate::control;
-use crate::error::{Error, ErrorKind, Fingerprint, Subject};
+use crate::error::{CommitPhase, Error, ErrorKind, Fingerprint, Subject};
 use crate::exec::{Executor, Trace};
 use crate::fs::{Call, Cause, Fs, Kind};
 use crate::generations;
+use crate::journal::{Change, Op};
 use crate::lock::{self, Claim, Ownership};
 use crate::path::{At, RelPath, RootId, match_preopen};
 use crate::plan::{Action, Plan};
 use crate::records::Records;
-use crate::recover::{self, Finding, Scope, Verdict, survey};
+use crate::recover::{self, Finding, Parked, Scope, Verdict};
 
 /// The state that a change must have reached before the call returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -130,6 +131,8 @@ pub(crate) struct State<F: Fs> {
     names: Vec<(String, RootId)>,
     claim: Claim,
     findings: Vec<Finding>,
+    /// The decisions that could not be completed at the open.
+    parked: Vec<Parked>,
     next: u64,
     receipts: u64,
     control_exists: bool,
@@ -167,6 +170,7 @@ impl<F: Fs> Store<F> {
             names,
             claim,
             findings: Vec::new(),
+            parked: Vec::new(),
             next: records.next,
             receipts: 0,
             control_exists: records.exists || matches!(owner, Ownership::LockFile(_)),
@@ -175,10 +179,11 @@ impl<F: Fs> Store<F> {
             links: 0,
         };
         if state.control_exists {
-            state.findings = recover::settle(&mut state.exec, Scope::All).map_err(|error| {
+            let settled = recover::settle(&mut state.exec, Scope::All).map_err(|error| {
                 let refused = error.kind() == ErrorKind::NotCommitted && error.is_refused_write();
                 if refused { ErrorKind::ReadOnly.of(at) } else { error }
             })?;
+            (state.findings, state.parked) = (settled.findings, settled.parked);
             state.next = Records::read(&mut state.exec)?.next;
         }
         Ok(Self { state: Rc::new(RefCell::new(state)) })
@@ -192,6 +197,36 @@ impl<F: Fs> Store<F> {
     /// Returns the findings of recovery at the open.
     pub fn recovered(&self) -> Vec<Finding> {
         self.state.borrow().findings.clone()
+    }
+
+    /// Gives up a decision that could not be completed: moves it, its staging and its siblings to the quarantine.
+    /// What was applied of it stays; its paths can be changed again.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if no decision of this number is parked; [`ErrorKind::NotCommitted`] if the
+    /// filesystem fails: the decision is still parked.
+    pub fn abandon(&self, transaction: u64) -> Result<Finding, Error> {
+        let state = &mut *self.state.borrow_mut();
+        state.check_usable()?;
+        let index = state.parked.iter().position(|parked| parked.journal.transaction == transaction);
+        let index = index.ok_or_else(|| {
+            ErrorKind::NotFound.at(&control::parked(transaction)).because("no decision of this number is parked")
+        })?;
+        state.check_owner()?;
+        let place = control::quarantine(state.take_number());
+        let journal = state.parked[index].journal.clone();
+        let plan = recover::abandon::abandon(&mut state.exec, &journal, &place)?;
+        if let Err(stopped) = state.run(plan) {
+            let error = match stopped.phase() {
+                CommitPhase::Before => return Err(stopped),
+                CommitPhase::At | CommitPhase::After => stopped.with_kind(ErrorKind::OutcomeUnknown),
+            };
+            return Err(state.fail(error));
+        }
+        state.parked.remove(index);
+        let detail = format!("transaction {transaction} was given up; its decision and its content are in {place}");
+        Ok(Finding::new(&control::parked(transaction), Verdict::Quarantined, detail))
     }
 
     /// Returns the steps that ran since the last call.
@@ -220,13 +255,13 @@ impl<F: Fs> Store<F> {
 /// As for [`Store::open`], except that another owner is a finding.
 pub fn inspect<F: Fs>(fs: F, preopens: &Preopens<F>, at: &str) -> Result<Vec<Finding>, Error> {
     let mut exec = preopens.open(fs, at)?;
-    let snapshot = survey::survey(&mut exec, Scope::All)?;
+    let records = Records::read(&mut exec)?;
     let mut findings = Vec::new();
-    if let Some(token) = lock::holder(&mut exec, &snapshot.records)? {
+    if let Some(token) = lock::holder(&mut exec, &records)? {
         let detail = format!("held by \"{token}\"");
         findings.push(Finding::new(&control::entry(control::LOCK), Verdict::InUse, detail));
     }
-    findings.extend(recover::foresee(&mut exec, snapshot)?);
+    findings.extend(recover::foresee(&mut exec)?);
     // A directory that cannot be read hides no finding of an open.
     for unused in generations::unused(&mut exec, usize::MAX).ok().flatten().unwrap_or_default() {
         let (place, detail) = (control::generations(unused.directory), generations::described(&unused));
@@ -349,7 +384,24 @@ impl<F: Fs> State<F> {
 
     /// Completes or sweeps one transaction of this store.
     pub(crate) fn settle(&mut self, number: u64, synced: bool) -> Result<Vec<Finding>, Error> {
-        recover::settle(&mut self.exec, Scope::Transaction { number, synced })
+        Ok(recover::settle(&mut self.exec, Scope::Transaction { number, synced })?.findings)
+    }
+
+    /// Refuses a change that would interfere with a decision that could not be completed.
+    pub(crate) fn check_parked(&self, path: &RelPath) -> Result<(), Error> {
+        let parked = self.parked.iter().find(|parked| parked.concerns(path));
+        parked.map_or(Ok(()), |parked| Err(parked.error(path)))
+    }
+
+    /// Returns whether a parked decision changes this path itself.
+    pub(crate) fn is_parked_at(&self, path: &RelPath) -> bool {
+        self.parked.iter().any(|parked| parked.journal.ops.iter().any(|op| op.path == *path))
+    }
+
+    /// Returns whether a parked decision needs the generations of a directory.
+    pub(crate) fn is_parked_directory(&self, number: u64) -> bool {
+        let needs = |op: &Op| matches!(op.change, Change::Pointer { directory, .. } if directory == number);
+        self.parked.iter().any(|parked| parked.journal.ops.iter().any(needs))
     }
 
     /// Returns the fingerprint of the entry at a path.

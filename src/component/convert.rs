@@ -148,6 +148,8 @@ pub(super) fn finding_out(value: Finding) -> types::Finding {
             Verdict::RolledForward => types::Verdict::RolledForward,
             Verdict::Quarantined => types::Verdict::Quarantined,
             Verdict::InUse => types::Verdict::InUse,
+            Verdict::Parked => types::Verdict::Parked,
+            Verdict::Left => types::Verdict::Left,
         },
         detail: value.detail,
     }
@@ -258,5 +260,6 @@ const fn kind_out_of(value: ErrorKind) -> types::ErrorKind {
         ErrorKind::NeedsRecovery => types::ErrorKind::NeedsRecovery,
         ErrorKind::OutcomeUnknown => types::ErrorKind::OutcomeUnknown,
         ErrorKind::Corrupt => types::ErrorKind::Corrupt,
+        ErrorKind::Parked => types::ErrorKind::Parked,
     }
 }

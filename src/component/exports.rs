@@ -125,6 +125,10 @@ impl wit::GuestStore for Store {
         let freed = self.0.free_generations().map_err(error_out)?;
         Ok(freed.into_iter().map(finding_out).collect())
     }
+
+    fn abandon(&self, transaction: u64) -> Result<types::Finding, types::Error> {
+        self.0.abandon(transaction).map(finding_out).map_err(error_out)
+    }
 }
 
 impl wit::GuestWriter for Writer {

@@ -181,6 +181,20 @@ impl<F: Fs> Executor<F> {
         }
     }
 
+    /// Returns the answer of a rename that cannot succeed, because the entries are of different kinds or the
+    /// target is a directory with entries. The filesystem checks the rights to both names first, so the answer is
+    /// the same as for own entries only if it permits to take both away.
+    ///
+    /// `None` if it succeeded, because the target had been removed; it is undone then.
+    pub fn ask_rename(&mut self, from: &RelPath, to: &RelPath) -> Result<Option<Cause>> {
+        let ((source, old), (target, new)) = (self.parent(RootId::STORE, from)?, self.parent(RootId::STORE, to)?);
+        let Err(cause) = self.fs.rename((&source, old), (&target, new)) else {
+            let undone = self.fs.rename((&target, new), (&source, old));
+            return undone.map(|()| None).map_err(|cause| Error::failed(Call::Rename, from, cause));
+        };
+        Ok(Some(cause))
+    }
+
     /// Returns the SHA-256 of a file of the store.
     pub fn digest(&mut self, path: &RelPath) -> Result<[u8; 32]> {
         let mut hasher = Sha256::new();

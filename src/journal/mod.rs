@@ -6,6 +6,7 @@
 
 mod codec;
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use sha2::{Digest as _, Sha256};
@@ -119,5 +120,19 @@ impl Journal {
     /// Checks whether the journal creates this directory.
     pub fn makes(&self, directory: &RelPath) -> bool {
         self.ops.iter().any(|op| op.path == *directory && matches!(op.change, Change::MakeDir))
+    }
+
+    /// Returns the existing directories that get a new entry under its final name, each once.
+    pub fn filled(&self) -> BTreeSet<RelPath> {
+        let made: BTreeSet<&RelPath> =
+            self.ops.iter().filter(|op| op.change == Change::MakeDir).map(|op| &op.path).collect();
+        let mut filled = BTreeSet::new();
+        for op in &self.ops {
+            let parent = op.path.parent();
+            if matches!(op.change, Change::Put { .. } | Change::MakeDir) && !made.contains(&parent) {
+                filled.insert(parent);
+            }
+        }
+        filled
     }
 }

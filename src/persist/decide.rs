@@ -26,10 +26,9 @@ pub fn intend(plan: &mut Plan, intent: &Journal) {
     plan.sync_dir(&RelPath::ROOT, "or what is prepared elsewhere could stay");
 }
 
-/// Returns the plan that decides: the log is written completely, then renamed to its final name.
-/// `bytes` is the encoded journal.
-pub fn decide(journal: &Journal, bytes: Vec<u8>, has_staging: bool, control_durable: bool) -> Plan {
-    let (draft, log) = (control::entry(control::LOG_TEMPORARY), control::entry(log_name(journal)));
+/// Returns the plan that writes the log under its temporary name. `bytes` is the encoded journal.
+fn draft(journal: &Journal, bytes: Vec<u8>, has_staging: bool, control_durable: bool) -> Plan {
+    let draft = control::entry(control::LOG_TEMPORARY);
     let mut plan = Plan::new();
     if has_staging {
         let staging = control::transaction(journal.transaction);
@@ -42,6 +41,13 @@ pub fn decide(journal: &Journal, bytes: Vec<u8>, has_staging: bool, control_dura
     if !control_durable {
         plan.sync_dir(&RelPath::ROOT, "or changes could stay without the log that completes them");
     }
+    plan
+}
+
+/// Returns the plan that decides: the log gets its final name.
+fn decide(journal: &Journal) -> Plan {
+    let (draft, log) = (control::entry(control::LOG_TEMPORARY), control::entry(log_name(journal)));
+    let mut plan = Plan::new();
     plan.rename(&draft, &log, "decided: from here on it is completed, whatever happens");
     plan.decides();
     plan.sync_control("or an acknowledged change could be forgotten");
@@ -73,18 +79,31 @@ impl<F: Fs> State<F> {
             self.abandon(journal.transaction);
             return Err(Error::invalid_argument(op.path.shown(), "is not for a transaction to change"));
         }
-        self.run(self.control_plan())?;
-        if let Err(error) = self.check_owner().and_then(|()| self.check_reach(journal)) {
+        if let Err(error) = self.prepare_decision(journal, bytes, has_staging) {
             self.abandon(journal.transaction);
             return Err(error);
         }
-        let plan = decide(journal, bytes, has_staging, self.control_durable);
+        let plan = decide(journal);
         let plan = if journal.unsynced { plan.without_syncs() } else { plan };
         if let Err(stopped) = self.run(plan) {
             return Err(self.undecided(journal, stopped));
         }
         self.control_durable |= !journal.unsynced;
         self.finish(journal.transaction, !journal.unsynced)
+    }
+
+    /// Checks that a decision can be completed, and writes its log under the temporary name.
+    fn prepare_decision(&mut self, journal: &Journal, bytes: Vec<u8>, has_staging: bool) -> Result<(), Error> {
+        journal.ops.iter().try_for_each(|op| self.check_parked(&op.path))?;
+        self.run(self.control_plan())?;
+        self.check_owner()?;
+        self.check_reach(journal)?;
+        self.ask_entries(journal)?;
+        let plan = draft(journal, bytes, has_staging, self.control_durable);
+        self.run(if journal.unsynced { plan.without_syncs() } else { plan })?;
+        self.ask_directories(journal)?;
+        // The questions took time: this is the last look before the decision.
+        self.check_owner()
     }
 
     /// Completes a decided transaction.
@@ -95,8 +114,7 @@ impl<F: Fs> State<F> {
                 // Another process, which is not the owner, removed a prepared entry.
                 Some(finding) => Error::conflicts(&[finding.path]),
             },
-            Err(error) if error.kind() == ErrorKind::NotCommitted => error.with_kind(ErrorKind::NeedsRecovery),
-            Err(error) => error,
+            Err(error) => error.with_kind(ErrorKind::NeedsRecovery),
         };
         Err(self.fail(error))
     }

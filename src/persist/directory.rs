@@ -61,6 +61,7 @@ impl<F: Fs> State<F> {
                     (found.path, found.stat.map(Into::into))
                 }
                 Pending::Delete => {
+                    self.check_parked(&full)?;
                     let real = self.real_parent(&full, policy)?.child(full.name());
                     let old = self.exec.stat(&real)?.map(Into::into);
                     (real, old)
@@ -130,6 +131,7 @@ impl<F: Fs> State<F> {
         {
             return Err(ErrorKind::SymlinkEscapes.at(path));
         }
+        self.check_parked(resolved.pointer.as_ref().unwrap_or(directory))?;
         self.exec.kind(directory)
     }
 }

@@ -36,6 +36,9 @@ impl<F: Fs> Store<F> {
         let newest = generations::directories(&mut state.exec)?.last().copied();
         // The tree may be large: this is not part of a change, and nothing waits for it.
         for unused in generations::unused(&mut state.exec, usize::MAX)?.unwrap_or_default() {
+            if state.is_parked_directory(unused.directory) {
+                continue;
+            }
             let plan = generations::free(&mut state.exec, &unused, newest == Some(unused.directory))?;
             state.check_owner()?;
             state.run(plan)?;

@@ -1,6 +1,7 @@
 //! Application of a decision: the steps that make its changes visible and durable and complete it. Every step
 //! is idempotent, so the same decision may be applied any number of times.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::control;
@@ -9,7 +10,7 @@ use crate::fs::Kind;
 use crate::journal::{Change, Journal, Op};
 use crate::path::{At, RelPath};
 use crate::plan::Attributes;
-use crate::recover::plan::Round;
+use crate::recover::plan::Piece;
 use crate::recover::survey::{Decision, Fact, Staged, Target};
 use crate::recover::{Finding, Scope, Verdict};
 use crate::tree;
@@ -20,14 +21,18 @@ use crate::tree;
 /// # Errors
 ///
 /// `ErrorKind::Corrupt` if applying the decision could lose data.
-pub fn apply(journal: &Journal, decision: &Decision, scope: Scope, round: &mut Round) -> Result<(), Error> {
-    let pairs = || journal.ops.iter().zip(&decision.facts);
+pub fn apply(journal: &Journal, decision: &Decision, scope: Scope, round: &mut Piece) -> Result<(), Error> {
+    let facts = decision.facts.as_ref().map_err(Error::clone)?;
+    let pairs = || journal.ops.iter().zip(facts);
     let before = round.plan.steps().len();
     for (op, fact) in pairs() {
         switch(journal, op, fact, round)?;
     }
     if round.plan.steps().len() > before {
         return Ok(());
+    }
+    for visitor in &decision.visitors {
+        round.plan.remove_file(visitor, "it was there to ask whether the directory can be changed");
     }
     for (op, fact) in pairs() {
         delete(op, fact, journal, round)?;
@@ -44,7 +49,7 @@ pub fn apply(journal: &Journal, decision: &Decision, scope: Scope, round: &mut R
     }
     let why = "or it could be lost after the log that would repeat it";
     tree::sync_upwards(&mut round.plan, &round.touched, why);
-    round.plan.remove_file(&control::entry(decision.name), "all of it has been applied");
+    round.plan.remove_file(&decision.path, "all of it has been applied");
     round.plan.sync_control("or the log could come back after its staging is gone");
     note_completed(&mut round.findings, journal);
     Ok(())
@@ -69,8 +74,23 @@ fn count(journal: &Journal) -> usize {
     journal.ops.iter().filter(|op| !matches!(op.change, Change::Pointer { .. })).count()
 }
 
+/// Returns the paths that a decision changes as text: the first few, and the number of the others.
+pub(super) fn paths(journal: &Journal) -> String {
+    const SHOWN: usize = 4;
+    let mut text = String::new();
+    let paths = journal.ops.iter().filter(|op| !matches!(op.change, Change::Pointer { .. })).map(|op| op.path.shown());
+    for (number, path) in paths.take(SHOWN).enumerate() {
+        text.push_str(if number > 0 { ", " } else { "" });
+        text.push_str(path);
+    }
+    match count(journal).saturating_sub(SHOWN) {
+        0 => text,
+        more => format!("{text} and {more} more"),
+    }
+}
+
 /// Returns the deepest directory that contains every path of a decision, for messages.
-fn common_directory(journal: &Journal) -> RelPath {
+pub(super) fn common_directory(journal: &Journal) -> RelPath {
     let mut paths = journal.ops.iter().map(|op| match op.change {
         Change::Switch | Change::Pointer { .. } => op.path.clone(),
         Change::Put { .. } | Change::Delete { .. } | Change::MakeDir | Change::RemoveDir => op.path.parent(),
@@ -84,7 +104,7 @@ fn common_directory(journal: &Journal) -> RelPath {
     common
 }
 
-fn switch(journal: &Journal, op: &Op, fact: &Fact, round: &mut Round) -> Result<(), Error> {
+fn switch(journal: &Journal, op: &Op, fact: &Fact, round: &mut Piece) -> Result<(), Error> {
     let Fact::Switch { at, new, old, .. } = fact else { return Ok(()) };
     let path = &op.path;
     let (new_path, old_path) =
@@ -115,7 +135,7 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, round: &mut Round) -> Result<
     Ok(())
 }
 
-fn delete(op: &Op, fact: &Fact, journal: &Journal, round: &mut Round) -> Result<(), Error> {
+fn delete(op: &Op, fact: &Fact, journal: &Journal, round: &mut Piece) -> Result<(), Error> {
     let Fact::Delete { target, parent } = fact else { return Ok(()) };
     match target {
         // The directory that this decision itself puts in the place of a file.
@@ -130,7 +150,7 @@ fn delete(op: &Op, fact: &Fact, journal: &Journal, round: &mut Round) -> Result<
     Ok(())
 }
 
-fn remove_dir(op: &Op, fact: &Fact, round: &mut Round) {
+fn remove_dir(op: &Op, fact: &Fact, round: &mut Piece) {
     let Fact::RemoveDir { empties, parent } = fact else { return };
     if *empties {
         round.plan.remove_dir(&op.path, "it was deleted");
@@ -142,7 +162,7 @@ fn remove_dir(op: &Op, fact: &Fact, round: &mut Round) {
     }
 }
 
-fn make_dir(op: &Op, fact: &Fact, journal: &Journal, round: &mut Round) -> Result<(), Error> {
+fn make_dir(op: &Op, fact: &Fact, journal: &Journal, round: &mut Piece) -> Result<(), Error> {
     let Fact::MakeDir(target) = fact else { return Ok(()) };
     match target {
         Some(Kind::Directory) => {}
@@ -162,7 +182,7 @@ fn also_deleted(journal: &Journal, op: &Op) -> bool {
     journal.ops.iter().any(|other| other.path == op.path && matches!(other.change, Change::Delete { .. }))
 }
 
-fn put(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Round) -> Result<(), Error> {
+fn put(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Piece) -> Result<(), Error> {
     let (Fact::Put { staged, spare, target }, Change::Put { staged: index, .. }) = (fact, &op.change) else {
         return Ok(());
     };
@@ -195,7 +215,7 @@ fn also_removed(journal: &Journal, op: &Op) -> bool {
     journal.ops.iter().any(|other| other.path == op.path && other.change == Change::RemoveDir)
 }
 
-fn late(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Round) {
+fn late(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Piece) {
     let Fact::Switch { late, common, spare, into, old, .. } = fact else { return };
     if scope == Scope::All {
         // Its owner is dead and may have died between the renames and their sync.

@@ -4,19 +4,28 @@
 //! until the plan is empty. After each round the disk is in a state that a crash could have left, so there is
 //! only one kind of recovery, and a crash during recovery is not a special case. A commit is completed by the
 //! same rounds, with the scope of its own transaction.
+//!
+//! An obstacle is a finding and not the end: a decision that cannot be completed is *parked*, under the name
+//! `parked-N`, and remains that cannot be removed are *left*. Each open tries both again.
 
+pub mod abandon;
 pub mod apply;
 pub mod plan;
 pub mod survey;
 pub mod sweep;
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::error::Error;
+use crate::control;
+use crate::error::{Error, ErrorKind};
 use crate::exec::Executor;
 use crate::fs::Fs;
+use crate::journal::Journal;
 use crate::path::RelPath;
+use crate::plan::Plan;
+use survey::Snapshot;
 
 /// The remains that are handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +57,10 @@ pub enum Verdict {
     Quarantined,
     /// Another owner holds the root.
     InUse,
+    /// The change was decided and cannot be completed now; each open tries again.
+    Parked,
+    /// Remains could not be removed; each open tries again.
+    Left,
 }
 
 /// A finding of recovery, with the action taken.
@@ -68,57 +81,194 @@ impl Finding {
     }
 }
 
-/// No state needs more rounds: quarantine or switch, finish, sweep, and one that finds no work left.
+/// A decision that could not be completed yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Parked {
+    /// The decision.
+    pub(crate) journal: Journal,
+    /// The obstacle, as a clause.
+    pub(crate) reason: String,
+}
+
+/// The outcome of recovery.
+#[derive(Debug, Default)]
+pub(crate) struct Settled {
+    /// The findings.
+    pub(crate) findings: Vec<Finding>,
+    /// The decisions that could not be completed.
+    pub(crate) parked: Vec<Parked>,
+    /// The records that could not be handled, which are not tried again.
+    passed: BTreeSet<RelPath>,
+}
+
+/// No decision needs more rounds: quarantine or switch, finish, sweep, and one that finds no work left.
 const ROUNDS_MAX: usize = 8;
 
-/// Runs rounds until no work is left. Returns the findings.
+/// Runs rounds until no work is left.
+///
+/// A decision that cannot be completed is parked, and remains that cannot be removed are left: they are
+/// findings, and hinder nothing else. Only for the live owner of a transaction is an obstacle to its own
+/// decision an error.
 ///
 /// # Errors
 ///
-/// `ErrorKind::Corrupt` if the state on disk is contradictory, `ErrorKind::NotCommitted` if the filesystem
-/// fails. No data is lost; the next open continues from there.
-pub fn settle<F: Fs>(exec: &mut Executor<F>, scope: Scope) -> Result<Vec<Finding>, Error> {
-    let mut findings = Vec::new();
-    for _ in 0..ROUNDS_MAX {
-        let snapshot = survey::survey(exec, scope)?;
-        let round = plan::plan(&snapshot)?;
-        if round.plan.is_empty() {
-            return Ok(findings);
+/// `ErrorKind::Corrupt` if the records are contradictory, `ErrorKind::NotCommitted` if they cannot be read or a
+/// decision cannot be parked. No data is lost; the next open continues from there.
+pub(crate) fn settle<F: Fs>(exec: &mut Executor<F>, scope: Scope) -> Result<Settled, Error> {
+    let mut settled = Settled::default();
+    let (mut rounds, mut most) = (0, ROUNDS_MAX);
+    while rounds < most {
+        let snapshot = survey::survey(exec, scope, &settled.passed)?;
+        rounds += 1;
+        most = most.max(ROUNDS_MAX * (snapshot.records.parked.len() + 2));
+        for (place, error) in &snapshot.unreadable {
+            settled.leave(place, error);
         }
-        let steps = match scope {
-            Scope::Transaction { synced: false, .. } => round.plan.without_syncs(),
-            Scope::Transaction { synced: true, .. } | Scope::All => round.plan,
+        let pieces = match plan::plan(&snapshot) {
+            Ok(pieces) if pieces.is_empty() => return Ok(settled),
+            Ok(pieces) => pieces,
+            Err(error) => {
+                settled.park(exec, &snapshot, error)?;
+                continue;
+            }
         };
-        debug_assert_eq!(steps.commit(), None, "recovery decides nothing");
-        exec.run(steps)?;
-        findings.extend(round.findings);
+        for piece in pieces {
+            let steps = match scope {
+                Scope::Transaction { synced: false, .. } => piece.plan.without_syncs(),
+                Scope::Transaction { synced: true, .. } | Scope::All => piece.plan,
+            };
+            debug_assert_eq!(steps.commit(), None, "recovery decides nothing");
+            match exec.run(steps) {
+                Ok(()) => settled.findings.extend(piece.findings),
+                Err(error) if snapshot.decision.is_some() => settled.park(exec, &snapshot, error)?,
+                Err(error) => {
+                    settled.leave(&piece.place, &error);
+                    if piece.place == control::directory() {
+                        // The other pieces rely on it.
+                        return Ok(settled);
+                    }
+                }
+            }
+        }
     }
-    Err(Error::corrupt(&crate::control::directory(), "is changed by others meanwhile; stop them and open again"))
+    Err(Error::corrupt(&control::directory(), "is changed by others meanwhile; stop them and open again"))
 }
 
-/// Returns the findings that [`settle`] would report, from the facts of its first round.
+impl Settled {
+    /// Sets aside the decision of a round that cannot be completed now, so that other decisions can be made.
+    fn park<F: Fs>(&mut self, exec: &mut Executor<F>, snapshot: &Snapshot, error: Error) -> Result<(), Error> {
+        let Some(decision) = &snapshot.decision else { return Err(error) };
+        let Ok(journal) = &decision.content else { return Err(error) };
+        if snapshot.scope != Scope::All || decision.refused {
+            return Err(error);
+        }
+        let place = control::parked(journal.transaction);
+        if decision.path != place {
+            let mut plan = Plan::new();
+            plan.rename(&decision.path, &place, "it is tried again at each open, and other decisions can be made");
+            plan.sync_control("or it could take the place of a later decision");
+            if exec.run(plan).is_err() {
+                return Err(error);
+            }
+        }
+        self.passed.insert(place);
+        let parked = Parked { journal: journal.clone(), reason: error.clause() };
+        self.findings.push(parked.finding());
+        self.parked.push(parked);
+        Ok(())
+    }
+
+    /// Notes remains that cannot be removed now.
+    fn leave(&mut self, place: &RelPath, error: &Error) {
+        self.findings.push(left(place, error));
+        self.passed.insert(place.clone());
+    }
+}
+
+impl Parked {
+    /// Returns the finding of an open.
+    fn finding(&self) -> Finding {
+        let number = self.journal.transaction;
+        let paths = apply::paths(&self.journal);
+        let detail = format!(
+            "transaction {number} was decided and cannot be completed now: {}; it changes {paths}, which take no other \
+             change; the next open tries again",
+            self.reason
+        );
+        Finding::new(&apply::common_directory(&self.journal), Verdict::Parked, detail)
+    }
+
+    /// Returns whether a change to a path would interfere with the decision: it changes the path, an entry
+    /// below it, or a directory above it.
+    pub(crate) fn concerns(&self, path: &RelPath) -> bool {
+        self.journal.ops.iter().any(|op| op.path.is_within(path) || path.is_within(&op.path))
+    }
+
+    /// Returns the error for a change to one of the paths.
+    pub(crate) fn error(&self, path: &RelPath) -> Error {
+        let number = self.journal.transaction;
+        let why =
+            format!("transaction {number}, which changes it, was decided and cannot be completed: {}", self.reason);
+        ErrorKind::Parked.at(path).because(why)
+    }
+}
+
+/// Returns the findings that [`settle`] would report, from the facts of its first rounds; changes nothing. An
+/// obstacle that only a change meets is not foreseen, except for what was parked at an earlier open.
 ///
 /// # Errors
 ///
 /// As for [`settle`].
-pub fn foresee<F: Fs>(exec: &mut Executor<F>, snapshot: survey::Snapshot) -> Result<Vec<Finding>, Error> {
-    let mut findings = plan::plan(&snapshot)?.findings;
-    let Some(decision) = &snapshot.decision else { return Ok(findings) };
-    let set_aside = findings.iter().any(|finding| finding.verdict == Verdict::Quarantined);
-    if let Ok(journal) = &decision.content
-        && !set_aside
-        && findings.iter().all(|finding| finding.verdict != Verdict::RolledForward)
-    {
-        apply::note_completed(&mut findings, journal);
+pub(crate) fn foresee<F: Fs>(exec: &mut Executor<F>) -> Result<Vec<Finding>, Error> {
+    let mut findings = Vec::new();
+    let mut passed = BTreeSet::new();
+    loop {
+        let snapshot = survey::survey(exec, Scope::All, &passed)?;
+        let planned = plan::plan(&snapshot);
+        let Some(decision) = snapshot.decision else {
+            for (place, error) in &snapshot.unreadable {
+                findings.push(left(place, error));
+            }
+            findings.extend(planned?.into_iter().flat_map(|piece| piece.findings));
+            return Ok(findings);
+        };
+        let foreseen = match planned {
+            Ok(pieces) => Ok(pieces.into_iter().flat_map(|piece| piece.findings).collect::<Vec<_>>()),
+            Err(error) => Err(error),
+        };
+        let is_quarantined = |findings: &[Finding]| findings.iter().any(|one| one.verdict == Verdict::Quarantined);
+        match (&decision.content, foreseen) {
+            (Err(_), Err(error)) => return Err(error),
+            (_, Ok(foreseen)) if is_quarantined(&foreseen) => {
+                // The staging is set aside together with its log; for a damaged log, all staging is.
+                let own = decision.content.as_ref().ok().map(|journal| journal.transaction);
+                let moved = snapshot.records.transactions.iter().filter(|number| own.is_none_or(|own| own == **number));
+                passed.extend(moved.map(|number| control::transaction(*number)));
+                findings.extend(foreseen);
+            }
+            (Ok(journal), foreseen) if decision.path == control::parked(journal.transaction) => {
+                let reason =
+                    foreseen.err().map_or_else(|| "an obstacle at an earlier open".into(), |error| error.clause());
+                findings.push(Parked { journal: journal.clone(), reason }.finding());
+            }
+            (Ok(journal), Err(error)) => {
+                passed.insert(control::transaction(journal.transaction));
+                findings.push(Parked { journal: journal.clone(), reason: error.clause() }.finding());
+            }
+            (Ok(journal), Ok(foreseen)) => {
+                let completes = foreseen.iter().any(|finding| finding.verdict == Verdict::RolledForward);
+                findings.extend(foreseen);
+                if !completes {
+                    apply::note_completed(&mut findings, journal);
+                }
+            }
+            (Err(_), Ok(foreseen)) => findings.extend(foreseen),
+        }
+        passed.insert(decision.path);
     }
-    let mut rest = snapshot;
-    let moved = rest.decision.take().and_then(|decision| decision.content.ok()).map(|journal| journal.transaction);
-    rest.records.log = None;
-    if set_aside {
-        // The staging is set aside together with its log; for a damaged log, all staging is.
-        rest.records.transactions.retain(|number| moved.is_some_and(|moved| moved != *number));
-    }
-    rest.remains = survey::remains(exec, rest.scope, &rest.records)?;
-    findings.extend(plan::plan(&rest)?.findings);
-    Ok(findings)
+}
+
+fn left(place: &RelPath, error: &Error) -> Finding {
+    let detail = format!("remains that cannot be removed now: {}; the next open tries again", error.clause());
+    Finding::new(place, Verdict::Left, detail)
 }

@@ -1,4 +1,7 @@
 //! One round of recovery, planned from the surveyed facts only.
+//!
+//! A round is a list of pieces. Each stands for itself: one that cannot be carried out is reported, and hinders
+//! no other.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -13,10 +16,12 @@ use crate::recover::survey::{Decision, Snapshot};
 use crate::recover::{Finding, Scope, Verdict, sweep};
 use crate::tree;
 
-/// A round of recovery.
-#[derive(Debug, Default)]
-pub struct Round {
-    /// The steps; empty if no work is left.
+/// A piece of recovery: the steps that handle one record.
+#[derive(Debug)]
+pub struct Piece {
+    /// The path of the record.
+    pub place: RelPath,
+    /// The steps.
     pub plan: Plan,
     /// The findings that the steps handle.
     pub findings: Vec<Finding>,
@@ -24,16 +29,23 @@ pub struct Round {
     pub(super) touched: BTreeSet<RelPath>,
 }
 
-/// Plans the next round.
+impl Piece {
+    /// Creates a piece without steps.
+    pub(super) fn new(place: RelPath) -> Self {
+        Self { place, plan: Plan::new(), findings: Vec::new(), touched: BTreeSet::new() }
+    }
+}
+
+/// Plans the next round: one decision, or all other remains; empty if no work is left.
 ///
 /// # Errors
 ///
-/// `ErrorKind::Corrupt` if the facts contradict each other: nothing is removed.
-pub fn plan(snapshot: &Snapshot) -> Result<Round, Error> {
+/// `ErrorKind::Corrupt` if the facts about a decision contradict each other, and the failure of reading them.
+pub fn plan(snapshot: &Snapshot) -> Result<Vec<Piece>, Error> {
     let Some(decision) = &snapshot.decision else {
         return Ok(sweep_all(snapshot));
     };
-    let mut round = Round::default();
+    let mut round = Piece::new(decision.path.clone());
     if snapshot.scope == Scope::All {
         round.plan.sync_dir(&RelPath::ROOT, "act on durable facts: the control directory itself");
         round.plan.sync_control("act on durable facts: the log must not vanish half-way");
@@ -43,7 +55,7 @@ pub fn plan(snapshot: &Snapshot) -> Result<Round, Error> {
             let why = "decided by an owner that had lost the root; none of it was applied";
             set_aside(&mut round, snapshot, decision, Some(journal), why);
         }
-        Ok(journal) if journal.unsynced && decision.facts.iter().any(apply::is_bad_put) => {
+        Ok(journal) if journal.unsynced && decision.facts.iter().flatten().any(apply::is_bad_put) => {
             let why = "power was lost before a change with the durability `visible` reached the disk; some of its \
                        paths may hold new content";
             set_aside(&mut round, snapshot, decision, Some(journal), why);
@@ -51,16 +63,16 @@ pub fn plan(snapshot: &Snapshot) -> Result<Round, Error> {
         Ok(journal) => apply::apply(journal, decision, snapshot.scope, &mut round)?,
         Err(damage) => damaged(&mut round, snapshot, decision, damage)?,
     }
-    Ok(round)
+    Ok(Vec::from([round]))
 }
 
 /// Handles a log that differs from the one written.
-fn damaged(round: &mut Round, snapshot: &Snapshot, decision: &Decision, damage: &Damage) -> Result<(), Error> {
+fn damaged(round: &mut Piece, snapshot: &Snapshot, decision: &Decision, damage: &Damage) -> Result<(), Error> {
     let reason = match damage {
         Damage::Unreadable(reason) => *reason,
         Damage::Digest(_) => "its digest does not match",
     };
-    if decision.name == control::LOG_UNSYNCED {
+    if decision.path.name() == control::LOG_UNSYNCED {
         let why = "power was lost before a change with the durability `visible` reached the disk";
         set_aside(round, snapshot, decision, None, why);
         return Ok(());
@@ -72,23 +84,24 @@ fn damaged(round: &mut Round, snapshot: &Snapshot, decision: &Decision, damage: 
     let what = format!(
         "{reason}, and some of what it decided may have been applied; compare its paths with a backup, then move it away"
     );
-    Err(Error::corrupt(&control::entry(decision.name), &what))
+    Err(Error::corrupt(&decision.path, &what))
 }
 
 /// Moves a log and its staging to a directory that is never read.
-fn set_aside(round: &mut Round, snapshot: &Snapshot, decision: &Decision, journal: Option<&Journal>, why: &str) {
+fn set_aside(round: &mut Piece, snapshot: &Snapshot, decision: &Decision, journal: Option<&Journal>, why: &str) {
     let place = control::quarantine(snapshot.records.next);
     round.plan.make_dir(&place, "a place that recovery does not read");
     for &number in &snapshot.records.transactions {
         // The transaction number in a damaged log cannot be trusted, so all staging is set aside.
-        if journal.is_none_or(|journal| journal.transaction == number) {
+        let is_parked = snapshot.records.parked.contains(&number) && decision.path != control::parked(number);
+        if !is_parked && journal.is_none_or(|journal| journal.transaction == number) {
             let from = control::transaction(number);
             let to = place.child(from.name());
             round.plan.rename(&from, &to, "the staging stays with its log");
         }
     }
-    let from = control::entry(decision.name);
-    let to = place.child(decision.name);
+    let from = decision.path.clone();
+    let to = place.child(from.name());
     round.plan.rename(&from, &to, "nothing is decided any more");
     round.plan.sync_dir(&place, "or the log could be lost to people");
     round.plan.sync_control("or the log could come back");
@@ -97,35 +110,44 @@ fn set_aside(round: &mut Round, snapshot: &Snapshot, decision: &Decision, journa
 }
 
 /// Removes the remains of transactions without a decision, of staged files and of probes.
-fn sweep_all(snapshot: &Snapshot) -> Round {
-    let mut round = Round::default();
-    for remains in &snapshot.remains {
-        sweep::sweep(remains, snapshot.scope, &mut round);
-    }
+fn sweep_all(snapshot: &Snapshot) -> Vec<Piece> {
+    let mut pieces: Vec<Piece> = snapshot.remains.iter().map(|remains| sweep::sweep(remains, snapshot.scope)).collect();
     if snapshot.no_generations && snapshot.remains.is_empty() {
-        round.plan.remove_dir(&control::entry(control::DIRECTORIES), "it holds no generation");
+        let mut piece = Piece::new(control::entry(control::DIRECTORIES));
+        piece.plan.remove_dir(&piece.place, "it holds no generation");
+        pieces.push(piece);
     }
-    for name in &snapshot.records.loose {
-        // Only one commit runs at a time, so a live owner's `log.tmp` is that of the commit that failed.
-        if snapshot.scope == Scope::All || name == control::LOG_TEMPORARY {
-            let path = control::entry(name);
-            let what = "content that never got its name";
-            round.findings.push(Finding::new(&path, Verdict::Swept, what));
-            round.plan.remove_file(&path, what);
+    for path in &snapshot.loose {
+        let what = "content that never got its name";
+        let mut piece = Piece::new(path.clone());
+        piece.findings.push(Finding::new(path, Verdict::Swept, what));
+        if let Some(draft) = snapshot.draft.as_ref().filter(|_| path.name() == control::LOG_TEMPORARY) {
+            for visitor in &draft.visitors {
+                piece.plan.remove_file(visitor, "it was there to ask whether the directory can be changed");
+            }
+            for directory in &draft.directories {
+                piece.plan.sync_dir(directory, "or a file of ours could come back when no record names it");
+            }
         }
+        piece.plan.remove_file(path, what);
+        pieces.push(piece);
     }
-    if snapshot.scope == Scope::All {
-        if let Some(tree) = &snapshot.probe {
-            let path = control::entry(control::PROBE);
-            round.findings.push(Finding::new(&path, Verdict::Swept, "the scratch of a probe"));
-            tree::remove(&mut round.plan, tree, &path);
-        }
-        if !round.plan.is_empty() {
-            let mut first = Plan::new();
-            first.sync_control("act on durable facts: a log that was removed stays removed");
-            first.append(core::mem::take(&mut round.plan));
-            round.plan = first;
-        }
+    for (place, tree) in &snapshot.asks {
+        let mut piece = Piece::new(place.clone());
+        piece.findings.push(Finding::new(place, Verdict::Swept, "entries by which a change asked what it may do"));
+        tree::remove(&mut piece.plan, tree, place);
+        pieces.push(piece);
     }
-    round
+    if let Some(tree) = &snapshot.probe {
+        let mut piece = Piece::new(control::entry(control::PROBE));
+        piece.findings.push(Finding::new(&piece.place, Verdict::Swept, "the scratch of a probe"));
+        tree::remove(&mut piece.plan, tree, &piece.place);
+        pieces.push(piece);
+    }
+    if snapshot.scope == Scope::All && !pieces.is_empty() {
+        let mut first = Piece::new(control::directory());
+        first.plan.sync_control("act on durable facts: a log that was removed stays removed");
+        pieces.insert(0, first);
+    }
+    pieces
 }

@@ -4,7 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::control;
-use crate::error::{Error, Limit};
+use crate::error::{Error, ErrorKind, Limit};
 use crate::exec::Executor;
 use crate::fs::{Fs, Kind};
 use crate::journal::{Change, Damage, Digest, Journal, LINK_LENGTH, OldEntry, Op};
@@ -27,23 +27,43 @@ pub struct Snapshot {
     pub decision: Option<Decision>,
     /// Remains of transactions without a decision; read only if there is no decision.
     pub remains: Vec<Remains>,
+    /// Remains that cannot be read, with the reason.
+    pub unreadable: Vec<(RelPath, Error)>,
+    /// Files that are of use to a dead owner only.
+    pub loose: Vec<RelPath>,
+    /// The decision that was being written, if it can be read, and the files that it left in directories.
+    pub draft: Option<Draft>,
+    /// Own entries by which transactions asked what they may change.
+    pub asks: Vec<(RelPath, Tree)>,
     /// Scratch directory of a dead probe.
     pub probe: Option<Tree>,
     /// Whether there is a directory of generations that holds none.
     pub no_generations: bool,
 }
 
+/// Facts about a decision that was being written.
+#[derive(Debug)]
+pub struct Draft {
+    /// The existing directories that it would have filled.
+    pub directories: Vec<RelPath>,
+    /// The own files that were moved into them.
+    pub visitors: Vec<RelPath>,
+}
+
 /// A log and the progress of each of its changes.
 #[derive(Debug)]
 pub struct Decision {
-    /// Name of the log file.
-    pub name: &'static str,
+    /// Path of the file: the log, or a decision that could not be completed at an earlier open.
+    pub path: RelPath,
     /// Content of the log.
     pub content: Result<Journal, Damage>,
     /// Whether the log was written by an owner that had already lost the root.
     pub refused: bool,
-    /// One fact for each change, in the same order; empty if the log is not valid.
-    pub facts: Vec<Fact>,
+    /// One fact for each change, in the same order, or the failure of reading them; empty if the log is not
+    /// valid.
+    pub facts: Result<Vec<Fact>, Error>,
+    /// Files of its own that it left in directories.
+    pub visitors: Vec<RelPath>,
     /// Whether every path in the log is still in its former state; checked if only the digest is wrong.
     pub untouched: bool,
 }
@@ -123,62 +143,149 @@ pub enum Target {
     Replaceable,
 }
 
-/// Reads all facts that the next round needs.
+/// Reads all facts that the next round needs. The records in `passed` are left out: they could not be handled.
 ///
 /// # Errors
 ///
-/// `ErrorKind::Corrupt` for an unknown entry; the filesystem's failures.
-pub fn survey<F: Fs>(exec: &mut Executor<F>, scope: Scope) -> Result<Snapshot, Error> {
+/// `ErrorKind::Corrupt` for an unknown entry; the failure of reading the control directory or a log.
+pub fn survey<F: Fs>(exec: &mut Executor<F>, scope: Scope, passed: &BTreeSet<RelPath>) -> Result<Snapshot, Error> {
     exec.forget();
     let records = Records::read(exec)?;
-    let mut snapshot =
-        Snapshot { scope, records, decision: None, remains: Vec::new(), probe: None, no_generations: false };
-    if let Some(name) = snapshot.records.log {
-        snapshot.decision = Some(decision(exec, scope, &snapshot.records, name)?);
+    let mut snapshot = Snapshot {
+        scope,
+        records,
+        decision: None,
+        remains: Vec::new(),
+        unreadable: Vec::new(),
+        loose: Vec::new(),
+        draft: None,
+        asks: Vec::new(),
+        probe: None,
+        no_generations: false,
+    };
+    if let Some(path) = decisions(&snapshot.records, scope).into_iter().find(|path| !passed.contains(path)) {
+        snapshot.decision = Some(decision(exec, scope, &snapshot.records, path)?);
         return Ok(snapshot);
     }
-    snapshot.remains = remains(exec, scope, &snapshot.records)?;
-    if snapshot.records.directories {
-        snapshot.no_generations = names(exec, &control::entry(control::DIRECTORIES))?.is_empty();
-    }
-    if snapshot.records.probe && scope == Scope::All {
-        snapshot.probe = Some(tree::read(exec, &At::store(control::entry(control::PROBE)))?);
-    }
+    snapshot.read_remains(exec, passed)?;
     Ok(snapshot)
 }
 
-/// Reads the remains of transactions without a decision.
-///
-/// # Errors
-///
-/// As for [`survey`].
-pub fn remains<F: Fs>(exec: &mut Executor<F>, scope: Scope, records: &Records) -> Result<Vec<Remains>, Error> {
-    let mut remains = Vec::new();
-    for &number in &records.transactions {
-        if !matches!(scope, Scope::Transaction { number: own, .. } if own != number) {
-            remains.extend(sweep::read(exec, scope, number)?);
-        }
+/// Returns the paths of the decisions, in the order in which they are completed.
+pub(super) fn decisions(records: &Records, scope: Scope) -> Vec<RelPath> {
+    let mut paths: Vec<RelPath> = records.log.iter().map(|name| control::entry(name)).collect();
+    if scope == Scope::All {
+        paths.extend(records.parked.iter().map(|number| control::parked(*number)));
     }
-    Ok(remains)
+    paths
 }
 
-fn decision<F: Fs>(
-    exec: &mut Executor<F>,
-    scope: Scope,
-    records: &Records,
-    name: &'static str,
-) -> Result<Decision, Error> {
-    let path = control::entry(name);
+impl Snapshot {
+    /// Reads the remains that no decision needs.
+    ///
+    /// # Errors
+    ///
+    /// As for [`survey`].
+    pub(super) fn read_remains<F: Fs>(
+        &mut self,
+        exec: &mut Executor<F>,
+        passed: &BTreeSet<RelPath>,
+    ) -> Result<(), Error> {
+        let scope = self.scope;
+        let is_left = |path: &RelPath| passed.contains(path);
+        for &number in &self.records.transactions {
+            let place = control::transaction(number);
+            let is_others = matches!(scope, Scope::Transaction { number: own, .. } if own != number);
+            if is_others || self.records.parked.contains(&number) || is_left(&place) {
+                continue;
+            }
+            match sweep::read(exec, scope, number) {
+                Ok(remains) => self.remains.extend(remains),
+                Err(error) if error.kind() == ErrorKind::Corrupt => return Err(error),
+                Err(error) => self.unreadable.push((place, error)),
+            }
+        }
+        for name in &self.records.loose {
+            // Only one commit runs at a time, so a live owner's `log.tmp` is that of the commit that failed.
+            let path = control::entry(name);
+            if (scope == Scope::All || name == control::LOG_TEMPORARY) && !is_left(&path) {
+                if name == control::LOG_TEMPORARY {
+                    self.draft = draft(exec, &path)?;
+                }
+                self.loose.push(path);
+            }
+        }
+        for &number in &self.records.asks {
+            let place = control::ask(number);
+            let is_others = matches!(scope, Scope::Transaction { number: own, .. } if own != number);
+            if !is_others && !is_left(&place) {
+                match tree::read(exec, &At::store(place.clone())) {
+                    Ok(tree) => self.asks.push((place, tree)),
+                    Err(error) => self.unreadable.push((place, error)),
+                }
+            }
+        }
+        let directories = control::entry(control::DIRECTORIES);
+        if self.records.directories && !is_left(&directories) {
+            // One that cannot be listed stays.
+            self.no_generations = names(exec, &directories).is_ok_and(|names| names.is_empty());
+        }
+        let probe = control::entry(control::PROBE);
+        if self.records.probe && scope == Scope::All && !is_left(&probe) {
+            match tree::read(exec, &At::store(probe.clone())) {
+                Ok(tree) => self.probe = Some(tree),
+                Err(error) => self.unreadable.push((probe, error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads the facts about a decision that was being written. It was durable before a file was moved into a
+/// directory, so one that cannot be read left none.
+fn draft<F: Fs>(exec: &mut Executor<F>, path: &RelPath) -> Result<Option<Draft>, Error> {
+    let Some(bytes) = exec.read_whole(path, LOG_BYTES_MAX)? else { return Ok(None) };
+    let Ok(journal) = Journal::decode(&bytes) else { return Ok(None) };
+    let mut directories = Vec::new();
+    for directory in journal.filled() {
+        if is_directory(exec, &directory)? {
+            directories.push(directory);
+        }
+    }
+    let visitors = visitors(exec, &journal)?;
+    Ok(Some(Draft { directories, visitors }))
+}
+
+/// Returns the files that a decision left in the directories that it fills, when it asked whether it may.
+fn visitors<F: Fs>(exec: &mut Executor<F>, journal: &Journal) -> Result<Vec<RelPath>, Error> {
+    let mut visitors = Vec::new();
+    for directory in journal.filled() {
+        let path = control::visitor(&directory, journal.transaction);
+        if exec.stat_deep(&path)?.is_some_and(|stat| stat.kind == Kind::File) {
+            visitors.push(path);
+        }
+    }
+    Ok(visitors)
+}
+
+fn decision<F: Fs>(exec: &mut Executor<F>, scope: Scope, records: &Records, path: RelPath) -> Result<Decision, Error> {
     let bytes = read_log(exec, &path)?;
     let content = Journal::decode(&bytes);
-    let mut decision = Decision { name, content, refused: false, facts: Vec::new(), untouched: false };
+    let mut decision =
+        Decision { path, content, refused: false, facts: Ok(Vec::new()), visitors: Vec::new(), untouched: false };
     match &decision.content {
         Ok(journal) => {
-            decision.refused = !lock::may_decide(exec, records, journal.epoch, &bytes)?;
+            // A parked decision was found to count when it was parked.
+            let is_parked = decision.path == control::parked(journal.transaction);
+            decision.refused = !is_parked && !lock::may_decide(exec, records, journal.epoch, &bytes)?;
             if !decision.refused {
-                let removed = removed(journal);
-                for op in &journal.ops {
-                    decision.facts.push(fact(exec, scope, journal, &removed, op)?);
+                decision.facts = facts(exec, scope, journal);
+                // A live owner has taken its own file back.
+                if scope == Scope::All && decision.facts.is_ok() {
+                    match visitors(exec, journal) {
+                        Ok(visitors) => decision.visitors = visitors,
+                        Err(error) => decision.facts = Err(error),
+                    }
                 }
             }
         }
@@ -186,6 +293,15 @@ fn decision<F: Fs>(
         Err(Damage::Unreadable(_)) => {}
     }
     Ok(decision)
+}
+
+fn facts<F: Fs>(exec: &mut Executor<F>, scope: Scope, journal: &Journal) -> Result<Vec<Fact>, Error> {
+    let removed = removed(journal);
+    let mut facts = Vec::with_capacity(journal.ops.len());
+    for op in &journal.ops {
+        facts.push(fact(exec, scope, journal, &removed, op)?);
+    }
+    Ok(facts)
 }
 
 /// Reads a log or an intent.

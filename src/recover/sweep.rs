@@ -12,7 +12,7 @@ use crate::journal::{Change, Journal};
 use crate::limits::SEARCHED_MAX;
 use crate::path::{At, RelPath, RootId};
 use crate::plan::Plan;
-use crate::recover::plan::Round;
+use crate::recover::plan::Piece;
 use crate::recover::survey::{names, read_log};
 use crate::recover::{Finding, Scope, Verdict};
 use crate::stray;
@@ -162,9 +162,11 @@ fn generations<F: Fs>(
     Ok(Elsewhere::Generation { store, useless, empties, record })
 }
 
-/// Removes the remains of a transaction.
-pub fn sweep(remains: &Remains, scope: Scope, round: &mut Round) {
-    let plan = &mut round.plan;
+/// Plans the removal of the remains of a transaction.
+pub fn sweep(remains: &Remains, scope: Scope) -> Piece {
+    let place = control::transaction(remains.number);
+    let mut piece = Piece::new(place.clone());
+    let plan = &mut piece.plan;
     if scope == Scope::All {
         for path in &remains.directories {
             plan.sync_dir(path, "act on durable facts: what is gone here stays gone");
@@ -173,7 +175,7 @@ pub fn sweep(remains: &Remains, scope: Scope, round: &mut Round) {
     for elsewhere in &remains.elsewhere {
         match elsewhere {
             Elsewhere::Siblings { path, at, new, old } => {
-                sweep_siblings(path, *at, (new.as_ref(), old.as_ref()), remains.number, plan, &mut round.findings);
+                sweep_siblings(path, *at, (new.as_ref(), old.as_ref()), remains.number, plan, &mut piece.findings);
             }
             Elsewhere::Generation { store, useless, empties, record } => {
                 for (place, tree) in useless {
@@ -188,7 +190,6 @@ pub fn sweep(remains: &Remains, scope: Scope, round: &mut Round) {
             }
         }
     }
-    let place = control::transaction(remains.number);
     for path in &remains.directories {
         let emptied = remains
             .elsewhere
@@ -208,7 +209,8 @@ pub fn sweep(remains: &Remains, scope: Scope, round: &mut Round) {
         plan.remove_dir(&place, "staging that nothing needs");
     }
     let detail = format!("the staging of transaction {}, which was complete or never decided", remains.number);
-    round.findings.push(Finding::new(&place, Verdict::Swept, detail));
+    piece.findings.push(Finding::new(&place, Verdict::Swept, detail));
+    piece
 }
 
 /// A sibling, if it exists, with all its entries.

@@ -275,6 +275,11 @@ impl<F: Fs + Clone> Workspace<F> {
         durability: Durability,
         (next, proof): (Map, Option<(RelPath, Seen)>),
     ) -> Result<Receipt, Error> {
+        // Before the map is written: an open takes it for decided if a path of it is parked.
+        if let Err(error) = target.check_parked() {
+            target.state.abandon(target.number);
+            return Err(error);
+        }
         let waits = Header { files: self.files.next, proof, ..self.header.clone() };
         let (bytes, end) = next.encode(&waits);
         if let Err(error) = super::check_map_size(bytes.len() as u64) {

@@ -20,16 +20,20 @@ impl<F: Fs + Clone> Workspace<F> {
     pub(super) fn settle_commit(&mut self, fs: F, preopens: &Preopens<F>) -> Result<bool, Error> {
         let bytes = super::read_map(&mut self.state.exec, &layout::next())?;
         let (_, header, _) = Map::decode(&bytes).map_err(|what| super::damaged(&layout::next(), what))?;
-        // The open completes a decided commit.
-        drop(Store::open(fs, preopens, &self.places[0], &self.owner, false)?);
+        // The open completes a decided commit, or parks it.
+        let target = Store::open(fs, preopens, &self.places[0], &self.owner, false)?.into_state();
+        let parked = |path: &RelPath| target.is_parked_at(path);
         let topmost = self.lowers[0].clone();
         let is_done = match &header.proof {
             None => true,
+            // No other decision changes the path: a commit is refused before it writes its map.
+            Some((path, _)) if parked(path) => true,
             Some((path, seen)) => {
                 let at = At { root: topmost.root, path: topmost.path.join(path) };
                 evidence(&mut self.state.exec, &at)? == *seen
             }
         };
+        drop(target);
         let plan = if is_done {
             adopt()
         } else {

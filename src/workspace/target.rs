@@ -120,6 +120,11 @@ impl<F: Fs> Target<F> {
         Ok(())
     }
 
+    /// Refuses a change of what a decision that cannot be completed changes.
+    pub(super) fn check_parked(&self) -> Result<(), Error> {
+        self.ops.iter().try_for_each(|op| self.state.check_parked(&op.path))
+    }
+
     /// Decides on what is staged, and completes it.
     pub(super) fn decide(&mut self, durability: Durability) -> Result<Receipt, Error> {
         let ops = core::mem::take(&mut self.ops);

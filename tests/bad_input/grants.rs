@@ -2,14 +2,17 @@
 
 use onionskin::error::Error;
 use onionskin::fs::{Cause, Fs as _};
+use onionskin::journal::{Change, Journal, Op};
 use onionskin::lock::Ownership;
+use onionskin::path::RelPath;
 use onionskin::persist::transaction::Transaction;
 use onionskin::probe::{Tier, probe};
+use onionskin::recover::Verdict;
 use onionskin::store::{Preopens, Store};
 use onionskin_sim::{SimFs, Tree, operations, tree};
 
 use crate::CALLS;
-use crate::support::{Scene, cause, kind, outcome, refused};
+use crate::support::{Scene, cause, kind, outcome, refused, verdicts};
 
 fn plain() -> Tree {
     tree! {
@@ -122,16 +125,25 @@ fn a_change_of_names_in_a_read_only_directory_is_refused_before_the_commit_point
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A read-only root can be opened if there is nothing to recover; otherwise opening fails with `read-only`.
+/// A read-only root can be opened, with remains that cannot be removed as findings; with a decision that cannot be
+/// completed, opening fails with `read-only`.
 #[test]
-fn a_read_only_root_with_remains_cannot_be_opened() {
-    for remains in ["ws/.onionskin/tx-1/0", "ws/.onionskin/file-1", "ws/.onionskin/log.tmp"] {
-        let tree = plain().file(remains, "x");
+fn a_read_only_root_with_remains_opens_and_one_with_a_decision_does_not() {
+    let open = |scene: &Scene| Store::open(scene.fs.clone(), &read_only(&scene.fs), "/ws", &Ownership::Host, false);
+    for remains in ["tx-1/0", "file-1", "log.tmp"] {
+        let tree = plain().file(format!("ws/.onionskin/{remains}"), "x");
         let scene = Scene::new(&tree);
-        let open = Store::open(scene.fs.clone(), &read_only(&scene.fs), "/ws", &Ownership::Host, false);
-        assert_eq!(outcome(open.map(drop)), refused("read-only", "/ws"), "{remains}");
+        let found = open(&scene).map(|store| store.recovered()).expect("remains lock nobody out");
+        let place = format!(".onionskin/{}", remains.trim_end_matches("/0"));
+        assert_eq!(verdicts(&found), [(Verdict::Left, &*place)], "{found:?}");
         scene.ends_as(remains, &tree);
     }
+    let ops = vec![Op { path: RelPath::parse("new").expect("a good path"), change: Change::MakeDir }];
+    let log = Journal { unsynced: false, epoch: 0, transaction: 1, ops }.encode();
+    let tree = plain().file("ws/.onionskin/log", log);
+    let scene = Scene::new(&tree);
+    assert_eq!(outcome(open(&scene).map(drop)), refused("read-only", "/ws"));
+    scene.ends_as("a decision", &tree);
     let scene = Scene::new(&plain().dir("ws/.onionskin"));
     let open = Store::open(scene.fs.clone(), &read_only(&scene.fs), "/ws", &Ownership::Host, false);
     assert_eq!(open.map(|store| store.recovered()), Ok(Vec::new()));

@@ -5,7 +5,7 @@ use onionskin::journal::{Change, Op};
 use onionskin::recover::Verdict::{Quarantined, RolledForward, Swept};
 use onionskin_sim::{Tree, tree};
 
-use crate::{Findings, check, check_corrupt, delete, journal, old, path, put};
+use crate::{Findings, check, check_parked, delete, journal, old, path, put};
 
 const FORWARD: Findings<'_> = &[(RolledForward, "."), (Swept, ".onionskin/tx-7")];
 
@@ -70,7 +70,7 @@ fn an_applied_path_needs_no_staging() {
     check("wrong and missing", &wrong, &Ok(FORWARD), &new_tree());
 }
 
-/// Missing or wrong staged content for a path that was not applied: nothing changes.
+/// Missing or wrong staged content for a path that was not applied: the decision is parked.
 #[test]
 fn missing_staged_content_is_never_guessed() {
     for (context, before) in [
@@ -84,18 +84,18 @@ fn missing_staged_content_is_never_guessed() {
         ("a pipe", decided(old_tree()).other("ws/.onionskin/tx-7/0")),
         ("half applied", decided(new_tree().file("ws/a", "A old")).file("ws/.onionskin/tx-7/0", "wrong")),
     ] {
-        check_corrupt(context, &before, "a");
+        check_parked(context, &before, ".", "a");
     }
 }
 
-/// An entry that cannot be replaced blocks the recovery: everything is kept, and the error names the entry.
+/// An entry that cannot be replaced parks the decision: everything is kept, and the finding names the entry.
 #[test]
 fn an_entry_in_the_way_is_named() {
     let in_the_way = |at: &str| decided(old_tree().remove(at)).dir(at);
-    check_corrupt("a directory where a file goes", &in_the_way("ws/a"), "a");
-    check_corrupt("a directory where one is deleted", &in_the_way("ws/b"), "b");
-    check_corrupt("a file where a directory goes", &decided(old_tree().file("ws/new", "?")), "new");
-    check_corrupt("a link where a directory goes", &decided(old_tree().symlink("ws/new", "kept")), "new");
+    check_parked("a directory where a file goes", &in_the_way("ws/a"), ".", "a");
+    check_parked("a directory where one is deleted", &in_the_way("ws/b"), ".", "b");
+    check_parked("a file where a directory goes", &decided(old_tree().file("ws/new", "?")), ".", "new");
+    check_parked("a link where a directory goes", &decided(old_tree().symlink("ws/new", "kept")), ".", "new");
 }
 
 /// A decision at the durability `visible` is completed if its content is there, and quarantined with its staging if a

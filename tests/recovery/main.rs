@@ -69,6 +69,52 @@ fn check_corrupt(context: &str, before: &Tree, subject: &str) {
     check(context, before, &support::refused("corrupt", subject), before);
 }
 
+/// As [`check`], for a decision that cannot be completed: it is parked with its staging, the root opens, every path that
+/// it does not change can be changed, and giving it up moves all of it to the quarantine.
+#[track_caller]
+fn check_parked(context: &str, before: &Tree, place: &str, subject: &str) {
+    let scene = Scene::with(TIMELESS, before);
+    let seen = inspect(scene.fs.clone(), &operations::preopens(&scene.fs), "/ws").expect("an inspection");
+    assert_eq!(verdicts(&seen), [(Verdict::Parked, place)], "{context}: inspect");
+    scene.ends_as(&format!("{context}: inspect"), before);
+    let log = before.bytes("ws/.onionskin/log").expect("a log").to_vec();
+    let parked = before.clone().remove("ws/.onionskin/log").file("ws/.onionskin/parked-7", log);
+    for time in ["first", "second"] {
+        let found = opened(&scene.fs).expect("an obstacle locks nobody out");
+        assert_eq!(verdicts(&found), [(Verdict::Parked, place)], "{context}: {found:?}");
+        assert!(found[0].detail.contains(subject), "{context}: {found:?}");
+        scene.ends_as(&format!("{context}: the {time} time"), &parked);
+    }
+    let seen = inspect(scene.fs.clone(), &operations::preopens(&scene.fs), "/ws").expect("an inspection");
+    assert_eq!(verdicts(&seen), [(Verdict::Parked, place)], "{context}: inspect, once it is parked");
+    let store = scene.open();
+    let options = onionskin::store::WriteOptions::default();
+    let refused = store.replace(subject, b"x".to_vec(), &options);
+    assert_eq!(outcome(refused.map(drop)), support::refused("parked", subject), "{context}");
+    store.replace("another", b"x".to_vec(), &options).expect("another path can be changed");
+    scene.ends_as(&format!("{context}: another path"), &parked.clone().file("ws/another", "x"));
+    assert_eq!(outcome(store.abandon(8).map(drop)), support::refused("not-found", ".onionskin/parked-8"), "{context}");
+    let given_up = store.abandon(7).expect("it is given up");
+    assert_eq!(given_up.verdict, Verdict::Quarantined, "{context}");
+    drop(store);
+    assert_eq!(opened(&scene.fs), Ok(Vec::new()), "{context}: nothing is pending any more");
+    let kept = |name: &[u8]| {
+        let name = String::from_utf8_lossy(name);
+        !name.starts_with("ws/.onionskin/") && !name.contains(".onionskin-7")
+    };
+    let now = scene.fs.tree();
+    for (name, node) in before.iter().filter(|(name, _)| kept(name)) {
+        assert_eq!(now.get(name), Some(node), "{context}: {}", String::from_utf8_lossy(name));
+    }
+    let contents = |tree: &Tree| {
+        let mut all: Vec<Vec<u8>> = tree.iter().filter_map(|(name, _)| tree.bytes(name).map(<[u8]>::to_vec)).collect();
+        all.sort();
+        all
+    };
+    let expected = contents(&before.clone().file("ws/another", "x"));
+    assert_eq!(contents(&now), expected, "{context}: no content is lost\n{now}");
+}
+
 fn path(text: &str) -> RelPath {
     RelPath::parse_any(text).expect("a good path")
 }

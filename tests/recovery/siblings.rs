@@ -4,7 +4,7 @@ use onionskin::journal::{Change, Op};
 use onionskin::recover::Verdict::{RolledBack, RolledForward, Swept};
 use onionskin_sim::{Tree, tree};
 
-use crate::{Findings, check, check_corrupt, delete, journal, old, path};
+use crate::{Findings, check, check_parked, delete, journal, old, path};
 
 const FORWARD: Findings<'_> = &[(RolledForward, "d"), (Swept, ".onionskin/tx-7")];
 
@@ -42,9 +42,9 @@ fn every_combination_of_siblings_under_a_decision() {
     let lost = with_old(decided(), sibling_old);
     let expected: Findings<'_> = &[(RolledBack, "d"), (RolledForward, "d"), (Swept, ".onionskin/tx-7")];
     check("the last copy", &lost, &Ok(expected), &with_old(around(), "ws/d"));
-    check_corrupt("nothing at all", &decided(), "d");
+    check_parked("nothing at all", &decided(), "d", "d");
     let all = with_old(with_new(with_old(decided(), "ws/d"), sibling_new), sibling_old);
-    check_corrupt("one too many", &all, "d");
+    check_parked("one too many", &all, "d", "d");
 }
 
 /// Entries added to the old directory while the new one was prepared are kept; entries that the transaction removed are

@@ -15,6 +15,10 @@ pub(super) struct Recover {
     /// them
     #[arg(long)]
     free_generations: bool,
+    /// Give up the change of this number, which was decided and cannot be completed: its records and its new content
+    /// are set aside in the directory .onionskin
+    #[arg(long, value_name = "NUMBER")]
+    abandon: Option<u64>,
 }
 
 #[derive(clap::Args)]
@@ -43,6 +47,9 @@ pub(super) fn recover(context: &Context, arguments: &Recover) -> Result<Answer, 
     let mut findings = store.recovered()?;
     if arguments.free_generations {
         findings.extend(store.free_generations()?);
+    }
+    if let Some(transaction) = arguments.abandon {
+        findings.push(store.abandon(transaction)?);
     }
     let answer = render::findings(&findings, "found");
     let steps = if context.explain { Some(store.steps()?) } else { None };

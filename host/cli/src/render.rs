@@ -200,6 +200,8 @@ fn verdict(verdict: Verdict) -> &'static str {
         Verdict::RolledForward => "rolled-forward",
         Verdict::Quarantined => "quarantined",
         Verdict::InUse => "in-use",
+        Verdict::Parked => "parked",
+        Verdict::Left => "left",
     }
 }
 

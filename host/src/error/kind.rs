@@ -173,5 +173,6 @@ fn contract(kind: ErrorKind) -> &'static str {
         ErrorKind::NeedsRecovery => "needs-recovery",
         ErrorKind::OutcomeUnknown => "outcome-unknown",
         ErrorKind::Corrupt => "corrupt",
+        ErrorKind::Parked => "parked",
     }
 }

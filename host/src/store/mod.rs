@@ -154,6 +154,19 @@ impl Store {
             .call(|guest, engine| guest.onionskin_fs_store().store().call_free_generations(engine, store))
     }
 
+    /// Gives up a change that was decided and cannot be completed, and returns the finding: its records, with the
+    /// new content, are set aside in the control directory. `transaction` is the number in the finding of the open.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if no such change is parked.
+    pub fn abandon(&self, transaction: u64) -> Result<Finding, Error> {
+        let store = self.shared.store();
+        self.shared
+            .instance()
+            .call(|guest, engine| guest.onionskin_fs_store().store().call_abandon(engine, store, transaction))
+    }
+
     /// Replaces an absolute link, which the component cannot read, by a file or directory with the content of
     /// its target, if the target is granted.
     ///

@@ -215,6 +215,9 @@ pub(crate) const ORDERS: Rows = &[
     (
         "content without a name is removed in any order: the next sweep finds the rest",
         &[
+            "Operation remove-file generation | remove-dir generation",
+            "Operation remove-file old | remove-dir old",
+            "Operation remove-file staging | remove-dir staging",
             "Operation remove-file old | remove-file old",
             "Operation remove-file staging | remove-file staging",
             "Operation remove-file target | remove-file target",

@@ -53,7 +53,7 @@ fn syncs() -> Vec<Planted> {
             "the log is durable before what it names: recovery cannot complete what was decided",
             skipping("in-place", "sync-file ws/.onionskin/tx-"),
             any(),
-            "recovery failed",
+            "neither old nor new",
         ),
         broken(
             "log-not-synced",
@@ -106,7 +106,7 @@ fn orders() -> Vec<Planted> {
             description: "recovery removes staging before it reads the log that needs it: the last copy is gone",
             subject: Box::new(sweeps_first),
             search: kill(),
-            shows: "recovery failed",
+            shows: "neither old nor new",
         },
     ]
 }

@@ -100,17 +100,27 @@ impl State {
             if target.ino == source.ino {
                 return Ok(());
             }
+            if self.disk.contains(target.ino, from_dir.ino) {
+                return Err(Cause::NotEmpty);
+            }
             self.check_take(from_dir.ino, source.ino)?;
             self.check_take(to_dir.ino, target.ino)?;
-            self.check_not_mounted(to_dir.ino, target.ino)?;
-            self.check_replaces(source.ino, target.ino, from_dir.ino)?;
+            self.check_kinds(source.ino, target.ino)?;
         } else {
             self.check_take(from_dir.ino, source.ino)?;
             self.check_add(to_dir.ino)?;
         }
+        self.check_new_parent(source.ino, from_dir, to_dir)?;
         self.check_not_mounted(from_dir.ino, source.ino)?;
-        self.check_move(source.ino, from_dir, to_dir)?;
+        if let Some(target) = &target {
+            self.check_not_mounted(to_dir.ino, target.ino)?;
+        }
+        // From here on the filesystem itself is asked, which looks at what is in a directory last.
+        self.check_pinned(source.ino)?;
         self.check_project(source.ino, to_dir.ino)?;
+        if target.as_ref().and_then(|target| self.disk.entries(target.ino)).is_some_and(|below| !below.is_empty()) {
+            return Err(Cause::NotEmpty);
+        }
         let del = self.del(from_dir.ino, &source);
         let name = target.as_ref().map_or(to_name.as_bytes(), |target| &target.name);
         let set = self.set(to_dir.ino, name, source.ino);
@@ -119,14 +129,10 @@ impl State {
         Ok(())
     }
 
-    fn check_replaces(&self, source: Ino, target: Ino, from: Ino) -> Result<(), Cause> {
-        if self.disk.contains(target, from) {
-            return Err(Cause::NotEmpty);
-        }
+    fn check_kinds(&self, source: Ino, target: Ino) -> Result<(), Cause> {
         match (self.disk.entries(source), self.disk.entries(target)) {
             (Some(_), None) => Err(Cause::NotDirectory),
             (None, Some(_)) => Err(Cause::IsDirectory),
-            (Some(_), Some(below)) if !below.is_empty() => Err(Cause::NotEmpty),
             (Some(_), Some(_)) | (None, None) => Ok(()),
         }
     }

@@ -109,15 +109,14 @@ impl State {
         if sealed(dir) || sealed(ino) || stuck { Err(Cause::NotPermitted) } else { Ok(()) }
     }
 
-    /// Whether a directory may get another parent: `..` in it changes. A pinned one may not even get another name.
-    pub(crate) fn check_move(&self, ino: Ino, from: &Dir, to: &Dir) -> Result<(), Cause> {
-        if self.kind(ino) != Kind::Directory {
-            return Ok(());
-        }
-        if self.rights(ino).seal == Seal::Pinned {
-            return Err(Cause::CrossDevice);
-        }
-        if from.ino == to.ino { Ok(()) } else { self.demand(ino, WRITE) }
+    /// Whether a directory may get another parent: `..` in it changes.
+    pub(crate) fn check_new_parent(&self, ino: Ino, from: &Dir, to: &Dir) -> Result<(), Cause> {
+        if self.kind(ino) == Kind::Directory && from.ino != to.ino { self.demand(ino, WRITE) } else { Ok(()) }
+    }
+
+    /// Whether a directory may get another name.
+    pub(crate) fn check_pinned(&self, ino: Ino) -> Result<(), Cause> {
+        if self.rights(ino).seal == Seal::Pinned { Err(Cause::CrossDevice) } else { Ok(()) }
     }
 
     /// Whether a name of an inode and a directory are in one part of a filesystem.

@@ -1,0 +1,175 @@
+//! Questions before a decision: nothing is decided that cannot be completed.
+//!
+//! Each change of a decision is tried first, by a call that changes nothing of what it is about. Hosts have no
+//! words for some causes, so the answer is compared with that of the same call on own entries, in `ask-N/`.
+//!
+//! | change | question | answer if it can be made |
+//! |---|---|---|
+//! | a file is replaced or removed | rename an own directory to it | that for an own file |
+//! | | link it into `ask-N/` | it is linked: no mount point, and the same subvolume |
+//! | a directory is removed | rename an own file to it | that for an own directory |
+//! | a directory is switched | rename it to the new tree, which has entries | that for an own directory |
+//! | a directory gets new entries | move an own file into it and back | it is moved |
+//!
+//! The order is that of Linux (`vfs_rename`, `vfs_link`): rights, sticky and immutable entries first, then the
+//! kinds, then mount points, then the filesystem itself with its subvolumes and layers.
+//!
+//! Another program can put an obstacle in the way after the question: then the decision is parked.
+
+use crate::control;
+use crate::error::{Error, ErrorKind};
+use crate::fs::{Call, Cause, Fs, Kind};
+use crate::journal::{Change, Journal, Op};
+use crate::path::{RelPath, RootId};
+use crate::plan::Plan;
+use crate::store::State;
+
+/// Number of names from which on a file is not linked: the filesystem may permit no more.
+const LINKS_MANY: u64 = 1000;
+
+/// The own entries of a transaction, and the answers about them.
+struct Own {
+    directory: RelPath,
+    file: RelPath,
+    linked: RelPath,
+    onto_file: Option<Cause>,
+    onto_directory: Option<Cause>,
+}
+
+impl<F: Fs> State<F> {
+    /// Asks whether the entries that a decision replaces, removes or switches can be.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotCommitted`] with the path and the cause; nothing has changed.
+    pub(super) fn ask_entries(&mut self, journal: &Journal) -> Result<(), Error> {
+        let own = self.own_entries(journal.transaction)?;
+        let switched = journal.ops.iter().find(|op| op.change == Change::Switch).map(|op| &op.path);
+        for op in &journal.ops {
+            let answer = match &op.change {
+                Change::Delete { .. } if switched.is_some_and(|path| op.path.is_within(path)) => Ok(()),
+                Change::Put { old: Some(old), .. } | Change::Delete { old: Some(old) }
+                    if old.kind != Kind::Directory =>
+                {
+                    self.ask_file(&own, &op.path, old.kind)
+                }
+                Change::RemoveDir => self.ask_rename(&own.file, &op.path, own.onto_directory),
+                Change::Switch => self.ask_switch(journal, &own, op),
+                Change::Put { .. } | Change::Delete { .. } | Change::MakeDir | Change::Pointer { .. } => Ok(()),
+            };
+            answer.map_err(|error| error.with_kind(ErrorKind::NotCommitted))?;
+        }
+        Ok(())
+    }
+
+    /// Asks whether the directories that a decision fills can be. The draft of the log, which names them, is
+    /// durable, so that a file that a crash leaves in one of them is found.
+    ///
+    /// # Errors
+    ///
+    /// As for [`State::ask_entries`].
+    pub(super) fn ask_directories(&mut self, journal: &Journal) -> Result<(), Error> {
+        let place = control::ask(journal.transaction);
+        let file = place.child(FILE);
+        for directory in journal.filled() {
+            let visitor = control::visitor(&directory, journal.transaction);
+            let mut plan = Plan::new();
+            plan.rename(&file, &visitor, "asks whether the directory can be changed");
+            plan.rename(&visitor, &file, "it can; nothing of it stays");
+            self.run(plan).map_err(|error| {
+                let cause = error.cause().unwrap_or(Cause::Other);
+                Error::failed(Call::Fill, &directory, cause).with_kind(ErrorKind::NotCommitted)
+            })?;
+        }
+        let mut plan = Plan::new();
+        plan.remove_file(&file, "all is asked");
+        plan.remove_dir(&place.child(DIRECTORY), "all is asked");
+        plan.remove_dir(&place, "all is asked");
+        self.run(plan)
+    }
+
+    /// Makes the own entries of a transaction, and learns the answers about them.
+    fn own_entries(&mut self, number: u64) -> Result<Own, Error> {
+        let place = control::ask(number);
+        let (directory, file) = (place.child(DIRECTORY), place.child(FILE));
+        let mut plan = Plan::new();
+        plan.make_dir(&place, "own entries, to ask what can be changed");
+        plan.make_dir(&directory, "own entries, to ask what can be changed");
+        plan.create(&file, "own entries, to ask what can be changed");
+        self.run(plan)?;
+        self.exec.close(&file);
+        let onto_file = self.exec.ask_rename(&directory, &file)?;
+        let onto_directory = self.exec.ask_rename(&file, &directory)?;
+        Ok(Own { linked: place.child(LINKED), directory, file, onto_file, onto_directory })
+    }
+
+    fn ask_file(&mut self, own: &Own, path: &RelPath, kind: Kind) -> Result<(), Error> {
+        self.ask_rename(&own.directory, path, own.onto_file)?;
+        if kind != Kind::File {
+            return Ok(());
+        }
+        let mut plan = Plan::new();
+        plan.link(path, &own.linked, "asks whether it is on this filesystem");
+        plan.remove_file(&own.linked, "it is");
+        let Err(error) = self.run(plan) else { return Ok(()) };
+        let (Some(Call::Link), Some(cause)) = (error.call(), error.cause()) else { return Err(error) };
+        // A file of another user may be replaced where it may not be linked.
+        let is_private = matches!(cause, Cause::NotPermitted | Cause::Access);
+        let is_full = self.exec.stat(path)?.is_none_or(|stat| stat.links >= LINKS_MANY);
+        if is_private || is_full || !self.can_link(own)? {
+            return Ok(());
+        }
+        Err(Error::failed(Call::Replace, path, cause))
+    }
+
+    /// Returns whether an own file can get a second name.
+    fn can_link(&mut self, own: &Own) -> Result<bool, Error> {
+        let mut plan = Plan::new();
+        plan.link(&own.file, &own.linked, "asks whether files can be linked here");
+        plan.remove_file(&own.linked, "they can");
+        match self.run(plan) {
+            Ok(()) => Ok(true),
+            Err(error) if error.call() == Some(Call::Link) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn ask_rename(&mut self, from: &RelPath, to: &RelPath, expected: Option<Cause>) -> Result<(), Error> {
+        if expected.is_none() {
+            // This filesystem renames one kind over another: it cannot be asked so.
+            return Ok(());
+        }
+        match self.exec.ask_rename(from, to)? {
+            None => Err(Error::conflicts(&[to.shown().into()])),
+            Some(cause) if Some(cause) == expected => Ok(()),
+            Some(cause) => Err(Error::failed(Call::Replace, to, cause)),
+        }
+    }
+
+    /// Asks whether the directory or link at the path of a switch can get another name.
+    fn ask_switch(&mut self, journal: &Journal, own: &Own, op: &Op) -> Result<(), Error> {
+        let Some(kind) = self.exec.kind(&op.path)? else { return Ok(()) };
+        let generation = journal.ops.iter().find_map(|op| match op.change {
+            Change::Pointer { directory, generation, .. } => Some(control::generation(directory, generation)),
+            _ => None,
+        });
+        let new = generation.unwrap_or_else(|| control::sibling_new(&op.path, journal.transaction));
+        let is_full =
+            self.exec.kind(&new)? == Some(Kind::Directory) && !self.exec.list(RootId::STORE, &new)?.is_empty();
+        if !is_full {
+            return Ok(());
+        }
+        let like = if kind == Kind::Directory { &own.directory } else { &own.file };
+        let expected = self.exec.ask_rename(like, &new)?;
+        match self.exec.ask_rename(&op.path, &new)? {
+            Some(cause) if Some(cause) == expected => Ok(()),
+            Some(cause) => Err(Error::failed(Call::Replace, &op.path, cause)),
+            None => Err(Error::conflicts(&[op.path.shown().into()])),
+        }
+    }
+}
+
+/// Names in the directory of own entries.
+const DIRECTORY: &str = "directory";
+const FILE: &str = "file";
+const LINKED: &str = "linked";
