@@ -17,6 +17,11 @@ demo:
 bench *ARGS:
     cargo bench --workspace --bench speed -- --picture "{{justfile_directory()}}/target/speed.svg" {{ARGS}}
 
+# The decoders and sequences of calls under libFuzzer, led by coverage: 100,000,000 executions of the decoders.
+# `just fuzz RUNS TARGET` runs one target.
+fuzz *ARGS:
+    nice -n 19 tests/fuzz/coverage/run {{ARGS}}
+
 # Every crash and every fault of every operation, with figures. ONLY=swap narrows it down.
 crash:
     cargo test -p onionskin --test crash -- --nocapture

@@ -195,6 +195,9 @@ impl<'a> Reader<'a> {
         };
         let size = self.number(8);
         let modified = self.flag().then(|| self.number(8));
+        if kind.is_none() && (size, modified) != (0, None) {
+            self.refuse("an absent entry has a length or a time");
+        }
         kind.map(|kind| OldEntry { kind, size, modified })
     }
 

@@ -116,7 +116,7 @@ impl<F: Fs> Workspace<F> {
     /// for [`Workspace::stat`].
     pub fn make_symlink(&mut self, target: &str, path: &str) -> Result<(), Error> {
         if target.is_empty() || target.len() > PATH_BYTES_MAX || target.starts_with('/') || target.contains('\0') {
-            return Err(Error::invalid_argument(target, "the text of a link is relative, and not empty"));
+            return Err(Error::invalid_argument(path, "the text of a link is relative, and not empty"));
         }
         self.make(path, Origin::Link(target.to_owned()))
     }

@@ -12,6 +12,7 @@
 //! | a choice of changes is of paths and globs, and what is listed is committed | [`choice`] |
 //! | a review takes changes by file and by hunk, or is a page | [`review`] |
 //! | `workspace diff` is a patch for `git apply` | [`patch`] |
+//! | looking changes nothing, and links that are swapped in lead nowhere | [`reads`] |
 //! | questions and colour are for a terminal only | [`terminal`] |
 //! | a failure is exit code 1 and a message with path and way out | [`errors`] |
 //! | `--crash-at N` for every N: exactly old or new after `recover` | [`crash`] |
@@ -32,6 +33,7 @@ mod hostile;
 mod look;
 mod patch;
 mod readme;
+mod reads;
 mod review;
 mod terminal;
 mod usage;

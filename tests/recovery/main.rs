@@ -5,6 +5,7 @@
 //! | remains of a change that was never decided are removed | [`remains`] |
 //! | a decided change is completed, or everything is kept | [`decisions`] |
 //! | a damaged log is never applied | [`damage`] |
+//! | the work grows with the log, and no faster | [`large`] |
 //! | a directory is old or new as a whole after an interrupted swap | [`siblings`] |
 //! | a root has one owner at a time, and a takeover takes effect at once | [`locks`] |
 
@@ -12,6 +13,7 @@ use onionskin_tests_core as support;
 
 mod damage;
 mod decisions;
+mod large;
 mod locks;
 mod remains;
 mod siblings;

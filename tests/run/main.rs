@@ -8,6 +8,7 @@
 //! | so do programs in Python and JavaScript | [`languages`] |
 //! | a module for WASI preview 1 runs as a component does | [`modules`] |
 //! | nothing that a program imports or names leads out of its layer | [`attacks`] |
+//! | a damaged program ends, with its bound or an error that names it, and the host lives | [`mutants`] |
 //! | the resources of a program are bounded, and it sees its grants and nothing else | [`bounds`] |
 //! | the changes are handled as requested, and the summary says how | [`ends`] |
 //! | on a terminal a review shows the changes, deletions first, and asks | [`review`] |
@@ -23,6 +24,7 @@ mod ends;
 mod files;
 mod languages;
 mod modules;
+mod mutants;
 mod review;
 mod trial;
 

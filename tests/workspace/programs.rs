@@ -5,7 +5,10 @@ use std::rc::Rc;
 use onionskin::fs::Cause;
 use onionskin::limits::SUMMED_BYTES_MAX;
 use onionskin::overlay::{Access, Code, Handle, OpenOptions, Overlay};
-use onionskin_sim::{SimFs, tree};
+use onionskin::store::Durability;
+use onionskin::workspace::glob::Select;
+use onionskin::workspace::{CommitOptions, OnConflict};
+use onionskin_sim::{Node, SimFs, tree};
 
 use crate::world::World;
 
@@ -107,6 +110,38 @@ fn a_file_with_two_names_is_one_file() {
     overlay.unlink_file_at(&root, "a").expect("it is there");
     assert_eq!(overlay.stat_at(&root, "twin", false).map(|stat| stat.links), Ok(1));
     assert_eq!(read(&mut overlay, &twin), "ORIginal");
+}
+
+/// A file with many names goes out as one file: the names take no more space than the quota has counted.
+#[test]
+fn the_names_of_a_file_are_committed_and_exported_as_one_file() {
+    const LENGTH: usize = 20_000;
+    let names: Vec<String> = (0..16).map(|number| format!("n{number}")).collect();
+    let world = World::new(&tree! {});
+    let (mut overlay, root) = over(&world);
+    let create = OpenOptions { create: true, ..WRITE };
+    let file = overlay.open_at(&root, &names[0], create).expect("the name is free");
+    overlay.write(&file, 0, &[7; LENGTH]).expect("it is open for writing");
+    for name in &names[1..] {
+        overlay.link_at(&root, &names[0], &root, name).expect("the name is free");
+    }
+    drop((file, root, overlay));
+    let mut workspace = world.open();
+    let grants = world.preopens_to_commit();
+    let exported = workspace.export(world.fs.clone(), &grants, "/out", &[], Durability::Visible).expect("it is empty");
+    let options = CommitOptions {
+        into: "/lower".to_owned(),
+        paths: Select::default(),
+        durability: Durability::Full,
+        conflicts: OnConflict::Fail,
+    };
+    let committed = workspace.commit(world.fs.clone(), &grants, &options).expect("there are no conflicts");
+    assert_eq!((exported.bytes, committed.bytes), (LENGTH as u64, LENGTH as u64));
+    for tree in [world.fs.tree().below("out"), world.lowers().0] {
+        let one = tree.get(&names[0]).expect("it is there");
+        assert!(matches!(one, Node::File { bytes, group: Some(_) } if bytes.len() == LENGTH), "it has several names");
+        assert!(names.iter().all(|name| tree.get(name) == Some(one)), "all of them are of one file");
+    }
 }
 
 /// Of two names of an original, a write separates the one that is written: originals do not change.

@@ -37,6 +37,7 @@
 //! invalid frame before it was whole and durable: it was damaged, which is an error.
 
 use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -44,6 +45,7 @@ use super::super::Quota;
 use super::{End, Entry, Header, Lower, Map, Origin, Record, Seen, is_own, known};
 use crate::journal::{Reader, put_number, put_old};
 use crate::limits::{LOWERS_MAX, PATH_BYTES_MAX};
+use crate::path::RelPath;
 
 const MAGIC: [u8; 8] = *b"ONIONMAP";
 const VERSION: u64 = 2;
@@ -156,8 +158,10 @@ impl Map {
     }
 
     fn of(entries: Vec<(String, Entry)>) -> Self {
-        let own = entries.iter().filter(|(_, entry)| is_own(entry.origin.as_ref())).count() as u64;
-        Self { entries: entries.into_iter().collect(), own, ..Self::default() }
+        let entries = entries.into_iter().filter(|(_, entry)| *entry != Entry::default());
+        let entries = entries.collect::<BTreeMap<_, _>>();
+        let own = entries.values().filter(|entry| is_own(entry.origin.as_ref())).count() as u64;
+        Self { entries, own, ..Self::default() }
     }
 
     /// Decodes the header of a map.
@@ -415,7 +419,7 @@ fn read_seen(reader: &mut Reader<'_>) -> Seen {
 /// A path that cannot leave the root, whatever else its names are.
 fn read_path<'b>(reader: &mut Reader<'b>) -> &'b str {
     let text = reader.text();
-    if !text.is_empty() && text.split('/').any(|name| matches!(name, "" | "." | "..")) {
+    if !text.is_empty() && RelPath::parse_record(text).is_err() {
         reader.refuse("it names a path outside the root");
         return "";
     }

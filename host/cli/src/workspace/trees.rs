@@ -1,23 +1,22 @@
 //! The files and links that a list of changes is about, on both sides: in the lowers and in the workspace.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, Metadata};
-use std::io;
-use std::path::{Path, PathBuf};
 
 use onionskin_host::{Change, ChangeKind, Error, ErrorKind, NodeKind, Workspace};
 
+use super::handle::Kind;
+use super::originals::{Content, Originals};
 use super::patch::{Mode, Side};
 
 /// Larger contents are in no patch.
 const CONTENT_BYTES_MAX: u64 = 64 << 20;
 
-/// The beginning of reserved names, in any case.
-const RESERVED: &str = ".onionskin";
+/// The reason for an original that another program changes meanwhile.
+const CHANGED: &str = "its original changed while it was read";
 
 /// Both sides of a list of changes. Directories are in it by their entries.
-#[derive(Default)]
 pub(super) struct Trees {
+    originals: Originals,
     before: BTreeMap<String, Before>,
     after: BTreeMap<String, After>,
     /// What cannot be expressed by files and links.
@@ -26,7 +25,6 @@ pub(super) struct Trees {
 
 /// An entry of the lowers.
 struct Before {
-    place: PathBuf,
     mode: Mode,
     size: u64,
 }
@@ -65,30 +63,30 @@ impl Pair {
 impl Trees {
     /// Collects both sides of these changes, which are a part of all.
     pub(super) fn of(workspace: &mut Workspace, chosen: &[Change], all: &[Change]) -> Result<Self, Error> {
-        let lowers = Lowers(workspace.lowers().to_vec());
         let is_chosen: BTreeSet<&str> = chosen.iter().map(|change| change.path.as_str()).collect();
         let others: BTreeSet<&str> =
             all.iter().map(|change| change.path.as_str()).filter(|path| !is_chosen.contains(path)).collect();
-        let mut trees = Self::default();
+        let originals = Originals::open(workspace.lowers())?;
+        let mut trees = Self { originals, before: BTreeMap::new(), after: BTreeMap::new(), missing: Vec::new() };
         for change in chosen {
             let path = change.path.as_str();
             match &change.what {
-                ChangeKind::Deleted => trees.add_before(&lowers, &origin_of_deleted(path, all))?,
+                ChangeKind::Deleted => trees.add_before(&origin_of_deleted(path, all))?,
                 ChangeKind::Modified => {
-                    trees.add_before(&lowers, &origin(path, all))?;
+                    trees.add_before(&origin(path, all))?;
                     trees.add_after(workspace, path, all, &others, Depth::Entry)?;
                 }
                 ChangeKind::Added | ChangeKind::Retyped(_) => {
                     let is_new = matches!(change.what, ChangeKind::Added);
-                    if !is_new || lowers.find(path)?.is_some_and(|(_, found)| !found.is_dir()) {
-                        trees.add_before(&lowers, &origin(path, all))?;
+                    if !is_new || trees.originals.has_content(path)? {
+                        trees.add_before(&origin(path, all))?;
                     }
                     trees.add_after(workspace, path, all, &others, Depth::Entry)?;
                 }
                 ChangeKind::Renamed(from) => {
-                    trees.add_before(&lowers, from)?;
-                    if lowers.find(path)?.is_some_and(|(_, found)| !found.is_dir()) {
-                        trees.add_before(&lowers, path)?;
+                    trees.add_before(from)?;
+                    if trees.originals.has_content(path)? {
+                        trees.add_before(path)?;
                     }
                     trees.add_after(workspace, path, all, &others, Depth::Tree)?;
                 }
@@ -150,24 +148,19 @@ impl Trees {
         }
         let mut sides = (None, None);
         if let (Some(path), Some(before)) = (&pair.old, before) {
-            let content = match before.mode {
-                Mode::Link => link(&before.place),
-                Mode::File | Mode::Executable => fs::read(&before.place),
-            };
-            match content {
-                Ok(content) => sides.0 = Some(Side { path: path.clone(), mode: before.mode, content }),
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                    return Ok(Err(missing("its original cannot be read")));
-                }
-                Err(source) => {
-                    return Err(Error::Io { action: "read the original", path: before.place.clone(), source });
-                }
+            match self.originals.read(path, before.mode, before.size)? {
+                Content::Read(content) => sides.0 = Some(Side { path: path.clone(), mode: before.mode, content }),
+                Content::Denied => return Ok(Err(missing("its original cannot be read"))),
+                Content::Changed => return Ok(Err(missing(CHANGED))),
             }
         }
         if let (Some(path), Some(after)) = (&pair.new, after) {
             let original = self.before.get(&after.origin);
             let content = match after.is_link {
-                true => target(workspace, path, original)?.into_bytes(),
+                true => match self.target(workspace, path, &after.origin)? {
+                    Some(target) => target.into_bytes(),
+                    None => return Ok(Err(missing(CHANGED))),
+                },
                 false => read(workspace, path)?,
             };
             let mode = match original {
@@ -181,26 +174,41 @@ impl Trees {
     }
 
     /// Adds what the lowers have at a path and below it.
-    fn add_before(&mut self, lowers: &Lowers, path: &str) -> Result<(), Error> {
-        let Some((place, found)) = lowers.find(path)? else { return Ok(()) };
-        if found.is_dir() {
-            let mut is_empty = true;
-            for name in lowers.list(path)? {
-                is_empty = false;
-                match name.into_string() {
-                    Ok(name) => self.add_before(lowers, &below(path, &name))?,
-                    Err(_) => self.leave_out(path, "a name in it is not UTF-8"),
+    fn add_before(&mut self, path: &str) -> Result<(), Error> {
+        let Some((kind, size)) = self.originals.find(path)? else { return Ok(()) };
+        match kind {
+            Kind::Directory => {
+                let names = self.originals.list(path)?;
+                if names.is_empty() {
+                    self.leave_out(path, "a patch has no empty directories");
+                }
+                for name in names {
+                    match name.into_string() {
+                        Ok(name) => self.add_before(&below(path, &name))?,
+                        Err(_) => self.leave_out(path, "a name in it is not UTF-8"),
+                    }
                 }
             }
-            if is_empty {
-                self.leave_out(path, "a patch has no empty directories");
+            Kind::Content(mode) => {
+                self.before.insert(path.to_owned(), Before { mode, size });
             }
-        } else if let Some(mode) = mode(&found) {
-            self.before.insert(path.to_owned(), Before { place, mode, size: found.len() });
-        } else {
-            self.leave_out(path, "it is neither a file nor a link");
+            Kind::Other => self.leave_out(path, "it is neither a file nor a link"),
         }
         Ok(())
+    }
+
+    /// Returns the target of a link of the workspace. An absolute one of a lower is hidden there, and read on the host;
+    /// `None` if that is no longer what it was.
+    fn target(&self, workspace: &mut Workspace, path: &str, origin: &str) -> Result<Option<String>, Error> {
+        match (workspace.read_link(path), self.before.get(origin)) {
+            (Err(Error::Guest { error, .. }), Some(before)) if error.kind == ErrorKind::LinkUnreadable => {
+                Ok(match self.originals.read(origin, before.mode, before.size)? {
+                    Content::Read(target) => Some(String::from_utf8_lossy(&target).into_owned()),
+                    Content::Denied | Content::Changed => None,
+                })
+            }
+            (read, _) => read.map(Some),
+        }
     }
 
     /// Adds what the workspace has at a path, and below it where that is asked. The `others` were not chosen.
@@ -274,96 +282,6 @@ impl Trees {
 enum Depth {
     Entry,
     Tree,
-}
-
-/// The lowers as one tree, read on the host. The topmost is the first.
-struct Lowers(Vec<PathBuf>);
-
-impl Lowers {
-    /// Finds an entry. No link is followed but that of a lower itself.
-    fn find(&self, path: &str) -> Result<Option<(PathBuf, Metadata)>, Error> {
-        for lower in &self.0 {
-            match look(lower, path)? {
-                Looked::Found(place, found) => return Ok(Some((place, found))),
-                Looked::Hidden => return Ok(None),
-                Looked::Missing => {}
-            }
-        }
-        Ok(None)
-    }
-
-    /// Lists the names in a directory of all lowers, sorted.
-    fn list(&self, path: &str) -> Result<Vec<std::ffi::OsString>, Error> {
-        let mut names = BTreeSet::new();
-        for lower in &self.0 {
-            match look(lower, path)? {
-                Looked::Found(place, found) if found.is_dir() => {
-                    let failed = |source| Error::Io { action: "list the directory", path: place.clone(), source };
-                    for entry in fs::read_dir(&place).map_err(failed)? {
-                        names.insert(entry.map_err(failed)?.file_name());
-                    }
-                }
-                Looked::Found(..) | Looked::Hidden => break,
-                Looked::Missing => {}
-            }
-        }
-        names.retain(|name| !name.to_string_lossy().to_ascii_lowercase().starts_with(RESERVED));
-        Ok(names.into_iter().collect())
-    }
-}
-
-/// The result of a look into one lower.
-enum Looked {
-    Found(PathBuf, Metadata),
-    /// Something that is no directory is in the way, and hides what lies below.
-    Hidden,
-    Missing,
-}
-
-fn look(lower: &Path, path: &str) -> Result<Looked, Error> {
-    let mut place = lower.to_owned();
-    let mut names = path.split('/').peekable();
-    while let Some(name) = names.next() {
-        place.push(name);
-        match fs::symlink_metadata(&place) {
-            Ok(found) if names.peek().is_none() => return Ok(Looked::Found(place, found)),
-            Ok(found) if found.is_dir() => {}
-            Ok(_) => return Ok(Looked::Hidden),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                return Ok(Looked::Missing);
-            }
-            Err(source) => return Err(Error::Io { action: "look at the original", path: place, source }),
-        }
-    }
-    Ok(Looked::Missing)
-}
-
-/// Returns the mode of an entry that git can have.
-fn mode(found: &Metadata) -> Option<Mode> {
-    if found.is_symlink() {
-        return Some(Mode::Link);
-    }
-    #[cfg(unix)]
-    let is_executable = std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o100 != 0;
-    #[cfg(not(unix))]
-    let is_executable = false;
-    found.is_file().then_some(if is_executable { Mode::Executable } else { Mode::File })
-}
-
-/// Returns the target of a link of the host.
-fn link(place: &Path) -> io::Result<Vec<u8>> {
-    Ok(fs::read_link(place)?.into_os_string().into_encoded_bytes())
-}
-
-/// Returns the target of a link of the workspace. An absolute one of a lower is hidden there, and read on the host.
-fn target(workspace: &mut Workspace, path: &str, original: Option<&Before>) -> Result<String, Error> {
-    match (workspace.read_link(path), original) {
-        (Err(Error::Guest { error, .. }), Some(original)) if error.kind == ErrorKind::LinkUnreadable => {
-            let failed = |source| Error::Io { action: "read the link", path: original.place.clone(), source };
-            Ok(String::from_utf8_lossy(&link(&original.place).map_err(failed)?).into_owned())
-        }
-        (read, _) => read,
-    }
 }
 
 /// Returns the content of a file of the workspace.
