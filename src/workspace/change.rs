@@ -276,6 +276,10 @@ impl<F: Fs> Workspace<F> {
         if known.as_ref().is_some_and(|seen| !all || seen.below != 0) {
             return Ok(());
         }
+        if known.is_some() && self.map.showing(&lower).is_empty() {
+            // It has been hidden: what is there now has not been seen.
+            return Ok(());
+        }
         let mut seen = lower::seen_as(&mut self.state.exec, &self.lowers, &lower, found.as_ref(), all)?;
         if let Some(known) = known {
             if seen.below == 0 {

@@ -146,8 +146,10 @@ impl<F: Fs> Workspace<F> {
             records.push(Record::Saw(path, Some(seen)));
         }
         for (path, _) in former {
-            let seen = lower::seen(&mut self.state.exec, &self.lowers, &path, true)?;
-            records.push(Record::Saw(path, Some(seen)));
+            let now = lower::seen(&mut self.state.exec, &self.lowers, &path, true)?;
+            // What is a conflict before the restore stays one.
+            let noted = self.map.seen(&path).filter(|noted| lower::has_changed(noted, &now)).cloned();
+            records.push(Record::Saw(path, Some(noted.unwrap_or(now))));
         }
         records.extend(self.map.former());
         Ok(Map::from_records(&records))

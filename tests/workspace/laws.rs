@@ -23,7 +23,7 @@ const LENGTH: usize = 48;
 const STEPS: usize = 30_000;
 
 /// A generator of random numbers: SplitMix64.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -34,7 +34,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end as u64).expect("it is less than a usize")
     }
 
@@ -42,7 +42,7 @@ impl Random {
         all[self.below(all.len())]
     }
 
-    fn path(&mut self) -> String {
+    pub(crate) fn path(&mut self) -> String {
         let depth = [1, 1, 2, 2, 2, 3][self.below(6)];
         let names: Vec<&str> = (0..depth).map(|_| self.one_of(&["a", "b", "c", "a-b"])).collect();
         names.join("/")
@@ -57,7 +57,7 @@ impl Random {
         }
     }
 
-    fn select(&mut self) -> Select {
+    pub(crate) fn select(&mut self) -> Select {
         let mut globs = |most: usize| (0..self.below(most)).map(|_| self.glob()).collect::<Vec<_>>();
         let (only, except) = (globs(3), globs(3));
         Select { only, except }
