@@ -122,6 +122,23 @@ impl<F: Fs> Workspace<F> {
             }
         }
         order::sort_by(&mut shows, |(one, _), (other, _)| one.cmp(other));
+        // What a later commit found below an entry that is no directory came after the checkpoint.
+        let is_end = |origin: &Origin| matches!(origin, Origin::Nowhere | Origin::File(_) | Origin::Link(_));
+        // Sorted, as the list is.
+        let mut ends: Vec<RelPath> = Vec::new();
+        shows.retain(|(path, origin)| {
+            let mut above = path.clone();
+            while !above.is_root() {
+                above = above.parent();
+                if ends.binary_search(&above).is_ok() {
+                    return false;
+                }
+            }
+            if is_end(origin) {
+                ends.push(path.clone());
+            }
+            true
+        });
         for (path, origin) in &shows {
             if let Origin::Lower(source) = origin
                 && lower::stat(&mut self.state.exec, &self.lowers, source)?.is_none()
