@@ -112,18 +112,20 @@ impl<F: Fs> Workspace<F> {
         for (path, origin) in map.origins_below(&RelPath::ROOT) {
             shows.push((known(path), origin.clone()));
         }
+        let is_end = |origin: &Origin| matches!(origin, Origin::Nowhere | Origin::File(_) | Origin::Link(_));
         for (lower, origin) in &former {
             for path in map.showing(lower) {
                 shows.retain(|(known, _)| *known != path);
                 if matches!(origin, Origin::Lower(_)) {
                     lost.push(path.as_str().into());
                 }
-                shows.push((path, origin.clone()));
+                // What the workspace had in it made it a directory.
+                let origin = if is_end(origin) && map.has_below(&path) { Origin::Directory } else { origin.clone() };
+                shows.push((path, origin));
             }
         }
         order::sort_by(&mut shows, |(one, _), (other, _)| one.cmp(other));
         // What a later commit found below an entry that is no directory came after the checkpoint.
-        let is_end = |origin: &Origin| matches!(origin, Origin::Nowhere | Origin::File(_) | Origin::Link(_));
         // Sorted, as the list is.
         let mut ends: Vec<RelPath> = Vec::new();
         shows.retain(|(path, origin)| {
