@@ -292,6 +292,28 @@ pub(crate) fn parse(path: &str) -> Result<RelPath, Error> {
 }
 
 impl<F: Fs> State<F> {
+    /// Opens a root for reading, beside its owner: takes no lock, and recovers nothing.
+    pub(crate) fn observed(fs: F, preopens: &Preopens<F>, at: &str) -> Result<Self, Error> {
+        let mut exec = preopens.open(fs, at)?;
+        let mut names = Vec::new();
+        for (name, dir) in &preopens.entries {
+            names.push((name.clone(), exec.add_root(Rc::clone(dir))));
+        }
+        let claim = Claim { token: None, epoch: 0 };
+        Ok(Self {
+            exec,
+            names,
+            claim,
+            findings: Vec::new(),
+            next: 0,
+            receipts: 0,
+            control_exists: false,
+            control_durable: false,
+            failed: None,
+            links: 0,
+        })
+    }
+
     /// Takes the findings of the open, which are returned once.
     pub(crate) fn take_findings(&mut self) -> Vec<Finding> {
         core::mem::take(&mut self.findings)

@@ -105,6 +105,10 @@ impl wit::GuestWorkspace for Workspace {
         handed_out(core_workspace::Workspace::open(WasiFs, &preopens(), &options_in(options)))
     }
 
+    fn observe(options: wit::Options) -> Answer<wit::Workspace> {
+        handed_out(core_workspace::Workspace::observe(WasiFs, &preopens(), &options_in(options)))
+    }
+
     fn recovered(&self) -> Vec<types::Finding> {
         self.0.borrow().recovered().iter().cloned().map(finding_out).collect()
     }

@@ -4,11 +4,12 @@ use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::map::{self, Origin, Record};
+use super::map::{self, Origin, Record, Seen};
 use super::view::{Place, check_file};
 use super::{Workspace, layout, lower};
 use crate::error::{CommitPhase, Error, ErrorKind, Limit};
 use crate::fs::{Call, Cause, Fs, Kind, Stat};
+use crate::journal::OldEntry;
 use crate::limits::{MAP_BYTES_MAX, MAP_SLACK_BYTES, PATH_BYTES_MAX};
 use crate::path::{At, RelPath};
 use crate::persist::file::check_chunk;
@@ -268,12 +269,24 @@ impl<F: Fs> Workspace<F> {
     /// Notes the state of a path of the lowers. A note of a path that shows itself again is void.
     fn note(&mut self, lower: RelPath, all: bool, records: &mut Vec<Record>) -> Result<(), Error> {
         let found = self.look_below(&lower)?;
-        let shows_itself = match (self.find_place(&lower)?, &found) {
+        let place = self.find_place(&lower)?;
+        // A directory for the changes in it alone: somebody else has put another entry in its place.
+        let was_directory = matches!(place, Some(Place::Directory)) && self.map.origin(&lower).is_none();
+        let shows_itself = match (place, &found) {
             (Some(Place::Lower(shown, _, _)), _) => shown == lower,
             (place, found) => place.is_none() && found.is_none(),
         };
         let known = self.map.seen(&lower).filter(|_| !shows_itself).cloned();
         if known.as_ref().is_some_and(|seen| !all || seen.below != 0) {
+            return Ok(());
+        }
+        if known.is_some() && self.map.showing(&lower).is_empty() {
+            // It has been hidden: what is there now has not been seen.
+            return Ok(());
+        }
+        if known.is_none() && was_directory {
+            let entry = OldEntry { kind: Kind::Directory, size: 0, modified: None };
+            records.push(Record::Saw(lower, Some(Seen { entry: Some(entry), below: 0 })));
             return Ok(());
         }
         let mut seen = lower::seen_as(&mut self.state.exec, &self.lowers, &lower, found.as_ref(), all)?;

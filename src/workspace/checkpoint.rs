@@ -3,10 +3,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::map::{Header, Map};
-use super::{Options, Workspace, layout};
+use super::map::{Header, Map, Origin, Record, known};
+use super::{Options, Workspace, layout, lower};
 use crate::error::{CommitPhase, Error, ErrorKind};
-use crate::fs::Fs;
+use crate::fs::{Cause, Fs};
 use crate::limits::LABEL_BYTES_MAX;
 use crate::path::{At, RelPath, RootId};
 use crate::plan::Plan;
@@ -35,13 +35,40 @@ impl<F: Fs + Clone> Workspace<F> {
         self.sync()?;
         let number = layout::look(&mut self.state.exec)?.checkpoints.last().map_or(1, |last| last + 1);
         let header = Header { files: self.files.next, label: label.into(), proof: None, ..self.header.clone() };
-        let (bytes, _) = self.map.encode(&header);
+        let (bytes, _) = match self.dangling()? {
+            records if records.is_empty() => self.map.encode(&header),
+            records => {
+                let mut map = self.map.clone();
+                map.apply(&records);
+                map.encode(&header)
+            }
+        };
         super::check_map_size(bytes.len() as u64)?;
         self.state.check_owner()?;
         let kept = self.state.run(super::publish(bytes, layout::checkpoint(number)));
         kept.map_err(|error| super::undecided(&mut self.state, error))?;
         self.files.frozen = self.files.next;
         Ok(number)
+    }
+
+    /// Returns records in place of those that show nothing any more, since what was moved is not in the lowers: what
+    /// a checkpoint does not show, a restore need not bring back.
+    fn dangling(&mut self) -> Result<Vec<Record>, Error> {
+        let mut records = Vec::new();
+        for (path, source) in self.moves() {
+            if lower::stat(&mut self.state.exec, &self.lowers, &source)?.is_some() {
+                continue;
+            }
+            let below: Vec<Record> = self
+                .map
+                .origins_below(&path)
+                .map(|(below, origin)| Record::Shows(known(below), Some(origin.clone())))
+                .collect();
+            let is_directory = self.map.has_below(&path);
+            records.push(Record::Shows(path, Some(if is_directory { Origin::Directory } else { Origin::Nowhere })));
+            records.extend(below);
+        }
+        Ok(records)
     }
 
     /// Lists the checkpoints, the oldest first.
@@ -51,8 +78,12 @@ impl<F: Fs + Clone> Workspace<F> {
     pub fn checkpoints(&mut self) -> Result<Vec<Checkpoint>, Error> {
         let mut checkpoints = Vec::new();
         for number in layout::look(&mut self.state.exec)?.checkpoints {
-            let label = super::read_header(&mut self.state.exec, &layout::checkpoint(number))?.label;
-            checkpoints.push(Checkpoint { number, label });
+            match super::read_header(&mut self.state.exec, &layout::checkpoint(number)) {
+                Ok(header) => checkpoints.push(Checkpoint { number, label: header.label }),
+                // Its owner has dropped it meanwhile.
+                Err(error) if self.observed.is_some() && error.cause() == Some(Cause::NoEntry) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(checkpoints)
     }

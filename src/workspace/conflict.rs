@@ -37,9 +37,11 @@ impl<F: Fs> Workspace<F> {
     /// # Errors
     /// The filesystem's failures.
     pub fn conflicts(&mut self, select: &Select) -> Result<Vec<String>, Error> {
-        let deltas = self.difference()?;
-        let parts = choice::choose(&deltas, select, &[]);
-        Ok(listed(&self.conflicts_of(&deltas, &parts, select)?))
+        let conflicts = self.difference().and_then(|deltas| {
+            let parts = choice::choose(&deltas, select, &[]);
+            self.conflicts_of(&deltas, &parts, select)
+        });
+        Ok(listed(&self.checked(conflicts)?))
     }
 
     /// Finds the conflicts of the differences that are carried out.

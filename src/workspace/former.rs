@@ -112,16 +112,35 @@ impl<F: Fs> Workspace<F> {
         for (path, origin) in map.origins_below(&RelPath::ROOT) {
             shows.push((known(path), origin.clone()));
         }
+        let is_end = |origin: &Origin| matches!(origin, Origin::Nowhere | Origin::File(_) | Origin::Link(_));
         for (lower, origin) in &former {
             for path in map.showing(lower) {
                 shows.retain(|(known, _)| *known != path);
                 if matches!(origin, Origin::Lower(_)) {
                     lost.push(path.as_str().into());
                 }
-                shows.push((path, origin.clone()));
+                // What the workspace had in it made it a directory.
+                let origin = if is_end(origin) && map.has_below(&path) { Origin::Directory } else { origin.clone() };
+                shows.push((path, origin));
             }
         }
         order::sort_by(&mut shows, |(one, _), (other, _)| one.cmp(other));
+        // What a later commit found below an entry that is no directory came after the checkpoint.
+        // Sorted, as the list is.
+        let mut ends: Vec<RelPath> = Vec::new();
+        shows.retain(|(path, origin)| {
+            let mut above = path.clone();
+            while !above.is_root() {
+                above = above.parent();
+                if ends.binary_search(&above).is_ok() {
+                    return false;
+                }
+            }
+            if is_end(origin) {
+                ends.push(path.clone());
+            }
+            true
+        });
         for (path, origin) in &shows {
             if let Origin::Lower(source) = origin
                 && lower::stat(&mut self.state.exec, &self.lowers, source)?.is_none()
@@ -146,8 +165,10 @@ impl<F: Fs> Workspace<F> {
             records.push(Record::Saw(path, Some(seen)));
         }
         for (path, _) in former {
-            let seen = lower::seen(&mut self.state.exec, &self.lowers, &path, true)?;
-            records.push(Record::Saw(path, Some(seen)));
+            let now = lower::seen(&mut self.state.exec, &self.lowers, &path, true)?;
+            // What is a conflict before the restore stays one.
+            let noted = self.map.seen(&path).filter(|noted| lower::has_changed(noted, &now)).cloned();
+            records.push(Record::Saw(path, Some(noted.unwrap_or(now))));
         }
         records.extend(self.map.former());
         Ok(Map::from_records(&records))

@@ -27,6 +27,7 @@ pub mod glob;
 mod layout;
 mod lower;
 pub mod map;
+mod observe;
 mod proof;
 mod rebase;
 mod review;
@@ -47,6 +48,7 @@ use crate::plan::Plan;
 use crate::recover::{Finding, Verdict};
 use crate::store::{Preopens, State, Store};
 use map::{End, HEADER_BYTES_MAX, Header, Lower, Map};
+use observe::Observed;
 
 pub use checkpoint::Checkpoint;
 pub use commit::{CommitOptions, OnConflict};
@@ -126,6 +128,8 @@ pub struct Workspace<F: Fs> {
     reviewed: Option<(glob::Select, Vec<Changed>)>,
     /// What the lowers were found to have, during this call.
     looked: Vec<(RelPath, Option<(At, Stat)>)>,
+    /// Set where it is read beside its owner.
+    observed: Option<Observed>,
 }
 
 /// The state of the contents, by number.
@@ -249,6 +253,7 @@ impl<F: Fs + Clone> Workspace<F> {
             listing: None,
             reviewed: None,
             looked: Vec::new(),
+            observed: None,
         };
         if found.next {
             let is_done = workspace.settle_commit(fs.clone(), preopens)?;

@@ -126,7 +126,10 @@ impl<F: Fs> Workspace<F> {
         let known = self.reviewed.take().filter(|(known, _)| after.is_some() && known == select);
         let all = match known {
             Some((_, all)) => all,
-            None => self.review(select)?,
+            None => {
+                let all = self.review(select);
+                self.checked(all)?
+            }
         };
         let start = after.map_or(0, |after| all.partition_point(|changed| changed.order() <= after));
         let end = start.saturating_add(most).min(all.len());
@@ -245,6 +248,7 @@ impl<F: Fs> Workspace<F> {
                 if size != stat.size {
                     return Ok(false);
                 }
+                let before = if self.observed.is_some() { self.state.exec.stat(&own.path)? } else { None };
                 let mut offset = 0;
                 while offset < size {
                     // Read alternately, so that neither is held in memory as a whole.
@@ -255,7 +259,8 @@ impl<F: Fs> Workspace<F> {
                     }
                     offset += one.len() as u64;
                 }
-                Ok(true)
+                // Its owner may have written it meanwhile.
+                Ok(self.observed.is_none() || before == self.state.exec.stat(&own.path)?)
             }
             // A link that cannot be read is absolute, and links of the workspace never are.
             Place::Link(text) => {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::map::Origin;
 use super::{Workspace, layout, lower, parse_any};
 use crate::error::{Error, ErrorKind, Limit};
-use crate::fs::{Cause, Fs, Kind, Stat};
+use crate::fs::{Call, Cause, Fs, Kind, Stat};
 use crate::limits::CHUNK_BYTES_MAX;
 use crate::path::{At, RelPath};
 
@@ -100,8 +100,8 @@ impl<F: Fs> Workspace<F> {
     /// here.
     pub fn stat(&mut self, path: &str) -> Result<Node, Error> {
         let path = self.look_up(path)?;
-        let place = self.existing(&path)?;
-        self.node(&place)
+        let node = self.existing(&path).and_then(|place| self.node(&place));
+        self.checked(node)
     }
 
     /// Returns the metadata of the entry at a place.
@@ -115,6 +115,9 @@ impl<F: Fs> Workspace<F> {
             Place::Link(text) => Node { kind: Kind::Symlink, size: text.len() as u64, ..directory },
             Place::File(number) => {
                 let stat = self.state.exec.stat(&layout::file(*number))?;
+                if stat.is_none() && self.observed.is_some() {
+                    return Err(Error::failed(Call::Stat, &layout::file(*number), Cause::NoEntry));
+                }
                 let (size, modified) = stat.map_or((0, None), |stat| (stat.size, stat.modified));
                 Node { kind: Kind::File, size, modified, layer }
             }
@@ -130,17 +133,23 @@ impl<F: Fs> Workspace<F> {
             return Err(Error::limit(path, Limit::ChunkBytes, CHUNK_BYTES_MAX as u64));
         }
         let path = parse_any(path)?;
+        let bytes = self.read_from(&path, offset, length);
+        self.checked(bytes)
+    }
+
+    fn read_from(&mut self, path: &RelPath, offset: u64, length: usize) -> Result<Vec<u8>, Error> {
         // A file that is read further is still open: its entry was looked up at the first read.
-        let place = self.existing(&path)?;
-        check_file(&path, place.kind())?;
+        let place = self.existing(path)?;
+        check_file(path, place.kind())?;
         match place {
+            Place::File(number) if self.observed.is_some() => self.read_observed(path, number, offset, length),
             Place::Lower(_, at, _) => self.state.exec.read_at(&at, offset, length),
             Place::File(number) => match self.state.exec.read_at(&At::store(layout::file(number)), offset, length) {
                 // Its name was lost with the power before it was synced: it is empty.
                 Err(error) if error.cause() == Some(Cause::NoEntry) => Ok(Vec::new()),
                 answer => answer,
             },
-            Place::Directory | Place::Link(_) => Err(ErrorKind::NotAFile.at(&path)),
+            Place::Directory | Place::Link(_) => Err(ErrorKind::NotAFile.at(path)),
         }
     }
 
@@ -151,11 +160,16 @@ impl<F: Fs> Workspace<F> {
     /// [`ErrorKind::LinkUnreadable`] for an absolute one.
     pub fn read_link(&mut self, path: &str) -> Result<String, Error> {
         let path = self.look_up(path)?;
-        match self.existing(&path)? {
+        let text = self.existing(&path).and_then(|place| self.text_of(&path, place));
+        self.checked(text)
+    }
+
+    fn text_of(&mut self, path: &RelPath, place: Place) -> Result<String, Error> {
+        match place {
             Place::Link(text) => Ok(text),
             Place::Lower(_, at, stat) if stat.kind == Kind::Symlink => {
                 self.state.exec.read_link(at.root, &at.path).map_err(|error| match error.cause() {
-                    Some(Cause::NotPermitted | Cause::Access) => ErrorKind::LinkUnreadable.at(&path),
+                    Some(Cause::NotPermitted | Cause::Access) => ErrorKind::LinkUnreadable.at(path),
                     _ => error,
                 })
             }
@@ -170,7 +184,8 @@ impl<F: Fs> Workspace<F> {
     /// As for [`Workspace::stat`]; [`ErrorKind::NotDirectory`]; [`ErrorKind::IllegalName`].
     pub fn list(&mut self, path: &str, after: Option<&str>, most: usize) -> Result<Vec<Entry>, Error> {
         let path = self.look_up(path)?;
-        self.entries(&path, after, most)
+        let entries = self.entries(&path, after, most);
+        self.checked(entries)
     }
 
     pub(crate) fn entries(&mut self, path: &RelPath, after: Option<&str>, most: usize) -> Result<Vec<Entry>, Error> {

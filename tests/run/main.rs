@@ -11,12 +11,14 @@
 //! | a damaged program ends, with its bound or an error that names it, and the host lives | [`mutants`] |
 //! | the resources of a program are bounded, and it sees its grants and nothing else | [`bounds`] |
 //! | the changes are handled as requested, and the summary says how | [`ends`] |
+//! | the changes can be looked at while the program runs | [`beside`] |
 //! | on a terminal a review shows the changes, deletions first, and asks | [`review`] |
 //!
 //! The programs are in `tests/guests` and are built here; one that cannot be built on a machine is skipped with a
 //! message, and fails where `CI` is set.
 
 mod attacks;
+mod beside;
 mod bounds;
 mod coreutils;
 mod database;

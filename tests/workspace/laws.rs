@@ -22,8 +22,11 @@ const LENGTH: usize = 48;
 /// The number of steps without `ONIONSKIN_LAWS`: less than a minute of one core.
 const STEPS: usize = 30_000;
 
+/// The seeds of failures that were found and mended: they are always tried.
+const FOUND: [u64; 7] = [886, 981, 1896, 1945, 2097, 8974, 11683];
+
 /// A generator of random numbers: SplitMix64.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -34,7 +37,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end as u64).expect("it is less than a usize")
     }
 
@@ -42,7 +45,7 @@ impl Random {
         all[self.below(all.len())]
     }
 
-    fn path(&mut self) -> String {
+    pub(crate) fn path(&mut self) -> String {
         let depth = [1, 1, 2, 2, 2, 3][self.below(6)];
         let names: Vec<&str> = (0..depth).map(|_| self.one_of(&["a", "b", "c", "a-b"])).collect();
         names.join("/")
@@ -57,7 +60,7 @@ impl Random {
         }
     }
 
-    fn select(&mut self) -> Select {
+    pub(crate) fn select(&mut self) -> Select {
         let mut globs = |most: usize| (0..self.below(most)).map(|_| self.glob()).collect::<Vec<_>>();
         let (only, except) = (globs(3), globs(3));
         Select { only, except }
@@ -467,7 +470,7 @@ fn a_review_is_the_commit_and_nothing_is_lost_in_silence() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     let steps = number("ONIONSKIN_LAWS").map_or(STEPS, |steps| usize::try_from(steps).expect("a number"));
     let first = number("ONIONSKIN_LAWS_SEED").unwrap_or(1);
-    for seed in (first..).take(steps.div_ceil(LENGTH)) {
+    for seed in FOUND.into_iter().chain((first..).take(steps.div_ceil(LENGTH))) {
         let mut run = Run::new(seed);
         for step in 0..LENGTH {
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run.step()));

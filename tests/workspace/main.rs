@@ -5,6 +5,7 @@
 //! | the merged tree behaves as a plain one, through any sequence of operations, reopened and killed in between | [`random`] |
 //! | known problems of other overlays do not occur | [`pains`] |
 //! | programs on a workspace find the file semantics that they rely on | [`programs`] |
+//! | a reader beside the owner sees names of one moment and whole contents, and changes nothing | [`readers`] |
 //! | commits are atomic, may be partial, and detect conflicts | [`commits`] |
 //!
 //! Crashes and faults of every operation are in the suite `crash`, under names with `workspace`.
@@ -15,4 +16,5 @@ mod model;
 mod pains;
 mod programs;
 mod random;
+mod readers;
 mod world;

@@ -16,6 +16,13 @@ pub(crate) struct Failure {
     pub(crate) is_crash: bool,
 }
 
+impl Failure {
+    /// Checks whether a workspace that is read beside its owner was changed meanwhile.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.kind == Kind::Contract(ErrorKind::Conflicts).as_str()
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let mut message = error.to_string();

@@ -1,6 +1,8 @@
 //! The builder of a workspace: an upper directory and its lowers.
 
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use crate::bindings::types::{Error as GuestError, ErrorKind, Ownership};
 use crate::bindings::workspace::{Options, Quota, Relocation};
@@ -10,6 +12,12 @@ use crate::lock::RootLock;
 use crate::trust::Trust;
 use crate::workspace::Opened;
 use crate::{Error, Faults, Onionskin, Workspace};
+
+/// The time between two looks at a workspace that its owner is committing.
+const WAIT: Duration = Duration::from_millis(20);
+
+/// The maximum of these looks: a minute.
+const WAITS_MAX: usize = 3000;
 
 /// An upper directory and its lowers; see [`Onionskin::workspace`].
 ///
@@ -116,6 +124,49 @@ impl WorkspaceBuilder {
             opened => opened?,
         };
         Workspace::new(builder, lock, opened)
+    }
+
+    /// Opens the workspace for reading alone, beside an owner: no lock is taken, and nothing is changed. Names are
+    /// those of one moment, and each content is one that its file had. A call for which that would not hold is
+    /// refused ([`ErrorKind::Conflicts`]): then the workspace has to be observed again.
+    ///
+    /// A commit that is under way is waited for, and one that a crash interrupted is completed first, as by
+    /// [`WorkspaceBuilder::open`].
+    pub fn observe(&self) -> Result<Workspace, Error> {
+        let (mut builder, mut recovered) = (self.clone(), Vec::new());
+        for _ in 0..WAITS_MAX {
+            self.trust.upper(&self.upper)?;
+            if self.lowers.is_empty() {
+                builder.lowers = self.remembered()?;
+            }
+            match builder.observed() {
+                Err(Error::Guest { error, .. }) if error.kind == ErrorKind::NeedsRecovery => match self.open() {
+                    Ok(workspace) => {
+                        recovered.extend_from_slice(workspace.recovered());
+                        workspace.close()?;
+                    }
+                    Err(Error::Locked { .. }) => thread::sleep(WAIT),
+                    Err(error) => return Err(error),
+                },
+                // The map was replaced while it was read.
+                Err(Error::Guest { error, .. }) if error.kind == ErrorKind::Conflicts => thread::sleep(WAIT),
+                opened => return Ok(Workspace::beside(builder, opened?, recovered)),
+            }
+        }
+        Err(Error::Locked { root: self.upper.clone() })
+    }
+
+    pub(super) fn observed(&self) -> Result<Opened, Error> {
+        let mut others = Vec::new();
+        for lower in &self.lowers {
+            others.push(Granted::by_place("open the lower directory of the workspace", lower, Access::Read)?);
+        }
+        let grants = Grants::of(&self.upper, granted(&self.upper)?, others).root_for(Access::Read);
+        let mut instance = self.instance(grants, None)?;
+        let options = self.options(&self.upper)?;
+        let resource =
+            instance.call(|guest, engine| guest.onionskin_fs_workspace().workspace().call_observe(engine, &options))?;
+        Ok(Opened { instance, resource })
     }
 
     /// Discards the workspace in the upper directory without reading it: its map may be damaged, and its lowers

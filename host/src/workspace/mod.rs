@@ -39,7 +39,8 @@ pub struct Workspace {
     /// `None` between a call with grants of its own and the next call.
     opened: Option<Opened>,
     recovered: Vec<Finding>,
-    lock: RootLock,
+    /// `None` where it is read beside its owner.
+    lock: Option<RootLock>,
 }
 
 /// An instance with an open workspace.
@@ -73,7 +74,12 @@ impl Workspace {
             .infallible(|guest, engine| guest.onionskin_fs_workspace().workspace().call_recovered(engine, resource))?;
         // After a completed commit the lower is still granted for writing; dropping the instance ends this.
         let opened = if recovered.is_empty() { Some(opened) } else { None };
-        Ok(Self { builder, opened, recovered, lock })
+        Ok(Self { builder, opened, recovered, lock: Some(lock) })
+    }
+
+    /// A workspace that is read beside its owner.
+    fn beside(builder: WorkspaceBuilder, opened: Opened, recovered: Vec<Finding>) -> Self {
+        Self { builder, opened: Some(opened), recovered, lock: None }
     }
 
     fn call<T: Send>(
@@ -82,6 +88,7 @@ impl Workspace {
     ) -> Result<T, Error> {
         let opened = match self.opened.take() {
             Some(opened) => opened,
+            None if self.lock.is_none() => self.builder.observed()?,
             None => self.builder.opened(Vec::new(), Access::Read, None)?,
         };
         self.opened.insert(opened).call(run)
@@ -93,6 +100,9 @@ impl Workspace {
         directory: &Path,
         run: impl FnOnce(&GuestWorkspace<'_>, &mut Store<State>, ResourceAny, &str) -> Answer<T> + Send,
     ) -> Result<T, Error> {
+        if self.lock.is_none() {
+            return Err(Error::io("write to", directory, std::io::ErrorKind::ReadOnlyFilesystem.into()));
+        }
         let target = granted(directory)?;
         let name = target.guest.clone();
         let lock = RootLock::take(directory, &target.host)?;

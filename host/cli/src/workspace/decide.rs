@@ -14,7 +14,7 @@ use super::choice::{self, Choice, Chosen};
 use super::lines::applied;
 use super::patch::Patch;
 use super::questions::{Decision, HELP, Question, Questions, Reply};
-use super::{Upper, apply, close, diff, open, open_with_progress, page, show};
+use super::{Upper, apply, close, diff, observed, open_with_progress, page, show};
 
 /// Differences of one change that are shown; the number of the others is named.
 const SHOWN_MAX: usize = 20;
@@ -58,26 +58,29 @@ pub(super) fn review(context: &Context, arguments: &Review) -> Result<Answer, St
 
 /// Writes the page.
 fn page(context: &Context, arguments: &Review, file: &Path) -> Result<Answer, Stop> {
-    let mut workspace = open(context, &arguments.upper)?;
-    let Chosen { changes, all } = arguments.choice.of(&mut workspace, &arguments.upper.upper, &arguments.paths)?;
-    let conflicts = workspace.conflicts(&Select::default())?;
-    let (mut missing, mut patches) = (Vec::new(), Vec::new());
-    diff::each(&mut workspace, &changes, &all, &mut missing, |patch| {
-        patches.push(patch);
-        Ok(())
-    })?;
-    let page = page::of(&page::Subject {
-        upper: &arguments.upper.upper,
-        lowers: workspace.lowers(),
-        changes: &changes,
-        conflicts: &conflicts,
-        patches: &patches,
-        missing: &missing,
-    });
+    let read = |workspace: &mut Workspace| {
+        let Chosen { changes, all } = arguments.choice.of(workspace, &arguments.upper.upper, &arguments.paths)?;
+        let conflicts = workspace.conflicts(&Select::default())?;
+        let (mut missing, mut patches) = (Vec::new(), Vec::new());
+        diff::each(workspace, &changes, &all, &mut missing, |patch| {
+            patches.push(patch);
+            Ok(())
+        })?;
+        let page = page::of(&page::Subject {
+            upper: &arguments.upper.upper,
+            lowers: workspace.lowers(),
+            changes: &changes,
+            conflicts: &conflicts,
+            patches: &patches,
+            missing: &missing,
+        });
+        Ok((page, changes.len(), workspace.recovered().to_vec()))
+    };
+    let (page, changes, recovered) = observed(context, &arguments.upper, read)?;
     let failed = |source| Error::Io { action: "write the page", path: file.to_owned(), source };
     fs::write(file, page).map_err(failed)?;
-    let text = text!("{}: {}\n", file, render::count(changes.len() as u64, "change"));
-    Ok(close(workspace, text, json!({"page": file, "changes": changes.len()}))?)
+    let text = text!("{}: {}\n", file, render::count(changes as u64, "change"));
+    Ok(Answer::new(text, json!({"page": file, "changes": changes})).with_recovered(&recovered))
 }
 
 /// Asks about each change, and commits what was taken.

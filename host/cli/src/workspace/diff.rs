@@ -1,33 +1,56 @@
 //! `diff`: the changes as a patch.
 
-use std::io::Write as _;
+use std::io::{self, Seek as _, Write as _};
 
-use onionskin_host::{Change, Workspace};
+use onionskin_host::{Change, Finding, Workspace};
 use serde_json::{Value, json};
+use tempfile::SpooledTempFile;
 
 use super::super::text::{Text, text};
 use super::super::{Context, Format, Stop, streams, terminal};
 use super::patch::Patch;
 use super::trees::{Missing, Trees};
-use super::{choice, open, review, show};
+use super::{choice, observed, review, show};
+
+/// Patches longer than this are kept in a file until all is read, in bytes.
+const KEPT_BYTES_MAX: usize = 16 << 20;
+
+/// All that a reading found: it is printed once it is whole.
+struct Read {
+    missing: Vec<Missing>,
+    values: Vec<Value>,
+    shown: Text,
+    exact: SpooledTempFile,
+    recovered: Vec<Finding>,
+}
+
+impl Read {
+    fn new() -> Self {
+        let (missing, values, shown, recovered) = (Vec::new(), Vec::new(), Text::default(), Vec::new());
+        Self { missing, values, shown, exact: SpooledTempFile::new(KEPT_BYTES_MAX), recovered }
+    }
+}
 
 /// Prints a patch that `git apply` takes. Fails at the end if a part of the changes is not in it.
 pub(super) fn diff(context: &Context, arguments: &review::Changes) -> Result<(), Stop> {
-    let mut workspace = open(context, &arguments.upper)?;
-    let choice::Chosen { changes, all } =
-        arguments.choice.of(&mut workspace, &arguments.upper.upper, &arguments.paths)?;
-    let mut missing = Vec::new();
-    let mut values = Vec::new();
-    let recovered = workspace.recovered().to_vec();
-    each(&mut workspace, &changes, &all, &mut missing, |patch| {
-        match context.format {
-            Format::Json => values.push(value(&patch)),
-            Format::Text if terminal::is_answer_seen() => streams::answer(&show::in_colour(patch.shown()))?,
-            Format::Text => streams::exact().write_all(&patch.exact())?,
-        }
-        Ok(())
-    })?;
-    workspace.close()?;
+    let read = |workspace: &mut Workspace| {
+        let choice::Chosen { changes, all } =
+            arguments.choice.of(workspace, &arguments.upper.upper, &arguments.paths)?;
+        let mut read = Read { recovered: workspace.recovered().to_vec(), ..Read::new() };
+        each(workspace, &changes, &all, &mut read.missing, |patch| {
+            match context.format {
+                Format::Json => read.values.push(value(&patch)),
+                Format::Text if terminal::is_answer_seen() => read.shown.push(&show::in_colour(patch.shown())),
+                Format::Text => read.exact.write_all(&patch.exact())?,
+            }
+            Ok(())
+        })?;
+        Ok(read)
+    };
+    let Read { missing, values, shown, mut exact, recovered } = observed(context, &arguments.upper, read)?;
+    streams::answer(&shown)?;
+    exact.rewind()?;
+    io::copy(&mut exact, &mut streams::exact())?;
     match context.format {
         Format::Json => {
             let left_out: Value = missing.iter().map(|it| json!({"path": it.path, "reason": it.reason})).collect();

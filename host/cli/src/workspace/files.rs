@@ -3,14 +3,14 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use onionskin_host::{Error, Layer, NodeKind};
+use onionskin_host::{Error, Layer, NodeKind, Workspace};
 use serde_json::json;
 
 use super::super::input::{Input, progress};
 use super::super::render::{Answer, table};
 use super::super::text::{Text, text};
 use super::super::{Context, Stop, streams};
-use super::{Upper, choice, close, finish, open, show};
+use super::{Upper, choice, finish, observed, open, show};
 
 #[derive(clap::Args)]
 pub(super) struct Named {
@@ -66,8 +66,11 @@ pub(super) struct Mv {
     new: String,
 }
 
-pub(super) fn ls(context: &Context, arguments: &Ls) -> Result<Answer, Error> {
-    let mut workspace = open(context, &arguments.upper)?;
+pub(super) fn ls(context: &Context, arguments: &Ls) -> Result<Answer, Stop> {
+    observed(context, &arguments.upper, |workspace| Ok(list(workspace, arguments)?))
+}
+
+fn list(workspace: &mut Workspace, arguments: &Ls) -> Result<Answer, Error> {
     let (mut rows, mut entries) = (Vec::new(), Vec::new());
     for entry in workspace.list(&arguments.path)? {
         let path =
@@ -86,7 +89,7 @@ pub(super) fn ls(context: &Context, arguments: &Ls) -> Result<Answer, Error> {
         ]);
         entries.push(json!({"name": entry.name, "type": kind, "origin": layer, "size": size}));
     }
-    close(workspace, table(&rows), json!({"entries": entries}))
+    Ok(Answer::new(table(&rows), json!({"entries": entries})).with_recovered(workspace.recovered()))
 }
 
 pub(super) fn cat(context: &Context, arguments: &Named) -> Result<(), Stop> {

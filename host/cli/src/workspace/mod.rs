@@ -20,6 +20,8 @@ mod trees;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use clap::Subcommand;
 use onionskin_host::{Error, Onionskin, Workspace, WorkspaceBuilder};
@@ -30,6 +32,12 @@ use super::input::wanted;
 use super::render::Answer;
 use super::text::{Text, text};
 use super::{Context, Stop};
+
+/// How often a workspace is read again that its owner changes.
+const READINGS_MAX: usize = 200;
+
+/// The time between two readings.
+const BETWEEN: Duration = Duration::from_millis(5);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -159,6 +167,30 @@ fn open(context: &Context, upper: &Upper) -> Result<Workspace, Error> {
 fn open_with_progress(context: &Context, upper: &Upper) -> Result<Workspace, Error> {
     let session = session(context, &upper.upper)?;
     open_in(if wanted() { session.faults(&progress::faults(context)) } else { session }, upper)
+}
+
+/// Reads a workspace beside its owner, if there is one; reads it again where the owner replaced what was read.
+fn observed<T>(
+    context: &Context,
+    upper: &Upper,
+    mut read: impl FnMut(&mut Workspace) -> Result<T, Stop>,
+) -> Result<T, Stop> {
+    let mut session = session(context, &upper.upper)?;
+    if !upper.moved.is_empty() {
+        session = session.lowers(&upper.moved).moved();
+    }
+    let mut tries = 0..READINGS_MAX;
+    loop {
+        let mut workspace = session.observe()?;
+        let answer = read(&mut workspace);
+        // What was read of the lowers is checked, too: a commit changes both.
+        let is_one_state = workspace.stat(".").is_ok() && !matches!(&answer, Err(Stop::Failed(it)) if it.is_replaced());
+        workspace.close()?;
+        if is_one_state || tries.next().is_none() {
+            return answer;
+        }
+        thread::sleep(BETWEEN);
+    }
 }
 
 fn open_in(session: WorkspaceBuilder, upper: &Upper) -> Result<Workspace, Error> {

@@ -1,13 +1,13 @@
 //! `status`, `changes` and `conflicts`: the review of the changes.
 
-use onionskin_host::{ChangeKind, Error, Select};
+use onionskin_host::{ChangeKind, Error, Select, Workspace};
 use serde_json::json;
 
 use super::super::render::{Answer, table};
 use super::super::text::{Text, text};
 use super::super::{Context, Stop, terminal};
 use super::choice::{self, Choice, Chosen};
-use super::{Upper, close, limit, open, show};
+use super::{Upper, limit, observed, show};
 
 #[derive(clap::Args)]
 #[command(after_help = choice::GLOBS)]
@@ -21,8 +21,11 @@ pub(super) struct Changes {
     pub(super) choice: Choice,
 }
 
-pub(super) fn status(context: &Context, arguments: &Upper) -> Result<Answer, Error> {
-    let mut workspace = open(context, arguments)?;
+pub(super) fn status(context: &Context, arguments: &Upper) -> Result<Answer, Stop> {
+    observed(context, arguments, |workspace| Ok(status_of(workspace, arguments)?))
+}
+
+fn status_of(workspace: &mut Workspace, arguments: &Upper) -> Result<Answer, Error> {
     let changes = workspace.changes(&Select::default())?;
     let conflicts = workspace.conflicts(&Select::default())?;
     let kept = workspace.checkpoints()?;
@@ -51,19 +54,23 @@ pub(super) fn status(context: &Context, arguments: &Upper) -> Result<Answer, Err
         "limits": limit::value(quota),
         "checkpoints": kept.iter().map(|kept| json!({"number": kept.number, "label": kept.label})).collect::<Vec<_>>(),
     });
-    close(workspace, table(&rows), json)
+    Ok(Answer::new(table(&rows), json).with_recovered(workspace.recovered()))
 }
 
 pub(super) fn changes(context: &Context, arguments: &Changes) -> Result<Answer, Stop> {
-    let mut workspace = open(context, &arguments.upper)?;
-    let Chosen { changes, .. } = arguments.choice.of(&mut workspace, &arguments.upper.upper, &arguments.paths)?;
-    let text = show::in_colour(show::changes(&changes, terminal::is_answer_seen()));
-    Ok(close(workspace, text, json!({"changes": show::changes_json(&changes)}))?)
+    observed(context, &arguments.upper, |workspace| {
+        let Chosen { changes, .. } = arguments.choice.of(workspace, &arguments.upper.upper, &arguments.paths)?;
+        let text = show::in_colour(show::changes(&changes, terminal::is_answer_seen()));
+        let json = json!({"changes": show::changes_json(&changes)});
+        Ok(Answer::new(text, json).with_recovered(workspace.recovered()))
+    })
 }
 
-pub(super) fn conflicts(context: &Context, arguments: &Upper) -> Result<Answer, Error> {
-    let mut workspace = open(context, arguments)?;
-    let conflicts = workspace.conflicts(&Select::default())?;
-    let rows: Vec<_> = conflicts.iter().map(|path| vec!["conflict".into(), path.into()]).collect();
-    close(workspace, show::in_colour(table(&rows)), json!({"conflicts": conflicts}))
+pub(super) fn conflicts(context: &Context, arguments: &Upper) -> Result<Answer, Stop> {
+    observed(context, arguments, |workspace| {
+        let conflicts = workspace.conflicts(&Select::default())?;
+        let rows: Vec<_> = conflicts.iter().map(|path| vec!["conflict".into(), path.into()]).collect();
+        let answer = Answer::new(show::in_colour(table(&rows)), json!({"conflicts": conflicts}));
+        Ok(answer.with_recovered(workspace.recovered()))
+    })
 }
