@@ -23,7 +23,7 @@ pub(crate) struct Instance {
     bounds: Bounds,
     stopped: bool,
     grants: Grants,
-    _lock: Option<RootLock>,
+    lock: Option<RootLock>,
 }
 
 impl Instance {
@@ -47,7 +47,7 @@ impl Instance {
         let started =
             refuel(&mut engine, bounds).and_then(|()| Ok(onionskin.linked(linkage)?.instantiate(&mut engine)));
         let guest = started?.map_err(|source| Error::Component { action: "start", source })?;
-        Ok(Self { engine, guest, bounds, stopped: false, grants, _lock: lock })
+        Ok(Self { engine, guest, bounds, stopped: false, grants, lock })
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -92,7 +92,18 @@ impl Instance {
         self.infallible(|_, engine| resource.resource_drop(engine))
     }
 
+    /// Stops the instance, and releases its root.
+    #[cfg(feature = "async")]
+    pub(crate) fn abandon(&mut self) {
+        self.stopped = true;
+        self.lock = None;
+    }
+
     fn trap(&self, error: &wasmtime::Error) -> Trap {
+        #[cfg(feature = "async")]
+        if crate::asynchronous::task::is_dropped() {
+            return Trap::Cancelled;
+        }
         if let Some(Injected { number, call }) = error.downcast_ref::<Injected>() {
             let call = call.with_paths(|guest| self.grants.shown(guest));
             return Trap::Injected { call: *number, what: call.to_string() };

@@ -32,8 +32,11 @@
 //!
 //! # Threads and runtimes
 //!
-//! Calls block. They can be made from any thread, including a thread of an asynchronous runtime of tokio,
-//! which they block until they return; `tokio::task::spawn_blocking` avoids that.
+//! The calls of [`Store`] and [`Workspace`] block. They can be made from any thread, including a thread of an
+//! asynchronous runtime of tokio, which they block until they return.
+//!
+//! Those of [`AsyncStore`] and [`AsyncWorkspace`] are futures, which block no thread of the runtime (cargo feature
+//! `async`, on by default): [`StoreBuilder::open_async`], [`WorkspaceBuilder::open_async`].
 //!
 //! # Isolation
 //!
@@ -45,6 +48,13 @@
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+/// So are those of its page on embedding.
+#[cfg(all(doctest, feature = "async"))]
+#[doc = include_str!("../../docs/embedding.md")]
+struct Embedding;
+
+#[cfg(feature = "async")]
+mod asynchronous;
 mod bindings;
 mod cache;
 mod component;
@@ -68,6 +78,8 @@ mod store;
 pub mod trust;
 mod workspace;
 
+#[cfg(feature = "async")]
+pub use asynchronous::{AsyncStore, AsyncTransaction, AsyncWorkspace, AsyncWriter, CALLS_AT_ONCE_DEFAULT};
 pub use bindings::capabilities::{Abilities, Limits, Tier};
 pub use bindings::store::{Action, Content, Evidence, Identical, Publish, Step};
 pub use bindings::types::{

@@ -86,6 +86,7 @@ struct Ledger {
     calls: Vec<HostCall>,
     opened_for_writing: Vec<String>,
     on_write: Option<Box<dyn FnMut(u64) + Send>>,
+    on_mutating: Option<Arc<dyn Fn(u64) + Send + Sync>>,
 }
 
 impl Faults {
@@ -108,6 +109,14 @@ impl Faults {
     #[must_use]
     pub fn on_write(self, callback: impl FnMut(u64) + Send + 'static) -> Self {
         self.ledger().on_write = Some(Box::new(callback));
+        self
+    }
+
+    /// Sets a callback, called before each mutating call that is made, with its number. It may block, which holds the
+    /// component at that call.
+    #[must_use]
+    pub fn on_mutating(self, callback: impl Fn(u64) + Send + Sync + 'static) -> Self {
+        self.ledger().on_mutating = Some(Arc::new(callback));
         self
     }
 
@@ -217,6 +226,12 @@ impl Watch {
             Fault::FailAt(at, code) if at == number => Verdict::Fail(code),
             Fault::FailFrom(at, code) if at <= number => Verdict::Fail(code),
             Fault::None | Fault::TrapBefore(_) | Fault::FailAt(..) | Fault::FailFrom(..) => {
+                let callback = ledger.on_mutating.clone();
+                // The callback may block.
+                drop(ledger);
+                if let Some(callback) = callback {
+                    callback(number);
+                }
                 return Verdict::Make;
             }
         };
