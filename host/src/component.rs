@@ -81,6 +81,10 @@ impl Onionskin {
         }
     }
 
+    pub(crate) fn component(&self) -> &Component {
+        &self.loaded.component
+    }
+
     pub(crate) fn engine(&self) -> &Engine {
         &self.loaded.engine
     }

@@ -33,14 +33,21 @@ impl Instance {
         lock: Option<RootLock>,
         faults: Option<&Faults>,
     ) -> Result<Self, Error> {
+        Self::start_watched(onionskin, grants, lock, faults.map(|faults| Watch::new(faults.clone())))
+    }
+
+    /// As [`Instance::start`], with counters for its calls.
+    pub(crate) fn start_watched(
+        onionskin: &Onionskin,
+        grants: Grants,
+        lock: Option<RootLock>,
+        watch: Option<Watch>,
+    ) -> Result<Self, Error> {
         let bounds = onionskin.bounds();
-        let (linkage, state) = match (grants.filesystem(), faults) {
+        let (linkage, state) = match (grants.filesystem(), watch) {
             (Some(other), _) => (Linkage::Other(other), State::on_other(grants.open_on(other)?, bounds)),
             (None, None) => (Linkage::Plain, State::on_disk(filesystem(&grants)?, bounds, None)),
-            (None, Some(faults)) => {
-                let watch = Watch::new(faults.clone());
-                (Linkage::Watched, State::on_disk(filesystem(&grants)?, bounds, Some(watch)))
-            }
+            (None, Some(watch)) => (Linkage::Watched, State::on_disk(filesystem(&grants)?, bounds, Some(watch))),
         };
         let mut engine = wasmtime::Store::new(onionskin.engine(), state);
         engine.limiter(State::limiter);

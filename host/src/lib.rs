@@ -62,11 +62,11 @@ mod error;
 mod faults;
 pub mod filesystem;
 mod grants;
+mod guests;
 mod instance;
 mod linkage;
 mod links;
 mod lock;
-#[cfg_attr(not(feature = "run"), expect(dead_code, reason = "programs alone have a quota of the host"))]
 mod meter;
 mod options;
 mod powers;
@@ -93,6 +93,7 @@ pub use bindings::workspace::{
 pub use component::{Builder, COMPONENT, MEMORY_BYTES_DEFAULT, OVERLAY, Onionskin, WITH_POWERS};
 pub use error::{Error, Grant, Kind, Trap};
 pub use faults::{Fault, Faults, HostCall, Outcome};
+pub use guests::{GuestRoots, Rights, add_to_linker};
 pub use options::{CommitOptions, DirectoryOptions, OpenOptions, WriteOptions};
 pub use store::{Source, Store, StoreBuilder, Transaction, Writer};
 /// The engine, whose types are part of this interface: see [`Builder::engine`] and [`filesystem`].

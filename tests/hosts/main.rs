@@ -19,6 +19,7 @@
 //! | an engine of the embedder is used as it is configured | [`engines`] |
 //! | calls may be made from any thread, inside an asynchronous runtime or not | [`runtime`] |
 //! | calls are futures, and one that is dropped is a crash at its call, no more | [`futures`] |
+//! | guests of an embedder get the roots that they are granted, with their rights and quotas | [`granted`] |
 //! | many tasks with random time limits lose nothing and mix nothing | [`soak`] |
 
 #![cfg(unix)]
@@ -33,6 +34,7 @@ mod demo;
 mod engines;
 mod errors;
 mod futures;
+mod granted;
 mod intents;
 mod links;
 mod logs;
