@@ -19,7 +19,7 @@ wasmtime::component::bindgen!({
 
 pub use exports::onionskin::fs::{capabilities, store, types, workspace};
 
-use wasmtime::component::{Instance, InstancePre};
+use wasmtime::component::{Instance, InstancePre, Val};
 
 /// The checked exports of a component, ready to be instantiated.
 pub(crate) struct Linked<T: 'static> {
@@ -31,6 +31,7 @@ pub(crate) struct Linked<T: 'static> {
 
 /// The exports of one instance.
 pub(crate) struct Guest {
+    instance: Instance,
     capabilities: capabilities::Guest,
     store: store::Guest,
     workspace: workspace::Guest,
@@ -52,11 +53,29 @@ impl<T: 'static> Linked<T> {
             capabilities: self.capabilities.load(&mut *engine, &instance)?,
             store: self.store.load(&mut *engine, &instance)?,
             workspace: self.workspace.load(&mut *engine, &instance)?,
+            instance,
         })
     }
 }
 
 impl Guest {
+    /// Calls a function by its name, and returns its result; a tuple of nothing if it has none.
+    pub(crate) fn call<T: Send>(
+        &self,
+        engine: &mut wasmtime::Store<T>,
+        interface: &str,
+        name: &str,
+        params: &[Val],
+    ) -> wasmtime::Result<Val> {
+        let missing = || wasmtime::Error::msg(format!("the component has no function {name} in {interface}"));
+        let interface = self.instance.get_export_index(&mut *engine, None, interface).ok_or_else(missing)?;
+        let function = self.instance.get_export_index(&mut *engine, Some(&interface), name).ok_or_else(missing)?;
+        let function = self.instance.get_func(&mut *engine, function).ok_or_else(missing)?;
+        let mut results = vec![Val::Tuple(Vec::new()); function.ty(&*engine).results().len()];
+        function.call(engine, params, &mut results)?;
+        Ok(results.pop().unwrap_or(Val::Tuple(Vec::new())))
+    }
+
     pub(crate) fn onionskin_fs_capabilities(&self) -> &capabilities::Guest {
         &self.capabilities
     }

@@ -40,6 +40,8 @@ struct Loaded {
     engine: Engine,
     component: Component,
     bounds: Bounds,
+    #[cfg(feature = "async")]
+    calls_at_once: Arc<tokio::sync::Semaphore>,
     /// One for each linkage that was asked for.
     linked: Mutex<HashMap<LinkageKey, Arc<Linked<State>>>>,
 }
@@ -50,6 +52,8 @@ pub struct Builder<'a> {
     source: Source<'a>,
     cache: Cache,
     bounds: Bounds,
+    #[cfg(feature = "async")]
+    calls_at_once: usize,
 }
 
 enum Source<'a> {
@@ -72,11 +76,23 @@ impl Onionskin {
             source: Source::Component(WITH_POWERS),
             cache: Cache::of_user(),
             bounds: Bounds { memory_bytes: MEMORY_BYTES_DEFAULT, fuel: None, epochs: None },
+            #[cfg(feature = "async")]
+            calls_at_once: crate::CALLS_AT_ONCE_DEFAULT,
         }
+    }
+
+    pub(crate) fn component(&self) -> &Component {
+        &self.loaded.component
     }
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.loaded.engine
+    }
+
+    /// Returns the permits for calls of futures, each of which takes a thread while it runs.
+    #[cfg(feature = "async")]
+    pub(crate) fn calls_at_once(&self) -> &Arc<tokio::sync::Semaphore> {
+        &self.loaded.calls_at_once
     }
 
     pub(crate) fn bounds(&self) -> Bounds {
@@ -167,6 +183,15 @@ impl<'a> Builder<'a> {
         self
     }
 
+    /// Limits the calls of futures that run at once, each on a thread of its own; further ones wait. At least 1;
+    /// [`CALLS_AT_ONCE_DEFAULT`](crate::CALLS_AT_ONCE_DEFAULT) by default.
+    #[cfg(feature = "async")]
+    #[must_use]
+    pub fn calls_at_once(mut self, most: usize) -> Self {
+        self.calls_at_once = most.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
+        self
+    }
+
     /// Compiles, and returns machine code for [`Builder::precompiled`] with the same settings.
     pub fn precompile(&self) -> Result<Vec<u8>, Error> {
         let engine = self.usable_engine()?;
@@ -190,7 +215,14 @@ impl<'a> Builder<'a> {
         let linked = Mutex::new(HashMap::from([(LinkageKey::Plain, Arc::new(plain))]));
         // An engine that counts fuel stops code without fuel.
         let fuel = self.bounds.fuel.or_else(|| has_fuel(&engine).then_some(u64::MAX));
-        let loaded = Loaded { engine, component, bounds: Bounds { fuel, ..self.bounds }, linked };
+        let loaded = Loaded {
+            engine,
+            component,
+            bounds: Bounds { fuel, ..self.bounds },
+            #[cfg(feature = "async")]
+            calls_at_once: Arc::new(tokio::sync::Semaphore::new(self.calls_at_once)),
+            linked,
+        };
         Ok(Onionskin { loaded: Arc::new(loaded) })
     }
 

@@ -119,6 +119,9 @@ pub enum Trap {
     },
     /// An earlier call was stopped, so this call was not made.
     Stopped,
+    /// The future of a call was dropped in the middle of it, which stopped the component there. So that call may have
+    /// been made in part, and this one was not made.
+    Cancelled,
     /// A fault of the component.
     Fault {
         /// The message of the engine.
@@ -314,6 +317,11 @@ fn write_trap(f: &mut fmt::Formatter<'_>, root: &Path, trap: &Trap) -> fmt::Resu
             f,
             "{root}: an earlier call was stopped half-way, so this one was not made. Open the \
              root again to recover."
+        ),
+        Trap::Cancelled => write!(
+            f,
+            "{root}: the future of an earlier call was dropped in the middle of it, which stopped the call there; this \
+             one was not made. Open the root again to recover."
         ),
         Trap::Fault { message } => write!(
             f,

@@ -23,7 +23,7 @@ pub(crate) struct Instance {
     bounds: Bounds,
     stopped: bool,
     grants: Grants,
-    _lock: Option<RootLock>,
+    lock: Option<RootLock>,
 }
 
 impl Instance {
@@ -33,21 +33,28 @@ impl Instance {
         lock: Option<RootLock>,
         faults: Option<&Faults>,
     ) -> Result<Self, Error> {
+        Self::start_watched(onionskin, grants, lock, faults.map(|faults| Watch::new(faults.clone())))
+    }
+
+    /// As [`Instance::start`], with counters for its calls.
+    pub(crate) fn start_watched(
+        onionskin: &Onionskin,
+        grants: Grants,
+        lock: Option<RootLock>,
+        watch: Option<Watch>,
+    ) -> Result<Self, Error> {
         let bounds = onionskin.bounds();
-        let (linkage, state) = match (grants.filesystem(), faults) {
+        let (linkage, state) = match (grants.filesystem(), watch) {
             (Some(other), _) => (Linkage::Other(other), State::on_other(grants.open_on(other)?, bounds)),
             (None, None) => (Linkage::Plain, State::on_disk(filesystem(&grants)?, bounds, None)),
-            (None, Some(faults)) => {
-                let watch = Watch::new(faults.clone());
-                (Linkage::Watched, State::on_disk(filesystem(&grants)?, bounds, Some(watch)))
-            }
+            (None, Some(watch)) => (Linkage::Watched, State::on_disk(filesystem(&grants)?, bounds, Some(watch))),
         };
         let mut engine = wasmtime::Store::new(onionskin.engine(), state);
         engine.limiter(State::limiter);
         let started =
             refuel(&mut engine, bounds).and_then(|()| Ok(onionskin.linked(linkage)?.instantiate(&mut engine)));
         let guest = started?.map_err(|source| Error::Component { action: "start", source })?;
-        Ok(Self { engine, guest, bounds, stopped: false, grants, _lock: lock })
+        Ok(Self { engine, guest, bounds, stopped: false, grants, lock })
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -92,7 +99,18 @@ impl Instance {
         self.infallible(|_, engine| resource.resource_drop(engine))
     }
 
+    /// Stops the instance, and releases its root.
+    #[cfg(feature = "async")]
+    pub(crate) fn abandon(&mut self) {
+        self.stopped = true;
+        self.lock = None;
+    }
+
     fn trap(&self, error: &wasmtime::Error) -> Trap {
+        #[cfg(feature = "async")]
+        if crate::asynchronous::task::is_dropped() {
+            return Trap::Cancelled;
+        }
         if let Some(Injected { number, call }) = error.downcast_ref::<Injected>() {
             let call = call.with_paths(|guest| self.grants.shown(guest));
             return Trap::Injected { call: *number, what: call.to_string() };

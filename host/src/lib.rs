@@ -32,8 +32,11 @@
 //!
 //! # Threads and runtimes
 //!
-//! Calls block. They can be made from any thread, including a thread of an asynchronous runtime of tokio,
-//! which they block until they return; `tokio::task::spawn_blocking` avoids that.
+//! The calls of [`Store`] and [`Workspace`] block. They can be made from any thread, including a thread of an
+//! asynchronous runtime of tokio, which they block until they return.
+//!
+//! Those of [`AsyncStore`] and [`AsyncWorkspace`] are futures, which block no thread of the runtime (cargo feature
+//! `async`, on by default): [`StoreBuilder::open_async`], [`WorkspaceBuilder::open_async`].
 //!
 //! # Isolation
 //!
@@ -45,6 +48,13 @@
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+/// So are those of its page on embedding.
+#[cfg(all(doctest, feature = "async"))]
+#[doc = include_str!("../../docs/embedding.md")]
+struct Embedding;
+
+#[cfg(feature = "async")]
+mod asynchronous;
 mod bindings;
 mod cache;
 mod component;
@@ -52,11 +62,11 @@ mod error;
 mod faults;
 pub mod filesystem;
 mod grants;
+mod guests;
 mod instance;
 mod linkage;
 mod links;
 mod lock;
-#[cfg_attr(not(feature = "run"), expect(dead_code, reason = "programs alone have a quota of the host"))]
 mod meter;
 mod options;
 mod powers;
@@ -68,6 +78,8 @@ mod store;
 pub mod trust;
 mod workspace;
 
+#[cfg(feature = "async")]
+pub use asynchronous::{AsyncStore, AsyncTransaction, AsyncWorkspace, AsyncWriter, CALLS_AT_ONCE_DEFAULT};
 pub use bindings::capabilities::{Abilities, Limits, Tier};
 pub use bindings::store::{Action, Content, Evidence, Identical, Publish, Step};
 pub use bindings::types::{
@@ -81,6 +93,7 @@ pub use bindings::workspace::{
 pub use component::{Builder, COMPONENT, MEMORY_BYTES_DEFAULT, OVERLAY, Onionskin, WITH_POWERS};
 pub use error::{Error, Grant, Kind, Trap};
 pub use faults::{Fault, Faults, HostCall, Outcome};
+pub use guests::{GuestRoots, Rights, add_to_linker};
 pub use options::{CommitOptions, DirectoryOptions, OpenOptions, WriteOptions};
 pub use store::{Source, Store, StoreBuilder, Transaction, Writer};
 /// The engine, whose types are part of this interface: see [`Builder::engine`] and [`filesystem`].

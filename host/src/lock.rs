@@ -7,6 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::Error;
+#[cfg(feature = "async")]
+use crate::asynchronous::ending::Before;
 
 /// The time that is given to those who ask whether there is an owner.
 const QUESTION: Duration = Duration::from_millis(1);
@@ -27,7 +29,25 @@ impl RootLock {
     /// Takes the lock on a directory that messages call `root`, or fails at once with
     /// [`Error::Locked`]. Only Unix locks directories; elsewhere the error is of the kind `unsupported`,
     /// and a root can be owned by a lock file.
+    ///
+    /// A lock that is held by a call whose future was dropped, or by a handle that is being closed, is waited for: both
+    /// end by themselves.
     pub(crate) fn take(root: &Path, place: &Path) -> Result<Self, Error> {
+        #[cfg(feature = "async")]
+        {
+            let mut before = Before::now();
+            loop {
+                match Self::try_take(root, place) {
+                    Err(Error::Locked { .. }) if before.wait() => {}
+                    taken => return taken,
+                }
+            }
+        }
+        #[cfg(not(feature = "async"))]
+        Self::try_take(root, place)
+    }
+
+    fn try_take(root: &Path, place: &Path) -> Result<Self, Error> {
         if !cfg!(unix) {
             return Err(Error::io("lock the root", root, io::ErrorKind::Unsupported.into()));
         }

@@ -9,8 +9,12 @@ use tokio::runtime::Handle;
 /// to a runtime.
 ///
 /// The filesystem of `wasmtime-wasi` waits for the runtime of the calling thread, and a runtime panics when
-/// one of its own threads waits for it.
+/// one of its own threads waits for it. The threads of its pool for blocking work may.
 pub(crate) fn outside<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+    #[cfg(feature = "async")]
+    if crate::asynchronous::task::is_current() {
+        return run();
+    }
     if Handle::try_current().is_err() {
         return run();
     }

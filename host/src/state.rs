@@ -25,6 +25,10 @@ pub struct State {
     /// The value that a [`Filesystem`](crate::filesystem::Filesystem) opened, if the instance runs on one.
     other: Option<Box<dyn Any + Send>>,
     table: ResourceTable,
+    /// The table of a call whose future was dropped: without its descriptors, the next call on the filesystem is a
+    /// trap.
+    #[cfg(feature = "async")]
+    revoked: ResourceTable,
     memory: MemoryLimit,
     watch: Option<Watch>,
 }
@@ -33,7 +37,15 @@ impl State {
     /// Returns the state of an instance on the filesystem of the operating system.
     pub(crate) fn on_disk(disk: WasiFilesystemCtx, bounds: Bounds, watch: Option<Watch>) -> Self {
         let memory = MemoryLimit(bounds.memory_bytes);
-        Self { disk, other: None, table: ResourceTable::new(), memory, watch }
+        Self {
+            disk,
+            other: None,
+            table: ResourceTable::new(),
+            #[cfg(feature = "async")]
+            revoked: ResourceTable::new(),
+            memory,
+            watch,
+        }
     }
 
     /// Returns the state of an instance on another filesystem.
@@ -58,6 +70,10 @@ impl State {
 
 impl WasiFilesystemView for State {
     fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
+        #[cfg(feature = "async")]
+        if crate::asynchronous::task::is_dropped() {
+            return WasiFilesystemCtxView { ctx: &mut self.disk, table: &mut self.revoked };
+        }
         WasiFilesystemCtxView { ctx: &mut self.disk, table: &mut self.table }
     }
 }

@@ -18,6 +18,9 @@
 //! | the component stays within its memory and fuel | [`bounds`] |
 //! | an engine of the embedder is used as it is configured | [`engines`] |
 //! | calls may be made from any thread, inside an asynchronous runtime or not | [`runtime`] |
+//! | calls are futures, and one that is dropped is a crash at its call, no more | [`futures`] |
+//! | guests of an embedder get the roots that they are granted, with their rights and quotas | [`granted`] |
+//! | many tasks with random time limits lose nothing and mix nothing | [`soak`] |
 
 #![cfg(unix)]
 
@@ -30,6 +33,8 @@ mod databases;
 mod demo;
 mod engines;
 mod errors;
+mod futures;
+mod granted;
 mod intents;
 mod links;
 mod logs;
@@ -39,5 +44,6 @@ mod owners;
 mod paths;
 mod runtime;
 mod shared;
+mod soak;
 
 use onionskin_tests::ground;

@@ -39,9 +39,10 @@ impl Place {
     }
 }
 
-fn runtimes() -> [(&'static str, Runtime); 2] {
-    let current = Builder::new_current_thread().build().expect("a runtime");
-    let multi = Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
+/// One runtime of each flavour, with its name.
+pub(crate) fn runtimes() -> [(&'static str, Runtime); 2] {
+    let current = Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let multi = Builder::new_multi_thread().worker_threads(2).enable_time().build().expect("a runtime");
     [("current_thread", current), ("multi_thread", multi)]
 }
 

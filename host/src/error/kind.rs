@@ -22,6 +22,8 @@ pub enum Kind {
     OutOfMemory,
     /// [`Trap::Stopped`].
     Stopped,
+    /// [`Trap::Cancelled`].
+    Cancelled,
     /// [`Trap::Fault`].
     Fault,
     /// [`Grant::LinkLeadsOut`].
@@ -51,6 +53,7 @@ impl Kind {
             Self::OutOfTime => "out-of-time",
             Self::OutOfMemory => "out-of-memory",
             Self::Stopped => "stopped",
+            Self::Cancelled => "cancelled",
             Self::Fault => "trap",
             Self::LinkNotGranted => "link-not-granted",
             Self::NotGranted => "not-granted",
@@ -80,6 +83,7 @@ impl Error {
             Self::Trap { trap: Trap::OutOfTime { .. }, .. } => Kind::OutOfTime,
             Self::Trap { trap: Trap::OutOfMemory { .. }, .. } => Kind::OutOfMemory,
             Self::Trap { trap: Trap::Stopped, .. } => Kind::Stopped,
+            Self::Trap { trap: Trap::Cancelled, .. } => Kind::Cancelled,
             Self::Trap { trap: Trap::Fault { .. }, .. } => Kind::Fault,
             Self::Grant(Grant::LinkLeadsOut { .. }) => Kind::LinkNotGranted,
             Self::Grant(Grant::LinkLeavesRoot { .. }) => Kind::Contract(ErrorKind::SymlinkEscapes),

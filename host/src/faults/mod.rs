@@ -86,6 +86,7 @@ struct Ledger {
     calls: Vec<HostCall>,
     opened_for_writing: Vec<String>,
     on_write: Option<Box<dyn FnMut(u64) + Send>>,
+    on_mutating: Option<Arc<dyn Fn(u64) + Send + Sync>>,
 }
 
 impl Faults {
@@ -108,6 +109,14 @@ impl Faults {
     #[must_use]
     pub fn on_write(self, callback: impl FnMut(u64) + Send + 'static) -> Self {
         self.ledger().on_write = Some(Box::new(callback));
+        self
+    }
+
+    /// Sets a callback, called before each mutating call that is made, with its number. It may block, which holds the
+    /// component at that call.
+    #[must_use]
+    pub fn on_mutating(self, callback: impl Fn(u64) + Send + Sync + 'static) -> Self {
+        self.ledger().on_mutating = Some(Arc::new(callback));
         self
     }
 
@@ -146,7 +155,7 @@ impl Faults {
 pub(crate) struct Watch {
     faults: Faults,
     names: HashMap<u32, String>,
-    meter: Option<Arc<Mutex<Meter>>>,
+    meters: Vec<Arc<Mutex<Meter>>>,
 }
 
 /// The state of an instance whose calls are watched.
@@ -164,17 +173,17 @@ enum Verdict {
 
 impl Watch {
     pub(crate) fn new(faults: Faults) -> Self {
-        Self { faults, names: HashMap::new(), meter: None }
+        Self { faults, names: HashMap::new(), meters: Vec::new() }
     }
 
-    /// As [`Watch::new`], and refuses calls whose growth exceeds a quota.
-    #[cfg(feature = "run")]
-    pub(crate) fn metered(faults: Faults, meter: Meter) -> Self {
-        Self { meter: Some(Arc::new(Mutex::new(meter))), ..Self::new(faults) }
+    /// As [`Watch::new`], and refuses calls whose growth exceeds a quota. Each meter has directories of its own.
+    pub(crate) fn metered(faults: Faults, meters: impl IntoIterator<Item = Meter>) -> Self {
+        let meters = meters.into_iter().map(|meter| Arc::new(Mutex::new(meter))).collect();
+        Self { meters, ..Self::new(faults) }
     }
 
     fn is_metered(&self) -> bool {
-        self.meter.is_some()
+        !self.meters.is_empty()
     }
 
     /// Remembers an open file, which takes space until it is closed, also without a name.
@@ -186,14 +195,14 @@ impl Watch {
 
     /// Marks the counts as stale, since space may have been freed.
     fn freed(&self) {
-        if let Some(meter) = &self.meter {
+        for meter in &self.meters {
             lock(meter).freed();
         }
     }
 
-    /// Returns the meter, if it counts this path.
+    /// Returns the meter that counts this path.
     fn meter(&self, path: &str) -> Option<MutexGuard<'_, Meter>> {
-        self.meter.as_ref().map(|meter| lock(meter)).filter(|meter| meter.counts(path))
+        self.meters.iter().map(|meter| lock(meter)).find(|meter| meter.counts(path))
     }
 
     /// Counts a call and decides on it: a call that would exceed the quota fails without being made.
@@ -217,6 +226,12 @@ impl Watch {
             Fault::FailAt(at, code) if at == number => Verdict::Fail(code),
             Fault::FailFrom(at, code) if at <= number => Verdict::Fail(code),
             Fault::None | Fault::TrapBefore(_) | Fault::FailAt(..) | Fault::FailFrom(..) => {
+                let callback = ledger.on_mutating.clone();
+                // The callback may block.
+                drop(ledger);
+                if let Some(callback) = callback {
+                    callback(number);
+                }
                 return Verdict::Make;
             }
         };

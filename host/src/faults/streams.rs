@@ -79,10 +79,10 @@ where
             Err(error) => return Ok((Err::<_, ErrorCode>(view.convert_error_code(error)?),)),
         };
         let watch = state.watch().expect("only watched instances are linked to this");
-        let (faults, meter) = (watch.faults.clone(), watch.meter.clone());
+        let (faults, meters) = (watch.faults.clone(), watch.meters.clone());
         let place = state.filesystem().table.get_mut(&stream)?;
         let inner = mem::replace(place, Box::new(Nothing));
-        *place = Box::new(Stream { inner, faults, meter, path, file, position });
+        *place = Box::new(Stream { inner, faults, meters, path, file, position });
         Ok((Ok(stream),))
     })
 }
@@ -91,7 +91,7 @@ where
 struct Stream {
     inner: DynOutputStream,
     faults: Faults,
-    meter: Option<Arc<Mutex<Meter>>>,
+    meters: Vec<Arc<Mutex<Meter>>>,
     path: String,
     file: Option<Arc<File>>,
     /// The offset of the next byte; `None` for the end of the file.
@@ -114,7 +114,7 @@ impl OutputStream for Stream {
         let path = self.path.clone();
         let mut call =
             HostCall { name: "stream-write", path, other: None, bytes, mutating: None, outcome: Outcome::Done };
-        let watch = Watch { faults: self.faults.clone(), names: Default::default(), meter: self.meter.clone() };
+        let watch = Watch { faults: self.faults.clone(), names: Default::default(), meters: self.meters.clone() };
         let grows = if watch.is_metered() { self.growth(bytes) } else { Growth::default() };
         let result = match watch.decide(&mut call, bytes > 0, grows) {
             Verdict::Make => self.inner.write(content),

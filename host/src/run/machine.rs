@@ -134,7 +134,7 @@ impl World {
             let upper = self.layers.first().map(|it| it.upper.clone()).unwrap_or_default();
             Error::io("count what is in the upper directory", upper, error)
         };
-        Ok(Watch::metered(faults, meter.map_err(failed)?))
+        Ok(Watch::metered(faults, [meter.map_err(failed)?]))
     }
 }
 

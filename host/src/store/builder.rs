@@ -127,6 +127,17 @@ impl StoreBuilder {
             .infallible(|guest, engine| guest.onionskin_fs_capabilities().call_get_limits(engine))
     }
 
+    #[cfg(feature = "async")]
+    pub(crate) fn onionskin(&self) -> &Onionskin {
+        &self.onionskin
+    }
+
+    /// Returns the root as the caller named it.
+    #[cfg(feature = "async")]
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     fn grants(&self) -> Result<Grants, Error> {
         match &self.filesystem {
             Some(filesystem) => Ok(Grants::on(filesystem, &self.root, &self.lowers)),

@@ -59,6 +59,18 @@ impl Store {
         }
     }
 
+    /// Stops the store, and releases the root as a crash would. Its writers and transactions accept no further calls.
+    #[cfg(feature = "async")]
+    pub(crate) fn abandon(self) {
+        self.shared.abandon();
+    }
+
+    /// Returns the root as the caller named it.
+    #[cfg(feature = "async")]
+    pub(crate) fn root(&self) -> PathBuf {
+        self.shared.root()
+    }
+
     /// Returns the findings and actions of the recovery at open, in order. Empty if the root was clean.
     pub fn recovered(&self) -> Result<Vec<Finding>, Error> {
         let store = self.shared.store();

@@ -2,6 +2,8 @@
 //! their calls.
 
 use std::path::Path;
+#[cfg(feature = "async")]
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use wasmtime::component::ResourceAny;
@@ -130,6 +132,18 @@ impl Shared {
     /// Returns the name in the component of a path on the host, with its links resolved.
     pub(super) fn guest_path(&self, host: &Path) -> Result<String, Error> {
         self.instance().grants().guest_path_of(host)
+    }
+
+    /// Stops the instance, and releases the root as a crash would.
+    #[cfg(feature = "async")]
+    pub(super) fn abandon(&self) {
+        self.instance().abandon();
+    }
+
+    /// Returns the root as the caller named it.
+    #[cfg(feature = "async")]
+    pub(super) fn root(&self) -> PathBuf {
+        self.instance().root().to_owned()
     }
 
     /// Releases the root.

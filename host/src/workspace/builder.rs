@@ -261,8 +261,19 @@ impl WorkspaceBuilder {
         builder
     }
 
+    #[cfg(feature = "async")]
+    pub(crate) fn onionskin(&self) -> &Onionskin {
+        &self.onionskin
+    }
+
+    /// Returns the upper directory as the caller named it.
+    #[cfg(feature = "async")]
+    pub(crate) fn upper(&self) -> &Path {
+        &self.upper
+    }
+
     /// Returns the builder for another upper directory.
-    pub(super) fn in_upper(&self, upper: &Path) -> Self {
+    pub(crate) fn in_upper(&self, upper: &Path) -> Self {
         Self { upper: upper.to_owned(), ..self.clone() }
     }
 
