@@ -305,6 +305,7 @@ impl<F: Fs> State<F> {
             names,
             claim,
             findings: Vec::new(),
+            parked: Vec::new(),
             next: 0,
             receipts: 0,
             control_exists: false,

@@ -53,7 +53,7 @@ impl<F: Fs> State<F> {
                 {
                     self.ask_file(&own, &op.path, old.kind)
                 }
-                Change::RemoveDir => self.ask_rename(&own.file, &op.path, own.onto_directory),
+                Change::RemoveDir => self.ask_rename((&own.file, &own.directory), &op.path, own.onto_directory),
                 Change::Switch => self.ask_switch(journal, &own, op),
                 Change::Put { .. } | Change::Delete { .. } | Change::MakeDir | Change::Pointer { .. } => Ok(()),
             };
@@ -104,7 +104,7 @@ impl<F: Fs> State<F> {
     }
 
     fn ask_file(&mut self, own: &Own, path: &RelPath, kind: Kind) -> Result<(), Error> {
-        self.ask_rename(&own.directory, path, own.onto_file)?;
+        self.ask_rename((&own.directory, &own.file), path, own.onto_file)?;
         if kind != Kind::File {
             return Ok(());
         }
@@ -134,14 +134,20 @@ impl<F: Fs> State<F> {
         }
     }
 
-    fn ask_rename(&mut self, from: &RelPath, to: &RelPath, expected: Option<Cause>) -> Result<(), Error> {
+    fn ask_rename(
+        &mut self,
+        (from, like): (&RelPath, &RelPath),
+        to: &RelPath,
+        expected: Option<Cause>,
+    ) -> Result<(), Error> {
         if expected.is_none() {
             // This filesystem renames one kind over another: it cannot be asked so.
             return Ok(());
         }
         match self.exec.ask_rename(from, to)? {
             None => Err(Error::conflicts(&[to.shown().into()])),
-            Some(cause) if Some(cause) == expected => Ok(()),
+            // The answer may be a failure of the moment, and so may that about the own entries.
+            Some(cause) if Some(cause) == expected || self.exec.ask_rename(from, like)? == Some(cause) => Ok(()),
             Some(cause) => Err(Error::failed(Call::Replace, to, cause)),
         }
     }
@@ -162,7 +168,7 @@ impl<F: Fs> State<F> {
         let like = if kind == Kind::Directory { &own.directory } else { &own.file };
         let expected = self.exec.ask_rename(like, &new)?;
         match self.exec.ask_rename(&op.path, &new)? {
-            Some(cause) if Some(cause) == expected => Ok(()),
+            Some(cause) if Some(cause) == expected || self.exec.ask_rename(like, &new)? == Some(cause) => Ok(()),
             Some(cause) => Err(Error::failed(Call::Replace, &op.path, cause)),
             None => Err(Error::conflicts(&[op.path.shown().into()])),
         }

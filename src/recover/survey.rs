@@ -227,8 +227,10 @@ impl Snapshot {
         }
         let directories = control::entry(control::DIRECTORIES);
         if self.records.directories && !is_left(&directories) {
-            // One that cannot be listed stays.
-            self.no_generations = names(exec, &directories).is_ok_and(|names| names.is_empty());
+            match names(exec, &directories) {
+                Ok(names) => self.no_generations = names.is_empty(),
+                Err(error) => self.unreadable.push((directories, error)),
+            }
         }
         let probe = control::entry(control::PROBE);
         if self.records.probe && scope == Scope::All && !is_left(&probe) {

@@ -146,7 +146,9 @@ fn generations<F: Fs>(
     if !numbers.is_empty() && (published || scope == Scope::All) {
         match generations::led_to(exec, Some(directory), SEARCHED_MAX) {
             Ok(Some(led)) => numbers.retain(|number| !led.contains(&(directory, *number))),
-            // A change that was published does not fail because its tree is large, or cannot all be read.
+            // What was prepared and not published is left until the tree can be read.
+            Err(error) if !published => return Err(error),
+            // Former generations stay where the tree is large, or cannot all be read.
             Ok(None) | Err(_) => numbers.clear(),
         }
     }

@@ -110,6 +110,8 @@ enum Opened {
     Quarantined,
     /// Recovery stopped, and nothing changed.
     Stopped,
+    /// The log was parked with its staging, and nothing else changed.
+    Parked,
 }
 
 impl Case {
@@ -137,13 +139,18 @@ impl Case {
             Ok(store) => {
                 let found = store.recovered().expect("findings");
                 let first = found.first().unwrap_or_else(|| panic!("{context}: a bad log is a finding"));
-                assert_eq!((first.path.as_str(), first.verdict), (self.name, Verdict::Quarantined), "{context}");
                 let foreseen = foreseen.unwrap_or_else(|error| panic!("{context}: {error}"));
                 assert_eq!(foreseen.first(), Some(first), "{context}: inspection reports the same");
                 store.replace("usable", b"yes", &WriteOptions::default()).unwrap_or_else(|e| panic!("{context}: {e}"));
                 store.close().expect("the store closes");
-                self.check_quarantined(&before, context);
-                Opened::Quarantined
+                if first.verdict == Verdict::Parked {
+                    self.check_kept(&before, "parked-", context);
+                    Opened::Parked
+                } else {
+                    assert_eq!((first.path.as_str(), first.verdict), (self.name, Verdict::Quarantined), "{context}");
+                    self.check_kept(&before, self.name.trim_start_matches(".onionskin/"), context);
+                    Opened::Quarantined
+                }
             }
             Err(error) => {
                 let error = refused::<()>(context, Err(error));
@@ -158,14 +165,15 @@ impl Case {
         expected
     }
 
-    /// Asserts that the log is in quarantine, unchanged, and that all other entries are unchanged.
-    fn check_quarantined(&self, before: &Tree, context: &str) {
+    /// Asserts that the log is among the records under such a name, unchanged, and that all other entries are unchanged.
+    fn check_kept(&self, before: &Tree, name: &str, context: &str) {
         let now = self.tree();
         let digest = blake3::hash(&self.log);
         let kept = now.iter().any(|(path, entry)| {
-            let quarantined =
-                path.starts_with("root/.onionskin") && path.ends_with(self.name.trim_start_matches(".onionskin/"));
-            quarantined && matches!(entry, ground::Entry::File { digest: found, .. } if *found == digest)
+            let last = path.file_name().unwrap_or_default().to_string_lossy();
+            let is_ours = path.starts_with("root/.onionskin")
+                && (last == name || last.starts_with("parked-") && name == "parked-");
+            is_ours && matches!(entry, ground::Entry::File { digest: found, .. } if *found == digest)
         });
         assert!(kept, "{context}: the log is not lost");
         for (path, entry) in before.iter().filter(|(path, _)| !path.starts_with("root/.onionskin")) {
@@ -212,6 +220,7 @@ fn a_flipped_bit_before_the_first_step_changes_nothing() {
         for (bit, log) in decided.flipped() {
             match decided.with(&log).open_with_bad_log(&format!("{mode:?}, bit {bit}")) {
                 Opened::Stopped => stopped += 1,
+                Opened::Parked => panic!("{mode:?}, bit {bit}: a damaged log is not parked"),
                 Opened::Quarantined => aside += 1,
             }
         }
@@ -313,15 +322,19 @@ fn a_forged_path_passes_no_link() {
         let text = if absolute { case.directory.path().join(text) } else { text.into() };
         std::os::unix::fs::symlink(&text, case.root().join("linkd")).expect("a new link");
         let before = case.tree();
-        let error = refused(&text, case.open());
-        assert!(error.subject.starts_with("linkd"), "{text:?}: {}", error.message);
-        let kept = before.iter().filter(|(path, _)| !path.starts_with("root/.onionskin/tx-1"));
+        let store = case.open().unwrap_or_else(|error| panic!("{text:?}: {error}"));
+        let found = store.recovered().expect("findings");
+        assert_eq!(found.first().map(|finding| finding.verdict), Some(Verdict::Parked), "{text:?}: {found:?}");
+        assert!(found[0].detail.contains("linkd"), "{text:?}: {found:?}");
+        store.close().expect("it closes");
+        let is_staging = |path: &Path| path.starts_with("root/.onionskin/tx-1") || path.ends_with(LOG);
+        let kept = before.iter().filter(|(path, _)| !is_staging(path));
         let now = case.tree();
         assert!(kept.clone().all(|(path, entry)| now.get(path) == Some(entry)), "{text:?}: all is kept");
     }
     let case = decided.with(&decided.forged(MANAGED[0].as_bytes(), b"d/directory"));
     fs::create_dir(case.root().join("d/directory")).expect("a new directory");
-    assert_eq!(case.open_with_bad_log("a directory in the way"), Opened::Stopped);
+    assert_eq!(case.open_with_bad_log("a directory in the way"), Opened::Parked);
 }
 
 /// Forged numbers under a valid digest: an unknown version, another transaction, a wrong count of records, and a future
@@ -334,7 +347,7 @@ fn forged_numbers_are_detected() {
         ("version", version, vec![2, 0], Opened::Stopped),
         ("flags", version + 2, vec![2, 0], Opened::Stopped),
         ("epoch", epoch, 5_u64.to_le_bytes().to_vec(), Opened::Quarantined),
-        ("transaction", transaction, 999_u64.to_le_bytes().to_vec(), Opened::Stopped),
+        ("transaction", transaction, 999_u64.to_le_bytes().to_vec(), Opened::Parked),
         ("count", count, u32::MAX.to_le_bytes().to_vec(), Opened::Stopped),
         ("fewer", count, 1_u32.to_le_bytes().to_vec(), Opened::Stopped),
     ] {
@@ -355,9 +368,9 @@ fn a_huge_log_is_refused() {
     assert_eq!(managed(&case.root()), ["old", "old"]);
 }
 
-/// Staged content is missing or changed: recovery stops unless the path already has its new content.
+/// Staged content is missing or changed: the decision is parked unless the path already has its new content.
 #[test]
-fn missing_or_changed_staging_stops_with_everything_kept() {
+fn missing_or_changed_staging_parks_with_everything_kept() {
     for (wanted, expected) in [(all_old as fn(&[String; 2]) -> bool, true), (half_new, false)] {
         let decided = Decided::in_place(wanted);
         for content in [None, Some("NEW"), Some("longer than it was")] {
@@ -368,7 +381,7 @@ fn missing_or_changed_staging_stops_with_everything_kept() {
                 Some(content) => fs::write(&staged, content).expect("it can be written"),
             }
             if expected {
-                assert_eq!(case.open_with_bad_log(&format!("{content:?}")), Opened::Stopped);
+                assert_eq!(case.open_with_bad_log(&format!("{content:?}")), Opened::Parked);
             } else {
                 case.open().and_then(Store::close).unwrap_or_else(|error| panic!("{content:?}: {error}"));
                 assert_eq!(managed(&case.root()), ["new", "new"], "{content:?}: its file was there already");

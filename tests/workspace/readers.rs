@@ -18,6 +18,9 @@ use crate::laws::Random;
 use crate::model::{Model, Node};
 use crate::world::{World, options, shown};
 
+/// The states of each path in turn, and the lists of each kind.
+type Past = (BTreeMap<String, Vec<Node>>, Vec<Vec<String>>);
+
 /// The number of runs, each with its own random changes.
 const RUNS: u64 = 24;
 /// The number of changes in a run.
@@ -232,7 +235,7 @@ fn changes_between_two_calls_of_a_reader_are_seen_whole_or_refused() {
             let workspace = Workspace::create(owner.clone(), &preopens, &options()).expect("an empty upper");
             let mut random = Random(run);
             // What each path has been, and the sets of all paths, since the beginning.
-            let past: Rc<RefCell<(BTreeMap<String, Vec<Node>>, Vec<Vec<String>>)>> = Rc::default();
+            let past: Rc<RefCell<Past>> = Rc::default();
             let note = |past: &mut (BTreeMap<String, Vec<Node>>, Vec<Vec<String>>), shows: Model| {
                 past.1.push(shows.0.keys().cloned().collect());
                 for (path, node) in shows.0 {

@@ -22,7 +22,7 @@ pub(super) trait Subject: Send + 'static {
 
 impl Subject for Store {
     fn abandon(self) {
-        Self::abandon(self);
+        Self::stop(self);
     }
 }
 

@@ -78,7 +78,7 @@ pub(super) const RULES: [Rule; 9] = [
 ];
 
 /// The calls that only read the directory that they name.
-const READS: [&str; 2] = ["inspect", "describe"];
+const READS: [&str; 3] = ["inspect", "describe", "[static]workspace.observe"];
 
 /// Returns whether it is known which right a call needs, if any.
 pub(super) fn is_known(call: &str) -> bool {

@@ -61,7 +61,7 @@ impl Store {
 
     /// Stops the store, and releases the root as a crash would. Its writers and transactions accept no further calls.
     #[cfg(feature = "async")]
-    pub(crate) fn abandon(self) {
+    pub(crate) fn stop(self) {
         self.shared.abandon();
     }
 

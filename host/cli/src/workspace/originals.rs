@@ -11,11 +11,14 @@ use onionskin_host::Error;
 use super::handle::{Handle, Kind};
 use super::patch::Mode;
 
+/// The path of a lower, and its open directory.
+type Lower = (PathBuf, Handle);
+
 /// The beginning of reserved names, in any case.
 const RESERVED: &str = ".onionskin";
 
 /// The lowers. The topmost is the first.
-pub(super) struct Originals(Vec<(PathBuf, Handle)>);
+pub(super) struct Originals(Vec<Lower>);
 
 /// The result of reading an original.
 pub(super) enum Content {
@@ -54,7 +57,7 @@ impl Originals {
         Ok(self.find(path)?.is_some_and(|(kind, _)| kind != Kind::Directory))
     }
 
-    fn topmost(&self, path: &str) -> Result<Option<(&(PathBuf, Handle), Kind, u64)>, Error> {
+    fn topmost(&self, path: &str) -> Result<Option<(&Lower, Kind, u64)>, Error> {
         for lower in &self.0 {
             match look(lower, path)? {
                 Looked::Found(kind, size) => return Ok(Some((lower, kind, size))),
@@ -120,7 +123,7 @@ fn has_changed(error: &io::Error) -> bool {
     is_link || matches!(error.kind(), NotFound | NotADirectory | InvalidInput)
 }
 
-fn look((place, lower): &(PathBuf, Handle), path: &str) -> Result<Looked, Error> {
+fn look((place, lower): &Lower, path: &str) -> Result<Looked, Error> {
     match with_parent(lower, path, |parent, name| parent.look(name)) {
         Ok((kind, size)) => Ok(Looked::Found(kind, size)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Looked::Missing),
