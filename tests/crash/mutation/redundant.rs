@@ -206,6 +206,8 @@ pub(crate) const ORDERS: Rows = &[
             "Operation remove-file staging | sync-dir records",
             "Operation remove-file staging | sync-dir root",
             "Recovery remove-dir generation | sync-dir root",
+            "Recovery remove-dir staging | sync-dir root",
+            "Recovery remove-dir staging | sync-dir target",
             "Recovery remove-file lock | sync-dir records",
             "Recovery remove-file log | sync-dir records",
             "Recovery remove-file staging | sync-file staging",
