@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::control;
 use crate::fs::{Kind, Stat};
 use crate::path::RelPath;
 
@@ -120,6 +121,16 @@ impl Journal {
     /// Checks whether the journal creates this directory.
     pub fn makes(&self, directory: &RelPath) -> bool {
         self.ops.iter().any(|op| op.path == *directory && matches!(op.change, Change::MakeDir))
+    }
+
+    /// Returns the path of the generation that a path is to lead to, if it becomes a pointer.
+    pub fn generation_of(&self, path: &RelPath) -> Option<RelPath> {
+        self.ops.iter().find_map(|op| match op.change {
+            Change::Pointer { directory, generation, .. } if op.path == *path => {
+                Some(control::generation(directory, generation))
+            }
+            _ => None,
+        })
     }
 
     /// Returns the existing directories that get a new entry under its final name, each once.

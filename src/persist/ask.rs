@@ -53,7 +53,7 @@ impl<F: Fs> State<F> {
                 {
                     self.ask_file(&own, &op.path, old.kind)
                 }
-                Change::RemoveDir => self.ask_rename((&own.file, &own.directory), &op.path, own.onto_directory),
+                Change::RemoveDir => self.ask_replace(&op.path, (&own.file, &own.directory), own.onto_directory),
                 Change::Switch => self.ask_switch(journal, &own, op),
                 Change::Put { .. } | Change::Delete { .. } | Change::MakeDir | Change::Pointer { .. } => Ok(()),
             };
@@ -104,7 +104,7 @@ impl<F: Fs> State<F> {
     }
 
     fn ask_file(&mut self, own: &Own, path: &RelPath, kind: Kind) -> Result<(), Error> {
-        self.ask_rename((&own.directory, &own.file), path, own.onto_file)?;
+        self.ask_replace(path, (&own.directory, &own.file), own.onto_file)?;
         if kind != Kind::File {
             return Ok(());
         }
@@ -134,32 +134,41 @@ impl<F: Fs> State<F> {
         }
     }
 
+    /// Asks about `path` by a rename, and compares the answer with that of the same rename of own entries.
     fn ask_rename(
         &mut self,
+        path: &RelPath,
+        (from, to): (&RelPath, &RelPath),
+        own: (&RelPath, &RelPath),
+        expected: Option<Cause>,
+    ) -> Result<(), Error> {
+        match self.exec.ask_rename(from, to)? {
+            None => Err(Error::conflicts(&[path.shown().into()])),
+            // The answer may be a failure of the moment, and so may that about the own entries.
+            Some(cause) if Some(cause) == expected || self.exec.ask_rename(own.0, own.1)? == Some(cause) => Ok(()),
+            Some(cause) => Err(Error::failed(Call::Replace, path, cause)),
+        }
+    }
+
+    /// Asks whether an entry can be replaced or removed, by the rename of an own entry of another kind to it.
+    fn ask_replace(
+        &mut self,
+        path: &RelPath,
         (from, like): (&RelPath, &RelPath),
-        to: &RelPath,
         expected: Option<Cause>,
     ) -> Result<(), Error> {
         if expected.is_none() {
             // This filesystem renames one kind over another: it cannot be asked so.
             return Ok(());
         }
-        match self.exec.ask_rename(from, to)? {
-            None => Err(Error::conflicts(&[to.shown().into()])),
-            // The answer may be a failure of the moment, and so may that about the own entries.
-            Some(cause) if Some(cause) == expected || self.exec.ask_rename(from, like)? == Some(cause) => Ok(()),
-            Some(cause) => Err(Error::failed(Call::Replace, to, cause)),
-        }
+        self.ask_rename(path, (from, path), (from, like), expected)
     }
 
     /// Asks whether the directory or link at the path of a switch can get another name.
     fn ask_switch(&mut self, journal: &Journal, own: &Own, op: &Op) -> Result<(), Error> {
         let Some(kind) = self.exec.kind(&op.path)? else { return Ok(()) };
-        let generation = journal.ops.iter().find_map(|op| match op.change {
-            Change::Pointer { directory, generation, .. } => Some(control::generation(directory, generation)),
-            _ => None,
-        });
-        let new = generation.unwrap_or_else(|| control::sibling_new(&op.path, journal.transaction));
+        let new =
+            journal.generation_of(&op.path).unwrap_or_else(|| control::sibling_new(&op.path, journal.transaction));
         let is_full =
             self.exec.kind(&new)? == Some(Kind::Directory) && !self.exec.list(RootId::STORE, &new)?.is_empty();
         if !is_full {
@@ -167,11 +176,7 @@ impl<F: Fs> State<F> {
         }
         let like = if kind == Kind::Directory { &own.directory } else { &own.file };
         let expected = self.exec.ask_rename(like, &new)?;
-        match self.exec.ask_rename(&op.path, &new)? {
-            Some(cause) if Some(cause) == expected || self.exec.ask_rename(like, &new)? == Some(cause) => Ok(()),
-            Some(cause) => Err(Error::failed(Call::Replace, &op.path, cause)),
-            None => Err(Error::conflicts(&[op.path.shown().into()])),
-        }
+        self.ask_rename(&op.path, (&op.path, &new), (like, &new), expected)
     }
 }
 

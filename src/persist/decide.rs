@@ -83,9 +83,7 @@ impl<F: Fs> State<F> {
             self.abandon(journal.transaction);
             return Err(error);
         }
-        let plan = decide(journal);
-        let plan = if journal.unsynced { plan.without_syncs() } else { plan };
-        if let Err(stopped) = self.run(plan) {
+        if let Err(stopped) = self.run_synced(decide(journal), !journal.unsynced) {
             return Err(self.undecided(journal, stopped));
         }
         self.control_durable |= !journal.unsynced;
@@ -100,7 +98,7 @@ impl<F: Fs> State<F> {
         self.check_reach(journal)?;
         self.ask_entries(journal)?;
         let plan = draft(journal, bytes, has_staging, self.control_durable);
-        self.run(if journal.unsynced { plan.without_syncs() } else { plan })?;
+        self.run_synced(plan, !journal.unsynced)?;
         self.ask_directories(journal)?;
         // The questions took time: this is the last look before the decision.
         self.check_owner()

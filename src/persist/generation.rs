@@ -128,8 +128,7 @@ impl<F: Fs> State<F> {
         plan.rename(&link, path, "visible: all of the old, or all of the new");
         plan.decides();
         plan.sync_parent(path, "or the link could lead to the old generation again");
-        let plan = if options.synced() { plan } else { plan.without_syncs() };
-        if let Err(stopped) = self.run(plan) {
+        if let Err(stopped) = self.run_synced(plan, options.synced()) {
             let switched = self.exec.read_link(RootId::STORE, path);
             return Err(match (stopped.phase(), switched) {
                 // A rename that failed may have happened all the same: the link tells.
@@ -253,7 +252,7 @@ impl<F: Fs> State<F> {
         Ok(self.exec.kind(&control::transaction(number))?.is_some())
     }
 
-    fn run_synced(&mut self, plan: Plan, synced: bool) -> Result<(), Error> {
+    pub(super) fn run_synced(&mut self, plan: Plan, synced: bool) -> Result<(), Error> {
         let plan = if synced { plan } else { plan.without_syncs() };
         self.run(plan)
     }

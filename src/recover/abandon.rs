@@ -25,15 +25,16 @@ pub fn abandon<F: Fs>(exec: &mut Executor<F>, journal: &Journal, place: &RelPath
     let mut parents = Vec::new();
     for op in journal.ops.iter().filter(|op| op.change == Change::Switch) {
         let (new, old) = (control::sibling_new(&op.path, number), control::sibling_old(&op.path, number));
-        let is_back = exec.kind(&op.path)?.is_none() && exec.kind(&old)?.is_some();
-        if is_back {
-            plan.rename(&old, &op.path, "the former content goes back to its place");
-        }
-        for sibling in [new, old] {
-            let is_moved = is_back && sibling == control::sibling_old(&op.path, number);
-            if !is_moved && exec.kind(&sibling)?.is_some() {
-                plan.rename(&sibling, &place.child(sibling.name()), "what was prepared is set aside");
+        let is_missing = exec.kind(&op.path)?.is_none();
+        if exec.kind(&old)?.is_some() {
+            if is_missing {
+                plan.rename(&old, &op.path, "the former content goes back to its place");
+            } else {
+                plan.rename(&old, &place.child(old.name()), "the former content is set aside");
             }
+        }
+        if exec.kind(&new)?.is_some() {
+            plan.rename(&new, &place.child(new.name()), "what was prepared is set aside");
         }
         parents.push(op.path.parent());
     }

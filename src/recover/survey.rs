@@ -402,13 +402,7 @@ fn switch<F: Fs>(exec: &mut Executor<F>, journal: &Journal, path: &RelPath) -> R
     let at = exec.kind(path)?;
     let new = exec.kind(&control::sibling_new(path, journal.transaction))?;
     let old = exec.kind(&old_path)?;
-    let generation = journal.ops.iter().find_map(|op| match op.change {
-        Change::Pointer { directory, generation, .. } if op.path == *path => {
-            Some(control::generation(directory, generation))
-        }
-        _ => None,
-    });
-    let into = generation.unwrap_or_else(|| path.clone());
+    let into = journal.generation_of(path).unwrap_or_else(|| path.clone());
     let mut late = Tree::new();
     let mut common = Vec::new();
     if new.is_none() && at.is_some() && old == Some(Kind::Directory) {
