@@ -23,7 +23,6 @@ pub(crate) const SYNCS: Rows = &[
             "in-place-new: Recovery sync-dir ws #0",
             "in-place-reshape: Recovery sync-dir ws #0",
             "in-place: Recovery sync-dir ws #0",
-            "materialize-database: Recovery sync-dir ws #0",
         ],
     ),
     (
