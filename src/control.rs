@@ -6,6 +6,7 @@
 //! | `tx-N/` | staging of transaction N: contents `0`, ...; second names `apply-0`, ...; `intent`; `link` |
 //! | `ask-N/` | own entries by which transaction N asks what it may change; see `crate::persist::ask` |
 //! | `log.tmp` | a decision being written |
+//! | `draft-N` | the decision that transaction N was writing, while a file that it moved to ask cannot be removed |
 //! | `log`, `log-unsynced` | a decision, to be rolled forward |
 //! | `parked-N` | the decision of transaction N, which could not be completed yet |
 //! | `directories/K/G/` | generation G of directory K, publish mode `pointer` |
@@ -77,6 +78,11 @@ pub fn ask(number: u64) -> RelPath {
 /// Returns the path of the own file that a transaction moves into a directory for a moment.
 pub fn visitor(directory: &RelPath, number: u64) -> RelPath {
     numbered(directory, ".onionskin-", number, ".ask")
+}
+
+/// Returns the path of a decision that was being written, and whose questions could not be cleared away yet.
+pub fn draft(number: u64) -> RelPath {
+    numbered(&directory(), "draft-", number, "")
 }
 
 /// Returns the path of a decision that could not be completed yet.

@@ -171,10 +171,9 @@ pub fn led_to<F: Fs>(
 }
 
 /// Returns the text of a link; `None` for one that is absolute. Hosts refuse to read an absolute link with the
-/// causes of a directory that may not be searched. In that, the entry cannot be looked up either; and the
-/// refusal of an absolute link is repeatable.
+/// cause of a call that is not permitted. The refusal of an absolute link is repeatable.
 fn relative_text<F: Fs>(exec: &mut Executor<F>, path: &RelPath) -> Result<Option<String>, Error> {
-    let refused = |error: &Error| matches!(error.cause(), Some(Cause::NotPermitted | Cause::Access));
+    let refused = |error: &Error| error.cause() == Some(Cause::NotPermitted);
     let answer = match exec.read_link(RootId::STORE, path) {
         Err(error) if refused(&error) => {
             exec.stat(path)?;

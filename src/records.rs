@@ -20,6 +20,7 @@ enum Entry {
     LogUnsynced,
     Parked(u64),
     Ask(u64),
+    Draft(u64),
     /// Removed once its owner is dead: `log.tmp`, `file-N`, `lock-H`, `linked`, `linked-again`.
     Loose,
     Lock,
@@ -37,6 +38,7 @@ fn classify(name: &str, kind: Kind) -> Option<Entry> {
         (Some(("tx", number)), _) => (Entry::Transaction(number), Kind::Directory),
         (Some(("quarantine", number)), _) => (Entry::Quarantine(number), Kind::Directory),
         (Some(("ask", number)), _) => (Entry::Ask(number), Kind::Directory),
+        (Some(("draft", number)), _) => (Entry::Draft(number), Kind::File),
         (Some(("parked", number)), _) => (Entry::Parked(number), Kind::File),
         (Some(("epoch", number)), _) => (Entry::Epoch(number), Kind::File),
         (Some(("file", _)), _) | (_, LOG_TEMPORARY | LINKED | LINKED_AGAIN) => (Entry::Loose, Kind::File),
@@ -63,6 +65,8 @@ pub struct Records {
     pub parked: Vec<u64>,
     /// Numbers of the transactions that were asking what they may change.
     pub asks: Vec<u64>,
+    /// Numbers of the transactions whose questions could not be cleared away yet.
+    pub drafts: Vec<u64>,
     /// Names of files that are of use to a live owner only.
     pub loose: Vec<String>,
     /// Whether there is a lock file.
@@ -126,6 +130,10 @@ impl Records {
             Entry::Ask(number) => {
                 used(number);
                 self.asks.push(number);
+            }
+            Entry::Draft(number) => {
+                used(number);
+                self.drafts.push(number);
             }
             Entry::Quarantine(number) => used(number),
             Entry::Directories => self.directories = true,

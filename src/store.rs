@@ -291,6 +291,9 @@ pub(crate) fn parse(path: &str) -> Result<RelPath, Error> {
     RelPath::parse(path).map_err(|rule| Error::invalid_path(path, rule))
 }
 
+/// Number of siblings that may not be looked at before a change beside them is refused.
+const REFUSALS_MAX: u32 = 2;
+
 impl<F: Fs> State<F> {
     /// Opens a root for reading, beside its owner: takes no lock, and recovers nothing.
     pub(crate) fn observed(fs: F, preopens: &Preopens<F>, at: &str) -> Result<Self, Error> {
@@ -353,14 +356,17 @@ impl<F: Fs> State<F> {
     }
 
     /// Like [`State::take_number`], for a change that prepares siblings of `path`. Skips numbers for which
-    /// siblings exist, left by a transaction whose intent was damaged.
+    /// siblings exist, left by a transaction whose intent was damaged, or which cannot be looked at.
     pub(crate) fn take_number_beside(&mut self, path: &RelPath) -> Result<u64, Error> {
+        let mut refusals = 0;
         loop {
             let number = self.take_number();
-            let new = self.exec.kind(&control::sibling_new(path, number))?;
-            let old = self.exec.kind(&control::sibling_old(path, number))?;
-            if new.is_none() && old.is_none() {
-                return Ok(number);
+            let new = self.exec.kind(&control::sibling_new(path, number));
+            match (new, self.exec.kind(&control::sibling_old(path, number))) {
+                (Ok(None), Ok(None)) => return Ok(number),
+                (Ok(_), Ok(_)) => {}
+                (Err(error), _) | (_, Err(error)) if refusals == REFUSALS_MAX => return Err(error),
+                (Err(_), _) | (_, Err(_)) => refusals += 1,
             }
         }
     }

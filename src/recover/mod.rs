@@ -121,8 +121,8 @@ pub(crate) fn settle<F: Fs>(exec: &mut Executor<F>, scope: Scope) -> Result<Sett
         let snapshot = survey::survey(exec, scope, &settled.passed)?;
         rounds += 1;
         most = most.max(ROUNDS_MAX * (snapshot.records.parked.len() + 2));
-        for (place, error) in &snapshot.unreadable {
-            settled.leave(place, error);
+        for (place, error) in snapshot.obstructed() {
+            settled.leave(exec, &snapshot, place, error);
         }
         let pieces = match plan::plan(&snapshot) {
             Ok(pieces) if pieces.is_empty() => return Ok(settled),
@@ -142,7 +142,7 @@ pub(crate) fn settle<F: Fs>(exec: &mut Executor<F>, scope: Scope) -> Result<Sett
                 Ok(()) => settled.findings.extend(piece.findings),
                 Err(error) if snapshot.decision.is_some() => settled.park(exec, &snapshot, error)?,
                 Err(error) => {
-                    settled.leave(&piece.place, &error);
+                    settled.leave(exec, &snapshot, &piece.place, &error);
                     if piece.place == control::directory() {
                         // The other pieces rely on it.
                         return Ok(settled);
@@ -178,10 +178,21 @@ impl Settled {
         Ok(())
     }
 
-    /// Notes remains that cannot be removed now.
-    fn leave(&mut self, place: &RelPath, error: &Error) {
+    /// Notes remains that cannot be removed now. A decision that was being written gets another name, so that others
+    /// can be written.
+    fn leave<F: Fs>(&mut self, exec: &mut Executor<F>, snapshot: &Snapshot, place: &RelPath, error: &Error) {
         self.findings.push(left(place, error));
         self.passed.insert(place.clone());
+        let Some(draft) = snapshot.drafts.iter().find(|draft| draft.path == *place) else { return };
+        let kept = control::draft(draft.number);
+        if *place != kept {
+            let mut plan = Plan::new();
+            plan.rename(place, &kept, "it names files that are to be removed at the next open");
+            plan.sync_control("or it could be replaced by that of another transaction");
+            // What fails here is met by the next transaction, which is refused then.
+            let _kept_at_the_next_open = exec.run(plan);
+            self.passed.insert(kept);
+        }
     }
 }
 
@@ -226,9 +237,7 @@ pub(crate) fn foresee<F: Fs>(exec: &mut Executor<F>) -> Result<Vec<Finding>, Err
         let snapshot = survey::survey(exec, Scope::All, &passed)?;
         let planned = plan::plan(&snapshot);
         let Some(decision) = snapshot.decision else {
-            for (place, error) in &snapshot.unreadable {
-                findings.push(left(place, error));
-            }
+            findings.extend(snapshot.obstructed().map(|(place, error)| left(place, error)));
             findings.extend(planned?.into_iter().flat_map(|piece| piece.findings));
             return Ok(findings);
         };

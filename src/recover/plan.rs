@@ -118,18 +118,20 @@ fn sweep_all(snapshot: &Snapshot) -> Vec<Piece> {
         pieces.push(piece);
     }
     for path in &snapshot.loose {
-        let what = "content that never got its name";
         let mut piece = Piece::new(path.clone());
-        piece.findings.push(Finding::new(path, Verdict::Swept, what));
-        if let Some(draft) = snapshot.draft.as_ref().filter(|_| path.name() == control::LOG_TEMPORARY) {
-            for visitor in &draft.visitors {
-                piece.plan.remove_file(visitor, "it was there to ask whether the directory can be changed");
-            }
-            for directory in &draft.directories {
-                piece.plan.sync_dir(directory, "or a file of ours could come back when no record names it");
-            }
+        unnamed(&mut piece);
+        pieces.push(piece);
+    }
+    for draft in &snapshot.drafts {
+        let Ok(visits) = &draft.visits else { continue };
+        let mut piece = Piece::new(draft.path.clone());
+        for visitor in &visits.visitors {
+            piece.plan.remove_file(visitor, "it was there to ask whether the directory can be changed");
         }
-        piece.plan.remove_file(path, what);
+        for directory in &visits.directories {
+            piece.plan.sync_dir(directory, "or a file of ours could come back when no record names it");
+        }
+        unnamed(&mut piece);
         pieces.push(piece);
     }
     for (place, tree) in &snapshot.asks {
@@ -150,4 +152,11 @@ fn sweep_all(snapshot: &Snapshot) -> Vec<Piece> {
         pieces.insert(0, first);
     }
     pieces
+}
+
+/// Appends the removal of a file that was to be renamed.
+fn unnamed(piece: &mut Piece) {
+    let what = "content that never got its name";
+    piece.findings.push(Finding::new(&piece.place, Verdict::Swept, what));
+    piece.plan.remove_file(&piece.place, what);
 }

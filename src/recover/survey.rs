@@ -31,8 +31,8 @@ pub struct Snapshot {
     pub unreadable: Vec<(RelPath, Error)>,
     /// Files that are of use to a dead owner only.
     pub loose: Vec<RelPath>,
-    /// The decision that was being written, if it can be read, and the files that it left in directories.
-    pub draft: Option<Draft>,
+    /// The decisions that were being written and can be read.
+    pub drafts: Vec<Draft>,
     /// Own entries by which transactions asked what they may change.
     pub asks: Vec<(RelPath, Tree)>,
     /// Scratch directory of a dead probe.
@@ -41,9 +41,20 @@ pub struct Snapshot {
     pub no_generations: bool,
 }
 
-/// Facts about a decision that was being written.
+/// A decision that was being written.
 #[derive(Debug)]
 pub struct Draft {
+    /// Path of the file.
+    pub path: RelPath,
+    /// Number of the transaction.
+    pub number: u64,
+    /// The files that it left in directories, or the failure of looking for them.
+    pub visits: Result<Visits, Error>,
+}
+
+/// The files by which a transaction asked whether it may fill directories.
+#[derive(Debug)]
+pub struct Visits {
     /// The existing directories that it would have filled.
     pub directories: Vec<RelPath>,
     /// The own files that were moved into them.
@@ -158,7 +169,7 @@ pub fn survey<F: Fs>(exec: &mut Executor<F>, scope: Scope, passed: &BTreeSet<Rel
         remains: Vec::new(),
         unreadable: Vec::new(),
         loose: Vec::new(),
-        draft: None,
+        drafts: Vec::new(),
         asks: Vec::new(),
         probe: None,
         no_generations: false,
@@ -181,6 +192,12 @@ pub(super) fn decisions(records: &Records, scope: Scope) -> Vec<RelPath> {
 }
 
 impl Snapshot {
+    /// Returns the remains that cannot be read, with the reason.
+    pub(super) fn obstructed(&self) -> impl Iterator<Item = (&RelPath, &Error)> {
+        let drafts = self.drafts.iter().filter_map(|draft| Some((&draft.path, draft.visits.as_ref().err()?)));
+        self.unreadable.iter().map(|(place, error)| (place, error)).chain(drafts)
+    }
+
     /// Reads the remains that no decision needs.
     ///
     /// # Errors
@@ -209,10 +226,20 @@ impl Snapshot {
             // Only one commit runs at a time, so a live owner's `log.tmp` is that of the commit that failed.
             let path = control::entry(name);
             if (scope == Scope::All || name == control::LOG_TEMPORARY) && !is_left(&path) {
-                if name == control::LOG_TEMPORARY {
-                    self.draft = draft(exec, &path)?;
+                match if name == control::LOG_TEMPORARY { draft(exec, &path)? } else { None } {
+                    Some(draft) => self.drafts.push(draft),
+                    None => self.loose.push(path),
                 }
-                self.loose.push(path);
+            }
+        }
+        for &number in self.records.drafts.iter().filter(|_| scope == Scope::All) {
+            let path = control::draft(number);
+            if !is_left(&path) {
+                match draft(exec, &path) {
+                    Ok(Some(draft)) => self.drafts.push(draft),
+                    Ok(None) => self.loose.push(path),
+                    Err(error) => self.unreadable.push((path, error)),
+                }
             }
         }
         for &number in &self.records.asks {
@@ -243,19 +270,23 @@ impl Snapshot {
     }
 }
 
-/// Reads the facts about a decision that was being written. It was durable before a file was moved into a
-/// directory, so one that cannot be read left none.
+/// Reads a decision that was being written. It was durable before a file was moved into a directory, so one that
+/// cannot be decoded left none.
 fn draft<F: Fs>(exec: &mut Executor<F>, path: &RelPath) -> Result<Option<Draft>, Error> {
     let Some(bytes) = exec.read_whole(path, LOG_BYTES_MAX)? else { return Ok(None) };
     let Ok(journal) = Journal::decode(&bytes) else { return Ok(None) };
+    let visits = visits(exec, &journal);
+    Ok(Some(Draft { path: path.clone(), number: journal.transaction, visits }))
+}
+
+fn visits<F: Fs>(exec: &mut Executor<F>, journal: &Journal) -> Result<Visits, Error> {
     let mut directories = Vec::new();
     for directory in journal.filled() {
         if is_directory(exec, &directory)? {
             directories.push(directory);
         }
     }
-    let visitors = visitors(exec, &journal)?;
-    Ok(Some(Draft { directories, visitors }))
+    Ok(Visits { directories, visitors: visitors(exec, journal)? })
 }
 
 /// Returns the files that a decision left in the directories that it fills, when it asked whether it may.

@@ -219,7 +219,8 @@ impl<F: Fs + Clone> Workspace<F> {
         if !found.map {
             check_map_is_there(&found)?;
             if found.exists {
-                state.run(found.clear())?;
+                // What cannot be removed counts for nothing, and is tried again at the next open.
+                let _removed_at_the_next_open = state.run(found.clear());
             }
             return Err(ErrorKind::NotFound.of(&options.upper).because("there is no workspace in it"));
         }
@@ -227,8 +228,17 @@ impl<F: Fs + Clone> Workspace<F> {
         let (map, header, end) = Map::decode(&bytes).map_err(|what| damaged(&layout::map(), what))?;
         let mut files = Files { next: header.files.max(1), ..Files::default() };
         files.next = map.files().chain(found.files.last().copied()).fold(files.next, |next, used| next.max(used + 1));
+        let mut unread = None;
         for number in &found.checkpoints {
-            files.frozen = files.frozen.max(read_header(&mut state.exec, &layout::checkpoint(*number))?.files);
+            files.frozen = match read_header(&mut state.exec, &layout::checkpoint(*number)) {
+                Ok(header) => files.frozen.max(header.files),
+                Err(error) if error.kind() == ErrorKind::Corrupt => return Err(error),
+                Err(error) => {
+                    unread = Some((layout::checkpoint(*number), error));
+                    // It may name any of them.
+                    files.next
+                }
+            };
         }
         let (places, lowers) = lowers_of(&mut state, &header, options)?;
         // Space for further records is not torn.
@@ -267,38 +277,52 @@ impl<F: Fs + Clone> Workspace<F> {
             }
             return Ok(workspace);
         }
+        if let Some((path, error)) = unread {
+            workspace.leave(&path, "cannot be read now", &error);
+        }
         workspace.recover(&found, is_torn)?;
         Ok(workspace)
     }
 }
 
 impl<F: Fs> Workspace<F> {
-    /// Cuts off torn bytes, and removes files that are not needed.
+    /// Cuts off torn bytes, and removes files that are not needed. One that cannot be removed is left and hinders
+    /// nothing.
     fn recover(&mut self, found: &layout::Found, is_torn: bool) -> Result<(), Error> {
         let mut used: Vec<u64> = self.map.files().collect();
         used.sort_unstable();
         let drafts = found.drafts();
         let unnamed = found.unnamed(&used, self.files.frozen);
         if !drafts.is_empty() {
-            self.find(Verdict::Swept, "drafts that never counted");
-            self.state.run(drafts)?;
+            match self.state.run(drafts) {
+                Ok(()) => self.find(Verdict::Swept, "drafts that never counted"),
+                Err(error) => self.leave(&layout::directory(), "holds drafts that cannot be removed now", &error),
+            }
         }
         if is_torn {
             self.find(Verdict::RolledBack, "its last change was not whole and was cut off");
             self.compact()?;
         }
         if !unnamed.is_empty() {
-            for number in &unnamed {
-                // An empty file was a spare: it is not reported.
-                if self.state.exec.stat(&layout::file(*number))?.is_some_and(|stat| stat.size > 0) {
-                    self.find(Verdict::Swept, "content that no record names");
-                    break;
-                }
-            }
             self.renew()?;
-            self.state.run(layout::sweep(&unnamed))?;
+            self.remove_unnamed(&unnamed);
         }
         self.count_bytes()
+    }
+
+    /// Removes files that no record names.
+    fn remove_unnamed(&mut self, unnamed: &[u64]) {
+        // An empty file was a spare: it is not reported.
+        let is_content =
+            |stat: Result<Option<Stat>, Error>| stat.is_ok_and(|stat| stat.is_some_and(|stat| stat.size > 0));
+        let has_content = unnamed.iter().any(|number| is_content(self.state.exec.stat(&layout::file(*number))));
+        let Err(error) = self.state.run(layout::sweep(unnamed)) else {
+            if has_content {
+                self.find(Verdict::Swept, "content that no record names");
+            }
+            return;
+        };
+        self.leave(&layout::files(), "holds content that no record names and that cannot be removed now", &error);
     }
 
     /// Counts the bytes of all contents, where they are limited.
@@ -306,7 +330,9 @@ impl<F: Fs> Workspace<F> {
         self.files.bytes = 0;
         if self.quota.bytes.is_some() {
             for number in layout::look(&mut self.state.exec)?.files {
-                self.files.bytes += self.state.exec.stat(&layout::file(number))?.map_or(0, |stat| stat.size);
+                // Content that cannot be looked at cannot grow either.
+                let stat = self.state.exec.stat(&layout::file(number)).unwrap_or_default();
+                self.files.bytes += stat.map_or(0, |stat| stat.size);
             }
         }
         Ok(())
@@ -331,6 +357,11 @@ impl<F: Fs> Workspace<F> {
 
     fn find(&mut self, verdict: Verdict, detail: &str) {
         self.findings.push(Finding::new(&layout::map(), verdict, detail));
+    }
+
+    fn leave(&mut self, path: &RelPath, state: &str, error: &Error) {
+        let detail = format!("{state}: {}; the next open tries again", error.clause());
+        self.findings.push(Finding::new(path, Verdict::Left, detail));
     }
 
     /// Returns the findings of the open.

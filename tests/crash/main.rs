@@ -20,6 +20,7 @@ mod faults;
 mod found;
 mod lent;
 mod mutation;
+mod obstacles;
 mod planted;
 mod support;
 mod torn;

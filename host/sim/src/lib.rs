@@ -7,7 +7,7 @@
 //!
 //! [`explore`] puts a [`explore::Subject`] on trial: an operation and its recovery. It crashes the
 //! operation at every point, into every state, and recovery again, without limit. [`faults`] makes
-//! every call of it fail in every way.
+//! every call of it fail in every way, and [`obstacles`] refuse such calls for good.
 //!
 //! Not simulated: two processes at once, groups of users, and what a failing device does to data that was once
 //! durable.
@@ -22,6 +22,7 @@ mod model;
 pub mod mutation;
 #[cfg(test)]
 mod naive;
+pub mod obstacles;
 mod op;
 pub mod operations;
 pub mod planted;

@@ -82,7 +82,7 @@ impl Context<'_> {
         finding
     }
 
-    fn check(&self, fs: &SimFs, recording: &Recording, after: &mut String) -> Result<u32, String> {
+    pub(crate) fn check(&self, fs: &SimFs, recording: &Recording, after: &mut String) -> Result<u32, String> {
         let bare = |fs: &SimFs| fs.tree().without(|path| self.subject.is_leftover(path));
         if let Some(intrusion) = recording.intrusions.first() {
             return Err(format!("recovery trespassed: {intrusion:?}"));

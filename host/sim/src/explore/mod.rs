@@ -138,6 +138,26 @@ pub(crate) fn record(subject: &dyn Subject, dropped: Option<Dropped>) -> (Record
     (recording, stages, failed)
 }
 
+/// Returns at most so many of the images that a crash of the operation leaves behind, evenly chosen, each with the
+/// stages that its recovery may reach.
+pub(crate) fn crash_images(context: &Context<'_>, recording: &Recording, most: usize) -> Vec<(Disk, u32)> {
+    let mut scan = Scan::new(&recording.trace, context.power);
+    let known = FxHashSet::default();
+    let mut allowed: Vec<u32> = Vec::new();
+    for point in 0..recording.trace.points() {
+        let done = recording.acknowledged.iter().filter(|(at, _)| *at <= point).count();
+        let at = scan.at(point, &known);
+        allowed.resize(scan.images.len(), u32::MAX);
+        for image in at.images {
+            allowed[image as usize] &= context.stages.after(done);
+        }
+    }
+    let step = scan.images.len().div_ceil(most.max(1)).max(1);
+    let disk = |image: &Image| image.disk.clone().expect("nothing was known before");
+    let images = scan.images.iter().map(disk).zip(allowed);
+    if most == 0 { Vec::new() } else { images.step_by(step).collect() }
+}
+
 /// The scene set, durable, and a process about to begin.
 pub(crate) fn prepared(subject: &dyn Subject) -> SimFs {
     let fs = SimFs::with_switches(subject.switches());

@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::disk::Disk;
-use crate::simfs::{Listing, SimFs, Switches, first_other_mode};
+use crate::simfs::{Listing, Obstacle, SimFs, Switches, first_other_mode};
 use crate::tree::{Node, Tree};
 
 /// The claim of an error about the state that it left behind.
@@ -93,6 +93,33 @@ pub trait Subject: Sync {
     /// Whether the state after the recovery matches a stage.
     fn matches(&self, found: &Tree, stage: &Tree) -> bool {
         found == stage
+    }
+
+    /// Changes, in a process of its own, something that is no part of the operation, and makes it as it was.
+    fn use_beside(&self, fs: &SimFs) -> Result<(), Failure> {
+        self.recover(fs)
+    }
+
+    /// Whether nothing can be opened where such calls are refused, given the tree.
+    fn opens_by(&self, obstacle: &Obstacle, tree: &Tree) -> bool {
+        let _ = (obstacle, tree);
+        false
+    }
+
+    /// Whether other things cannot be changed where such calls are refused, given the tree.
+    fn changes_by(&self, obstacle: &Obstacle, tree: &Tree) -> bool {
+        self.opens_by(obstacle, tree)
+    }
+
+    /// States, besides the stages, that programs that open nothing may see.
+    fn passes(&self) -> Vec<Tree> {
+        Vec::new()
+    }
+
+    /// Whether programs that open nothing read the entry at a path.
+    fn is_read(&self, path: &str) -> bool {
+        let _ = path;
+        true
     }
 
     /// As [`Subject::matches`], after a run in which calls failed: some of what is not needed may be left.

@@ -8,9 +8,8 @@ mod case;
 use onionskin::fs::Cause;
 use serde::Serialize;
 
-use crate::explore::{Context, Plan, Subject, prepared, record};
+use crate::explore::{Context, Plan, Subject, crash_images, prepared, record};
 use crate::model::{Model, Power};
-use crate::scan::Scan;
 use crate::simfs::{Fault, Harm, SimFs, When};
 use crate::workers;
 
@@ -136,27 +135,13 @@ pub fn sweep(subject: &dyn Subject, sweep: &Sweep) -> FaultReport {
         sweep,
         workers::map(pairs.len(), sweep.threads, |number| bench.operation(prepared(subject), &pairs[number])),
     );
-    let mut scan = Scan::new(&recording.trace, sweep.power);
-    let known = rustc_hash::FxHashSet::default();
-    let mut allowed: Vec<u32> = Vec::new();
-    for point in 0..recording.trace.points() {
-        let done = recording.acknowledged.iter().filter(|(at, _)| *at <= point).count();
-        let at = scan.at(point, &known);
-        allowed.resize(scan.images.len(), u32::MAX);
-        for image in at.images {
-            allowed[image as usize] &= stages.after(done);
-        }
-    }
-    let step = scan.images.len().div_ceil(sweep.recoveries.max(1)).max(1);
-    let chosen: Vec<usize> =
-        if sweep.recoveries == 0 { Vec::new() } else { (0..scan.images.len()).step_by(step).collect() };
-    let outcomes = workers::map(chosen.len(), sweep.threads, |number| {
-        let image = chosen[number];
-        let disk = scan.images[image].disk.as_ref().expect("nothing was known before");
+    let images = crash_images(&context, &recording, sweep.recoveries);
+    let outcomes = workers::map(images.len(), sweep.threads, |number| {
+        let (disk, allowed) = &images[number];
         let mount = || SimFs::mount(disk.clone(), subject.switches());
         let calls = bench.calls(&mount());
         let cases = singles(calls, sweep);
-        cases.iter().map(|case| bench.recovery(mount(), case, allowed[image])).collect::<Vec<_>>()
+        cases.iter().map(|case| bench.recovery(mount(), case, *allowed)).collect::<Vec<_>>()
     });
     take_in(&mut report, sweep, outcomes.into_iter().flatten().collect());
     report

@@ -81,6 +81,7 @@ fn replacements() -> Vec<Operation> {
         Operation {
             // The directory is made independent first. That alone changes nothing for a reader of the old content, so
             // it counts as old.
+            passes: &[materialized],
             matches: |found, stage| found == stage || (*stage == workspace() && *found == materialized()),
             ..single(
                 "replace-through-link",

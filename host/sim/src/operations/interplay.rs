@@ -96,6 +96,7 @@ fn together() -> Vec<Operation> {
         },
         Operation {
             // The directory is made independent first, which alone counts as old.
+            passes: &[independent],
             matches: |found, stage| found == stage || (*stage == workspace() && *found == independent()),
             ..Operation::new(
                 "in-place-through-link",

@@ -19,12 +19,14 @@ use std::rc::Rc;
 use onionskin::error::{Error, ErrorKind};
 use onionskin::fs::Fs;
 use onionskin::lock::Ownership;
-use onionskin::store::{Preopens, Store};
+use onionskin::persist::transaction::Publish;
+use onionskin::store::{Preopens, Store, WriteOptions};
 
 use crate::explore::{Class, Failure, Plan, Subject};
 use crate::faults::Sweep;
 use crate::model::{Model, Power};
-use crate::simfs::{Dir, SimFs, Switches};
+use crate::obstacles::ObstacleSweep;
+use crate::simfs::{Dir, Obstacle, SimFs, Switches};
 use crate::tree::{Node, Tree};
 
 pub use faulty_fs::{FaultyFs, Mutation, Pair};
@@ -53,8 +55,12 @@ pub struct Operation {
     pub act: Action,
     /// The recovery by the next process.
     pub reopen: fn(&FaultyFs) -> Result<(), Error>,
+    /// A change of something else by the next process, and back.
+    pub beside: fn(&FaultyFs) -> Result<(), Error>,
     /// The states that are allowed in turn, made of those that were acknowledged.
     pub stages: fn(Vec<Tree>) -> Vec<Tree>,
+    /// States that a reader may see on the way.
+    pub passes: &'static [fn() -> Tree],
     /// Whether a state matches an allowed one.
     pub matches: fn(&Tree, &Tree) -> bool,
     /// Whether an entry may be made anew with the content it had.
@@ -102,7 +108,9 @@ impl Operation {
             endless: false,
             act,
             reopen: |faulty| open_faulty(faulty).map(drop),
+            beside: |faulty| change_beside(&open_faulty(faulty)?),
             stages: |seen| seen,
+            passes: &[],
             matches: |found, stage| found == stage,
             renews: |_| false,
             matches_harmed: None,
@@ -133,9 +141,19 @@ impl Operation {
     /// Adapts a sweep to this operation.
     #[must_use]
     pub fn sweep(&self, sweep: &Sweep) -> Sweep {
-        let model = if self.models.contains(&sweep.power.model) { sweep.power.model } else { Model::Process };
-        let power = Power { model, ..sweep.power };
-        Sweep { stable: sweep.stable && self.stable, power, ..sweep.clone() }
+        Sweep { stable: sweep.stable && self.stable, power: self.promised(sweep.power), ..sweep.clone() }
+    }
+
+    /// Adapts a sweep of obstacles to this operation.
+    #[must_use]
+    pub fn obstacles(&self, sweep: &ObstacleSweep) -> ObstacleSweep {
+        ObstacleSweep { power: self.promised(sweep.power), ..sweep.clone() }
+    }
+
+    /// Returns the power under which the operation promises something.
+    fn promised(&self, power: Power) -> Power {
+        let model = if self.models.contains(&power.model) { power.model } else { Model::Process };
+        Power { model, ..power }
     }
 
     /// Performs the operation, with the calls altered by the wrapper.
@@ -170,6 +188,36 @@ fn grants<F: Fs<Dir = Dir>>(fs: &F, root: &Dir) -> Preopens<F> {
     }
     Preopens { entries }
 }
+
+/// Changes what no scene has, by itself and in a transaction.
+pub(crate) fn change_beside(store: &Store<FaultyFs>) -> Result<(), Error> {
+    store.replace(ELSEWHERE, b"elsewhere".to_vec(), &WriteOptions::default())?;
+    let mut transaction = store.begin(".", directories::durable(Publish::InPlace))?;
+    transaction.put(ELSEWHERE, b"changed".to_vec())?;
+    transaction.commit()?;
+    let mut transaction = store.begin(".", directories::durable(Publish::InPlace))?;
+    transaction.remove(ELSEWHERE)?;
+    transaction.commit().map(drop)
+}
+
+/// Entries of a control directory without which it cannot be opened; a number at the end is left out.
+const RECORDS: [&str; 12] = [
+    "",
+    "directories",
+    "epoch-",
+    "lock",
+    "log",
+    "log-unsynced",
+    "log.tmp",
+    "workspace",
+    "workspace/files",
+    "workspace/map",
+    "workspace/map.tmp",
+    "workspace/next",
+];
+
+/// A path that no scene has.
+pub(crate) const ELSEWHERE: &str = "elsewhere";
 
 /// Opens the root of a scene, which recovers it.
 ///
@@ -242,6 +290,38 @@ impl Subject for Operation {
 
     fn recover(&self, fs: &SimFs) -> Result<(), Failure> {
         self.recover_by(&FaultyFs::new(fs, &Mutation::None))
+    }
+
+    fn use_beside(&self, fs: &SimFs) -> Result<(), Failure> {
+        let faulty = FaultyFs::new(fs, &Mutation::None);
+        self.recover_by(&faulty)?;
+        (self.beside)(&faulty).map_err(failed)
+    }
+
+    fn opens_by(&self, obstacle: &Obstacle, tree: &Tree) -> bool {
+        // Whether a commit was decided is read in the lower that takes it.
+        let is_committing = tree.get("upper/.onionskin/workspace/next").is_some();
+        if is_committing && obstacle.path.starts_with("top/") {
+            return true;
+        }
+        // Without the roots, the control directory and the records in it nothing is open.
+        let Some((_, own)) = obstacle.path.split_once('/') else { return true };
+        let Some(own) = own.strip_prefix(".onionskin") else { return false };
+        let name = own.trim_start_matches('/').trim_end_matches(|digit: char| digit.is_ascii_digit());
+        RECORDS.contains(&name)
+    }
+
+    fn changes_by(&self, obstacle: &Obstacle, tree: &Tree) -> bool {
+        // A change stages its content, and the next has the same number.
+        obstacle.path.contains("/.onionskin/") || self.opens_by(obstacle, tree)
+    }
+
+    fn passes(&self) -> Vec<Tree> {
+        self.passes.iter().map(|tree| tree()).collect()
+    }
+
+    fn is_read(&self, path: &str) -> bool {
+        !path.starts_with("upper")
     }
 
     fn stages(&self, seen: Vec<Tree>) -> Vec<Tree> {

@@ -14,7 +14,7 @@ use onionskin::workspace::glob::Select;
 use onionskin::workspace::{CommitOptions, OnConflict, Options, Quota, Workspace};
 
 use super::files::refused;
-use super::{Action, FaultyFs, Mutation, Operation};
+use super::{Action, ELSEWHERE, FaultyFs, Mutation, Operation, change_beside};
 use crate::model::Model;
 use crate::simfs::{Dir, SimFs};
 use crate::tree;
@@ -83,6 +83,20 @@ fn reopen(faulty: &FaultyFs) -> Done {
         }
     }
     Store::open(faulty.clone(), &grants_of(faulty), "/top", &Ownership::Host, false).map(drop)
+}
+
+/// Changes something else in the workspace and in the lower that takes commits.
+fn beside(faulty: &FaultyFs) -> Done {
+    match open(faulty) {
+        Ok(mut workspace) => {
+            workspace.put(ELSEWHERE, b"elsewhere".to_vec())?;
+            workspace.sync()?;
+            workspace.remove(ELSEWHERE)?;
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    change_beside(&Store::open(faulty.clone(), &grants_of(faulty), "/top", &Ownership::Host, false)?)
 }
 
 // ---- what counts
@@ -283,7 +297,7 @@ pub(super) fn power(
     scene: fn() -> Tree,
     act: fn(&FaultyFs) -> Done,
 ) -> Operation {
-    Operation { reopen, matches: shows, stable: false, ..Operation::new(name, about, scene, Action::Bare(act)) }
+    Operation { reopen, beside, matches: shows, stable: false, ..Operation::new(name, about, scene, Action::Bare(act)) }
 }
 
 fn changes() -> Vec<Operation> {

@@ -160,7 +160,7 @@ impl SimFs {
         let here = state.trace.points.last().expect("there is a first point").events;
         state.trace.points = vec![crate::op::Point { events: here, call: None }];
         state.monitor.own = own;
-        state.obstacles.list = obstacles;
+        state.obstacles.list = obstacles.into_iter().map(|obstacle| Obstacle { after: 0, ..obstacle }).collect();
     }
 
     /// Marks the acknowledgement of the operation to its caller. From here on a crash must not undo the visible state.
@@ -176,7 +176,8 @@ impl SimFs {
         self.state.borrow_mut().faults.list.push(fault);
     }
 
-    /// Puts an obstacle in the way. It stays through a [`SimFs::restart`], in which calls are counted anew.
+    /// Puts an obstacle in the way. It stays through a [`SimFs::restart`], and then
+    /// stands from the first call.
     pub fn obstruct(&self, obstacle: Obstacle) {
         self.state.borrow_mut().obstacles.list.push(obstacle);
     }
