@@ -405,9 +405,10 @@ impl Error {
             .is_some_and(|failure| failure.call == Call::MakeDirectory && failure.path() == Some(&control::directory()))
     }
 
-    /// Checks whether the filesystem failed because writing is not permitted.
+    /// Checks whether the filesystem refused a change because writing is not permitted.
     pub(crate) fn is_refused_write(&self) -> bool {
-        matches!(self.cause(), Some(Cause::NotPermitted | Cause::ReadOnly))
+        let is_change = self.call().is_some_and(|call| !call.reads());
+        is_change && matches!(self.cause(), Some(Cause::NotPermitted | Cause::ReadOnly))
     }
 
     /// Returns the same error about the guest path that the caller gave, in place of the path it resolved to.
@@ -481,7 +482,7 @@ impl Error {
                 return write!(f, "holds a name that is not UTF-8, which cannot be carried; {remedy}");
             }
             K::InvalidJson => ("is not JSON: ", "; nothing was written"),
-            K::ReadOnly => ("is granted for reading alone; grant it for writing", ""),
+            K::ReadOnly => ("cannot be changed: it is granted for reading alone, or the system refuses", ""),
             K::PreconditionFailed => ("has changed and is now a ", "; look at it and try again"),
             K::Conflicts => ("changed while it was read", "; try again"),
             K::Locked => {

@@ -87,6 +87,11 @@ impl Call {
             Self::RemoveFile | Self::RemoveDirectory => "removed",
         }
     }
+
+    /// Returns whether the call reads alone.
+    pub const fn reads(self) -> bool {
+        matches!(self, Self::Stat | Self::List | Self::ReadLink | Self::Read | Self::Identify | Self::Open)
+    }
 }
 
 impl fmt::Display for Call {
@@ -157,7 +162,7 @@ impl Cause {
             Self::NotDirectory => "not a directory",
             Self::NoEntry => "no such file or directory",
             Self::NameTooLong => "name too long",
-            Self::NotPermitted => "not permitted (is it granted for writing?)",
+            Self::NotPermitted => "not permitted",
             Self::ReadOnly => "read-only filesystem",
             Self::Loop => "a symbolic link is in the way",
             Self::Interrupted => "interrupted",

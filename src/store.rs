@@ -15,7 +15,8 @@ use crate::lock::{self, Claim, Ownership};
 use crate::path::{At, RelPath, RootId, match_preopen};
 use crate::plan::{Action, Plan};
 use crate::records::Records;
-use crate::recover::{self, Finding, Parked, Scope, Verdict};
+use crate::recover::parked::Parked;
+use crate::recover::{self, Finding, Scope, Verdict};
 
 /// The state that a change must have reached before the call returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -194,7 +194,8 @@ fn put(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Piece)
         (Target::Directory | Target::Replaceable, Staged::Missing | Staged::Wrong) => {
             let source = control::staged(journal.transaction, *index);
             let state = if *staged == Staged::Missing { "missing" } else { "not what was decided on" };
-            let what = format!("its decided content in {source} is {state}; restore that file, or move the log away");
+            let what =
+                format!("its decided content in {source} is {state}; restore that file, or give the transaction up");
             return Err(Error::corrupt(&op.path, &what));
         }
     }

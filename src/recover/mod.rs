@@ -10,6 +10,7 @@
 
 pub mod abandon;
 pub mod apply;
+pub(crate) mod parked;
 pub mod plan;
 pub mod survey;
 pub mod sweep;
@@ -19,12 +20,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::control;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::exec::Executor;
 use crate::fs::Fs;
-use crate::journal::Journal;
 use crate::path::RelPath;
 use crate::plan::Plan;
+use parked::Parked;
 use survey::Snapshot;
 
 /// The remains that are handled.
@@ -79,15 +80,6 @@ impl Finding {
     pub(crate) fn new(path: &RelPath, verdict: Verdict, detail: impl Into<String>) -> Self {
         Self { path: String::from(path.shown()), verdict, detail: detail.into() }
     }
-}
-
-/// A decision that could not be completed yet.
-#[derive(Clone, Debug)]
-pub(crate) struct Parked {
-    /// The decision.
-    pub(crate) journal: Journal,
-    /// The obstacle, as a clause.
-    pub(crate) reason: String,
 }
 
 /// The outcome of recovery.
@@ -193,34 +185,6 @@ impl Settled {
             let _kept_at_the_next_open = exec.run(plan);
             self.passed.insert(kept);
         }
-    }
-}
-
-impl Parked {
-    /// Returns the finding of an open.
-    fn finding(&self) -> Finding {
-        let number = self.journal.transaction;
-        let paths = apply::paths(&self.journal);
-        let detail = format!(
-            "transaction {number} was decided and cannot be completed now: {}; it changes {paths}, which take no other \
-             change; the next open tries again",
-            self.reason
-        );
-        Finding::new(&apply::common_directory(&self.journal), Verdict::Parked, detail)
-    }
-
-    /// Returns whether a change to a path would interfere with the decision: it changes the path, an entry
-    /// below it, or a directory above it.
-    pub(crate) fn concerns(&self, path: &RelPath) -> bool {
-        self.journal.ops.iter().any(|op| op.path.is_within(path) || path.is_within(&op.path))
-    }
-
-    /// Returns the error for a change to one of the paths.
-    pub(crate) fn error(&self, path: &RelPath) -> Error {
-        let number = self.journal.transaction;
-        let why =
-            format!("transaction {number}, which changes it, was decided and cannot be completed: {}", self.reason);
-        ErrorKind::Parked.at(path).because(why)
     }
 }
 

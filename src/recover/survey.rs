@@ -13,6 +13,7 @@ use crate::lock;
 use crate::path::{At, RelPath, RootId};
 use crate::records::Records;
 use crate::recover::Scope;
+use crate::recover::parked;
 use crate::recover::sweep::{self, Remains};
 use crate::tree::{self, Tree};
 
@@ -319,6 +320,12 @@ fn decision<F: Fs>(exec: &mut Executor<F>, scope: Scope, records: &Records, path
                         Ok(visitors) => decision.visitors = visitors,
                         Err(error) => decision.facts = Err(error),
                     }
+                }
+                if let Ok(facts) = &decision.facts
+                    && is_parked
+                    && let Some(error) = parked::changed(exec, journal, facts)?
+                {
+                    decision.facts = Err(error);
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use onionskin_sim::explore::{Plan, explore};
 use onionskin_sim::faults::{Sweep, sweep};
+use onionskin_sim::obstacles::{ObstacleSweep, obstruct};
 use onionskin_sim::planted::{self, Search};
 
 /// The minimal number of bugs for a meaningful test of the explorer.
@@ -22,6 +23,10 @@ fn every_planted_bug_is_found() {
             Search::Faults(harms) => {
                 let faults = Sweep { harms: harms.clone(), shown: 1000, recoveries: 64, ..Sweep::default() };
                 sweep(&*bug.subject, &faults).violations.into_iter().map(|violation| violation.text).collect()
+            }
+            Search::Obstacles(causes) => {
+                let sweep = ObstacleSweep { causes: causes.clone(), shown: 1000, ..ObstacleSweep::default() };
+                obstruct(&*bug.subject, &sweep).violations.into_iter().map(|violation| violation.text).collect()
             }
         };
         let fits = violations.iter().filter(|text| text.contains(bug.shows)).count();

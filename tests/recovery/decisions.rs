@@ -1,11 +1,12 @@
 //! A decided change is completed, however far it was applied; where that could lose data everything is kept and the
 //! error names the path.
 
-use onionskin::journal::{Change, Op};
-use onionskin::recover::Verdict::{Quarantined, RolledForward, Swept};
+use onionskin::journal::{Change, LINK_LENGTH, Op};
+use onionskin::recover::Verdict::{Parked, Quarantined, RolledForward, Swept};
 use onionskin_sim::{Tree, tree};
 
-use crate::{Findings, check, check_parked, delete, journal, old, path, put};
+use crate::support::{Scene, verdicts};
+use crate::{Findings, TIMELESS, check, check_parked, delete, journal, old, opened, path, put};
 
 const FORWARD: Findings<'_> = &[(RolledForward, "."), (Swept, ".onionskin/tx-7")];
 
@@ -123,4 +124,47 @@ fn an_unsynced_decision_is_completed_or_quarantined() {
 fn a_decision_without_changes_is_forgotten() {
     let before = old_tree().file("ws/.onionskin/log", journal(Vec::new()).encode());
     check("no changes", &before, &Ok(&[(RolledForward, ".")]), &old_tree());
+}
+
+/// A decision that was parked replaces only what it was decided over: the work of others in the meantime is kept, and
+/// named. What it had applied itself is no work of others.
+#[test]
+fn a_parked_decision_replaces_nothing_newer() {
+    let parked = |tree: Tree| staged(tree).file("ws/.onionskin/parked-7", journal(ops()).encode());
+    for (context, before, named) in [
+        ("a file that is written", parked(old_tree().file("ws/a", "of others")), Some("a changed")),
+        ("a file that is to be deleted", parked(old_tree().file("ws/b", "of others")), Some("b changed")),
+        ("a new file in the way", parked(old_tree().file("ws/new/c", "of others")), Some("new/c changed")),
+        ("a link in the place of a file", parked(old_tree().symlink("ws/a", "kept")), Some("a changed")),
+        ("nothing changed", parked(old_tree()), None),
+        ("one put", parked(old_tree().file("ws/a", "A new")), None),
+        ("all applied", parked(new_tree()), None),
+        ("a file that is gone", parked(old_tree().remove("ws/a")), None),
+    ] {
+        let scene = Scene::with(TIMELESS, &before);
+        let found = opened(&scene.fs).expect("an open");
+        let Some(named) = named else {
+            scene.ends_as(context, &new_tree());
+            continue;
+        };
+        assert_eq!(verdicts(&found), [(Parked, ".")], "{context}: {found:?}");
+        assert!(found[0].detail.contains(named), "{context}: {found:?}");
+        scene.ends_as(context, &before);
+    }
+}
+
+/// The same for links, whose text is compared.
+#[test]
+fn a_parked_link_replaces_nothing_newer() {
+    let link =
+        Op { path: path("a"), change: Change::Put { staged: 0, length: LINK_LENGTH, digest: None, old: old(5) } };
+    let log = journal(vec![link]).encode();
+    let parked = old_tree().symlink("ws/.onionskin/tx-7/0", "kept").file("ws/.onionskin/parked-7", log);
+    for (text, is_ours) in [("kept", true), ("b", false)] {
+        let before = parked.clone().symlink("ws/a", text);
+        let scene = Scene::with(TIMELESS, &before);
+        let found = opened(&scene.fs).expect("an open");
+        let after = if is_ours { old_tree().symlink("ws/a", "kept") } else { before };
+        scene.ends_as(&format!("a link to {text}: {found:?}"), &after);
+    }
 }

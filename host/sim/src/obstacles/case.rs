@@ -1,8 +1,10 @@
 //! One run that meets an obstacle, and the processes after it.
 
+use onionskin::fs::Cause;
+
 use super::ObstacleViolation;
 use crate::explore::{Class, Context, Failure, RunError, guarded};
-use crate::simfs::{Call, Obstacle, Recording, SimFs};
+use crate::simfs::{Call, Obstacle, Recording, SimFs, Verb};
 use crate::tree::{Node, Tree};
 
 /// The result of one case.
@@ -23,6 +25,8 @@ pub(super) struct Bench<'c> {
     context: Context<'c>,
     /// The trees that a reader may see: before the operation, after each acknowledgement, and what else is allowed.
     seen: Vec<Tree>,
+    /// The calls of the operation without an obstacle.
+    calls: Vec<Call>,
 }
 
 /// Whether a path belongs to Onionskin.
@@ -35,7 +39,7 @@ impl<'c> Bench<'c> {
         let after = recording.acknowledged.iter().map(|(_, disk)| disk);
         let seen = std::iter::once(&recording.trace.base).chain(after).map(Tree::of);
         let seen = seen.chain(context.stages.trees.iter().cloned()).chain(context.subject.passes());
-        Bench { context, seen: seen.collect() }
+        Bench { context, seen: seen.collect(), calls: recording.calls.clone() }
     }
 
     /// Returns the calls of a recovery without an obstacle.
@@ -94,6 +98,10 @@ impl<'c> Bench<'c> {
         if let Some(intrusion) = fs.intrusions().first() {
             wrong.push((format!("trespassed: {intrusion:?}"), String::new()));
         }
+        let is_decided = matches!(claim, Some(Err(Class::NeedsRecovery | Class::OutcomeUnknown)));
+        if is_decided && self.is_asked(obstacle) {
+            wrong.push(("decided, though the obstacle stood before".to_owned(), String::new()));
+        }
         let before = fs.tree();
         self.standing(fs, obstacle, &mut outcome, &mut wrong);
         let standing = fs.tree();
@@ -106,6 +114,18 @@ impl<'c> Bench<'c> {
             |(text, detail)| ObstacleViolation { obstacle: format!("{obstacle:?}, result: {result}"), text, detail };
         outcome.violations = wrong.into_iter().map(describe).collect();
         outcome
+    }
+
+    /// Whether an operation can learn of an obstacle before its decision: it stands from the beginning, and is about
+    /// an entry that a rename takes away or replaces.
+    fn is_asked(&self, obstacle: &Obstacle) -> bool {
+        let is_met = |call: &Call| {
+            let mut places = std::iter::once(&call.place).chain(&call.to);
+            call.verb == obstacle.verb && places.any(|place| place.to_string() == obstacle.path)
+        };
+        let is_there = self.seen[0].get(&obstacle.path).is_some();
+        let first = self.calls.iter().position(is_met);
+        obstacle.verb == Verb::Rename && !is_own(&obstacle.path) && is_there && first == Some(obstacle.after as usize)
     }
 
     /// The next process, while the obstacle stands: it opens, and other paths can be changed.
@@ -130,7 +150,12 @@ impl<'c> Bench<'c> {
         };
         match used {
             Ok(()) => {}
-            Err(RunError::Failed(_)) if is_needed => outcome.needed = true,
+            Err(RunError::Failed(failure)) if is_needed => {
+                outcome.needed = true;
+                if !names(&failure, obstacle) {
+                    wrong.push((format!("the error does not name the obstacle: {failure}"), String::new()));
+                }
+            }
             Err(error) => wrong.push((format!("locked out while the obstacle stands: {error}"), tree.to_string())),
         }
     }
@@ -171,6 +196,15 @@ impl<'c> Bench<'c> {
         let missing = self.seen[0].iter().find(|(path, _)| is_read(path) && lost(path));
         missing.filter(|_| !is_decided).map(|(path, _)| format!("{} missing", String::from_utf8_lossy(path)))
     }
+}
+
+/// Whether an error names the entry that an obstacle is about. A root has the name that the caller gave it, a rename
+/// is named by its target, and a host that does not permit a change to our directory may not permit any.
+fn names(failure: &Failure, obstacle: &Obstacle) -> bool {
+    let Some((_, path)) = obstacle.path.split_once('/') else { return true };
+    let is_grant = obstacle.cause == Cause::NotPermitted || obstacle.cause == Cause::ReadOnly;
+    let name = path.rsplit('/').next().unwrap_or(path);
+    obstacle.verb == Verb::Rename || (is_grant && path == ".onionskin") || failure.text.contains(name)
 }
 
 /// The content of an entry, whatever other names it has.

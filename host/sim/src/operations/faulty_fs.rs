@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use onionskin::fs::{Cause, Fs, Listed, Named, Stat};
 
-use crate::simfs::{Dir, File, SimFs};
+use crate::simfs::{Dir, Fault, File, Harm, SimFs, When};
 
 /// Two calls, as they are printed: one, and the one that follows it.
 pub type Pair = (String, String);
@@ -35,6 +35,10 @@ pub enum Mutation {
     RemoveFirst,
     /// A log has its final name from the start.
     LogInPlace,
+    /// Questions about entries are answered without being asked, as if nothing stood in the way.
+    AskNothing,
+    /// A removal that fails ends the run.
+    FatalSweep,
 }
 
 /// A simulated filesystem whose calls are altered by a [`Mutation`].
@@ -168,6 +172,23 @@ impl FaultyFs {
             (Mutation::SwallowErrors, _) => {
                 change.make(&self.fs).unwrap_or_default();
                 Ok(())
+            }
+            (Mutation::AskNothing, Change::Rename((at, name), (_, target)))
+                if at.path().contains("/.onionskin/ask-") =>
+            {
+                match name.as_str() {
+                    "directory" => Err(Cause::NotDirectory),
+                    _ if target.ends_with(".ask") => Ok(()),
+                    _ => Err(Cause::IsDirectory),
+                }
+            }
+            (Mutation::AskNothing, Change::Rename((_, name), _)) if name.ends_with(".ask") => Ok(()),
+            (Mutation::FatalSweep, Change::RemoveFile(..) | Change::RemoveDir(..)) => {
+                let answer = change.make(&self.fs);
+                if answer.is_err() {
+                    self.fs.harm(Fault::sticky(When::Call(0), Harm::Die));
+                }
+                answer
             }
             (Mutation::RetrySyncs, Change::SyncFile(_) | Change::SyncDir(_)) => {
                 change.make(&self.fs).or_else(|_| change.make(&self.fs))

@@ -166,6 +166,11 @@ impl Operation {
         faulty.settle().map_err(|cause| Failure::new(Class::Other, cause))
     }
 
+    /// Changes something else, through a wrapped filesystem.
+    pub(crate) fn change_beside(&self, faulty: &FaultyFs) -> Result<(), Failure> {
+        (self.beside)(faulty).map_err(failed)
+    }
+
     /// Recovers as the next process does, through a wrapped filesystem.
     pub(crate) fn recover_by(&self, faulty: &FaultyFs) -> Result<(), Failure> {
         (self.reopen)(faulty).map_err(failed)?;
@@ -295,7 +300,7 @@ impl Subject for Operation {
     fn use_beside(&self, fs: &SimFs) -> Result<(), Failure> {
         let faulty = FaultyFs::new(fs, &Mutation::None);
         self.recover_by(&faulty)?;
-        (self.beside)(&faulty).map_err(failed)
+        self.change_beside(&faulty)
     }
 
     fn opens_by(&self, obstacle: &Obstacle, tree: &Tree) -> bool {

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 
 use super::{FaultyFs, Mutation, Operation};
 use crate::explore::{Failure, Subject, record};
-use crate::simfs::{SimFs, Switches};
+use crate::simfs::{Obstacle, SimFs, Switches};
 use crate::tree::Tree;
 
 /// An operation with a mutated protocol, which has to keep the promises of the original.
@@ -43,6 +43,28 @@ impl<O: Borrow<Operation> + Sync> Subject for MutatedOperation<O> {
 
     fn recover(&self, fs: &SimFs) -> Result<(), Failure> {
         self.operation.borrow().recover_by(&FaultyFs::new(fs, &self.recover))
+    }
+
+    fn use_beside(&self, fs: &SimFs) -> Result<(), Failure> {
+        let faulty = FaultyFs::new(fs, &self.recover);
+        self.operation.borrow().recover_by(&faulty)?;
+        self.operation.borrow().change_beside(&faulty)
+    }
+
+    fn opens_by(&self, obstacle: &Obstacle, tree: &Tree) -> bool {
+        self.operation.borrow().opens_by(obstacle, tree)
+    }
+
+    fn changes_by(&self, obstacle: &Obstacle, tree: &Tree) -> bool {
+        self.operation.borrow().changes_by(obstacle, tree)
+    }
+
+    fn passes(&self) -> Vec<Tree> {
+        self.operation.borrow().passes()
+    }
+
+    fn is_read(&self, path: &str) -> bool {
+        self.operation.borrow().is_read(path)
     }
 
     fn stages(&self, _: Vec<Tree>) -> Vec<Tree> {

@@ -34,6 +34,8 @@ pub enum Search {
     Crashes(Model),
     /// Calls that fail like this.
     Faults(Vec<Harm>),
+    /// Obstacles with these answers.
+    Obstacles(Vec<Cause>),
 }
 
 /// All of them.

@@ -27,6 +27,7 @@ pub(super) fn all() -> Vec<Planted> {
     let mut all = syncs();
     all.extend(orders());
     all.extend(errors());
+    all.extend(obstacles());
     all
 }
 
@@ -134,6 +135,26 @@ fn errors() -> Vec<Planted> {
             ("replace", Mutation::RetrySyncs, Mutation::None),
             Search::Faults(vec![Harm::LoseSync]),
             MIXED,
+        ),
+    ]
+}
+
+fn obstacles() -> Vec<Planted> {
+    let io = || Search::Obstacles(vec![Cause::Io, Cause::NotPermitted]);
+    vec![
+        broken(
+            "asks-about-nothing",
+            "the question before a decision is not about the entry that is replaced: what is decided cannot be done",
+            ("in-place", Mutation::AskNothing, Mutation::None),
+            io(),
+            "decided, though the obstacle stood before",
+        ),
+        broken(
+            "sweep-is-fatal",
+            "an open gives up where it cannot remove what nothing needs",
+            ("in-place", Mutation::None, Mutation::FatalSweep),
+            io(),
+            "locked out",
         ),
     ]
 }

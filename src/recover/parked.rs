@@ -1,0 +1,87 @@
+//! Decisions that could not be completed yet.
+
+use alloc::string::String;
+
+use crate::control;
+use crate::error::{Error, ErrorKind};
+use crate::exec::Executor;
+use crate::fs::{Fs, Kind};
+use crate::journal::{Change, Journal, OldEntry, Op};
+use crate::path::{RelPath, RootId};
+use crate::recover::survey::{Fact, Staged, Target};
+use crate::recover::{Finding, Verdict, apply};
+
+/// A decision that could not be completed yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Parked {
+    /// The decision.
+    pub(crate) journal: Journal,
+    /// The obstacle, as a clause.
+    pub(crate) reason: String,
+}
+
+impl Parked {
+    /// Returns the finding of an open.
+    pub(super) fn finding(&self) -> Finding {
+        let number = self.journal.transaction;
+        let paths = apply::paths(&self.journal);
+        let detail = format!(
+            "transaction {number} was decided and cannot be completed now: {}; it changes {paths}, which take no other \
+             change; the next open tries again",
+            self.reason
+        );
+        Finding::new(&apply::common_directory(&self.journal), Verdict::Parked, detail)
+    }
+
+    /// Returns whether a change to a path would interfere with the decision: it changes the path, an entry
+    /// below it, or a directory above it.
+    pub(crate) fn concerns(&self, path: &RelPath) -> bool {
+        self.journal.ops.iter().any(|op| op.path.is_within(path) || path.is_within(&op.path))
+    }
+
+    /// Returns the error for a change to one of the paths.
+    pub(crate) fn error(&self, path: &RelPath) -> Error {
+        let number = self.journal.transaction;
+        let why =
+            format!("transaction {number}, which changes it, was decided and cannot be completed: {}", self.reason);
+        ErrorKind::Parked.at(path).because(why)
+    }
+}
+
+/// Returns the refusal to complete a parked decision over an entry that changed since it was decided: a decision that
+/// waits must not replace the work of others.
+pub(super) fn changed<F: Fs>(
+    exec: &mut Executor<F>,
+    journal: &Journal,
+    facts: &[Fact],
+) -> Result<Option<Error>, Error> {
+    for (op, fact) in journal.ops.iter().zip(facts) {
+        let (Change::Put { old, .. } | Change::Delete { old }) = &op.change else { continue };
+        // A directory is refused with a reason of its own, and an entry that is gone is nobody's work.
+        let Some(now) = exec.stat_deep(&op.path)?.filter(|stat| stat.kind != Kind::Directory) else { continue };
+        if *old != Some(OldEntry::from(now)) && !is_applied(exec, journal, op, fact)? {
+            return Ok(Some(
+                ErrorKind::Parked.at(&op.path).because("changed after the decision that would replace it"),
+            ));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns whether the entry at a path is the one that a decision puts there.
+fn is_applied<F: Fs>(exec: &mut Executor<F>, journal: &Journal, op: &Op, fact: &Fact) -> Result<bool, Error> {
+    let (Change::Put { staged: index, .. }, Fact::Put { staged, target, .. }) = (&op.change, fact) else {
+        return Ok(false);
+    };
+    if *staged != Staged::Link {
+        return Ok(*target == Target::New);
+    }
+    let source = control::staged(journal.transaction, *index);
+    let kind = exec.kind(&source)?;
+    if exec.kind(&op.path)? != kind {
+        return Ok(false);
+    }
+    // A pipe or a socket has no content.
+    Ok(kind != Some(Kind::Symlink)
+        || exec.read_link(RootId::STORE, &source)? == exec.read_link(RootId::STORE, &op.path)?)
+}
