@@ -1,12 +1,13 @@
 //! One running instance of the component, and its grants.
 
+use std::fs::File;
 use std::path::Path;
 
 use wasmtime::component::ResourceAny;
 use wasmtime_wasi::filesystem::WasiFilesystemCtx;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
-use crate::bindings::{Guest, types::Error as GuestError};
+use crate::bindings::{Guest, types::Cause, types::Error as GuestError};
 use crate::error::Trap;
 use crate::faults::{Injected, Watch};
 use crate::grants::{Access, Grants};
@@ -15,6 +16,11 @@ use crate::lock::RootLock;
 use crate::runtime;
 use crate::state::{Bounds, MemoryExceeded, State};
 use crate::{Error, Faults, Onionskin};
+
+/// A file that can always be opened, as long as any can.
+const NULL: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
+/// Number of files that a failed call of the component may have had open, and that are closed when it is reported.
+const DESCRIPTORS: usize = 16;
 
 /// An instance, its grants, and the lock on its root.
 pub(crate) struct Instance {
@@ -43,6 +49,7 @@ impl Instance {
         lock: Option<RootLock>,
         watch: Option<Watch>,
     ) -> Result<Self, Error> {
+        runtime::prepare().map_err(|source| Error::io("start the component for", grants.named_root(), source))?;
         let bounds = onionskin.bounds();
         let (linkage, state) = match (grants.filesystem(), watch) {
             (Some(other), _) => (Linkage::Other(other), State::on_other(grants.open_on(other)?, bounds)),
@@ -71,7 +78,18 @@ impl Instance {
         run: impl FnOnce(&Guest, &mut wasmtime::Store<State>) -> wasmtime::Result<Result<T, GuestError>> + Send,
     ) -> Result<T, Error> {
         self.infallible(run)?
-            .map_err(|error| Error::Guest { root: self.root().to_owned(), error: self.grants.shown_error(error) })
+            .map_err(|error| Error::Guest { root: self.root().to_owned(), error: self.explained(error) })
+    }
+
+    /// Returns an error of the component with paths of the host, and with the reason that only the host can see.
+    fn explained(&self, error: GuestError) -> GuestError {
+        let mut error = self.grants.shown_error(error);
+        // Nothing in WASI says that too many files are open.
+        let is_vague = matches!(error.cause, Some(Cause::Io | Cause::Other));
+        if is_vague && let Err(reason) = (0..DESCRIPTORS).map(|_| File::open(NULL)).collect::<Result<Vec<_>, _>>() {
+            error.message = format!("{}; {reason}", error.message);
+        }
+        error
     }
 
     /// As [`Instance::call`], for functions that have no error of their own.

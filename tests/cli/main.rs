@@ -14,6 +14,7 @@
 //! | `workspace diff` is a patch for `git apply` | [`patch`] |
 //! | looking changes nothing, and links that are swapped in lead nowhere | [`reads`] |
 //! | questions and colour are for a terminal only | [`terminal`] |
+//! | a kernel that refuses before or after a decision locks nobody out, and nothing is lost | [`kernels`] |
 //! | a failure is exit code 1 and a message with path and way out | [`errors`] |
 //! | `--crash-at N` for every N: exactly old or new after `recover` | [`crash`] |
 //! | the session in the README is reproduced | [`readme`] |
@@ -30,6 +31,7 @@ mod directory;
 mod errors;
 mod file;
 mod hostile;
+mod kernels;
 mod look;
 mod patch;
 mod readme;
