@@ -3,15 +3,17 @@
 
 use onionskin_sim::faults::{Sweep, sweep};
 
-use crate::support::{is_full, operations};
+use crate::support::{is_full, operations, setting};
 
-/// A bounded run injects faults into the recovery of a few crash states, a full run into that of many.
+/// A bounded run injects one fault in many, and into the recovery of a few crash states; a full run all of them, and into
+/// that of many. `ONIONSKIN_FAULTS=N` injects one in N.
 #[test]
 fn every_operation_survives_every_fault() {
-    let recoveries = if is_full() { 64 } else { 3 };
+    let (recoveries, stride) = if is_full() { (64, 1) } else { (3, 5) };
+    let stride = setting("ONIONSKIN_FAULTS", stride) as usize;
     let (mut injected, mut images, mut wrong) = (0, 0, 0);
     for operation in operations() {
-        let plan = Sweep { shown: 1, recoveries, ..Sweep::default() };
+        let plan = Sweep { shown: 1, recoveries, stride, ..Sweep::default() };
         let report = sweep(&operation, &operation.sweep(&plan));
         println!(
             "{}: {} calls, faults in {} operations and {} recoveries",

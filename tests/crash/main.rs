@@ -6,6 +6,7 @@
 //! | also with torn writes, and with garbage in unwritten blocks | [`torn`] |
 //! | under a host that lends calls, every entry keeps its mode, and nobody else reads a secret | [`lent`] |
 //! | every call may fail in every way, and the error describes the state correctly | [`faults`] |
+//! | an obstacle that stays locks nobody out, and nothing is lost | [`obstacles`] |
 //! | sequences of operations survive every crash | [`workloads`] |
 //! | the bugs that the explorer found in the store, each with its history | [`found`] |
 //! | every sync, and every order of two steps, is needed, or there is a reason why not | [`mutation`] |

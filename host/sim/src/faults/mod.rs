@@ -25,6 +25,8 @@ pub struct Sweep {
     /// With which harms every pair of calls fails, among as many calls as the operation makes
     /// without harm. The second is counted in the harmed run.
     pub pairs: Vec<Harm>,
+    /// One fault in so many is injected. An odd number meets all of the default ones.
+    pub stride: usize,
     /// From how many crash images recovery is harmed.
     pub recoveries: usize,
     /// Whether a state that recovery reported must survive the next loss of power.
@@ -47,6 +49,7 @@ impl Default for Sweep {
             harms,
             sticky: true,
             pairs: Vec::new(),
+            stride: 1,
             recoveries: 32,
             stable: true,
             power: Power::new(Model::Any),
@@ -123,7 +126,7 @@ pub fn sweep(subject: &dyn Subject, sweep: &Sweep) -> FaultReport {
         report.violations.push(FaultViolation { faults: Vec::new(), text, detail: String::new() });
         report.violations_total += 1;
     }
-    let cases = singles(calls, sweep);
+    let cases = singles(calls, sweep, 0);
     take_in(
         &mut report,
         sweep,
@@ -140,14 +143,15 @@ pub fn sweep(subject: &dyn Subject, sweep: &Sweep) -> FaultReport {
         let (disk, allowed) = &images[number];
         let mount = || SimFs::mount(disk.clone(), subject.switches());
         let calls = bench.calls(&mount());
-        let cases = singles(calls, sweep);
+        let cases = singles(calls, sweep, number);
         cases.iter().map(|case| bench.recovery(mount(), case, *allowed)).collect::<Vec<_>>()
     });
     take_in(&mut report, sweep, outcomes.into_iter().flatten().collect());
     report
 }
 
-fn singles(calls: u32, sweep: &Sweep) -> Vec<Case> {
+/// Returns the cases of one fault. `from` shifts which of them are tried.
+fn singles(calls: u32, sweep: &Sweep, from: usize) -> Vec<Case> {
     let mut cases = Vec::new();
     for call in 0..calls {
         for harm in &sweep.harms {
@@ -157,7 +161,7 @@ fn singles(calls: u32, sweep: &Sweep) -> Vec<Case> {
             }
         }
     }
-    cases
+    cases.into_iter().skip(from % sweep.stride).step_by(sweep.stride).collect()
 }
 
 fn pairs(calls: u32, harms: &[Harm]) -> Vec<Case> {
