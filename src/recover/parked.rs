@@ -70,13 +70,21 @@ pub(super) fn changed<F: Fs>(
 
 /// Returns whether the entry at a path is the one that a decision puts there.
 fn is_applied<F: Fs>(exec: &mut Executor<F>, journal: &Journal, op: &Op, fact: &Fact) -> Result<bool, Error> {
-    let (Change::Put { staged: index, .. }, Fact::Put { staged, target, .. }) = (&op.change, fact) else {
+    let (Change::Put { staged: index, digest, .. }, Fact::Put { staged, target, .. }) = (&op.change, fact) else {
         return Ok(false);
     };
-    if *staged != Staged::Link {
-        return Ok(*target == Target::New);
-    }
     let source = control::staged(journal.transaction, *index);
+    match staged {
+        _ if *target == Target::New => return Ok(true),
+        // The log has no digest of content that was carried by a second name.
+        Staged::Good if digest.is_none() => {
+            let (size, wanted) =
+                (exec.stat(&op.path)?.map(|stat| stat.size), exec.stat(&source)?.map(|stat| stat.size));
+            return Ok(size == wanted && exec.digest(&source)? == exec.digest(&op.path)?);
+        }
+        Staged::Link => {}
+        Staged::Good | Staged::Missing | Staged::Wrong => return Ok(false),
+    }
     let kind = exec.kind(&source)?;
     if exec.kind(&op.path)? != kind {
         return Ok(false);
