@@ -31,7 +31,8 @@ const COMMANDS: [&[&str]; 13] = [
 
 /// A workspace that removes `file` of its lower, and a directory elsewhere with such a file.
 fn world() -> World {
-    let world = World::new(&[("lower/file", "plain\n"), ("secret/file", "SECRET\n"), ("secret/.onionskin/tx-1/0", "x")]);
+    let world =
+        World::new(&[("lower/file", "plain\n"), ("secret/file", "SECRET\n"), ("secret/.onionskin/tx-1/0", "x")]);
     world.done(&["workspace", "create", "up", "--lower", "lower"]);
     world.done(&["workspace", "rm", "up", "file"]);
     world

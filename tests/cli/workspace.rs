@@ -400,7 +400,8 @@ fn a_stopped_commit_is_all_or_nothing() {
         let whole = || ["lower", "up"].map(|directory| ground::read(&world.at(directory)));
         let before = whole();
         let status = world.run(&["workspace", "status", "up"]);
-        let is_named = status.err.contains("a commit of it is not complete") && status.err.contains("onionskin recover");
+        let is_named =
+            status.err.contains("a commit of it is not complete") && status.err.contains("onionskin recover");
         assert!(status.code == 0 || status.code == 1 && is_named, "--crash-at {call}: {status:?}");
         assert_eq!(whole(), before, "--crash-at {call}");
         world.done(&["recover", "up"]);
