@@ -83,18 +83,20 @@ fn a_directory_that_only_the_map_names_is_not_read() {
 /// writing, and no other one removes what is staged there.
 #[test]
 fn a_commit_that_only_the_map_tells_of_is_not_completed() {
-    for forges_identity in [false, true] {
+    for identity in [None, Some(7)] {
         let world = world();
         let secret = named(&world.at("secret"));
-        forge(&world, "next", |header, map| {
-            if forges_identity {
-                header.lowers[0].identity = None;
-            }
-            header.lowers[0].name.clone_from(&secret);
-            let seen = Seen { entry: None, below: 0 };
-            header.proof = Some((RelPath::parse("file").expect("a good path"), seen));
-            map.apply(&[Record::Shows(RelPath::parse("file").expect("a good path"), Some(Origin::Nowhere))]);
-        });
+        for name in ["map", "next"] {
+            forge(&world, name, |header, map| {
+                header.lowers[0].identity = identity;
+                header.lowers[0].name.clone_from(&secret);
+                if name == "next" {
+                    let path = RelPath::parse("file").expect("a good path");
+                    header.proof = Some((path.clone(), Seen { entry: None, below: 0 }));
+                    map.apply(&[Record::Shows(path, Some(Origin::Nowhere))]);
+                }
+            });
+        }
         let before = ground::read(&world.at("secret"));
         for command in COMMANDS {
             world.run_with(&[&["workspace"], command].concat(), "new");
