@@ -1,5 +1,5 @@
-//! A map of this user that somebody else wrote, as in an archive that was unpacked: it names directories that no command
-//! named. None is read, and none is changed.
+//! A map of this user with the text of another, as from an archive that was unpacked: it names directories that no
+//! command named. None is read, and none is changed.
 
 use std::fs;
 use std::path::Path;
@@ -50,8 +50,8 @@ fn named(place: &Path) -> String {
     place.canonicalize().expect("it is there").to_str().expect("a plain name").to_owned()
 }
 
-/// A map that names another directory as its lower: without an identity, with that of the true lower, and with none that
-/// exists. The error names the directory, and nothing of it is shown or changed.
+/// A map that names another directory as its lower: without an identity, with that of the true lower, and with one of
+/// nothing. The error names the directory, and nothing of it is shown or changed.
 #[test]
 fn a_directory_that_only_the_map_names_is_not_read() {
     for what in ["no identity", "the identity of another", "an identity of nothing"] {

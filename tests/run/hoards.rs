@@ -55,7 +55,8 @@ const CLOCK_LOWERED: &str = r#"
 #[test]
 fn a_program_hoards_nothing_of_the_host() {
     let timers = r#"(import "host" "wait" (func $wait (param i64) (result i32)))
-        (func (export "run") (result i32) (loop $again (drop (call $wait (i64.const 1000000000))) (br $again)) (i32.const 0))"#;
+        (func (export "run") (result i32)
+            (loop $again (drop (call $wait (i64.const 1000000000))) (br $again)) (i32.const 0))"#;
     let list = r#"(import "host" "wait" (func $wait (param i64) (result i32)))
         (import "host" "poll" (func $poll (param i32 i32 i32)))
         (import "memory" "memory" (memory 1))

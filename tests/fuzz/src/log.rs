@@ -58,7 +58,8 @@ fn leads_nowhere_else(journal: &Journal) {
         let ours = op.path.components().filter(|name| is_reserved(name)).count();
         let generation = op.path.is_within(&control::entry(control::DIRECTORIES)) && op.path.depth() > 4;
         assert!(ours == 0 || (ours == 1 && generation), "{}", op.path);
-        assert_eq!(named.makes(&op.path), journal.ops.contains(&Op { path: op.path.clone(), change: Change::MakeDir }));
+        let made = Op { path: op.path.clone(), change: Change::MakeDir };
+        assert_eq!(named.makes(&op.path), journal.ops.contains(&made));
     }
 }
 
