@@ -28,11 +28,11 @@ impl Cache {
     /// disabled cache if the environment names neither.
     pub(crate) fn of_user() -> Self {
         let named = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        // A relative one would be a directory of the place where this was started.
+        let absolute = |name| named(name).filter(|path| path.is_absolute());
         let directory = named("ONIONSKIN_CACHE_DIR").or_else(|| {
-            named("XDG_CACHE_HOME")
-                .filter(|path| path.is_absolute())
-                .or_else(|| named("HOME").map(|home| home.join(".cache")))
-                .map(|base| base.join("onionskin"))
+            let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+            base.map(|base| base.join("onionskin"))
         });
         Self { directory }
     }

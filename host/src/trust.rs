@@ -103,6 +103,35 @@ pub fn is_own(metadata: &Metadata) -> bool {
     }
 }
 
+/// Returns the first of a directory and those above it in which another user could replace the entries of this user: it
+/// belongs to another user, or every user may write in it and its sticky bit is not set.
+///
+/// # Errors
+///
+/// The directory does not exist, or cannot be looked at.
+pub fn open_to_others(directory: &Path) -> io::Result<Option<PathBuf>> {
+    for place in fs::canonicalize(directory)?.ancestors() {
+        let found = fs::symlink_metadata(place)?;
+        match distrust(&found) {
+            Some(Distrust::Writable) if is_sticky(&found) => {}
+            Some(_) => return Ok(Some(place.to_owned())),
+            None => {}
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(unix)]
+fn is_sticky(found: &Metadata) -> bool {
+    const STICKY: u32 = 0o1000;
+    std::os::unix::fs::MetadataExt::mode(found) & STICKY != 0
+}
+
+#[cfg(not(unix))]
+fn is_sticky(_: &Metadata) -> bool {
+    true
+}
+
 /// Returns the reason not to trust an entry.
 #[cfg(unix)]
 fn distrust(found: &Metadata) -> Option<Distrust> {
@@ -167,6 +196,22 @@ mod tests {
             assert_eq!(why(Trust::Own.records(root)), expected.filter(|_| of_root), "{name}");
             assert_eq!(why(Trust::All.upper(root)), None, "{name}");
             fs::set_permissions(&path, before).expect("it is ours");
+        }
+    }
+
+    #[test]
+    fn a_directory_is_open_to_others_if_one_above_it_is() {
+        let top = tempfile::tempdir().expect("a directory");
+        let top = top.path().canonicalize().expect("it is there");
+        let below = top.join("a/b");
+        fs::create_dir_all(&below).expect("a directory");
+        assert_eq!(open_to_others(&below).expect("it is there"), None);
+        for place in [&below, &top.join("a")] {
+            for (mode, is_open) in [(0o777, true), (0o1777, false), (0o770, false)] {
+                fs::set_permissions(place, fs::Permissions::from_mode(mode)).expect("it is ours");
+                let found = open_to_others(&below).expect("it is there");
+                assert_eq!(found, is_open.then(|| place.clone()), "{place:?} {mode:o}");
+            }
         }
     }
 

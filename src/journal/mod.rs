@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::control;
 use crate::fs::{Kind, Stat};
+use crate::order;
 use crate::path::RelPath;
 
 pub(crate) use codec::{Reader, put_number, put_old};
@@ -118,11 +119,6 @@ pub fn digest(bytes: &[u8]) -> Digest {
 }
 
 impl Journal {
-    /// Checks whether the journal creates this directory.
-    pub fn makes(&self, directory: &RelPath) -> bool {
-        self.ops.iter().any(|op| op.path == *directory && matches!(op.change, Change::MakeDir))
-    }
-
     /// Returns the path of the generation that a path is to lead to, if it becomes a pointer.
     pub fn generation_of(&self, path: &RelPath) -> Option<RelPath> {
         self.ops.iter().find_map(|op| match op.change {
@@ -145,5 +141,50 @@ impl Journal {
             }
         }
         filled
+    }
+}
+
+/// The changes of a journal by their paths: a log may have any number, and each of its paths is looked up.
+#[derive(Debug)]
+pub struct ByPath<'j>(Vec<&'j Op>);
+
+impl<'j> ByPath<'j> {
+    /// Sorts the changes of a journal.
+    pub fn of(journal: &'j Journal) -> Self {
+        let mut ops: Vec<&Op> = journal.ops.iter().collect();
+        order::sort_by(&mut ops, |one, other| one.path.cmp(&other.path));
+        Self(ops)
+    }
+
+    /// Checks whether the journal creates this directory.
+    pub fn makes(&self, directory: &RelPath) -> bool {
+        self.has(directory, |change| matches!(change, Change::MakeDir))
+    }
+
+    /// Checks whether the journal deletes the entry at this path, unless it is a directory.
+    pub fn deletes(&self, path: &RelPath) -> bool {
+        self.has(path, |change| matches!(change, Change::Delete { .. }))
+    }
+
+    /// Checks whether the journal removes this directory.
+    pub fn removes(&self, directory: &RelPath) -> bool {
+        self.has(directory, |change| matches!(change, Change::RemoveDir))
+    }
+
+    /// Checks whether the journal switches this path or one above it.
+    pub fn switches(&self, path: &RelPath) -> bool {
+        let mut place = path.clone();
+        while !place.is_root() {
+            if self.has(&place, |change| matches!(change, Change::Switch)) {
+                return true;
+            }
+            place = place.parent();
+        }
+        false
+    }
+
+    fn has(&self, path: &RelPath, is_it: fn(&Change) -> bool) -> bool {
+        let start = self.0.partition_point(|op| op.path < *path);
+        self.0[start..].iter().take_while(|op| op.path == *path).any(|op| is_it(&op.change))
     }
 }

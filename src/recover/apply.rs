@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::control;
 use crate::error::Error;
 use crate::fs::Kind;
-use crate::journal::{Change, Journal, Op};
+use crate::journal::{ByPath, Change, Journal, Op};
 use crate::path::{At, RelPath};
 use crate::plan::Attributes;
 use crate::recover::plan::Piece;
@@ -24,6 +24,7 @@ use crate::tree;
 pub fn apply(journal: &Journal, decision: &Decision, scope: Scope, round: &mut Piece) -> Result<(), Error> {
     let facts = decision.facts.as_ref().map_err(Error::clone)?;
     let pairs = || journal.ops.iter().zip(facts);
+    let named = ByPath::of(journal);
     let before = round.plan.steps().len();
     for (op, fact) in pairs() {
         switch(journal, op, fact, round)?;
@@ -35,16 +36,16 @@ pub fn apply(journal: &Journal, decision: &Decision, scope: Scope, round: &mut P
         round.plan.remove_file(visitor, "it was there to ask whether the directory can be changed");
     }
     for (op, fact) in pairs() {
-        delete(op, fact, journal, round)?;
+        delete(op, fact, &named, round)?;
     }
     for (op, fact) in pairs().rev() {
         remove_dir(op, fact, round);
     }
     for (op, fact) in pairs() {
-        make_dir(op, fact, journal, round)?;
+        make_dir(op, fact, &named, round)?;
     }
     for (op, fact) in pairs() {
-        put(journal, op, fact, scope, round)?;
+        put(journal, &named, (op, fact), scope, round)?;
         late(journal, op, fact, scope, round);
     }
     let why = "or it could be lost after the log that would repeat it";
@@ -135,11 +136,11 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, round: &mut Piece) -> Result<
     Ok(())
 }
 
-fn delete(op: &Op, fact: &Fact, journal: &Journal, round: &mut Piece) -> Result<(), Error> {
+fn delete(op: &Op, fact: &Fact, named: &ByPath<'_>, round: &mut Piece) -> Result<(), Error> {
     let Fact::Delete { target, parent } = fact else { return Ok(()) };
     match target {
         // The directory that this decision itself puts in the place of a file.
-        Some(Kind::Directory) if journal.makes(&op.path) => {}
+        Some(Kind::Directory) if named.makes(&op.path) => {}
         Some(Kind::Directory) => return Err(in_the_way(&op.path, "a directory")),
         Some(Kind::File | Kind::Symlink | Kind::Other) => round.plan.remove_file(&op.path, "it was deleted"),
         None => {}
@@ -162,13 +163,13 @@ fn remove_dir(op: &Op, fact: &Fact, round: &mut Piece) {
     }
 }
 
-fn make_dir(op: &Op, fact: &Fact, journal: &Journal, round: &mut Piece) -> Result<(), Error> {
+fn make_dir(op: &Op, fact: &Fact, named: &ByPath<'_>, round: &mut Piece) -> Result<(), Error> {
     let Fact::MakeDir(target) = fact else { return Ok(()) };
     match target {
         Some(Kind::Directory) => {}
         None => round.plan.make_dir(&op.path, "a new directory"),
         // This entry is removed by the same decision, in an earlier step.
-        Some(Kind::File | Kind::Symlink | Kind::Other) if also_deleted(journal, op) => {
+        Some(Kind::File | Kind::Symlink | Kind::Other) if named.deletes(&op.path) => {
             round.plan.make_dir(&op.path, "a new directory");
         }
         Some(Kind::File | Kind::Symlink | Kind::Other) => return Err(in_the_way(&op.path, "something else")),
@@ -178,18 +179,20 @@ fn make_dir(op: &Op, fact: &Fact, journal: &Journal, round: &mut Piece) -> Resul
     Ok(())
 }
 
-fn also_deleted(journal: &Journal, op: &Op) -> bool {
-    journal.ops.iter().any(|other| other.path == op.path && matches!(other.change, Change::Delete { .. }))
-}
-
-fn put(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Piece) -> Result<(), Error> {
+fn put(
+    journal: &Journal,
+    named: &ByPath<'_>,
+    (op, fact): (&Op, &Fact),
+    scope: Scope,
+    round: &mut Piece,
+) -> Result<(), Error> {
     let (Fact::Put { staged, spare, target }, Change::Put { staged: index, .. }) = (fact, &op.change) else {
         return Ok(());
     };
     round.touched.insert(op.path.parent());
     match (target, staged) {
         (Target::New, _) => return Ok(()),
-        (Target::Directory, _) if !also_removed(journal, op) => return Err(in_the_way(&op.path, "a directory")),
+        (Target::Directory, _) if !named.removes(&op.path) => return Err(in_the_way(&op.path, "a directory")),
         (Target::Directory | Target::Replaceable, Staged::Good | Staged::Link) => {}
         (Target::Directory | Target::Replaceable, Staged::Missing | Staged::Wrong) => {
             let source = control::staged(journal.transaction, *index);
@@ -210,10 +213,6 @@ fn put(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Piece)
     round.plan.share(&source, &second, "the staged content stays until the log is gone");
     round.plan.rename(&second, &op.path, "the new content takes its name");
     Ok(())
-}
-
-fn also_removed(journal: &Journal, op: &Op) -> bool {
-    journal.ops.iter().any(|other| other.path == op.path && other.change == Change::RemoveDir)
 }
 
 fn late(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Piece) {

@@ -7,7 +7,7 @@ use crate::control;
 use crate::error::{Error, ErrorKind, Limit};
 use crate::exec::Executor;
 use crate::fs::{Fs, Kind};
-use crate::journal::{Change, Damage, Digest, Journal, LINK_LENGTH, OldEntry, Op};
+use crate::journal::{ByPath, Change, Damage, Digest, Journal, LINK_LENGTH, OldEntry, Op};
 use crate::limits::LOG_BYTES_MAX;
 use crate::lock;
 use crate::path::{At, RelPath, RootId};
@@ -336,10 +336,10 @@ fn decision<F: Fs>(exec: &mut Executor<F>, scope: Scope, records: &Records, path
 }
 
 fn facts<F: Fs>(exec: &mut Executor<F>, scope: Scope, journal: &Journal) -> Result<Vec<Fact>, Error> {
-    let removed = removed(journal);
+    let named = ByPath::of(journal);
     let mut facts = Vec::with_capacity(journal.ops.len());
     for op in &journal.ops {
-        facts.push(fact(exec, scope, journal, &removed, op)?);
+        facts.push(fact(exec, scope, journal, &named, op)?);
     }
     Ok(facts)
 }
@@ -350,35 +350,23 @@ pub(super) fn read_log<F: Fs>(exec: &mut Executor<F>, path: &RelPath) -> Result<
     bytes.ok_or_else(|| Error::limit(path.shown(), Limit::LogBytes, LOG_BYTES_MAX))
 }
 
-/// Returns the paths that a decision removes, if it removes directories.
-fn removed(journal: &Journal) -> BTreeSet<RelPath> {
-    let mut removed = BTreeSet::new();
-    if journal.ops.iter().any(|op| op.change == Change::RemoveDir) {
-        for op in &journal.ops {
-            if matches!(op.change, Change::Delete { .. } | Change::RemoveDir) {
-                removed.insert(op.path.clone());
-            }
-        }
-    }
-    removed
-}
-
 fn fact<F: Fs>(
     exec: &mut Executor<F>,
     scope: Scope,
     journal: &Journal,
-    removed: &BTreeSet<RelPath>,
+    named: &ByPath<'_>,
     op: &Op,
 ) -> Result<Fact, Error> {
     Ok(match &op.change {
         Change::Put { staged, length, digest, .. } => put(exec, scope, journal, &op.path, (*staged, *length, *digest))?,
-        Change::Delete { .. } if is_switched(journal, &op.path) => Fact::Delete { target: None, parent: false },
+        // Such a deletion is recorded only to distinguish late entries from deleted ones.
+        Change::Delete { .. } if named.switches(&op.path) => Fact::Delete { target: None, parent: false },
         Change::Delete { .. } => {
             Fact::Delete { target: exec.kind(&op.path)?, parent: is_directory(exec, &op.path.parent())? }
         }
         Change::MakeDir => {
             let (target, parent) = (exec.kind(&op.path)?, op.path.parent());
-            if target.is_none() && !journal.makes(&parent) && !is_directory(exec, &parent)? {
+            if target.is_none() && !named.makes(&parent) && !is_directory(exec, &parent)? {
                 return Err(Error::corrupt(&op.path, "its directory is gone"));
             }
             Fact::MakeDir(target)
@@ -387,20 +375,15 @@ fn fact<F: Fs>(
             let mut empties = is_directory(exec, &op.path)?;
             if empties {
                 for (name, _) in exec.list(RootId::STORE, &op.path)? {
-                    empties &= removed.contains(&op.path.child(&name));
+                    let path = op.path.child(&name);
+                    empties &= named.deletes(&path) || named.removes(&path);
                 }
             }
             Fact::RemoveDir { empties, parent: is_directory(exec, &op.path.parent())? }
         }
-        Change::Switch => switch(exec, journal, &op.path)?,
+        Change::Switch => switch(exec, journal, named, &op.path)?,
         Change::Pointer { .. } => Fact::Pointer,
     })
-}
-
-/// Checks whether a path is below one that is switched as a whole. Its deletion is recorded only to
-/// distinguish late entries from deleted ones.
-fn is_switched(journal: &Journal, path: &RelPath) -> bool {
-    journal.ops.iter().any(|op| matches!(op.change, Change::Switch) && path.is_within(&op.path))
 }
 
 fn put<F: Fs>(
@@ -435,7 +418,7 @@ fn put<F: Fs>(
     Ok(Fact::Put { staged, spare, target: state })
 }
 
-fn switch<F: Fs>(exec: &mut Executor<F>, journal: &Journal, path: &RelPath) -> Result<Fact, Error> {
+fn switch<F: Fs>(exec: &mut Executor<F>, journal: &Journal, named: &ByPath<'_>, path: &RelPath) -> Result<Fact, Error> {
     let old_path = control::sibling_old(path, journal.transaction);
     let at = exec.kind(path)?;
     let new = exec.kind(&control::sibling_new(path, journal.transaction))?;
@@ -452,9 +435,7 @@ fn switch<F: Fs>(exec: &mut Executor<F>, journal: &Journal, path: &RelPath) -> R
         );
         late.retain(|node| {
             let known = now.binary_search_by(|other| other.path.cmp(&node.path)).is_ok();
-            let full = path.join(&node.path);
-            let deleted = journal.ops.iter().any(|op| matches!(op.change, Change::Delete { .. }) && op.path == full);
-            !known && !deleted
+            !known && !named.deletes(&path.join(&node.path))
         });
     }
     let spare = exec.kind(&control::applied(journal.transaction, 0))?.is_some();

@@ -524,11 +524,8 @@ fn lowers_of<F: Fs>(state: &mut State<F>, header: &Header, options: &Options) ->
     for (name, lower) in names.iter().zip(&header.lowers) {
         let at = state.source(name)?;
         let identity = state.exec.identity(&at).map_err(|error| error.about(name))?;
-        let is_known = if identity.is_some() && lower.identity.is_some() {
-            identity == lower.identity
-        } else {
-            *name == lower.name
-        };
+        // A host that tells directories apart has recorded that: a record without it could name any directory.
+        let is_known = identity == lower.identity && (identity.is_some() || *name == lower.name);
         if !is_known && !options.moved {
             return Err(other(name));
         }

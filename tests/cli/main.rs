@@ -13,6 +13,7 @@
 //! | a review takes changes by file and by hunk, or is a page | [`review`] |
 //! | `workspace diff` is a patch for `git apply` | [`patch`] |
 //! | looking changes nothing, and links that are swapped in lead nowhere | [`reads`] |
+//! | a map leads to no directory that no command named | [`forged`] |
 //! | questions and colour are for a terminal only | [`terminal`] |
 //! | a kernel that refuses before or after a decision locks nobody out, and nothing is lost | [`kernels`] |
 //! | a failure is exit code 1 and a message with path and way out | [`errors`] |
@@ -30,6 +31,7 @@ mod demo;
 mod directory;
 mod errors;
 mod file;
+mod forged;
 mod hostile;
 mod kernels;
 mod look;

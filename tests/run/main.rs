@@ -8,6 +8,7 @@
 //! | so do programs in Python and JavaScript | [`languages`] |
 //! | a module for WASI preview 1 runs as a component does | [`modules`] |
 //! | nothing that a program imports or names leads out of its layer | [`attacks`] |
+//! | nothing that a program hoards, or is made of, ends the host | [`hoards`] |
 //! | a damaged program ends, with its bound or an error that names it, and the host lives | [`mutants`] |
 //! | the resources of a program are bounded, and it sees its grants and nothing else | [`bounds`] |
 //! | the changes are handled as requested, and the summary says how | [`ends`] |
@@ -24,6 +25,7 @@ mod coreutils;
 mod database;
 mod ends;
 mod files;
+mod hoards;
 mod languages;
 mod modules;
 mod mutants;

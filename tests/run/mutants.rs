@@ -23,7 +23,7 @@ const TIME: Duration = Duration::from_secs(2);
 const SOON: Duration = Duration::from_secs(60);
 
 /// A module that opens a file, writes, calls itself, grows its memory and a table, and loops.
-const MODULE: &str = r#"(module
+pub(crate) const MODULE: &str = r#"(module
     (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
     (import "wasi_snapshot_preview1" "path_open"
         (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

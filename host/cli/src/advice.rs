@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use onionskin_host::{Error, ErrorKind, Grant, Kind};
 
+/// A part of the message about a lower that is not the recorded one.
+const ANOTHER_LOWER: &str = "other than the one this workspace was made over";
+
 /// A failure of a command.
 pub(crate) struct Failure {
     /// A word for programs.
@@ -52,6 +55,9 @@ fn advice(error: &Error) -> Option<String> {
         Error::Grant(Grant::Outside { path }) => Some(lower(path)),
         Error::Grant(Grant::LinkLeavesRoot { .. }) => Some("On the command line: --symlinks replace.".to_owned()),
         Error::Untrusted { .. } => Some("On the command line: --trust.".to_owned()),
+        Error::Guest { error, .. } if error.message.contains(ANOTHER_LOWER) => {
+            Some("On the command line, if it is the right one: --moved DIR.".to_owned())
+        }
         Error::Guest { error, .. } => of_kind(error.kind).map(str::to_owned),
         _ => None,
     }

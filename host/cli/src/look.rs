@@ -1,11 +1,11 @@
 //! `probe`, `inspect` and `recover`: the state of a root.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use onionskin_host::Error;
+use onionskin_host::{Error, ErrorKind, Finding};
 
-use super::Context;
 use super::render::{self, Answer};
+use super::{Context, workspace};
 
 #[derive(clap::Args)]
 pub(super) struct Recover {
@@ -51,8 +51,24 @@ pub(super) fn recover(context: &Context, arguments: &Recover) -> Result<Answer, 
     if let Some(transaction) = arguments.abandon {
         findings.push(store.abandon(transaction)?);
     }
-    let answer = render::findings(&findings, "found");
     let steps = if context.explain { Some(store.steps()?) } else { None };
     store.close()?;
+    findings.extend(completed(context, &arguments.root.root)?);
+    let answer = render::findings(&findings, "found");
     Ok(answer.with_steps(steps))
+}
+
+/// Completes a commit of the workspace in a root, if there is one that was interrupted.
+fn completed(context: &Context, root: &Path) -> Result<Vec<Finding>, Error> {
+    let session = workspace::session(context, root)?;
+    match session.observe() {
+        Err(Error::Guest { error, .. }) if error.kind == ErrorKind::NeedsRecovery => {
+            let workspace = session.open()?;
+            let findings = workspace.recovered().to_vec();
+            workspace.close()?;
+            Ok(findings)
+        }
+        // Without such a commit it need not be one that can be opened.
+        _ => Ok(Vec::new()),
+    }
 }

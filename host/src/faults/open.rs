@@ -1,5 +1,5 @@
-//! Opening of entries by programs: only files and directories, and never with the last descriptors of the
-//! host.
+//! Opening of entries by programs: only files and directories, never with the last descriptors of the host, and no more
+//! listings than it has memory for.
 
 #[cfg(feature = "run")]
 use wasmtime::StoreContextMut;
@@ -9,9 +9,12 @@ use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtxView as View};
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
-    DescriptorFlags, DescriptorType, HostDescriptor as _, OpenFlags, PathFlags,
+    DescriptorFlags, DescriptorType, DirectoryEntryStream, HostDescriptor as _, OpenFlags, PathFlags,
 };
 use wasmtime_wasi::p2::{FsError, FsResult};
+
+#[cfg(feature = "run")]
+use wasmtime_wasi::p2::bindings::sync::filesystem::types::{ErrorCode as Code, Host as _};
 
 #[cfg(feature = "run")]
 use super::Watched;
@@ -23,21 +26,49 @@ type Fd = Resource<Descriptor>;
 /// The parameters of `open-at`.
 pub(super) type Open = (Fd, PathFlags, String, OpenFlags, DescriptorFlags);
 
+/// The result of `read-directory`.
+type Listing = Resource<DirectoryEntryStream>;
+
+/// The maximum of listings that are held at once: the host has each of them in memory.
+const LISTINGS_MAX: usize = 256;
+
 /// The number of descriptors that are reserved for the host.
 #[cfg(unix)]
 const DESCRIPTORS_KEPT: u64 = 64;
 
-/// Puts [`open_at`] over the function of the linker, which must have it already and must allow shadowing.
+/// Puts [`open_at`] and [`read_directory`] over the functions of the linker, which must have them already and must allow
+/// shadowing.
 #[cfg(feature = "run")]
 pub(crate) fn shadow_open<T: Watched>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    linker.instance(TYPES)?.func_wrap("[method]descriptor.open-at", |mut store: StoreContextMut<'_, T>, how: Open| {
-        use wasmtime_wasi::p2::bindings::sync::filesystem::types::Host as _;
+    let mut types = linker.instance(TYPES)?;
+    types.func_wrap("[method]descriptor.open-at", |mut store: StoreContextMut<'_, T>, how: Open| {
         let mut view = store.data_mut().filesystem();
-        Ok((match open_at(&mut view, how) {
-            Ok(opened) => Ok(opened),
-            Err(error) => Err(view.convert_error_code(error)?),
-        },))
+        let opened = open_at(&mut view, how);
+        to_guest(&mut view, opened)
+    })?;
+    types.func_wrap("[method]descriptor.read-directory", |mut store: StoreContextMut<'_, T>, (fd,): (Fd,)| {
+        let mut view = store.data_mut().filesystem();
+        let listing = read_directory(&mut view, fd);
+        to_guest(&mut view, listing)
     })
+}
+
+/// Returns a result in the form that the program gets.
+#[cfg(feature = "run")]
+fn to_guest<R>(view: &mut View<'_>, result: FsResult<R>) -> wasmtime::Result<(Result<R, Code>,)> {
+    Ok((match result {
+        Ok(value) => Ok(value),
+        Err(error) => Err(view.convert_error_code(error)?),
+    },))
+}
+
+/// Lists a directory. A program that holds too many listings gets `insufficient-memory`.
+pub(super) fn read_directory(view: &mut View<'_>, fd: Fd) -> FsResult<Listing> {
+    let held = view.table.iter_mut().filter(|it| it.is::<DirectoryEntryStream>()).count();
+    if held >= LISTINGS_MAX {
+        return Err(ErrorCode::InsufficientMemory.into());
+    }
+    view.read_directory(fd)
 }
 
 /// Opens a file or a directory.

@@ -13,7 +13,7 @@ use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
     DescriptorFlags, Host as _, HostDescriptor as _, NewTimestamp, OpenFlags, PathFlags,
 };
 
-use super::open::{Open, open_at};
+use super::open::{Open, open_at, read_directory};
 use super::{HostCall, Outcome, Verdict, Watched};
 use crate::ErrorCode;
 use crate::meter::Growth;
@@ -147,7 +147,7 @@ fn shadow_reads<T: Watched>(interface: &mut LinkerInstance<'_, T>) -> wasmtime::
     wrap(i, "[method]descriptor.get-type", on_fd, |v, (fd,)| v.get_type(fd), nothing)?;
     wrap(i, "[method]descriptor.get-flags", on_fd, |v, (fd,)| v.get_flags(fd), nothing)?;
     wrap(i, "[method]descriptor.metadata-hash", on_fd, |v, (fd,)| v.metadata_hash(fd), nothing)?;
-    wrap(i, "[method]descriptor.read-directory", on_fd, |v, (fd,)| v.read_directory(fd), nothing)?;
+    wrap(i, "[method]descriptor.read-directory", on_fd, |v, (fd,)| read_directory(v, fd), nothing)?;
     wrap(
         i,
         "[method]descriptor.read",

@@ -180,7 +180,9 @@ fn why(status: ExitStatus, message: &str) -> String {
     match (status.code(), message) {
         (Some(_), "") => format!("the compiler ended with {status} and said nothing"),
         (Some(_), message) => message.to_owned(),
-        (None, _) => format!("to compile it takes more than the memory that there is for it, 4 GiB ({status})"),
+        (None, _) => {
+            format!("to compile it takes more than the 4 GiB of memory, or the stack, that there is ({status})")
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::bindings::types::{Error as GuestError, ErrorKind, Ownership};
 use crate::bindings::workspace::{Options, Quota, Relocation};
 use crate::grants::{Access, Granted, Grants};
 use crate::instance::Instance;
-use crate::lock::RootLock;
+use crate::lock::{RootLock, is_held};
 use crate::trust::Trust;
 use crate::workspace::Opened;
 use crate::{Error, Faults, Onionskin, Workspace};
@@ -130,27 +130,29 @@ impl WorkspaceBuilder {
     /// those of one moment, and each content is one that its file had. A call for which that would not hold is
     /// refused ([`ErrorKind::Conflicts`]): then the workspace has to be observed again.
     ///
-    /// A commit that is under way is waited for, and one that a crash interrupted is completed first, as by
-    /// [`WorkspaceBuilder::open`].
+    /// A commit that is under way is waited for.
+    ///
+    /// # Errors
+    /// As for [`WorkspaceBuilder::open`]; of the kind `needs-recovery` after a commit that a crash interrupted: an open
+    /// completes it.
     pub fn observe(&self) -> Result<Workspace, Error> {
-        let (mut builder, mut recovered) = (self.clone(), Vec::new());
+        let (mut builder, mut had_owner) = (self.clone(), true);
         for _ in 0..WAITS_MAX {
             self.trust.upper(&self.upper)?;
             if self.lowers.is_empty() {
                 builder.lowers = self.remembered()?;
             }
             match builder.observed() {
-                Err(Error::Guest { error, .. }) if error.kind == ErrorKind::NeedsRecovery => match self.open() {
-                    Ok(workspace) => {
-                        recovered.extend_from_slice(workspace.recovered());
-                        workspace.close()?;
+                // The owner may have completed it since.
+                Err(Error::Guest { error, .. }) if error.kind == ErrorKind::NeedsRecovery && had_owner => {
+                    had_owner = is_held(&self.upper, &self.upper)?;
+                    if had_owner {
+                        thread::sleep(WAIT);
                     }
-                    Err(Error::Locked { .. }) => thread::sleep(WAIT),
-                    Err(error) => return Err(error),
-                },
+                }
                 // The map was replaced while it was read.
                 Err(Error::Guest { error, .. }) if error.kind == ErrorKind::Conflicts => thread::sleep(WAIT),
-                opened => return Ok(Workspace::beside(builder, opened?, recovered)),
+                opened => return Ok(Workspace::beside(builder, opened?)),
             }
         }
         Err(Error::Locked { root: self.upper.clone() })

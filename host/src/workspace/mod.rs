@@ -78,8 +78,8 @@ impl Workspace {
     }
 
     /// A workspace that is read beside its owner.
-    fn beside(builder: WorkspaceBuilder, opened: Opened, recovered: Vec<Finding>) -> Self {
-        Self { builder, opened: Some(opened), recovered, lock: None }
+    fn beside(builder: WorkspaceBuilder, opened: Opened) -> Self {
+        Self { builder, opened: Some(opened), recovered: Vec::new(), lock: None }
     }
 
     fn call<T: Send>(

@@ -394,6 +394,9 @@ fn read_fact<'b>(reader: &mut Reader<'b>) -> Option<(&'b str, Fact)> {
             Fact::Saw(None)
         }
     };
+    if path.is_empty() && matches!(fact, Fact::Shows(Some(_)) | Fact::Was(..)) {
+        reader.refuse("the root shows something other than the lowers");
+    }
     Some((path, fact))
 }
 

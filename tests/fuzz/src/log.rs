@@ -3,7 +3,7 @@
 use arbitrary::{Arbitrary, Result, Unstructured};
 use onionskin::control;
 use onionskin::fs::Kind;
-use onionskin::journal::{Change, Damage, Journal, LINK_LENGTH, Old, OldEntry, Op, digest};
+use onionskin::journal::{ByPath, Change, Damage, Journal, LINK_LENGTH, Old, OldEntry, Op, digest};
 use onionskin::path::{RelPath, is_reserved};
 
 use crate::names::path_of_record;
@@ -51,13 +51,15 @@ fn holds_an_older_record(journal: &Journal, bytes: &[u8], encoded: &[u8]) -> boo
 
 /// Asserts that no path leads out of the root, and none to a record.
 fn leads_nowhere_else(journal: &Journal) {
+    let named = ByPath::of(journal);
     for op in &journal.ops {
         assert!(!op.path.is_root() && control::may_change(&op.path), "{}", op.path);
         assert_eq!(RelPath::parse_record(op.path.as_str()).as_ref(), Ok(&op.path));
         let ours = op.path.components().filter(|name| is_reserved(name)).count();
         let generation = op.path.is_within(&control::entry(control::DIRECTORIES)) && op.path.depth() > 4;
         assert!(ours == 0 || (ours == 1 && generation), "{}", op.path);
-        assert!(journal.makes(&op.path) || op.change != Change::MakeDir);
+        let made = Op { path: op.path.clone(), change: Change::MakeDir };
+        assert_eq!(named.makes(&op.path), journal.ops.contains(&made));
     }
 }
 

@@ -101,9 +101,8 @@ pub(crate) fn path_of_record(from: &mut Unstructured<'_>) -> Result<RelPath> {
     if from.ratio(1, 64)? {
         // As deep as a tree may be.
         let name = "n".repeat(from.int_in_range(1..=NAME_BYTES_MAX)?);
-        for _ in 0..from.int_in_range(1..=230)? {
-            path = path.child(&name);
-        }
+        let below = vec![&*name; from.int_in_range(1..=230)?].join("/");
+        path = path.join(&RelPath::parse_record(&below).expect("good names"));
     }
     Ok(if path.is_root() { path.child("a") } else { path })
 }

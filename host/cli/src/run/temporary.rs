@@ -27,13 +27,12 @@ pub(super) struct Temporary {
 }
 
 impl Temporary {
-    /// Creates a directory, and removes those of dead runs. A directory whose changes are `wanted` survives a
-    /// killed run.
-    pub(super) fn make(wanted: bool) -> io::Result<Self> {
-        let place = std::env::temp_dir();
-        sweep(&place);
+    /// Creates a directory in another, and removes those of dead runs there. A directory whose changes are `wanted`
+    /// survives a killed run.
+    pub(super) fn make(place: &Path, wanted: bool) -> io::Result<Self> {
+        sweep(place);
         for _ in 0..TRIES {
-            let running = tempfile::Builder::new().prefix(PREFIX).suffix(RUNNING).tempfile_in(&place)?;
+            let running = tempfile::Builder::new().prefix(PREFIX).suffix(RUNNING).tempfile_in(place)?;
             // Another run may have seen the file before it was locked, and have treated it as that of a dead
             // run.
             if running.as_file().try_lock().is_err() || !running.path().exists() {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use onionskin_host::Error;
 use onionskin_host::run::Layers;
+use onionskin_host::trust::open_to_others;
 
 use super::arguments::{Run, What};
 use super::temporary::{Temporary, private};
@@ -38,11 +39,15 @@ impl Uppers {
             _ if layers.is_empty() => return Ok(Self { temporary: None, layers, made: Vec::new() }),
             Some(upper) => (upper.clone(), None),
             None => {
-                let made = Temporary::make(what != What::Discard).map_err(|source| Error::Io {
-                    action: "make a temporary upper directory in",
-                    path: std::env::temp_dir(),
-                    source,
-                })?;
+                let place = std::env::temp_dir();
+                let failed =
+                    |source| Error::Io { action: "make a temporary upper directory in", path: place.clone(), source };
+                if let Some(open) = open_to_others(&place).map_err(failed)? {
+                    let text = "other users could put a directory of theirs in the place of a temporary upper directory \
+                                in it; set its sticky bit, set TMPDIR to another one, or name a directory by --upper";
+                    return Err(Error::Layout { guest: open.display().to_string(), text: text.to_owned() });
+                }
+                let made = Temporary::make(&place, what != What::Discard).map_err(failed)?;
                 (made.path().to_owned(), Some(made))
             }
         };

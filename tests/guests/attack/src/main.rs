@@ -5,6 +5,7 @@
 //!     attack special DIRECTORY         the pipes and devices of a directory
 //!     attack directories|links|names-of-one DIRECTORY      as many entries as it gets
 //!     attack descriptors FILE          as many descriptors as it gets
+//!     attack listings DIRECTORY        as many listings of it as it gets
 //!     attack deep                      calls itself without an end
 //!     attack flood                     standard output without an end
 //!
@@ -34,6 +35,15 @@ fn main() -> io::Result<()> {
         ["descriptors", file] => {
             let mut open = Vec::new();
             count(|_| File::open(file).map(|file| open.push(file)));
+        }
+        ["listings", directory] => {
+            let mut held = Vec::new();
+            count(|_| {
+                let mut listing = fs::read_dir(directory)?;
+                let entry = listing.next().transpose();
+                held.push(listing);
+                entry.map(|_| ())
+            });
         }
         ["deep"] => println!("{}", deep(std::hint::black_box(1))),
         ["flood"] => loop {
