@@ -89,7 +89,7 @@ pub(super) fn seen_as<F: Fs>(
         Some((at, stat)) if all => noted(exec, at, stat)?,
         _ => 0,
     };
-    Ok(Seen { entry, below })
+    Ok(Seen { entry, below, kept: None })
 }
 
 /// Checks whether a path that has this state differs from its former one. Where the content was noted it decides,

@@ -134,7 +134,7 @@ impl<F: Fs> Workspace<F> {
                     let was_directory = self.map.origin(path).is_none() && self.map.has_below(path);
                     let directory = OldEntry { kind: Kind::Directory, size: 0, modified: None };
                     let entry = was_directory.then_some(directory);
-                    notes.push((path.clone(), Seen { entry, below: 0 }));
+                    notes.push((path.clone(), Seen::of(entry)));
                 }
                 None => {
                     let all = delta.ends_directory() && !has_within(&settled, path);

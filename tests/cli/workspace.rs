@@ -205,6 +205,36 @@ fn conflicts_require_a_choice() {
     }
 }
 
+/// What both sides changed in a text is merged by lines, before a commit or on its own; what overlaps is named with the
+/// ways out, and nothing changes.
+#[test]
+fn texts_of_both_sides_are_merged() {
+    let world = changed();
+    fs::write(world.at("lower/a.txt"), "1\n2\n3\n").expect("a file");
+    world.done(&["workspace", "refresh", "up", "--theirs"]);
+    world.done_with(&["workspace", "put", "up", "a.txt"], "one\n2\n3\n");
+    fs::write(world.at("lower/a.txt"), "1\n2\nthree\n").expect("a file");
+    assert_eq!(world.done(&["workspace", "refresh", "up"]), "merged  a.txt\n");
+    assert_eq!(world.done(&["workspace", "cat", "up", "a.txt"]), "one\n2\nthree\n");
+    assert_eq!(world.done(&["workspace", "refresh", "up"]), "up: nothing was changed on both sides\n");
+    let theirs = "ONE\n2\nthree\n4\n";
+    fs::write(world.at("lower/a.txt"), theirs).expect("a file");
+    let commit = ["workspace", "commit", "up", "--into", "lower", "--yes", "--merge"];
+    let Ran { code, err, .. } = world.run(&commit);
+    assert_eq!(code, 1, "{err}");
+    let ways = ["a.txt: cannot be merged", "refresh", "--ours", "--theirs", "--mark", "--except"];
+    assert!(ways.iter().all(|word| err.contains(word)), "{err}");
+    assert_eq!(world.text("lower/a.txt"), theirs);
+    fs::write(world.at("lower/a.txt"), "1\n2\nthree\n4\n").expect("a file");
+    world.done(&commit);
+    assert_eq!(world.text("lower/a.txt"), "one\n2\nthree\n4\n");
+    world.done_with(&["workspace", "put", "up", "a.txt"], "mine\n");
+    fs::write(world.at("lower/a.txt"), "theirs\n").expect("a file");
+    assert_eq!(world.done(&["workspace", "refresh", "up", "--mark", "--only", "a.*"]), "merged  a.txt\n");
+    let marked = world.done(&["workspace", "cat", "up", "a.txt"]);
+    assert!(marked.starts_with("<<<<<<< ours\nmine\n") && marked.ends_with("theirs\n>>>>>>> theirs\n"), "{marked}");
+}
+
 /// A discard leaves nothing.
 #[test]
 fn discard_leaves_nothing() {

@@ -11,7 +11,8 @@ use super::redundant::Rows;
 use crate::support::{is_full, operations};
 
 /// The operations whose syncs a bounded run leaves out.
-const BOUNDED: &[&str] = &["workspace-create", "workspace-copy-up", "workspace-checkpoint", "workspace-discard"];
+const BOUNDED: &[&str] =
+    &["workspace-create", "workspace-copy-up", "workspace-checkpoint", "workspace-merge", "workspace-discard"];
 
 /// The additional operations of a full run.
 const FULL: &[&str] = &[
