@@ -137,7 +137,9 @@ impl<F: Fs> Workspace<F> {
                     notes.push((path.clone(), Seen::of(entry)));
                 }
                 None => {
-                    let all = delta.ends_directory() && !has_within(&settled, path);
+                    // Content counts, but not of what stays a directory, or was settled in part.
+                    let is_directory = delta.old_kind() == Some(Kind::Directory);
+                    let all = !is_directory || (delta.ends_directory() && !has_within(&settled, path));
                     // Below a directory that the topmost lower gets, those below it show.
                     let is_new = find(deltas, &path.parent()).is_some_and(|parent| is_settled[parent]);
                     let lowers = &self.lowers[usize::from(is_new)..];
