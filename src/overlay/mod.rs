@@ -283,6 +283,8 @@ impl<F: Fs> Overlay<F> {
     fn stat_of(&mut self, path: &RelPath, place: &Place) -> Answer<Stat> {
         let mut stat = match place {
             Place::File(number) => return Ok(self.workspace.stat_own(*number)?),
+            // Every directory has the same length, wherever it is.
+            Place::Lower(_, _, stat) if stat.kind == Kind::Directory => Stat { size: 0, ..*stat },
             Place::Lower(_, _, stat) => *stat,
             Place::Link(text) => Stat { kind: Kind::Symlink, links: 1, size: text.len() as u64, modified: None },
             Place::Directory => Stat { kind: Kind::Directory, links: 1, size: 0, modified: None },

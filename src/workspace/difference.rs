@@ -2,8 +2,10 @@
 //!
 //! It is the one list from which a review, a commit and the map after it are made, so they cannot disagree.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::review::Reason;
 use super::view::Place;
 use super::{Workspace, lower};
 use crate::error::Error;
@@ -24,6 +26,8 @@ pub(super) struct Delta {
     pub(super) after: Option<Place>,
     /// A directory that both trees have and the topmost lower lacks: a commit below it has to make it.
     pub(super) is_scaffold: bool,
+    /// The reason why not all that is in the directory can be listed: it stays as it is.
+    pub(super) unlisted: Option<Reason>,
 }
 
 impl Delta {
@@ -83,12 +87,11 @@ impl<F: Fs> Workspace<F> {
             self.looked.clear();
             let before = self.look_below(&path)?;
             let after = self.find_place(&path)?;
-            for name in self.names_to_compare(&path, before.as_ref(), after.as_ref())? {
-                waiting.push(path.child(&name));
-            }
+            let (names, unlisted) = self.names_to_compare(&path, before.as_ref(), after.as_ref())?;
+            waiting.extend(names.iter().map(|name| path.child(name)));
             if self.differs(&path, before.as_ref(), after.as_ref())? {
                 let is_topmost = before.as_ref().is_some_and(|(at, _)| self.is_in_topmost(at));
-                deltas.push(Delta { path, before, is_topmost, after, is_scaffold: false });
+                deltas.push(Delta { path, before, is_topmost, after, is_scaffold: false, unlisted });
             }
         }
         order::sort_by(&mut deltas, |one, other| one.path.cmp(&other.path));
@@ -100,29 +103,38 @@ impl<F: Fs> Workspace<F> {
         Ok(deltas)
     }
 
-    /// Returns the names in a directory of either tree at which the two may differ.
+    /// Returns the names in a directory of either tree at which the two may differ, and the reason why one of the trees
+    /// cannot be listed there.
     fn names_to_compare(
         &mut self,
         path: &RelPath,
         before: Option<&(At, Stat)>,
         after: Option<&Place>,
-    ) -> Result<Vec<alloc::string::String>, Error> {
+    ) -> Result<(Vec<String>, Option<Reason>), Error> {
         let is_directory = after.is_some_and(|place| place.kind() == Kind::Directory);
         if is_directory && matches!(after, Some(Place::Lower(lower, _, _)) if lower == path) {
             // Without records, the lowers show through.
-            return Ok(self.map.names_in(path));
+            return Ok((self.map.names_in(path), None));
         }
-        let mut names = Vec::new();
+        let mut lists = Vec::new();
         if is_directory {
-            names.extend(self.entries(path, None, usize::MAX)?.into_iter().map(|entry| entry.name));
+            let entries = self.entries(path, None, usize::MAX);
+            lists.push(entries.map(|entries| entries.into_iter().map(|entry| entry.name).collect::<Vec<_>>()));
         }
         if before.is_some_and(|(_, stat)| stat.kind == Kind::Directory) {
-            let below = lower::names(&mut self.state.exec, &self.lowers, path)?;
-            names.extend(below.into_iter().map(|(name, _)| name));
+            let below = lower::names(&mut self.state.exec, &self.lowers, path);
+            lists.push(below.map(|below| below.into_iter().map(|(name, _)| name).collect()));
+        }
+        let (mut names, mut unlisted) = (Vec::new(), None);
+        for list in lists {
+            match list {
+                Ok(list) => names.extend(list),
+                Err(error) => unlisted = Some(Reason::of(&error).ok_or(error)?),
+            }
         }
         order::sort(&mut names);
         names.dedup();
-        Ok(names)
+        Ok((names, unlisted))
     }
 
     fn differs(&mut self, path: &RelPath, before: Option<&(At, Stat)>, after: Option<&Place>) -> Result<bool, Error> {
@@ -159,7 +171,7 @@ impl<F: Fs> Workspace<F> {
             {
                 let above = path.parent();
                 let (before, after) = (None, Some(Place::Directory));
-                scaffolds.push(Delta { path, before, is_topmost: false, after, is_scaffold: true });
+                scaffolds.push(Delta { path, before, is_topmost: false, after, is_scaffold: true, unlisted: None });
                 path = above;
             }
         }

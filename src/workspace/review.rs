@@ -13,7 +13,7 @@ use super::glob::Select;
 use super::view::Place;
 use super::{Workspace, layout, lower};
 use crate::error::Error;
-use crate::fs::{Fs, Kind, Stat};
+use crate::fs::{Cause, Fs, Kind, Stat};
 use crate::order;
 use crate::path::{At, RelPath};
 
@@ -61,6 +61,17 @@ pub enum Reason {
     AbsoluteLink,
     /// It holds a name that is not UTF-8.
     IllegalName,
+}
+
+impl Reason {
+    /// Returns the reason for which an entry cannot be read; `None` for every other failure.
+    pub(super) fn of(error: &Error) -> Option<Self> {
+        match error.cause() {
+            Some(Cause::IllegalName) => Some(Self::IllegalName),
+            Some(Cause::Access | Cause::NotPermitted) => Some(Self::Unreadable),
+            _ => None,
+        }
+    }
 }
 
 /// The entry that a change replaces.
@@ -177,7 +188,7 @@ impl<F: Fs> Workspace<F> {
         let parent = find(review.deltas, &delta.path.parent());
         let role = match review.parts[index] {
             Part::Stays => return Ok(None),
-            Part::Bound => Role::Stays(Reason::Excepted),
+            Part::Bound => Role::Stays(review.reason(index)),
             // What is not moved with its directory is gone with that.
             _ if delta.is_mask() && parent.is_none_or(|it| review.moved_to(&review.deltas[it].path).is_none()) => {
                 Role::Stays(Reason::BelowTopmost)
@@ -288,6 +299,14 @@ impl Review<'_> {
             Some(other) => self.parts[other].is_carried(),
             None => false,
         }
+    }
+
+    /// Returns the reason for which a chosen difference stays: its own, or that of the other end of a move.
+    fn reason(&self, index: usize) -> Reason {
+        let delta = &self.deltas[index];
+        let source = delta.source().and_then(|source| find(self.deltas, source));
+        let unlisted = delta.unlisted.or_else(|| self.deltas[source?].unlisted);
+        unlisted.unwrap_or(Reason::Excepted)
     }
 
     /// Returns the index of the difference that moves the entry of the lowers at a path.
