@@ -235,6 +235,25 @@ fn texts_of_both_sides_are_merged() {
     assert!(marked.starts_with("<<<<<<< ours\nmine\n") && marked.ends_with("theirs\n>>>>>>> theirs\n"), "{marked}");
 }
 
+/// A lower that is published by `pointer` is read through its link, from one generation to the next.
+#[test]
+fn a_lower_that_is_published_by_pointer_is_read_through_its_link() {
+    let world = fresh();
+    let publish = |text: &str| {
+        fs::create_dir_all(world.at("next")).expect("a directory");
+        fs::write(world.at("next/i"), text).expect("a file");
+        world.done(&["put-dir", "lower", "site", "--from", "next", "--publish", "pointer"]);
+    };
+    publish("first");
+    world.done(&["workspace", "create", "over", "--lower", "lower/site"]);
+    world.done_with(&["workspace", "put", "over", "mine"], "mine");
+    publish("second");
+    assert_eq!(world.done(&["workspace", "cat", "over", "i"]), "second");
+    assert!(world.done(&["workspace", "status", "over"]).contains("lower/site"));
+    world.done(&["workspace", "commit", "over", "--into", "lower/site", "--yes"]);
+    assert_eq!((world.text("lower/site/mine"), world.text("lower/site/i")), ("mine".into(), "second".into()));
+}
+
 /// A discard leaves nothing.
 #[test]
 fn discard_leaves_nothing() {

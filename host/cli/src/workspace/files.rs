@@ -93,13 +93,24 @@ fn list(workspace: &mut Workspace, arguments: &Ls) -> Result<Answer, Error> {
 }
 
 pub(super) fn cat(context: &Context, arguments: &Named) -> Result<(), Stop> {
-    let mut workspace = open(context, &arguments.upper)?;
     let mut out = streams::exact();
-    for chunk in workspace.chunks(&arguments.path) {
-        out.write_all(&chunk?)?;
-    }
+    let (mut has_begun, mut failure) = (false, None);
+    observed(context, &arguments.upper, |workspace| {
+        // What is written cannot be taken back, so it is not read again.
+        let chunks = if has_begun { None } else { Some(workspace.chunks(&arguments.path)) };
+        for chunk in chunks.into_iter().flatten() {
+            match chunk {
+                Ok(chunk) => out.write_all(&chunk)?,
+                Err(error) if has_begun => failure = Some(error),
+                Err(error) => return Err(error.into()),
+            }
+            has_begun = true;
+        }
+        has_begun = true;
+        Ok(())
+    })?;
     out.flush()?;
-    Ok(workspace.close()?)
+    failure.map_or(Ok(()), |error| Err(error.into()))
 }
 
 pub(super) fn put(context: &Context, arguments: &Put) -> Result<Answer, Error> {
