@@ -81,7 +81,7 @@ pub(super) fn choose(deltas: &[Delta], select: &Select, withdrawn: &[bool]) -> V
     let mut needs = needs(deltas);
     order::sort(&mut needs);
     let mut is_bound: Vec<bool> =
-        deltas.iter().map(|delta| delta.unlisted.is_some() || select.excepts(delta.path.as_str())).collect();
+        deltas.iter().map(|delta| delta.is_unlisted || select.excepts(delta.path.as_str())).collect();
     for (bound, withdrawn) in is_bound.iter_mut().zip(withdrawn) {
         *bound |= *withdrawn;
     }

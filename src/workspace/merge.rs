@@ -15,10 +15,19 @@ use crate::limits::{MERGED_LINES_MAX, SUMMED_BYTES_MAX};
 use crate::path::At;
 use crate::plan::Plan;
 
+/// A text of both sides, and that of the lowers in it.
+pub(super) struct Merged {
+    pub(super) text: Vec<u8>,
+    pub(super) theirs: Vec<u8>,
+}
+
 impl<F: Fs> Workspace<F> {
     /// Keeps a copy of a text of the lowers with the note of its state, where one is about to be recorded; returns its
-    /// number. A failure costs the merge, and nothing else.
+    /// number. A failure costs the merge, and nothing else; none is kept where the bytes are limited.
     pub(super) fn keep_original(&mut self, at: &At, records: &mut [Record]) -> Option<u64> {
+        if self.quota.bytes.is_some() {
+            return None;
+        }
         let seen = records.iter_mut().find_map(|record| match record {
             Record::Saw(_, Some(seen)) if seen.below != 0 => Some(seen),
             _ => None,
@@ -50,13 +59,12 @@ impl<F: Fs> Workspace<F> {
         written.map(|()| number).inspect_err(|_| self.remove_file(number))
     }
 
-    /// Merges both sides of a difference; returns the merged text, and that of the lowers. `None` where there is no
-    /// copy of the original, where one of the three is no text or too long, and where both sides changed the same
-    /// lines, unless these are `marked`.
+    /// Merges both sides of a difference. `None` where there is no copy of the original, where one of the three is no
+    /// text or too long, and where both sides changed the same lines, unless these are `marked`.
     ///
     /// # Errors
     /// The filesystem's failures.
-    pub(super) fn merged(&mut self, delta: &Delta, marked: bool) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+    pub(super) fn merged(&mut self, delta: &Delta, marked: bool) -> Result<Option<Merged>, Error> {
         let (Some(Place::File(number)), Some((at, stat))) = (&delta.after, &delta.before) else { return Ok(None) };
         let Some(seen) = self.map.seen(&delta.path).cloned() else { return Ok(None) };
         // Of a file with several names each could have another text on the other side.
@@ -77,12 +85,12 @@ impl<F: Fs> Workspace<F> {
             Err(_) if !marked => return Ok(None),
             Ok(merged) | Err(merged) => merged,
         };
-        Ok(texts.pop().map(|theirs| (merged, theirs)))
+        Ok(texts.pop().map(|theirs| Merged { text: merged, theirs }))
     }
 
     /// Reads a file whole; `None` for one that is too long, or no text.
     fn text(&mut self, at: &At) -> Result<Option<Vec<u8>>, Error> {
-        if !self.state.exec.stat_in(at.root, &at.path)?.is_some_and(|stat| stat.size <= SUMMED_BYTES_MAX) {
+        if self.state.exec.stat_in(at.root, &at.path)?.is_none_or(|stat| stat.size > SUMMED_BYTES_MAX) {
             return Ok(None);
         }
         let text = self.state.exec.read_at(at, 0, SUMMED_BYTES_MAX as usize + 1)?;

@@ -10,6 +10,7 @@ use super::conflict::{self, Conflict};
 use super::difference::Delta;
 use super::glob::Select;
 use super::map::{Header, Map, Origin, Record};
+use super::merge::Merged;
 use super::{Workspace, choice, layout, lower};
 use crate::error::Error;
 use crate::fs::Fs;
@@ -127,7 +128,7 @@ impl<F: Fs> Workspace<F> {
                 Ok(index) if deltas[*index].path == *path => self.merged(&deltas[*index], marked)?,
                 _ => None,
             };
-            let Some((merged, theirs)) = merged else {
+            let Some(Merged { text, theirs }) = merged else {
                 left.push(String::from(path.as_str()));
                 continue;
             };
@@ -135,8 +136,10 @@ impl<F: Fs> Workspace<F> {
             if seen.below != super::map::sum(super::map::SEED, &theirs) {
                 return Err(Error::conflicts(&[path.as_str().into()]));
             }
-            let number = self.new_file(merged, true)?;
-            seen.kept = self.new_file(theirs, false).ok();
+            let number = self.new_file(text, true)?;
+            if self.quota.bytes.is_none() {
+                seen.kept = self.new_file(theirs, false).ok();
+            }
             let shows = Record::Shows(path.clone(), Some(Origin::File(number)));
             next.apply(&[shows, Record::Saw(path.clone(), Some(seen))]);
         }

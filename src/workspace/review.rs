@@ -188,7 +188,8 @@ impl<F: Fs> Workspace<F> {
         let parent = find(review.deltas, &delta.path.parent());
         let role = match review.parts[index] {
             Part::Stays => return Ok(None),
-            Part::Bound => Role::Stays(review.reason(index)),
+            Part::Bound if delta.is_unlisted => Role::Stays(Reason::IllegalName),
+            Part::Bound => Role::Stays(Reason::Excepted),
             // What is not moved with its directory is gone with that.
             _ if delta.is_mask() && parent.is_none_or(|it| review.moved_to(&review.deltas[it].path).is_none()) => {
                 Role::Stays(Reason::BelowTopmost)
@@ -299,14 +300,6 @@ impl Review<'_> {
             Some(other) => self.parts[other].is_carried(),
             None => false,
         }
-    }
-
-    /// Returns the reason for which a chosen difference stays: its own, or that of the other end of a move.
-    fn reason(&self, index: usize) -> Reason {
-        let delta = &self.deltas[index];
-        let source = delta.source().and_then(|source| find(self.deltas, source));
-        let unlisted = delta.unlisted.or_else(|| self.deltas[source?].unlisted);
-        unlisted.unwrap_or(Reason::Excepted)
     }
 
     /// Returns the index of the difference that moves the entry of the lowers at a path.

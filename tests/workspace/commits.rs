@@ -308,8 +308,13 @@ fn what_cannot_be_exported_is_listed_and_left_out() {
 #[test]
 fn a_name_that_is_not_text_stops_nothing_else() {
     let bad = |directory: &str| [directory.as_bytes(), b"/bad\xff"].concat();
-    let lowers = tree! { file "lower/d/x" = "x"; file "lower/a" = "a"; file "lower/gone/y" = "y"; };
-    let world = World::new(&lowers.clone().file(bad("lower/d"), "bad"));
+    let lowers = tree! {
+        file "lower/d/x" = "x";
+        file "lower/d/deep/z" = "z";
+        file "lower/a" = "a";
+        file "lower/gone/y" = "y";
+    };
+    let world = World::new(&lowers.clone().file(bad("lower/d/deep"), "bad"));
     let mut workspace = world.create();
     workspace.put("a", b"mine".to_vec()).expect("a file");
     workspace.rename("d", "moved").expect("a directory");
@@ -323,7 +328,9 @@ fn a_name_that_is_not_text_stops_nothing_else() {
     let how = choice(&[], &["gone"], OnConflict::Fail);
     workspace.commit(world.fs.clone(), &world.preopens_to_commit(), &how).expect("the rest is carried out");
     let tree = world.fs.tree().below("lower").without(|path| path.ends_with(".onionskin"));
-    let expected = lowers.below("lower").file("a", "mine").file(bad("d"), "bad").file("gone/y", "changed since");
+    let expected = lowers.below("lower").file("a", "mine").file(bad("d/deep"), "bad").file("gone/y", "changed since");
     assert_eq!(tree, expected);
-    assert_eq!(workspace.stat("moved").expect("it stays in the workspace").kind, Kind::Directory);
+    for path in ["moved/x", "moved/deep/z"] {
+        assert_eq!(workspace.stat(path).expect("it stays in the workspace").size, 1);
+    }
 }

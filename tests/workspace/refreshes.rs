@@ -151,10 +151,11 @@ fn what_is_no_text_or_too_long_is_no_merge() {
     }
 }
 
+/// What a limit of bytes leaves room for is the content of the user.
 #[test]
-fn a_full_quota_costs_the_merge_and_not_the_change() {
+fn a_limit_of_bytes_costs_the_merge_and_not_the_change() {
     let world = World::new(&tree! { file "lower/text" = BASE; });
-    let quota = Quota { bytes: Some(OURS.len() as u64 + 3), entries: None };
+    let quota = Quota { bytes: Some(OURS.len() as u64), entries: None };
     let how = Options { quota, ..options() };
     let mut workspace = Workspace::create(world.fs.clone(), &world.preopens(), &how).expect("an empty upper");
     workspace.put("text", OURS.into()).expect("there is room for it alone");

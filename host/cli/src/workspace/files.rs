@@ -97,17 +97,26 @@ pub(super) fn cat(context: &Context, arguments: &Named) -> Result<(), Stop> {
     let (mut has_begun, mut failure) = (false, None);
     observed(context, &arguments.upper, |workspace| {
         // What is written cannot be taken back, so it is not read again.
-        let chunks = if has_begun { None } else { Some(workspace.chunks(&arguments.path)) };
-        for chunk in chunks.into_iter().flatten() {
+        if has_begun {
+            return Ok(());
+        }
+        // The last chunk is whole once the end was found after it.
+        let mut last = Vec::new();
+        for chunk in workspace.chunks(&arguments.path) {
             match chunk {
-                Ok(chunk) => out.write_all(&chunk)?,
-                Err(error) if has_begun => failure = Some(error),
+                Ok(chunk) => {
+                    has_begun |= !last.is_empty();
+                    out.write_all(&std::mem::replace(&mut last, chunk))?;
+                }
+                Err(error) if has_begun => {
+                    failure = Some(error);
+                    return Ok(());
+                }
                 Err(error) => return Err(error.into()),
             }
-            has_begun = true;
         }
         has_begun = true;
-        Ok(())
+        Ok(out.write_all(&last)?)
     })?;
     out.flush()?;
     failure.map_or(Ok(()), |error| Err(error.into()))
