@@ -98,7 +98,7 @@ pub(super) fn commit(context: &Context, arguments: &Commit) -> Result<Answer, St
     let paths = arguments.choice.select(&mut workspace, &arguments.upper.upper, &[], &all)?;
     let merged = if arguments.merge {
         let merged = workspace.refresh(&paths, Resolution::Merge);
-        merged.or_else(|error| refresh::with_ways_out(error))?
+        merged.or_else(refresh::with_ways_out)?
     } else {
         Vec::new()
     };
