@@ -304,6 +304,15 @@ impl Error {
         ErrorKind::Conflicts.named(first).with_detail(Detail::Changed(paths.to_vec()))
     }
 
+    /// Creates the error for paths that both sides have changed and that cannot be merged; the subject is the first.
+    pub fn not_merged(paths: &[String]) -> Self {
+        let first = paths.first().map_or("", String::as_str);
+        let rest = paths.get(1..).map_or(String::new(), |rest| rest.join(", "));
+        let others = if rest.is_empty() { rest } else { [", nor can ", &rest].concat() };
+        let reason = ["cannot be merged", &others, "; nothing was changed, choose a side for it"].concat();
+        ErrorKind::Conflicts.named(first).because(reason)
+    }
+
     /// Creates the error for a contradictory state on disk, with its description and the remedy.
     pub fn corrupt(path: &RelPath, description: &str) -> Self {
         ErrorKind::Corrupt.at(path).because(description.to_string())
@@ -484,6 +493,7 @@ impl Error {
             K::InvalidJson => ("is not JSON: ", "; nothing was written"),
             K::ReadOnly => ("cannot be changed: it is granted for reading alone, or the system refuses", ""),
             K::PreconditionFailed => ("has changed and is now a ", "; look at it and try again"),
+            K::Conflicts if matches!(self.0.detail, Detail::Reason(_)) => ("", ""),
             K::Conflicts => ("changed while it was read", "; try again"),
             K::Locked => {
                 f.write_str("another owner holds the root, token \"")?;
@@ -566,6 +576,10 @@ mod tests {
             ),
             (Error::conflicts(&paths[..1]), "a: changed while it was read; try again"),
             (Error::conflicts(&paths), "a: changed while it was read, as did b\u{fffd}c; try again"),
+            (
+                Error::not_merged(&paths),
+                "a: cannot be merged, nor can b\u{fffd}c; nothing was changed, choose a side for it",
+            ),
             (failed(ErrorKind::NotCommitted), "a/b: cannot be written: no space left; nothing was changed, try again"),
             (
                 failed(ErrorKind::OutcomeUnknown),

@@ -11,6 +11,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 
 /// A call of the filesystem, by its effect on the path that an error names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -221,6 +222,30 @@ pub struct Stat {
     pub size: u64,
     /// Time of the last change of content, in nanoseconds since 1970, if the host reports it.
     pub modified: Option<u64>,
+    /// Its other times.
+    pub times: Times,
+}
+
+/// The times of an entry besides that of its content, in nanoseconds since 1970, where the host reports them. A reading
+/// changes one of them, and a further name the other, so nothing is decided by them, and any two are equal.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Times {
+    /// Time of the last reading.
+    pub accessed: Option<u64>,
+    /// Time of the last change of the entry itself.
+    pub changed: Option<u64>,
+}
+
+impl PartialEq for Times {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Times {}
+
+impl Hash for Times {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 /// An entry by the directory that it is in and its name there, for the calls that take two entries.

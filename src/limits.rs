@@ -27,6 +27,8 @@ pub const FILES_OPEN_MAX: usize = 16;
 /// Bytes of an original that is read when it is hidden, so that its content decides about conflicts; of a longer
 /// one length and time do.
 pub const SUMMED_BYTES_MAX: u64 = 64 << 10;
+/// Lines of a text that is merged: all of them may differ, and the time grows with the square of their number.
+pub const MERGED_LINES_MAX: usize = 4096;
 /// Bytes of the map of a workspace that is read back; some four million records.
 pub const MAP_BYTES_MAX: u64 = 256 << 20;
 /// Bytes of the map of a workspace that are written again at most, for each byte of a change.

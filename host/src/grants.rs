@@ -34,11 +34,13 @@ pub(crate) struct Granted {
 
 impl Granted {
     /// Grants a directory under its path on the host as the name in the component, so that a workspace
-    /// records the paths of its lowers. Messages use the path of the caller.
+    /// records the paths of its lowers. A directory that is published by `pointer` has the path of its link, which
+    /// leads to each generation in turn. Messages use the path of the caller.
     pub(crate) fn by_place(action: &'static str, path: &Path, access: Access) -> Result<Self, Error> {
         let host = directory(action, path)?;
-        let guest = host.to_str().map(str::to_owned);
-        let guest = guest.ok_or_else(|| Error::Grant(Grant::NotUtf8 { path: host.clone() }))?;
+        let place = published(path).unwrap_or_else(|| host.clone());
+        let guest = place.to_str().map(str::to_owned);
+        let guest = guest.ok_or_else(|| Error::Grant(Grant::NotUtf8 { path: place }))?;
         Ok(Self { host, guest, access, named: Some(path.display().to_string()) })
     }
 }
@@ -178,6 +180,15 @@ impl Grants {
 pub(crate) fn utf8(path: &Path) -> Result<String, Grant> {
     let components: Option<Vec<&str>> = path.components().map(|component| component.as_os_str().to_str()).collect();
     components.map(|components| components.join("/")).ok_or_else(|| Grant::NotUtf8 { path: path.to_owned() })
+}
+
+/// Returns the canonical path of the link to a directory that is published by `pointer`; `None` for all else.
+pub(crate) fn published(path: &Path) -> Option<PathBuf> {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let link = fs::canonicalize(above).ok()?.join(path.file_name()?);
+    let text = fs::read_link(&link).ok()?;
+    let names: Vec<_> = text.components().map(|name| name.as_os_str()).skip_while(|name| *name == "..").collect();
+    (names.len() == 4 && names[..2] == [".onionskin", "directories"]).then_some(link)
 }
 
 fn directory(action: &'static str, path: &Path) -> Result<PathBuf, Error> {

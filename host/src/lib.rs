@@ -87,8 +87,8 @@ pub use bindings::types::{
     Receipt, SymlinkPolicy, Verdict,
 };
 pub use bindings::workspace::{
-    Change, ChangeKind, ChangePage, Entry, Kept, Layer, LeftOut, OnConflict, Quota, Reason, Replaced, Role, Select,
-    Stat,
+    Change, ChangeKind, ChangePage, Entry, Kept, Layer, LeftOut, OnConflict, Quota, Reason, Replaced, Resolution, Role,
+    Select, Stat,
 };
 pub use component::{Builder, COMPONENT, MEMORY_BYTES_DEFAULT, OVERLAY, Onionskin, WITH_POWERS};
 pub use error::{Error, Grant, Kind, Trap};

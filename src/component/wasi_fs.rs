@@ -15,7 +15,7 @@ use wasi::filesystem::types::{
 
 #[cfg(feature = "powers")]
 use super::powers;
-use crate::fs::{Cause, Fs, Kind, Listed, Stat};
+use crate::fs::{Cause, Fs, Kind, Listed, Stat, Times};
 use crate::store::Preopens;
 
 /// The filesystem that the host provides.
@@ -188,10 +188,12 @@ fn number(hash: wasi::filesystem::types::MetadataHashValue) -> u128 {
 }
 
 fn stat(found: &DescriptorStat) -> Stat {
-    let modified = found
-        .data_modification_timestamp
-        .map(|time| time.seconds.saturating_mul(1_000_000_000).saturating_add(u64::from(time.nanoseconds)));
-    Stat { kind: kind(found.type_), links: found.link_count, size: found.size, modified }
+    let time = |time: Option<wasi::clocks::wall_clock::Datetime>| {
+        time.map(|time| time.seconds.saturating_mul(1_000_000_000).saturating_add(u64::from(time.nanoseconds)))
+    };
+    let times = Times { accessed: time(found.data_access_timestamp), changed: time(found.status_change_timestamp) };
+    let modified = time(found.data_modification_timestamp);
+    Stat { kind: kind(found.type_), links: found.link_count, size: found.size, modified, times }
 }
 
 const fn kind(kind: DescriptorType) -> Kind {

@@ -11,7 +11,7 @@ use super::wasi_fs::{WasiFs, preopens};
 use crate::error::Error;
 use crate::workspace::glob::Select;
 use crate::workspace::{
-    self as core_workspace, Change, Changed, CommitOptions, Layer, OnConflict, Options, Quota, Reason, Role,
+    self as core_workspace, Change, Changed, CommitOptions, Layer, OnConflict, Options, Quota, Reason, Resolution, Role,
 };
 
 /// An open workspace.
@@ -201,6 +201,16 @@ impl wit::GuestWorkspace for Workspace {
 
     fn conflicts(&self, paths: wit::Select) -> Answer<Vec<String>> {
         self.with(|workspace| workspace.conflicts(&select_in(paths)))
+    }
+
+    fn refresh(&self, paths: wit::Select, resolution: wit::Resolution) -> Answer<Vec<String>> {
+        let resolution = match resolution {
+            wit::Resolution::Ours => Resolution::Ours,
+            wit::Resolution::Theirs => Resolution::Theirs,
+            wit::Resolution::Merge => Resolution::Merge,
+            wit::Resolution::Mark => Resolution::Mark,
+        };
+        self.with(|workspace| workspace.refresh(&select_in(paths), resolution))
     }
 
     fn sync(&self) -> Answer<()> {

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Executor, Result};
 use crate::error::{Error, ErrorKind};
-use crate::fs::{Call, Cause, Fs, Kind, Stat};
+use crate::fs::{Call, Cause, Fs, Kind, Stat, Times};
 use crate::limits::COPY_BYTES;
 use crate::path::{At, RelPath, RootId};
 
@@ -21,7 +21,13 @@ impl<F: Fs> Executor<F> {
     /// Like [`Executor::stat`], below any root.
     pub fn stat_in(&mut self, root: RootId, path: &RelPath) -> Result<Option<Stat>> {
         let Some((parent, name)) = path.split() else {
-            return Ok(Some(Stat { kind: Kind::Directory, links: 1, size: 0, modified: None }));
+            return Ok(Some(Stat {
+                kind: Kind::Directory,
+                links: 1,
+                size: 0,
+                modified: None,
+                times: Times::default(),
+            }));
         };
         let dir = self.dir(root, &parent)?;
         match self.fs.stat(&dir, name) {

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::handle::Content;
 use super::walk::without_slash;
-use super::{Answer, Code, Handle, Overlay, check_offset};
+use super::{Answer, Code, Handle, Noted, Overlay, check_offset};
 use crate::fs::{Cause, Fs, Kind};
 use crate::limits::PATH_BYTES_MAX;
 use crate::path::RelPath;
@@ -313,11 +313,11 @@ impl<F: Fs> Overlay<F> {
 
     // ---- times
 
-    /// Records the time of a directory or link, in memory, for the lifetime of the overlay.
+    /// Records times of a directory or link, in memory, for the lifetime of the overlay.
     ///
     /// # Errors
     /// As for [`Overlay::stat_at`].
-    pub fn note_time(&mut self, from: &Handle<F>, path: &str, follow: bool, modified: u64) -> Answer<()> {
+    pub fn note_times(&mut self, from: &Handle<F>, path: &str, follow: bool, times: Noted) -> Answer<()> {
         self.kind(from)?;
         if from.is_removed_and(path) {
             // No caller can ask for the time of a removed directory.
@@ -325,14 +325,16 @@ impl<F: Fs> Overlay<F> {
         }
         let from = self.directory(from)?;
         let (path, _) = self.find(&from, path, follow)?.existing()?;
-        self.times.insert(path.as_str().to_owned(), modified);
+        let noted = self.times.entry(path.as_str().to_owned()).or_default();
+        noted.accessed = times.accessed.or(noted.accessed);
+        noted.modified = times.modified.or(noted.modified);
         Ok(())
     }
 
-    /// Forgets the recorded times that a new or removed name invalidates: its own, and that of its directory.
+    /// Forgets the recorded time that a new or removed name invalidates: that of the last change of its directory.
     fn changed(&mut self, path: &RelPath) {
-        if !self.times.is_empty() {
-            self.times.remove(path.parent().as_str());
+        if let Some(noted) = self.times.get_mut(path.parent().as_str()) {
+            noted.modified = None;
         }
     }
 
@@ -365,7 +367,7 @@ impl<F: Fs> Overlay<F> {
                 *handle.path.borrow_mut() = now;
             }
         }
-        let times: Vec<(String, u64)> = self
+        let times: Vec<(String, Noted)> = self
             .times
             .iter()
             .filter(|(known, _)| is_within(known, old))

@@ -6,8 +6,7 @@
 //! workspace in place, so its bytes need not pass through the overlay: a component that provides streams may
 //! hand out the filesystem's own, on [`Overlay::file_to_stream`].
 //!
-//! Not kept are access times, for which those of the last change are returned; times that are set on
-//! directories and links last as long as the overlay. Pipes and devices can be read at most.
+//! Times that are set on directories and links last as long as the overlay. Pipes and devices can be read at most.
 
 mod change;
 mod code;
@@ -22,7 +21,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
-use crate::fs::{Cause, Fs, Kind, Stat};
+use crate::fs::{Cause, Fs, Kind, Stat, Times};
 use crate::limits::SPARES;
 use crate::path::RelPath;
 use crate::workspace::{Place, Workspace};
@@ -36,6 +35,19 @@ pub use handle::{Access, Handle};
 /// have moved them.
 const CALLS_PER_LOOK: u32 = 256;
 
+/// A directory of the workspace, before its times are known. Every directory has the same length.
+const DIRECTORY: Stat =
+    Stat { kind: Kind::Directory, links: 1, size: 0, modified: None, times: Times { accessed: None, changed: None } };
+
+/// Times that were set on a directory or a link.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Noted {
+    /// Of the last reading.
+    pub accessed: Option<u64>,
+    /// Of the last change.
+    pub modified: Option<u64>,
+}
+
 /// A workspace as a filesystem.
 pub struct Overlay<F: Fs> {
     workspace: Workspace<F>,
@@ -46,7 +58,7 @@ pub struct Overlay<F: Fs> {
     /// The identity that a content had before it was copied up, by its number.
     identities: BTreeMap<u64, u128>,
     /// The times that were set on directories and links.
-    times: BTreeMap<String, u64>,
+    times: BTreeMap<String, Noted>,
     calls: u32,
 }
 
@@ -252,6 +264,7 @@ impl<F: Fs> Overlay<F> {
                     links: 0,
                     size: 0,
                     modified: self.workspace.names_changed()?,
+                    times: Times::default(),
                 });
             };
             let place = self.workspace.find_place(&path)?.ok_or(Cause::NoEntry)?;
@@ -283,15 +296,19 @@ impl<F: Fs> Overlay<F> {
     fn stat_of(&mut self, path: &RelPath, place: &Place) -> Answer<Stat> {
         let mut stat = match place {
             Place::File(number) => return Ok(self.workspace.stat_own(*number)?),
+            Place::Lower(_, _, stat) if stat.kind == Kind::Directory => Stat { size: 0, ..*stat },
             Place::Lower(_, _, stat) => *stat,
-            Place::Link(text) => Stat { kind: Kind::Symlink, links: 1, size: text.len() as u64, modified: None },
-            Place::Directory => Stat { kind: Kind::Directory, links: 1, size: 0, modified: None },
+            Place::Link(text) => Stat { kind: Kind::Symlink, size: text.len() as u64, ..DIRECTORY },
+            Place::Directory => DIRECTORY,
         };
-        if let Some(time) = self.times.get(path.as_str()) {
-            stat.modified = Some(*time);
-        } else if stat.modified.is_none() || (stat.kind == Kind::Directory && self.workspace.is_changed_below(path)) {
-            stat.modified = stat.modified.max(self.workspace.names_changed()?);
+        let noted = self.times.get(path.as_str()).copied().unwrap_or_default();
+        if stat.modified.is_none() || (stat.kind == Kind::Directory && self.workspace.is_changed_below(path)) {
+            let changed = self.workspace.names_changed()?;
+            stat.modified = stat.modified.max(changed);
+            stat.times.changed = stat.times.changed.max(changed);
         }
+        stat.modified = noted.modified.or(stat.modified);
+        stat.times.accessed = noted.accessed.or(stat.times.accessed);
         Ok(stat)
     }
 

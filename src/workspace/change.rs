@@ -286,7 +286,7 @@ impl<F: Fs> Workspace<F> {
         }
         if known.is_none() && was_directory {
             let entry = OldEntry { kind: Kind::Directory, size: 0, modified: None };
-            records.push(Record::Saw(lower, Some(Seen { entry: Some(entry), below: 0 })));
+            records.push(Record::Saw(lower, Some(Seen::of(Some(entry)))));
             return Ok(());
         }
         let mut seen = lower::seen_as(&mut self.state.exec, &self.lowers, &lower, found.as_ref(), all)?;
@@ -472,15 +472,18 @@ impl<F: Fs> Workspace<F> {
         }
         let bytes = self.files.bytes;
         self.files.bytes += after;
-        let staged = self.state.run(plan).and_then(|_| self.check_unchanged(path, source));
+        let staged = self.state.run(plan);
         self.state.exec.close(&file);
         let mut records = Vec::new();
-        let ready = staged.and_then(|()| self.touch(path, true, &mut records));
-        if let Err(error) = ready {
+        let noted = staged.and_then(|_| self.touch(path, true, &mut records));
+        // What was noted is what was copied.
+        if let Err(error) = noted.and_then(|()| self.check_unchanged(path, source)) {
             self.remove_file(number);
             self.files.bytes = bytes;
             return Err(error);
         }
+        let original = source.as_ref().filter(|source| source.own.is_none());
+        let kept = original.and_then(|original| self.keep_original(&original.at, &mut records));
         let names = match source.as_ref().and_then(|source| source.own) {
             Some(former) if self.map.names_of(former) > 1 => self.map.paths_of(former),
             _ => Vec::from([path.clone()]),
@@ -499,6 +502,7 @@ impl<F: Fs> Workspace<F> {
             forget(&mut self.files.dirty, number);
             forget(&mut self.files.fresh, number);
             self.remove_file(number);
+            kept.into_iter().for_each(|kept| self.remove_file(kept));
             self.files.bytes = bytes;
         }
         decided

@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::map::{Header, Map, Origin, Record, known};
+use super::view::Place;
 use super::{Options, Workspace, layout, lower};
 use crate::error::{CommitPhase, Error, ErrorKind};
 use crate::fs::{Cause, Fs};
@@ -54,7 +55,7 @@ impl<F: Fs + Clone> Workspace<F> {
     /// Returns records in place of those that show nothing any more, since what was moved is not in the lowers: what
     /// a checkpoint does not show, a restore need not bring back.
     fn dangling(&mut self) -> Result<Vec<Record>, Error> {
-        let mut records = Vec::new();
+        let (mut records, mut above) = (Vec::new(), Vec::new());
         for (path, source) in self.moves() {
             if lower::stat(&mut self.state.exec, &self.lowers, &source)?.is_some() {
                 continue;
@@ -65,8 +66,23 @@ impl<F: Fs + Clone> Workspace<F> {
                 .map(|(below, origin)| Record::Shows(known(below), Some(origin.clone())))
                 .collect();
             let is_directory = self.map.has_below(&path);
+            let parent = path.parent();
+            // It is a directory for what was moved there alone: somebody else has put another entry in its place.
+            if self.map.origin(&parent).is_none() && matches!(self.find_place(&parent)?, Some(Place::Directory)) {
+                above.push(parent);
+            }
             records.push(Record::Shows(path, Some(if is_directory { Origin::Directory } else { Origin::Nowhere })));
             records.extend(below);
+        }
+        let mut map = self.map.clone();
+        map.apply(&records);
+        for directory in above {
+            let inside = map.origins_below(&directory);
+            let inside = inside.map(|(path, origin)| Record::Shows(known(path), Some(origin.clone())));
+            let mut again: Vec<Record> = inside.collect();
+            again.insert(0, Record::Shows(directory, Some(Origin::Directory)));
+            map.apply(&again);
+            records.extend(again);
         }
         Ok(records)
     }

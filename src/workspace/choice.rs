@@ -80,7 +80,8 @@ fn mark(pairs: &[(usize, usize)], marks: &mut [bool]) {
 pub(super) fn choose(deltas: &[Delta], select: &Select, withdrawn: &[bool]) -> Vec<Part> {
     let mut needs = needs(deltas);
     order::sort(&mut needs);
-    let mut is_bound: Vec<bool> = deltas.iter().map(|delta| select.excepts(delta.path.as_str())).collect();
+    let mut is_bound: Vec<bool> =
+        deltas.iter().map(|delta| delta.is_unlisted || select.excepts(delta.path.as_str())).collect();
     for (bound, withdrawn) in is_bound.iter_mut().zip(withdrawn) {
         *bound |= *withdrawn;
     }

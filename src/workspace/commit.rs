@@ -75,16 +75,7 @@ impl<F: Fs + Clone> Workspace<F> {
                 return Err(error);
             }
         };
-        let mut former: Vec<u64> = self.map.files().collect();
-        let receipt = self.conclude(target, options.durability, next)?;
-        let mut used: Vec<u64> = self.map.files().collect();
-        used.sort_unstable();
-        former.sort_unstable();
-        former.dedup();
-        for number in former.into_iter().filter(|number| used.binary_search(number).is_err()) {
-            self.release_now(number);
-        }
-        Ok(receipt)
+        self.conclude(target, options.durability, next)
     }
 
     /// Stages what is carried out, and makes the map after it.
@@ -95,18 +86,11 @@ impl<F: Fs + Clone> Workspace<F> {
         if options.conflicts == OnConflict::Fail {
             conflict::refuse(&conflicts)?;
         }
-        let mut is_withdrawn = alloc::vec![false; deltas.len()];
-        let mut dropped = Vec::new();
-        for conflict in conflicts {
-            match conflict.by {
-                Ok(index) => is_withdrawn[index] = options.conflicts == OnConflict::Theirs,
-                Err(record) => dropped.push(record),
-            }
-        }
-        if is_withdrawn.contains(&true) {
-            // What needs a change that is given up is given up with it.
-            choice::mark_dependents(&choice::needs(&deltas), &mut is_withdrawn);
+        let (mut is_withdrawn, dropped) = conflict::withdrawn(&deltas, &conflicts);
+        if options.conflicts == OnConflict::Theirs {
             parts = choice::choose(&deltas, &options.paths, &is_withdrawn);
+        } else {
+            is_withdrawn.fill(false);
         }
         let settles = |index: usize| (parts[index].is_carried() && !deltas[index].is_mask()) || is_withdrawn[index];
         let is_settled: Vec<bool> = (0..deltas.len()).map(settles).collect();
@@ -310,7 +294,7 @@ impl<F: Fs + Clone> Workspace<F> {
         if let Err(error) = self.state.run(adopt()) {
             return Err(self.state.fail(error.with_kind(ErrorKind::NeedsRecovery)));
         }
-        self.map = next;
+        self.go_on(next);
         (self.end, self.is_inherited, self.synced, self.room) = (end, false, end.length, end.length);
         Ok(receipt)
     }

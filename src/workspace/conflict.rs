@@ -162,10 +162,24 @@ impl<F: Fs> Workspace<F> {
 }
 
 /// Returns the paths of conflicts, each once.
-fn listed(conflicts: &[Conflict]) -> Vec<String> {
+pub(super) fn listed(conflicts: &[Conflict]) -> Vec<String> {
     let mut paths: Vec<String> = conflicts.iter().map(|conflict| conflict.path.to_string()).collect();
     paths.dedup();
     paths
+}
+
+/// Returns the differences that are given up for conflicts, with those that need them, and the records that are.
+pub(super) fn withdrawn(deltas: &[Delta], conflicts: &[Conflict]) -> (Vec<bool>, Vec<RelPath>) {
+    let mut is_withdrawn = alloc::vec![false; deltas.len()];
+    let mut dropped = Vec::new();
+    for conflict in conflicts {
+        match &conflict.by {
+            Ok(index) => is_withdrawn[*index] = true,
+            Err(record) => dropped.push(record.clone()),
+        }
+    }
+    choice::mark_dependents(&choice::needs(deltas), &mut is_withdrawn);
+    (is_withdrawn, dropped)
 }
 
 /// Refuses conflicts.

@@ -9,7 +9,7 @@ use super::view::Place;
 use super::{Workspace, layout};
 use crate::error::{Error, ErrorKind};
 use crate::exec::Executor;
-use crate::fs::{Fs, Kind, Stat};
+use crate::fs::{Fs, Kind, Stat, Times};
 use crate::path::{At, RelPath};
 use crate::plan::Plan;
 
@@ -128,7 +128,7 @@ impl<F: Fs> Workspace<F> {
     /// Returns the metadata of a file of the upper, with the number of names that it has in the merged tree.
     pub(crate) fn stat_own(&mut self, number: u64) -> Result<Stat, Error> {
         let links = self.map.names_of(number);
-        let empty = Stat { kind: Kind::File, links, size: 0, modified: None };
+        let empty = Stat { kind: Kind::File, links, size: 0, modified: None, times: Times::default() };
         Ok(self.state.exec.stat(&layout::file(number))?.map_or(empty, |stat| Stat { links, ..stat }))
     }
 

@@ -2,12 +2,13 @@
 //!
 //! It is the one list from which a review, a commit and the map after it are made, so they cannot disagree.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::view::Place;
 use super::{Workspace, lower};
 use crate::error::Error;
-use crate::fs::{Fs, Kind, Stat};
+use crate::fs::{Cause, Fs, Kind, Stat};
 use crate::order;
 use crate::path::{At, RelPath};
 
@@ -24,6 +25,8 @@ pub(super) struct Delta {
     pub(super) after: Option<Place>,
     /// A directory that both trees have and the topmost lower lacks: a commit below it has to make it.
     pub(super) is_scaffold: bool,
+    /// It cannot be known as a whole, since a directory in it holds a name that is not UTF-8: it stays as it is.
+    pub(super) is_unlisted: bool,
 }
 
 impl Delta {
@@ -66,6 +69,38 @@ pub(super) fn find(deltas: &[Delta], path: &RelPath) -> Option<usize> {
     deltas.binary_search_by(|delta| delta.path.cmp(path)).ok()
 }
 
+/// Marks all that hangs together with a directory that cannot be listed: the whole of what was changed around it, and
+/// the other ends of moves.
+fn mark_unlisted(deltas: &mut [Delta]) {
+    let top = |deltas: &[Delta], index: usize| {
+        let mut top = index;
+        while let Some(above) = find(deltas, &deltas[top].path.parent()).filter(|above| *above != top) {
+            top = above;
+        }
+        deltas[top].path.clone()
+    };
+    let mut waiting: Vec<usize> = (0..deltas.len()).filter(|index| deltas[*index].is_unlisted).collect();
+    let mut tops: Vec<RelPath> = Vec::new();
+    while let Some(index) = waiting.pop() {
+        let top = top(deltas, index);
+        if tops.contains(&top) {
+            continue;
+        }
+        for (other, delta) in deltas.iter().enumerate() {
+            let source = delta.source();
+            if delta.path.is_within(&top) {
+                waiting.extend(source.and_then(|source| find(deltas, source)));
+            } else if source.is_some_and(|source| source.is_within(&top)) {
+                waiting.push(other);
+            }
+        }
+        tops.push(top);
+    }
+    for delta in deltas {
+        delta.is_unlisted = tops.iter().any(|top| delta.path.is_within(top));
+    }
+}
+
 impl<F: Fs> Workspace<F> {
     /// Compares the lowers with the merged tree. The list is sorted by path.
     ///
@@ -83,15 +118,15 @@ impl<F: Fs> Workspace<F> {
             self.looked.clear();
             let before = self.look_below(&path)?;
             let after = self.find_place(&path)?;
-            for name in self.names_to_compare(&path, before.as_ref(), after.as_ref())? {
-                waiting.push(path.child(&name));
-            }
+            let (names, is_unlisted) = self.names_to_compare(&path, before.as_ref(), after.as_ref())?;
+            waiting.extend(names.iter().map(|name| path.child(name)));
             if self.differs(&path, before.as_ref(), after.as_ref())? {
                 let is_topmost = before.as_ref().is_some_and(|(at, _)| self.is_in_topmost(at));
-                deltas.push(Delta { path, before, is_topmost, after, is_scaffold: false });
+                deltas.push(Delta { path, before, is_topmost, after, is_scaffold: false, is_unlisted });
             }
         }
         order::sort_by(&mut deltas, |one, other| one.path.cmp(&other.path));
+        mark_unlisted(&mut deltas);
         if self.lowers.len() > 1 {
             let scaffolds = self.scaffolds(&deltas)?;
             deltas.extend(scaffolds);
@@ -100,29 +135,39 @@ impl<F: Fs> Workspace<F> {
         Ok(deltas)
     }
 
-    /// Returns the names in a directory of either tree at which the two may differ.
+    /// Returns the names in a directory of either tree at which the two may differ, and whether there are more, which are
+    /// not UTF-8.
     fn names_to_compare(
         &mut self,
         path: &RelPath,
         before: Option<&(At, Stat)>,
         after: Option<&Place>,
-    ) -> Result<Vec<alloc::string::String>, Error> {
+    ) -> Result<(Vec<String>, bool), Error> {
         let is_directory = after.is_some_and(|place| place.kind() == Kind::Directory);
         if is_directory && matches!(after, Some(Place::Lower(lower, _, _)) if lower == path) {
             // Without records, the lowers show through.
-            return Ok(self.map.names_in(path));
+            return Ok((self.map.names_in(path), false));
         }
-        let mut names = Vec::new();
+        let mut lists = Vec::new();
         if is_directory {
-            names.extend(self.entries(path, None, usize::MAX)?.into_iter().map(|entry| entry.name));
+            let entries = self.entries(path, None, usize::MAX);
+            lists.push(entries.map(|entries| entries.into_iter().map(|entry| entry.name).collect::<Vec<_>>()));
         }
         if before.is_some_and(|(_, stat)| stat.kind == Kind::Directory) {
-            let below = lower::names(&mut self.state.exec, &self.lowers, path)?;
-            names.extend(below.into_iter().map(|(name, _)| name));
+            let below = lower::names(&mut self.state.exec, &self.lowers, path);
+            lists.push(below.map(|below| below.into_iter().map(|(name, _)| name).collect()));
+        }
+        let (mut names, mut is_unlisted) = (Vec::new(), false);
+        for list in lists {
+            match list {
+                Ok(list) => names.extend(list),
+                Err(error) if error.cause() == Some(Cause::IllegalName) => is_unlisted = true,
+                Err(error) => return Err(error),
+            }
         }
         order::sort(&mut names);
         names.dedup();
-        Ok(names)
+        Ok((names, is_unlisted))
     }
 
     fn differs(&mut self, path: &RelPath, before: Option<&(At, Stat)>, after: Option<&Place>) -> Result<bool, Error> {
@@ -159,7 +204,7 @@ impl<F: Fs> Workspace<F> {
             {
                 let above = path.parent();
                 let (before, after) = (None, Some(Place::Directory));
-                scaffolds.push(Delta { path, before, is_topmost: false, after, is_scaffold: true });
+                scaffolds.push(Delta { path, before, is_topmost: false, after, is_scaffold: true, is_unlisted: false });
                 path = above;
             }
         }

@@ -98,11 +98,10 @@ impl<F: Fs + Clone> Workspace<F> {
             Kind::File => self.state.exec.open_one(&at, false).map(drop),
         };
         let Err(error) = tried else { return Ok(None) };
-        match error.cause() {
-            Some(Cause::IllegalName) => Ok(Some(Reason::IllegalName)),
-            Some(Cause::Access | Cause::NotPermitted) if stat.kind == Kind::Symlink => Ok(Some(Reason::AbsoluteLink)),
-            Some(Cause::Access | Cause::NotPermitted) => Ok(Some(Reason::Unreadable)),
-            _ => Err(error),
+        match Reason::of(&error) {
+            Some(Reason::Unreadable) if stat.kind == Kind::Symlink => Ok(Some(Reason::AbsoluteLink)),
+            Some(reason) => Ok(Some(reason)),
+            None => Err(error),
         }
     }
 

@@ -9,7 +9,8 @@ use alloc::vec::Vec;
 
 use super::choice::Part;
 use super::difference::{Delta, find};
-use super::map::{Map, Origin, Record, known};
+use super::map::{Map, Origin, Record, Seen, known};
+use super::view::Place;
 use super::{Workspace, layout, lower};
 use crate::error::Error;
 use crate::fs::{Fs, Kind, Stat};
@@ -167,8 +168,16 @@ impl<F: Fs> Workspace<F> {
         for (path, _) in former {
             let now = lower::seen(&mut self.state.exec, &self.lowers, &path, true)?;
             // What is a conflict before the restore stays one.
-            let noted = self.map.seen(&path).filter(|noted| lower::has_changed(noted, &now)).cloned();
-            records.push(Record::Saw(path, Some(noted.unwrap_or(now))));
+            let noted = match self.map.seen(&path) {
+                Some(noted) => Some(noted.clone()).filter(|noted| lower::has_changed(noted, &now)),
+                None => Some(Seen::of(None)).filter(|_| now.entry.is_some()),
+            };
+            let is_itself = matches!(self.find_place(&path)?, Some(Place::Lower(shown, ..)) if shown == path);
+            let is_conflict = !is_itself && {
+                let kind = now.entry.map(|entry| entry.kind);
+                self.changed_note(&path, kind, &mut Vec::new())?.is_some()
+            };
+            records.push(Record::Saw(path, Some(noted.filter(|_| is_conflict).unwrap_or(now))));
         }
         records.extend(self.map.former());
         Ok(Map::from_records(&records))

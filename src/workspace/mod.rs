@@ -27,9 +27,11 @@ pub mod glob;
 mod layout;
 mod lower;
 pub mod map;
+mod merge;
 mod observe;
 mod proof;
 mod rebase;
+mod refresh;
 mod review;
 mod sync;
 mod target;
@@ -56,6 +58,7 @@ pub use discard::abandon;
 pub use export::LeftOut;
 #[cfg(any(not(target_family = "wasm"), feature = "overlay"))]
 pub(crate) use map::{Origin, sum};
+pub use refresh::Resolution;
 pub use review::{Change, Changed, Page, Reason, Replaced, Role};
 #[cfg(any(not(target_family = "wasm"), feature = "overlay"))]
 pub(crate) use view::Place;

@@ -57,10 +57,10 @@ impl<F: Fs> Target<F> {
             // What is removed to make room comes back as something else.
             let is_last = self.ops.get(index + 1).is_none_or(|next| next.path != path);
             let (cost, seen) = match change {
-                Step::Delete { .. } | Step::RemoveDir if is_last => (0, Seen { entry: None, below: 0 }),
+                Step::Delete { .. } | Step::RemoveDir if is_last => (0, Seen::of(None)),
                 Step::MakeDir => {
                     let entry = OldEntry { kind: Kind::Directory, size: 0, modified: None };
-                    (0, Seen { entry: Some(entry), below: 0 })
+                    (0, Seen::of(Some(entry)))
                 }
                 Step::Put { staged, length, .. } => {
                     let cost = if length == LINK_LENGTH { 1 } else { length.saturating_add(1) };
@@ -103,5 +103,5 @@ fn evidence<F: Fs>(exec: &mut Executor<F>, at: &At) -> Result<Seen, Error> {
     };
     let size = |stat: &Stat| if stat.kind == Kind::File { stat.size } else { 0 };
     let entry = found.map(|(_, stat)| OldEntry { kind: stat.kind, size: size(&stat), modified: None });
-    Ok(Seen { entry, below })
+    Ok(Seen { entry, below, kept: None })
 }

@@ -134,10 +134,12 @@ impl<F: Fs> Workspace<F> {
                     let was_directory = self.map.origin(path).is_none() && self.map.has_below(path);
                     let directory = OldEntry { kind: Kind::Directory, size: 0, modified: None };
                     let entry = was_directory.then_some(directory);
-                    notes.push((path.clone(), Seen { entry, below: 0 }));
+                    notes.push((path.clone(), Seen::of(entry)));
                 }
                 None => {
-                    let all = delta.ends_directory() && !has_within(&settled, path);
+                    // Content counts, but not of what stays a directory, or was settled in part.
+                    let is_directory = delta.old_kind() == Some(Kind::Directory);
+                    let all = !is_directory || (delta.ends_directory() && !has_within(&settled, path));
                     // Below a directory that the topmost lower gets, those below it show.
                     let is_new = find(deltas, &path.parent()).is_some_and(|parent| is_settled[parent]);
                     let lowers = &self.lowers[usize::from(is_new)..];

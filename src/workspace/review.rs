@@ -13,7 +13,7 @@ use super::glob::Select;
 use super::view::Place;
 use super::{Workspace, layout, lower};
 use crate::error::Error;
-use crate::fs::{Fs, Kind, Stat};
+use crate::fs::{Cause, Fs, Kind, Stat};
 use crate::order;
 use crate::path::{At, RelPath};
 
@@ -61,6 +61,17 @@ pub enum Reason {
     AbsoluteLink,
     /// It holds a name that is not UTF-8.
     IllegalName,
+}
+
+impl Reason {
+    /// Returns the reason for which an entry cannot be read; `None` for every other failure.
+    pub(super) fn of(error: &Error) -> Option<Self> {
+        match error.cause() {
+            Some(Cause::IllegalName) => Some(Self::IllegalName),
+            Some(Cause::Access | Cause::NotPermitted) => Some(Self::Unreadable),
+            _ => None,
+        }
+    }
 }
 
 /// The entry that a change replaces.
@@ -177,6 +188,7 @@ impl<F: Fs> Workspace<F> {
         let parent = find(review.deltas, &delta.path.parent());
         let role = match review.parts[index] {
             Part::Stays => return Ok(None),
+            Part::Bound if delta.is_unlisted => Role::Stays(Reason::IllegalName),
             Part::Bound => Role::Stays(Reason::Excepted),
             // What is not moved with its directory is gone with that.
             _ if delta.is_mask() && parent.is_none_or(|it| review.moved_to(&review.deltas[it].path).is_none()) => {

@@ -205,6 +205,55 @@ fn conflicts_require_a_choice() {
     }
 }
 
+/// What both sides changed in a text is merged by lines, before a commit or on its own; what overlaps is named with the
+/// ways out, and nothing changes.
+#[test]
+fn texts_of_both_sides_are_merged() {
+    let world = changed();
+    fs::write(world.at("lower/a.txt"), "1\n2\n3\n").expect("a file");
+    world.done(&["workspace", "refresh", "up", "--theirs"]);
+    world.done_with(&["workspace", "put", "up", "a.txt"], "one\n2\n3\n");
+    fs::write(world.at("lower/a.txt"), "1\n2\nthree\n").expect("a file");
+    assert_eq!(world.done(&["workspace", "refresh", "up"]), "merged  a.txt\n");
+    assert_eq!(world.done(&["workspace", "cat", "up", "a.txt"]), "one\n2\nthree\n");
+    assert_eq!(world.done(&["workspace", "refresh", "up"]), "up: nothing was changed on both sides\n");
+    let theirs = "ONE\n2\nthree\n4\n";
+    fs::write(world.at("lower/a.txt"), theirs).expect("a file");
+    let commit = ["workspace", "commit", "up", "--into", "lower", "--yes", "--merge"];
+    let Ran { code, err, .. } = world.run(&commit);
+    assert_eq!(code, 1, "{err}");
+    let ways = ["a.txt: cannot be merged", "refresh", "--ours", "--theirs", "--mark", "--except"];
+    assert!(ways.iter().all(|word| err.contains(word)), "{err}");
+    assert_eq!(world.text("lower/a.txt"), theirs);
+    fs::write(world.at("lower/a.txt"), "1\n2\nthree\n4\n").expect("a file");
+    world.done(&commit);
+    assert_eq!(world.text("lower/a.txt"), "one\n2\nthree\n4\n");
+    world.done_with(&["workspace", "put", "up", "a.txt"], "mine\n");
+    fs::write(world.at("lower/a.txt"), "theirs\n").expect("a file");
+    assert_eq!(world.done(&["workspace", "refresh", "up", "--mark", "--only", "a.*"]), "merged  a.txt\n");
+    let marked = world.done(&["workspace", "cat", "up", "a.txt"]);
+    assert!(marked.starts_with("<<<<<<< ours\nmine\n") && marked.ends_with("theirs\n>>>>>>> theirs\n"), "{marked}");
+}
+
+/// A lower that is published by `pointer` is read through its link, from one generation to the next.
+#[test]
+fn a_lower_that_is_published_by_pointer_is_read_through_its_link() {
+    let world = fresh();
+    let publish = |text: &str| {
+        fs::create_dir_all(world.at("next")).expect("a directory");
+        fs::write(world.at("next/i"), text).expect("a file");
+        world.done(&["put-dir", "lower", "site", "--from", "next", "--publish", "pointer"]);
+    };
+    publish("first");
+    world.done(&["workspace", "create", "over", "--lower", "lower/site"]);
+    world.done_with(&["workspace", "put", "over", "mine"], "mine");
+    publish("second");
+    assert_eq!(world.done(&["workspace", "cat", "over", "i"]), "second");
+    assert!(world.done(&["workspace", "status", "over"]).contains("lower/site"));
+    world.done(&["workspace", "commit", "over", "--into", "lower/site", "--yes"]);
+    assert_eq!((world.text("lower/site/mine"), world.text("lower/site/i")), ("mine".into(), "second".into()));
+}
+
 /// A discard leaves nothing.
 #[test]
 fn discard_leaves_nothing() {

@@ -32,7 +32,7 @@ const WRITER: &str = r#"(module
 /// The time for which a program is watched.
 const WATCHED: Duration = Duration::from_secs(10);
 
-/// `status`, `changes`, `diff` and the page work while a program runs, and see its files whole.
+/// `status`, `changes`, `diff`, `cat` and the page work while a program runs, and see its files whole.
 #[test]
 fn a_workspace_is_reviewed_while_a_program_runs_in_it() {
     let ground = Ground::new(|top, _| put(top, "whole", "before\n"));
@@ -67,6 +67,10 @@ fn a_workspace_is_reviewed_while_a_program_runs_in_it() {
         let letters = diff.out.lines().find(|line| line.starts_with('+') && !line.starts_with("+++"));
         let letters = &letters.unwrap_or_else(|| panic!("{}", diff.out)).as_bytes()[1..];
         assert!(letters.len() == 4096 && letters.iter().all(|letter| *letter == letters[0]), "{}", diff.out);
+        let content = said(&["cat", upper, "whole"]);
+        succeeds(&content);
+        let letters = content.out.as_bytes();
+        assert!(letters.len() == 4096 && letters.iter().all(|letter| *letter == letters[0]), "{}", content.out);
         succeeds(&said(&["review", upper, "--html", page.to_str().expect("a plain name")]));
         rounds += 1;
     }

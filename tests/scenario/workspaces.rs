@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use onionskin_host::{
-    Change, ChangeKind, CommitOptions, Durability, Entry, Error, NodeKind, OnConflict, Onionskin, Quota, Select,
-    Workspace, WorkspaceBuilder,
+    Change, ChangeKind, CommitOptions, Durability, Entry, Error, NodeKind, OnConflict, Onionskin, Quota, Resolution,
+    Select, Workspace, WorkspaceBuilder,
 };
 use serde_json::{Map, Value, json};
 
@@ -174,6 +174,15 @@ impl<'a> Runner<'a> {
             "rename" => workspace.rename(path, text(step, "to")).map(nothing),
             "changes" => workspace.changes(&select(step)).map(|changes| changes.into_iter().map(change).collect()),
             "conflicts" => workspace.conflicts(&select(step)).map(|paths| json!(paths)),
+            "refresh" => {
+                let resolution = match text(step, "resolution") {
+                    "ours" => Resolution::Ours,
+                    "theirs" => Resolution::Theirs,
+                    "mark" => Resolution::Mark,
+                    _ => Resolution::Merge,
+                };
+                workspace.refresh(&select(step), resolution).map(|paths| json!(paths))
+            }
             "sync" => workspace.sync().map(nothing),
             "checkpoint" => workspace.checkpoint(text(step, "label")).map(|number| json!(number)),
             "checkpoints" => workspace

@@ -303,3 +303,34 @@ fn what_cannot_be_exported_is_listed_and_left_out() {
     export(&mut workspace, &["d/ipc".to_owned()]).expect("the rest can");
     assert_eq!(world.fs.tree().below("out").without(|path| path.ends_with(".onionskin")), tree! { file "d/x" = "2"; });
 }
+
+/// A name that is not UTF-8 keeps its own directory where it is, aloud, and stops nothing else.
+#[test]
+fn a_name_that_is_not_text_stops_nothing_else() {
+    let bad = |directory: &str| [directory.as_bytes(), b"/bad\xff"].concat();
+    let lowers = tree! {
+        file "lower/d/x" = "x";
+        file "lower/d/deep/z" = "z";
+        file "lower/a" = "a";
+        file "lower/gone/y" = "y";
+    };
+    let world = World::new(&lowers.clone().file(bad("lower/d/deep"), "bad"));
+    let mut workspace = world.create();
+    workspace.put("a", b"mine".to_vec()).expect("a file");
+    workspace.rename("d", "moved").expect("a directory");
+    workspace.remove_tree("gone").expect("a directory");
+    write_outside(&world.fs, "lower/gone/y", b"changed since");
+    let listed = listed(&mut workspace, &[], &[]);
+    let stays = Role::Stays(Reason::IllegalName);
+    let find = |path: &str| listed.iter().find(|(known, ..)| known == path).map(|(_, _, role)| *role);
+    assert_eq!((find("a"), find("moved")), (Some(Role::Chosen), Some(stays)), "{listed:?}");
+    assert_eq!(workspace.conflicts(&Select::default()).expect("they can be listed"), ["gone"]);
+    let how = choice(&[], &["gone"], OnConflict::Fail);
+    workspace.commit(world.fs.clone(), &world.preopens_to_commit(), &how).expect("the rest is carried out");
+    let tree = world.fs.tree().below("lower").without(|path| path.ends_with(".onionskin"));
+    let expected = lowers.below("lower").file("a", "mine").file(bad("d/deep"), "bad").file("gone/y", "changed since");
+    assert_eq!(tree, expected);
+    for path in ["moved/x", "moved/deep/z"] {
+        assert_eq!(workspace.stat(path).expect("it stays in the workspace").size, 1);
+    }
+}

@@ -11,7 +11,7 @@ use onionskin::error::ErrorKind;
 use onionskin::fs::{Cause, Fs as _, Kind};
 use onionskin::store::{Durability, Preopens};
 use onionskin::workspace::glob::Select;
-use onionskin::workspace::{Changed, CommitOptions, OnConflict, Options, Role, Workspace};
+use onionskin::workspace::{Changed, CommitOptions, OnConflict, Options, Resolution, Role, Workspace};
 use onionskin_sim::{Dir, SimFs, Stamp, tree};
 
 use crate::model::{Model, Node, carried_out, is_below};
@@ -23,7 +23,7 @@ const LENGTH: usize = 48;
 const STEPS: usize = 30_000;
 
 /// The seeds of failures that were found and mended: they are always tried.
-const FOUND: [u64; 7] = [886, 981, 1896, 1945, 2097, 8974, 11683];
+const FOUND: [u64; 13] = [886, 981, 1896, 1945, 2097, 2704, 8974, 11683, 12965, 30638, 31168, 43403, 52092];
 
 /// A generator of random numbers: SplitMix64.
 pub(crate) struct Random(pub(crate) u64);
@@ -173,6 +173,14 @@ impl Outside<'_> {
     }
 }
 
+/// Checks whether what is at a path of the lowers is shown at another path.
+fn is_elsewhere(shows: &Model, path: &str, there: &Node) -> bool {
+    shows.0.iter().any(|(other, node)| {
+        let is_same_name = other.rsplit('/').next() == path.rsplit('/').next();
+        other != path && node == there && (*node != Node::Directory || is_same_name)
+    })
+}
+
 /// The inode and the time of each file and link of the topmost lower.
 fn inodes(fs: &SimFs, tree: &Model) -> BTreeMap<String, (u64, Option<u64>)> {
     let mut inodes = BTreeMap::new();
@@ -186,6 +194,15 @@ fn inodes(fs: &SimFs, tree: &Model) -> BTreeMap<String, (u64, Option<u64>)> {
     inodes
 }
 
+/// What the changes at a path are based on.
+#[derive(Debug, Default)]
+struct Based {
+    /// What the lowers had when a difference began, and what commits brought to light there since.
+    states: Vec<Option<Node>>,
+    /// Somebody else has made the same change, for now.
+    is_equal: bool,
+}
+
 struct Run {
     world: World,
     options: Options,
@@ -194,8 +211,8 @@ struct Run {
     /// The last steps.
     story: Vec<String>,
     tokens: usize,
-    /// For each path at which the workspace differs from the lowers: what the lowers had when the difference began.
-    based: BTreeMap<String, Option<Node>>,
+    /// For each path at which the workspace differs from the lowers: what its differences are based on.
+    based: BTreeMap<String, Based>,
     /// The numbers of checkpoints, what they showed, and how often somebody else had changed the lowers.
     checkpoints: Vec<(u64, Model, usize)>,
     disturbances: usize,
@@ -254,9 +271,10 @@ impl Run {
 
     fn step(&mut self) {
         let (mut before, _) = self.lowers();
-        let told = match self.random.below(20) {
+        let (act, outside) = (self.random.below(20), 9..=13);
+        let told = match act {
             0..=8 => self.change(),
-            9..=13 => {
+            _ if outside.contains(&act) => {
                 let token = format!("o{}", self.token());
                 let top = if self.options.lowers.len() == 2 && self.random.below(4) == 0 { "below" } else { "lower" };
                 let fs = self.world.fs.clone();
@@ -264,22 +282,34 @@ impl Run {
                 self.disturbances += usize::from(!told.is_empty());
                 told
             }
-            14..=17 => self.commit(),
+            14..=16 => self.commit(),
+            17 => self.refresh(),
             18 => self.keep(),
             _ => self.other(),
         };
         let (now, _) = self.lowers();
         if told.starts_with("commit") {
             // What the commit changed, and what lowers below show again, is known.
-            self.based.retain(|path, _| before.0.get(path) == now.0.get(path));
+            for (path, based) in &mut self.based {
+                if before.0.get(path) != now.0.get(path) {
+                    based.states.push(now.0.get(path).cloned());
+                }
+            }
             before = now.clone();
         }
-        self.story.push(told);
         let shows = self.shown();
-        self.based.retain(|path, _| shows.0.get(path) != now.0.get(path));
-        for path in shows.0.keys().chain(now.0.keys()) {
-            if shows.0.get(path) != now.0.get(path) && !self.based.contains_key(path) {
-                self.based.insert(path.clone(), before.0.get(path).cloned());
+        self.story.push(told);
+        let is_outside = outside.contains(&act);
+        let differs = |path: &String| shows.0.get(path) != now.0.get(path);
+        self.based.retain(|path, based| {
+            let is_over = !differs(path) && !is_outside && !based.is_equal;
+            based.is_equal |= !differs(path);
+            !is_over
+        });
+        for path in shows.0.keys().chain(now.0.keys()).filter(|path| differs(path)) {
+            let based = self.based.entry(path.clone()).or_insert_with(|| Based { is_equal: true, ..Based::default() });
+            if std::mem::take(&mut based.is_equal) {
+                based.states.push(before.0.get(path).cloned());
             }
         }
     }
@@ -288,7 +318,14 @@ impl Run {
     fn change(&mut self) -> String {
         let (path, other, token) = (self.random.path(), self.random.path(), self.token());
         let act = self.random.below(12);
-        let mut expected = self.shown();
+        let (mut expected, (lowers, _)) = (self.shown(), self.lowers());
+        // What was moved is known by what is shown in its new place, and can be removed there.
+        for (path, based) in &mut self.based {
+            let there = lowers.0.get(path).filter(|node| is_elsewhere(&expected, path, node));
+            if there.is_some_and(|node| !based.states.iter().flatten().any(|state| state == node)) {
+                based.states.push(there.cloned());
+            }
+        }
         let workspace = self.workspace.as_mut().expect("it is open");
         let (told, answer, wanted) = match act {
             0..=2 => {
@@ -396,12 +433,10 @@ impl Run {
         for path in topmost.0.keys().chain(after.0.keys()) {
             let there = merged.0.get(path);
             let is_changed = after.0.get(path) != topmost.0.get(path) && after.0.get(path) != there;
-            let is_known = self.based.get(path).is_some_and(|based| based.as_ref() == there);
+            let is_known =
+                self.based.get(path).is_some_and(|based| based.states.iter().any(|state| state.as_ref() == there));
             let is_named = named.iter().any(|named| path == named || is_below(path, named) || is_below(named, path));
-            let is_moved = shows.0.iter().any(|(other, node)| {
-                let is_same_name = other.rsplit('/').next() == path.rsplit('/').next();
-                other != path && Some(node) == there && (*node != Node::Directory || is_same_name)
-            });
+            let is_moved = there.is_some_and(|node| is_elsewhere(&shows, path, node));
             let is_free = conflicts == OnConflict::Ours && is_named;
             assert!(
                 !is_changed || is_known || is_moved || is_free,
@@ -410,6 +445,44 @@ impl Run {
                 after.0.get(path),
                 self.based.get(path)
             );
+        }
+        told
+    }
+
+    /// Takes what somebody else did into the workspace.
+    fn refresh(&mut self) -> String {
+        let select = self.random.select();
+        let all = [Resolution::Ours, Resolution::Theirs, Resolution::Merge, Resolution::Mark];
+        let resolution = all[self.random.below(all.len())];
+        let told = format!("refresh {select:?} {resolution:?} over {}", self.options.lowers.len());
+        let ((lowers, topmost), shows) = (self.lowers(), self.shown());
+        let named = self.workspace().conflicts(&select).expect("conflicts can be listed");
+        let answer = self.workspace().refresh(&select, resolution);
+        let shows_after = self.shown();
+        assert_eq!(self.lowers(), (lowers.clone(), topmost), "{told}");
+        match answer {
+            Ok(paths) => assert_eq!(paths, named, "{told}"),
+            Err(error) => {
+                assert_eq!((error.kind(), shows_after), (ErrorKind::Conflicts, shows), "{told}");
+                assert!(matches!(resolution, Resolution::Merge | Resolution::Mark), "{told}: {error}");
+                return told;
+            }
+        }
+        let left = self.workspace().conflicts(&select).expect("conflicts can be listed");
+        assert!(left.is_empty(), "{told}: {left:?} are in conflict after all of {named:?}");
+        let is_named =
+            |path: &String| named.iter().any(|named| path == named || is_below(path, named) || is_below(named, path));
+        for path in shows.0.keys().chain(shows_after.0.keys()) {
+            let (before, after) = (shows.0.get(path), shows_after.0.get(path));
+            let is_right = match resolution {
+                Resolution::Ours => before == after,
+                Resolution::Theirs => before == after || after == lowers.0.get(path),
+                Resolution::Merge | Resolution::Mark => before == after || is_named(path),
+            };
+            assert!(is_right, "{told}: {path} was {before:?} and is {after:?}; named {named:?}");
+        }
+        for (path, based) in self.based.iter_mut().filter(|(path, _)| is_named(path)) {
+            based.states.push(lowers.0.get(path).cloned());
         }
         told
     }

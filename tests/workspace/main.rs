@@ -7,6 +7,8 @@
 //! | programs on a workspace find the file semantics that they rely on | [`programs`] |
 //! | a reader beside the owner sees names of one moment and whole contents, and changes nothing | [`readers`] |
 //! | commits are atomic, may be partial, and detect conflicts | [`commits`] |
+//! | a refresh takes the changes of others in, by lines or by choice, whole or not at all | [`refreshes`] |
+//! | a review is the commit, and nothing that others did is lost in silence, in random sequences | [`laws`] |
 //!
 //! Crashes and faults of every operation are in the suite `crash`, under names with `workspace`.
 
@@ -17,4 +19,5 @@ mod pains;
 mod programs;
 mod random;
 mod readers;
+mod refreshes;
 mod world;

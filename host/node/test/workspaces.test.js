@@ -65,6 +65,7 @@ function runner(at, { lowers = ["lower"], quota = {} }) {
         changes: (workspace, choice) =>
             [...workspace.changes(choice)].map(({ path, what, kind, size }) => ({ path, what, kind, size })),
         conflicts: (workspace) => workspace.conflicts(),
+        refresh: (workspace, { resolution, ...choice }) => workspace.refresh(choice, resolution),
         sync: (workspace) => workspace.sync(),
         checkpoint: (workspace, { label }) => workspace.checkpoint(label),
         checkpoints: (workspace) => workspace.checkpoints(),

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::queue::{Queue, open};
 use crate::{
-    Change, ChangePage, CommitOptions, Durability, Entry, Error, Finding, Kept, LeftOut, Quota, Receipt, Select, Stat,
-    Workspace, WorkspaceBuilder,
+    Change, ChangePage, CommitOptions, Durability, Entry, Error, Finding, Kept, LeftOut, Quota, Receipt, Resolution,
+    Select, Stat, Workspace, WorkspaceBuilder,
 };
 
 /// A [`Workspace`] whose calls are futures; see [`WorkspaceBuilder::open_async`].
@@ -200,6 +200,12 @@ impl AsyncWorkspace {
     pub async fn conflicts(&self, paths: &Select) -> Result<Vec<String>, Error> {
         let paths = paths.clone();
         self.queue.call(move |workspace| workspace.conflicts(&paths)).await
+    }
+
+    /// As [`Workspace::refresh`].
+    pub async fn refresh(&self, paths: &Select, resolution: Resolution) -> Result<Vec<String>, Error> {
+        let paths = paths.clone();
+        self.queue.call(move |workspace| workspace.refresh(&paths, resolution)).await
     }
 
     /// As [`Workspace::quota`].

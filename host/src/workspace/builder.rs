@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::bindings::types::{Error as GuestError, ErrorKind, Ownership};
 use crate::bindings::workspace::{Options, Quota, Relocation};
-use crate::grants::{Access, Granted, Grants};
+use crate::grants::{Access, Granted, Grants, published};
 use crate::instance::Instance;
 use crate::lock::{RootLock, is_held};
 use crate::trust::Trust;
@@ -250,7 +250,12 @@ impl WorkspaceBuilder {
             lowers,
             owner: Ownership::Host,
             quota: self.quota,
-            moved: if self.moved { Relocation::Accept } else { Relocation::Refuse },
+            // Each publish by `pointer` puts another directory at the path of its link.
+            moved: if self.moved || self.lowers.iter().any(|lower| published(lower).is_some()) {
+                Relocation::Accept
+            } else {
+                Relocation::Refuse
+            },
         })
     }
 

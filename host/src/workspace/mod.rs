@@ -13,7 +13,7 @@ pub use builder::WorkspaceBuilder;
 use crate::Error;
 use crate::bindings::types::{Durability, Error as GuestError, Finding, Receipt};
 use crate::bindings::workspace::{
-    Change, ChangePage, Entry, GuestWorkspace, Kept, LeftOut, Quota, Reason, Select, Stat,
+    Change, ChangePage, Entry, GuestWorkspace, Kept, LeftOut, Quota, Reason, Resolution, Select, Stat,
 };
 use crate::grants::Access;
 use crate::instance::Instance;
@@ -286,6 +286,12 @@ impl Workspace {
     /// The chosen paths of the lowers that are not as they were when they were first touched.
     pub fn conflicts(&mut self, paths: &Select) -> Result<Vec<String>, Error> {
         self.call(|workspace, engine, this| workspace.call_conflicts(engine, this, paths))
+    }
+
+    /// Resolves the conflicts of the chosen paths, all of them or none: the present state of the lowers is taken into
+    /// the workspace, which alone changes. Returns their paths.
+    pub fn refresh(&mut self, paths: &Select, resolution: Resolution) -> Result<Vec<String>, Error> {
+        self.call(|workspace, engine, this| workspace.call_refresh(engine, this, paths, resolution))
     }
 
     /// Returns the quota of the workspace.

@@ -114,16 +114,16 @@ pub(super) const fn kind_out(kind: Kind) -> above::DescriptorType {
     }
 }
 
-/// Converts a stat. Access times are not kept: the time of the last change is returned instead.
+/// Converts a stat. Where the workspace alone has an entry, its last change stands for times that nobody counts.
 pub(super) fn stat_out(stat: &Stat) -> above::DescriptorStat {
-    let time = stat.modified.map(datetime);
+    let time = |time: Option<u64>| time.or(stat.modified).map(datetime);
     above::DescriptorStat {
         type_: kind_out(stat.kind),
         link_count: stat.links,
         size: stat.size,
-        data_access_timestamp: time,
-        data_modification_timestamp: time,
-        status_change_timestamp: time,
+        data_access_timestamp: time(stat.times.accessed),
+        data_modification_timestamp: time(stat.modified),
+        status_change_timestamp: time(stat.times.changed),
     }
 }
 

@@ -24,7 +24,7 @@ use super::convert::{
 use super::state::Shared;
 use crate::component::wasi_fs::WasiFs;
 use crate::fs::Kind;
-use crate::overlay::{Access, Code, Handle, OpenOptions, Overlay};
+use crate::overlay::{Access, Code, Handle, Noted, OpenOptions, Overlay};
 
 /// The object behind a descriptor.
 pub(super) enum Node {
@@ -67,29 +67,39 @@ fn follows(flags: PathFlags) -> bool {
     flags.bits() & PathFlags::SYMLINK_FOLLOW.bits() != 0
 }
 
-/// Sets the times of a file. The time of its last change stays, unless a new one is given.
+/// Sets the times of a file. Those that are not given stay, also where its content is copied for it.
 fn set_times(overlay: &Shared, handle: &Handle<WasiFs>, accessed: NewTimestamp, modified: NewTimestamp) -> Answer<()> {
     if matches!((&accessed, &modified), (NewTimestamp::NoChange, NewTimestamp::NoChange)) {
         return Ok(());
     }
-    let before = ask(overlay, |overlay| overlay.stat(handle))?.modified;
+    let before = ask(overlay, |overlay| overlay.stat(handle))?;
     let file = ask(overlay, |overlay| overlay.made_own(handle))?;
-    let modified = match (modified, before) {
+    let kept = |time, before| match (time, before) {
         (NewTimestamp::NoChange, Some(before)) => NewTimestamp::Timestamp(datetime(before)),
-        (modified, _) => modified,
+        (time, _) => time,
     };
+    let (accessed, modified) = (kept(accessed, before.times.accessed), kept(modified, before.modified));
     host(file.set_times(time_down(accessed), time_down(modified)))
 }
 
-/// Notes the time of a directory or link.
-fn note_time(overlay: &Shared, from: &Handle<WasiFs>, path: &str, follow: bool, modified: NewTimestamp) -> Answer<()> {
-    let time = match modified {
-        NewTimestamp::NoChange => return Ok(()),
-        NewTimestamp::Now => wall_clock::now(),
-        NewTimestamp::Timestamp(time) => time,
+/// Notes times of a directory or link.
+fn note_times(
+    overlay: &Shared,
+    from: &Handle<WasiFs>,
+    (path, follow): (&str, bool),
+    accessed: NewTimestamp,
+    modified: NewTimestamp,
+) -> Answer<()> {
+    let time = |time| {
+        let time = match time {
+            NewTimestamp::NoChange => return Ok(None),
+            NewTimestamp::Now => wall_clock::now(),
+            NewTimestamp::Timestamp(time) => time,
+        };
+        nanoseconds(time).ok_or(ErrorCode::Overflow).map(Some)
     };
-    let time = nanoseconds(time).ok_or(ErrorCode::Overflow)?;
-    ask(overlay, |overlay| overlay.note_time(from, path, follow, time))
+    let times = Noted { accessed: time(accessed)?, modified: time(modified)? };
+    ask(overlay, |overlay| overlay.note_times(from, path, follow, times))
 }
 
 impl GuestDescriptor for Node {
@@ -186,7 +196,7 @@ impl GuestDescriptor for Node {
         match self {
             Self::Through(file) => host(file.set_times(time_down(accessed), time_down(modified))),
             Self::Layered(overlay, handle) => match ask(overlay, |overlay| overlay.kind(handle))? {
-                Kind::Directory => note_time(overlay, handle, ".", false, modified),
+                Kind::Directory => note_times(overlay, handle, (".", false), accessed, modified),
                 Kind::File | Kind::Symlink | Kind::Other => set_times(overlay, handle, accessed, modified),
             },
         }
@@ -260,7 +270,7 @@ impl GuestDescriptor for Node {
                 let follow = follows(flags);
                 let kind = ask(overlay, |overlay| overlay.stat_at(handle, &path, follow))?.kind;
                 if kind != Kind::File {
-                    return note_time(overlay, handle, &path, follow, modified);
+                    return note_times(overlay, handle, (&path, follow), accessed, modified);
                 }
                 let options = OpenOptions { follow, ..OpenOptions::default() };
                 let file = ask(overlay, |overlay| overlay.open_at(handle, &path, options))?;

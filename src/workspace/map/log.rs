@@ -15,6 +15,7 @@
 //!   1 shows    path text, origin: 0 none of its own, 1 nowhere, 2 directory, 3 file u64,
 //!              4 lower text, 5 link text
 //!   2 saw      path text, known u8 0|1, seen if 1
+//!   5 kept     path text, file u64: with what was seen of this path, a copy of its content
 //!   4 was      path text, commit u64, origin: the entry of the lowers before a commit, for the checkpoints
 //!              before it; lower text of the path itself: it was not kept
 //!   3 synced   offset u64 of this frame, sum u64 at the end of the part that was written whole, sum
@@ -141,7 +142,8 @@ impl Map {
                     fact if end.whole == 0 => add(&mut whole, path, fact),
                     // The files that it releases are irrelevant here.
                     Fact::Shows(origin) => drop(map.show(path, origin)),
-                    Fact::Saw(seen) => map.see(path, seen),
+                    Fact::Saw(seen) => drop(map.see(path, seen)),
+                    Fact::Kept(number) => map.entries.get_mut(path).into_iter().for_each(|entry| entry.keep(number)),
                     Fact::Was(commit, origin) => map.keep_former(path, commit, origin),
                 }
             }
@@ -287,6 +289,11 @@ fn encode_saw(path: &str, seen: Option<&Seen>, out: &mut Vec<u8>) {
     if let Some(seen) = seen {
         encode_seen(seen, out);
     }
+    if let Some(kept) = seen.and_then(|seen| seen.kept) {
+        out.push(5);
+        encode_text(path, out);
+        put_number(out, kept, 8);
+    }
 }
 
 fn encode_seen(seen: &Seen, out: &mut Vec<u8>) {
@@ -357,6 +364,7 @@ fn read_header(reader: &mut Reader<'_>, bytes: &[u8]) -> Result<(Header, u64), &
 enum Fact {
     Shows(Option<Origin>),
     Saw(Option<Seen>),
+    Kept(u64),
     Was(u64, Origin),
 }
 
@@ -369,6 +377,7 @@ fn add(entries: &mut Vec<(String, Entry)>, path: &str, fact: Fact) {
         match fact {
             Fact::Shows(origin) => entry.origin = origin,
             Fact::Saw(seen) => entry.seen = seen,
+            Fact::Kept(number) => entry.keep(number),
             Fact::Was(commit, origin) => entry.former.push((commit, origin)),
         }
     }
@@ -389,6 +398,7 @@ fn read_fact<'b>(reader: &mut Reader<'b>) -> Option<(&'b str, Fact)> {
             let commit = reader.number(8);
             Fact::Was(commit, read_origin(reader).unwrap_or(Origin::Nowhere))
         }
+        5 => Fact::Kept(reader.number(8)),
         _ => {
             reader.refuse("an unknown kind of record");
             Fact::Saw(None)
@@ -416,7 +426,7 @@ fn read_origin(reader: &mut Reader<'_>) -> Option<Origin> {
 }
 
 fn read_seen(reader: &mut Reader<'_>) -> Seen {
-    Seen { entry: reader.old(), below: reader.number(8) }
+    Seen { entry: reader.old(), below: reader.number(8), kept: None }
 }
 
 /// A path that cannot leave the root, whatever else its names are.

@@ -47,6 +47,16 @@ pub struct Seen {
     /// A sum of the content of a file or link, or of all below a directory, that is hidden; 0 where it was not
     /// computed.
     pub below: u64,
+    /// The file of the upper that has a copy of the content, from which both sides of a merge began. It is not
+    /// synced: where the sum of the copy is not `below`, there is none.
+    pub kept: Option<u64>,
+}
+
+impl Seen {
+    /// A state of which only the entry is known.
+    pub const fn of(entry: Old) -> Self {
+        Self { entry, below: 0, kept: None }
+    }
 }
 
 /// One line of a frame.
@@ -125,6 +135,15 @@ struct Entry {
     seen: Option<Seen>,
     /// The origins before commits, by the numbers of these.
     former: Vec<(u64, Origin)>,
+}
+
+impl Entry {
+    /// Adds the copy of a content to what was seen of it.
+    const fn keep(&mut self, number: u64) {
+        if let Some(seen) = &mut self.seen {
+            seen.kept = Some(number);
+        }
+    }
 }
 
 impl Map {
@@ -232,10 +251,11 @@ impl Map {
         names
     }
 
-    /// Returns the numbers of the files that are shown, or kept for checkpoints.
+    /// Returns the numbers of the files that are shown, or kept for checkpoints or merges.
     pub fn files(&self) -> impl Iterator<Item = u64> {
         let former = self.entries.values().flat_map(|entry| entry.former.iter().map(|(_, origin)| origin));
-        self.shown_files().chain(former.filter_map(number))
+        let originals = self.entries.values().filter_map(|entry| entry.seen.as_ref()?.kept);
+        self.shown_files().chain(former.filter_map(number)).chain(originals)
     }
 
     fn shown_files(&self) -> impl Iterator<Item = u64> {
@@ -317,7 +337,7 @@ impl Map {
         for record in records {
             match record {
                 Record::Shows(path, origin) => gone.extend(self.show(path.as_str(), origin.clone())),
-                Record::Saw(path, seen) => self.see(path.as_str(), seen.clone()),
+                Record::Saw(path, seen) => gone.extend(self.see(path.as_str(), seen.clone())),
                 Record::Was(path, commit, origin) => self.keep_former(path.as_str(), *commit, origin.clone()),
             }
         }
@@ -405,10 +425,12 @@ impl Map {
         gone
     }
 
-    /// Records the state of a path of the lowers.
-    fn see(&mut self, path: &str, seen: Option<Seen>) {
-        self.entries.entry(path.to_owned()).or_default().seen = seen;
+    /// Records the state of a path of the lowers; returns the copy that was kept with its former state.
+    fn see(&mut self, path: &str, seen: Option<Seen>) -> Option<u64> {
+        let kept = seen.as_ref().and_then(|seen| seen.kept);
+        let former = core::mem::replace(&mut self.entries.entry(path.to_owned()).or_default().seen, seen);
         self.tidy(path);
+        former?.kept.filter(|former| kept != Some(*former))
     }
 
     fn keep_former(&mut self, path: &str, commit: u64, origin: Origin) {
@@ -477,7 +499,7 @@ mod tests {
     }
 
     pub(super) fn seen() -> Seen {
-        Seen { entry: Some(OldEntry { kind: Kind::File, size: 3, modified: Some(5) }), below: 11 }
+        Seen { entry: Some(OldEntry { kind: Kind::File, size: 3, modified: Some(5) }), below: 11, kept: Some(6) }
     }
 
     pub(super) fn sample() -> Vec<Record> {
@@ -489,7 +511,7 @@ mod tests {
             shows("d", Origin::Directory),
             shows("d/e/f", Origin::File(5)),
             Record::Saw(path("b/x"), Some(seen())),
-            Record::Saw(path("d"), Some(Seen { entry: None, below: 0 })),
+            Record::Saw(path("d"), Some(Seen::of(None))),
         ]
     }
 

@@ -11,7 +11,8 @@ use super::redundant::Rows;
 use crate::support::{is_full, operations};
 
 /// The operations whose syncs a bounded run leaves out.
-const BOUNDED: &[&str] = &["workspace-create", "workspace-copy-up", "workspace-checkpoint", "workspace-discard"];
+const BOUNDED: &[&str] =
+    &["workspace-create", "workspace-copy-up", "workspace-checkpoint", "workspace-merge", "workspace-discard"];
 
 /// The additional operations of a full run.
 const FULL: &[&str] = &[
@@ -35,6 +36,8 @@ const SYNCS: Rows = &[
             "workspace-copy-up: Operation sync-dir upper/.onionskin/workspace #0",
             "workspace-drop-checkpoint: Operation sync-dir upper/.onionskin/workspace #0",
             "workspace-fork: Operation sync-dir upper/.onionskin/workspace #0",
+            "workspace-merge: Operation sync-dir upper/.onionskin/workspace #0",
+            "workspace-merge: Operation sync-dir upper/.onionskin/workspace #2",
             "workspace-restore: Operation sync-dir upper/.onionskin/workspace #0",
             "workspace-restore: Operation sync-dir upper/.onionskin/workspace #2",
             "workspace-restore: Operation sync-dir upper/.onionskin/workspace #4",
@@ -49,6 +52,7 @@ const SYNCS: Rows = &[
             "workspace-checkpoint: Operation sync-dir upper/.onionskin/workspace #1",
             "workspace-drop-checkpoint: Operation sync-dir upper/.onionskin/workspace #1",
             "workspace-fork: Operation sync-dir upper2/.onionskin/workspace #3",
+            "workspace-merge: Operation sync-dir upper/.onionskin/workspace #1",
             "workspace-restore: Operation sync-dir upper/.onionskin/workspace #1",
             "workspace-restore: Operation sync-dir upper/.onionskin/workspace #3",
         ],
@@ -63,6 +67,7 @@ const SYNCS: Rows = &[
             "workspace-checkpoint: Operation sync-file upper/.onionskin/workspace/map #0",
             "workspace-drop-checkpoint: Operation sync-file upper/.onionskin/workspace/map #0",
             "workspace-fork: Operation sync-file upper/.onionskin/workspace/map #0",
+            "workspace-merge: Operation sync-file upper/.onionskin/workspace/map #0",
             "workspace-restore: Operation sync-file upper/.onionskin/workspace/map #0",
         ],
     ),
@@ -102,6 +107,7 @@ const SYNCS: Rows = &[
             "workspace-create: Recovery sync-dir upper/.onionskin/workspace #0",
             "workspace-drop-checkpoint: Recovery sync-dir upper/.onionskin/workspace #0",
             "workspace-fork: Recovery sync-dir upper/.onionskin/workspace #0",
+            "workspace-merge: Recovery sync-dir upper/.onionskin/workspace #1",
             "workspace-restore: Recovery sync-dir upper/.onionskin/workspace #0",
             "workspace-sync-put: Recovery sync-dir upper/.onionskin/workspace #0",
             "workspace-sync-put: Recovery sync-dir upper/.onionskin/workspace #1",

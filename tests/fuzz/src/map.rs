@@ -127,7 +127,8 @@ fn header_of(from: &mut Unstructured<'_>) -> Result<Header> {
         header.lowers.push(Lower { name: from.arbitrary()?, identity: from.arbitrary()? });
     }
     if from.arbitrary()? {
-        header.proof = Some((path_of_record(from)?, seen_of(from)?));
+        // No copy is kept with a proof.
+        header.proof = Some((path_of_record(from)?, Seen { kept: None, ..seen_of(from)? }));
     }
     Ok(header)
 }
@@ -156,13 +157,13 @@ fn origin_of(from: &mut Unstructured<'_>) -> Result<Origin> {
 }
 
 fn seen_of(from: &mut Unstructured<'_>) -> Result<Seen> {
-    Ok(Seen { entry: old_of(from)?, below: from.arbitrary()? })
+    Ok(Seen { entry: old_of(from)?, below: from.arbitrary()?, kept: from.arbitrary()? })
 }
 
 /// Returns maps in the form that is mutated, with every kind of record.
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let path = |text| RelPath::parse_record(text).expect("a good path");
-    let seen = Seen { entry: None, below: 0 };
+    let seen = Seen::of(None);
     let lower = |name: &str, identity| Lower { name: name.to_owned(), identity };
     let header = Header {
         files: 9,

@@ -96,5 +96,5 @@ fn change(number: u64) -> Result<[Record; 2]> {
     let path = RelPath::parse(&text).map_err(|rule| rule.text())?;
     let entry = Some(OldEntry { kind: Kind::File, size: 1000 + number, modified: Some(1_700_000_000_000_000_000) });
     let shows = Record::Shows(path.clone(), Some(Origin::Nowhere));
-    Ok([Record::Saw(path, Some(Seen { entry, below: 0 })), shows])
+    Ok([Record::Saw(path, Some(Seen::of(entry))), shows])
 }

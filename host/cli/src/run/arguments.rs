@@ -23,7 +23,8 @@ directories with layers have an upper directory each, below that of --upper: /da
 `srv-a`. Without --upper there is a temporary one.
 
 --commit writes the changes to the topmost lower when the program exits with 0; when it does not, they are
-kept. What the program is given is what is named here: no other file, no network, no environment. It
+kept. Several directories are written one after another in the order in which they are named, each atomically; one
+with a conflict comes first. After a failure the rest are kept, and the summary says what was committed. What the program is given is what is named here: no other file, no network, no environment. It
 shares standard input, output and error with this command, and the summary goes to standard error. With
 --format json it is the last line there, an object on a line of its own, after an empty one.
 

@@ -4,7 +4,9 @@ use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use onionskin_host::{CommitOptions, Durability, Error, ErrorKind, GuestError, OnConflict, Select, Workspace};
+use onionskin_host::{
+    CommitOptions, Durability, Error, ErrorKind, GuestError, OnConflict, Resolution, Select, Workspace,
+};
 use serde_json::json;
 
 use super::super::render::{self, Answer};
@@ -12,7 +14,7 @@ use super::super::terminal::Terminal;
 use super::super::text::{Sentence, Text, text};
 use super::super::{Context, Stop};
 use super::choice::Choice;
-use super::{Upper, close, finish, make_directory, open, open_with_progress, session, show};
+use super::{Upper, close, finish, make_directory, open, open_with_progress, refresh, session, show};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -32,11 +34,14 @@ pub(super) struct Commit {
     #[command(flatten)]
     choice: Choice,
     /// In conflicts, the change of the workspace replaces that of the lower
-    #[arg(long, conflicts_with = "theirs")]
+    #[arg(long, conflicts_with_all = ["theirs", "merge"])]
     ours: bool,
     /// In conflicts, the lower stays, and the change of the workspace is discarded
-    #[arg(long)]
+    #[arg(long, conflicts_with = "merge")]
     theirs: bool,
+    /// First merges text that both sides have changed, by lines, as `workspace refresh` does
+    #[arg(long)]
+    merge: bool,
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
@@ -91,10 +96,19 @@ pub(super) fn commit(context: &Context, arguments: &Commit) -> Result<Answer, St
     let mut workspace = open_with_progress(context, &arguments.upper)?;
     let all = workspace.changes(&Select::default())?;
     let paths = arguments.choice.select(&mut workspace, &arguments.upper.upper, &[], &all)?;
+    let merged = if arguments.merge {
+        let merged = workspace.refresh(&paths, Resolution::Merge);
+        merged.or_else(refresh::with_ways_out)?
+    } else {
+        Vec::new()
+    };
     if !arguments.yes {
         let changes = workspace.changes(&paths)?;
         let conflicts = workspace.conflicts(&paths)?;
         let mut text = show::changes(&changes, true);
+        for path in &merged {
+            text.push(&text!("merged  {}\n", path));
+        }
         let carried = changes.iter().filter(|change| show::is_carried(change)).count();
         for path in &conflicts {
             text.push(&text!("conflict  {}\n", path));
@@ -132,8 +146,8 @@ pub(super) fn with_choice<T>(error: Error, workspace: &mut Workspace, paths: &Se
         return Err(Error::Guest { root, error });
     }
     let message = format!(
-        "changed in {} since changed here, so nothing was committed: {}. Say --ours or --theirs, or leave them out \
-         with --except",
+        "changed in {} since changed here, so nothing was committed: {}. Say --merge, --ours or --theirs, or leave them \
+         out with --except",
         into.display(),
         paths.join(", ")
     );

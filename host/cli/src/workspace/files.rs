@@ -93,13 +93,33 @@ fn list(workspace: &mut Workspace, arguments: &Ls) -> Result<Answer, Error> {
 }
 
 pub(super) fn cat(context: &Context, arguments: &Named) -> Result<(), Stop> {
-    let mut workspace = open(context, &arguments.upper)?;
     let mut out = streams::exact();
-    for chunk in workspace.chunks(&arguments.path) {
-        out.write_all(&chunk?)?;
-    }
+    let (mut has_begun, mut failure) = (false, None);
+    observed(context, &arguments.upper, |workspace| {
+        // What is written cannot be taken back, so it is not read again.
+        if has_begun {
+            return Ok(());
+        }
+        // The last chunk is whole once the end was found after it.
+        let mut last = Vec::new();
+        for chunk in workspace.chunks(&arguments.path) {
+            match chunk {
+                Ok(chunk) => {
+                    has_begun |= !last.is_empty();
+                    out.write_all(&std::mem::replace(&mut last, chunk))?;
+                }
+                Err(error) if has_begun => {
+                    failure = Some(error);
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        has_begun = true;
+        Ok(out.write_all(&last)?)
+    })?;
     out.flush()?;
-    Ok(workspace.close()?)
+    failure.map_or(Ok(()), |error| Err(error.into()))
 }
 
 pub(super) fn put(context: &Context, arguments: &Put) -> Result<Answer, Error> {

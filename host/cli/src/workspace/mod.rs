@@ -13,6 +13,7 @@ mod page;
 mod patch;
 mod progress;
 mod questions;
+mod refresh;
 mod review;
 pub(super) mod show;
 mod trees;
@@ -78,6 +79,8 @@ enum Command {
     Diff(review::Changes),
     /// Lists the changes of lowers at paths that were changed here, too
     Conflicts(Upper),
+    /// Takes changes of lowers at paths that were changed here, too: merges text by lines, or chooses a side
+    Refresh(refresh::Refresh),
     /// Asks about each change and each hunk, then writes what was taken; or writes a page to look at
     Review(decide::Review),
     /// Writes changes to the topmost lower atomically; asks first
@@ -131,6 +134,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<(), Stop> 
         Command::Changes(changes) => review::changes(context, changes)?,
         Command::Diff(changes) => return diff::diff(context, changes),
         Command::Conflicts(upper) => review::conflicts(context, upper)?,
+        Command::Refresh(refresh) => self::refresh::refresh(context, refresh)?,
         Command::Review(review) => decide::review(context, review)?,
         Command::Commit(commit) => apply::commit(context, commit)?,
         Command::Discard(discard) => apply::discard(context, discard)?,

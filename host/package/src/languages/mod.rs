@@ -31,13 +31,14 @@ const INNER: [&str; 11] = [
 ];
 
 /// The default values of cases, by type.
-const USUAL_CASES: [(&str, &str); 7] = [
+const USUAL_CASES: [(&str, &str); 8] = [
     ("durability", "full"),
     ("evidence", "metadata"),
     ("identical", "rewrite"),
     ("on-conflict", "fail"),
     ("precondition", "none"),
     ("publish", "in-place"),
+    ("resolution", "merge"),
     ("symlink-policy", "replace"),
 ];
 

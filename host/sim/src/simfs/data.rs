@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use onionskin::fs::{Cause, Stat};
+use onionskin::fs::{Cause, Stat, Times};
 
 use super::fault::Pass;
 use super::handle::{Dir, File};
@@ -36,6 +36,7 @@ impl State {
                 Body::Directory(_) | Body::Other => 0,
             },
             modified: self.switches.times.then_some(inode.modified),
+            times: Times::default(),
         }
     }
 

@@ -109,6 +109,11 @@ fn times(directory: &Path) {
     };
     report("set the times of an original", OpenOptions::new().write(true).open(&path).and_then(set));
     report("they stay", fs::metadata(&path).and_then(|it| it.modified()).map(|it| it == moment));
+    let early = moment - Duration::from_secs(86_400);
+    let read_early = |file: File| file.set_times(FileTimes::new().set_accessed(early));
+    report("set the time of the last reading", OpenOptions::new().write(true).open(&path).and_then(read_early));
+    let both = |it: fs::Metadata| Ok((it.accessed()? == early, it.modified()? == moment));
+    report("the two are apart", fs::metadata(&path).and_then(both));
     let is_old = |it: fs::Metadata| it.modified().map(|it| it < SystemTime::now());
     report("an original is older than now", fs::metadata(directory.join("base/old")).and_then(is_old));
     let before = SystemTime::now() - Duration::from_secs(60);

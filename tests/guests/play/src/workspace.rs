@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::bindings::onionskin::fs::types::{Error, NodeKind, Ownership};
 use crate::bindings::onionskin::fs::workspace::{
-    Change, ChangeKind, CommitOptions, OnConflict, Options, Quota, Relocation, Select, Workspace,
+    Change, ChangeKind, CommitOptions, OnConflict, Options, Quota, Relocation, Resolution, Select, Workspace,
 };
 use crate::store::durability;
 use crate::words::{data, name, text, texts};
@@ -94,6 +94,15 @@ impl Player {
             "rename" => workspace.rename(path, text(step, "to")).map(nothing),
             "changes" => changes(workspace, &select(step)).map(|changes| changes.into_iter().map(change).collect()),
             "conflicts" => workspace.conflicts(&select(step)).map(|paths| json!(paths)),
+            "refresh" => {
+                let resolution = match text(step, "resolution") {
+                    "ours" => Resolution::Ours,
+                    "theirs" => Resolution::Theirs,
+                    "mark" => Resolution::Mark,
+                    _ => Resolution::Merge,
+                };
+                workspace.refresh(&select(step), resolution).map(|paths| json!(paths))
+            }
             "sync" => workspace.sync().map(nothing),
             "checkpoint" => workspace.checkpoint(text(step, "label")).map(|number| json!(number)),
             "checkpoints" => workspace
