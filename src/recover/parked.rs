@@ -48,24 +48,28 @@ impl Parked {
     }
 }
 
-/// Returns the refusal to complete a parked decision over an entry that changed since it was decided: a decision that
-/// waits must not replace the work of others.
-pub(super) fn changed<F: Fs>(
-    exec: &mut Executor<F>,
-    journal: &Journal,
-    facts: &[Fact],
-) -> Result<Option<Error>, Error> {
+/// Checks that a parked decision replaces no entry that changed since it was decided: a decision that waits must not
+/// replace the work of others.
+///
+/// # Errors
+///
+/// `ErrorKind::Parked` for such an entry; the failure of looking at one.
+pub(super) fn check<F: Fs>(exec: &mut Executor<F>, journal: &Journal, facts: &[Fact]) -> Result<(), Error> {
     for (op, fact) in journal.ops.iter().zip(facts) {
         let (Change::Put { old, .. } | Change::Delete { old }) = &op.change else { continue };
         // A directory is refused with a reason of its own, and an entry that is gone is nobody's work.
         let Some(now) = exec.stat_deep(&op.path)?.filter(|stat| stat.kind != Kind::Directory) else { continue };
-        if *old != Some(OldEntry::from(now)) && !is_applied(exec, journal, op, fact)? {
-            return Ok(Some(
-                ErrorKind::Parked.at(&op.path).because("changed after the decision that would replace it"),
-            ));
+        if !old.is_some_and(|old| is_same(old, now.into())) && !is_applied(exec, journal, op, fact)? {
+            return Err(ErrorKind::Parked.at(&op.path).because("changed after the decision that would replace it"));
         }
     }
-    Ok(None)
+    Ok(())
+}
+
+/// Returns whether an entry is the one that was recorded. A host may not know its time.
+fn is_same(old: OldEntry, now: OldEntry) -> bool {
+    let times = old.modified.zip(now.modified);
+    (old.kind, old.size) == (now.kind, now.size) && times.is_none_or(|(old, now)| old == now)
 }
 
 /// Returns whether the entry at a path is the one that a decision puts there.

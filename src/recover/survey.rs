@@ -323,7 +323,7 @@ fn decision<F: Fs>(exec: &mut Executor<F>, scope: Scope, records: &Records, path
                 }
                 if let Ok(facts) = &decision.facts
                     && is_parked
-                    && let Some(error) = parked::changed(exec, journal, facts)?
+                    && let Err(error) = parked::check(exec, journal, facts)
                 {
                     decision.facts = Err(error);
                 }

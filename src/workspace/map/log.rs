@@ -451,7 +451,7 @@ mod tests {
             files: 9,
             label: "before".to_owned(),
             lowers: vec![lower("/a", Some(7)), lower("/b", None)],
-            proof: Some((path("x"), seen())),
+            proof: Some((path("x"), Seen { kept: None, ..seen() })),
             quota: Quota { bytes: Some(1 << 20), entries: None },
         }
     }

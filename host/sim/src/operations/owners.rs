@@ -12,12 +12,15 @@ use super::files::{refused, replace};
 use super::interplay::{is_locked, killed_after, open_locked, wrong};
 use super::scenes::{conversations, workspace};
 use super::{Action, FaultyFs, Operation, grants_of, open_faulty};
-use crate::simfs::Verb;
+use crate::simfs::{Switches, Verb};
 use crate::tree::Tree;
 
 type Done = Result<(), Error>;
 
 const TOKEN: &str = "owner-1";
+
+/// A tree that is planted with a log has other times than those in the log.
+const TIMELESS: Switches = Switches { times: false, ..Switches::PLAIN };
 
 pub(super) fn all() -> Vec<Operation> {
     let mut all = locks();
@@ -93,6 +96,7 @@ fn takeovers() -> Vec<Operation> {
         Operation {
             // Whichever part of the takeover is lost: the decided transaction is completed, once.
             stages: |_| vec![decided()],
+            switches: TIMELESS,
             ..locked("break-lock-decided", "a lock is broken over a decision", dead_after, |faulty| {
                 seize(faulty, TOKEN)
             })
@@ -170,6 +174,7 @@ fn questions() -> Vec<Operation> {
         ),
         Operation {
             stages: |_| vec![decided()],
+            switches: TIMELESS,
             ..Operation::new(
                 "recover",
                 "a decision that was left is completed",
