@@ -63,6 +63,7 @@ const COMMANDS: &[(&str, i32, Names)] = &[
     ("workspace changes up@", 0, Shown),
     ("workspace diff up@", 0, Unnamed),
     ("workspace conflicts up@", 0, Unnamed),
+    ("workspace refresh up@ --theirs", 0, Unnamed),
     ("workspace checkpoint up@ label@", 0, Unnamed),
     ("workspace status up@", 0, Shown),
     ("workspace restore up@ 1", 0, Unnamed),
