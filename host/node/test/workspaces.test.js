@@ -175,6 +175,8 @@ for (const scene of scenes.crashes) {
         for (let call = 0; call < calls; call += Math.ceil(calls / 12)) {
             const at = prepared(t, scene);
             assert.equal(run(at, call).signal, "SIGKILL");
+            const recovered = spawnSync(program(), ["recover", "upper"], { cwd: at.top, encoding: "utf8" });
+            assert.equal(recovered.status, 0, recovered.stderr);
             const ran = spawnSync(program(), ["workspace", "changes", "upper"], { cwd: at.top, encoding: "utf8" });
             assert.equal(ran.status, 0, ran.stderr);
             const { stdout } = ran;

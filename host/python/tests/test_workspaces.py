@@ -168,6 +168,7 @@ def test_what_a_stop_left_is_recovered_by_the_rust_host(case: dict[str, Any], tm
         world = prepared(tmp_path.resolve() / str(stop), case)
         with pytest.raises(onionskin.StoppedError):
             commit(world, whole * stop // STOPS)
+        assert program("recover", "upper", cwd=world).returncode == 0
         ran = program("workspace", "changes", "upper", cwd=world)
         now, is_committed = files(world / "lower"), ran.stdout == ""
         assert ran.returncode == 0 and now == (case["new"] if is_committed else case["old"]), (stop, ran)

@@ -35,7 +35,7 @@ use super::text::{Text, text};
 use super::{Context, Stop};
 
 /// How often a workspace is read again that its owner changes.
-const READINGS_MAX: usize = 200;
+const READINGS_MAX: usize = 2000;
 
 /// The time between two readings.
 const BETWEEN: Duration = Duration::from_millis(5);
