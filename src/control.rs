@@ -9,6 +9,7 @@
 //! | `draft-N` | the decision that transaction N was writing, while a file that it moved to ask cannot be removed |
 //! | `log`, `log-unsynced` | a decision, to be rolled forward |
 //! | `parked-N` | the decision of transaction N, which could not be completed yet |
+//! | `abandoned-N` | the decision of transaction N, which was given up, until its content is in `quarantine-N` |
 //! | `directories/K/G/` | generation G of directory K, publish mode `pointer` |
 //! | `directories/K/owner` | the path that directory K belongs to; see [`crate::generations`] |
 //! | `lock`, `lock-H` | the lock file; a token on its way to it |
@@ -88,6 +89,11 @@ pub fn draft(number: u64) -> RelPath {
 /// Returns the path of a decision that could not be completed yet.
 pub fn parked(number: u64) -> RelPath {
     numbered(&directory(), "parked-", number, "")
+}
+
+/// Returns the path of a decision that was given up, and whose content is not in the quarantine yet.
+pub fn abandoned(number: u64) -> RelPath {
+    numbered(&directory(), "abandoned-", number, "")
 }
 
 /// Returns the path of the directory where unusable records are set aside.

@@ -19,6 +19,7 @@ enum Entry {
     Log,
     LogUnsynced,
     Parked(u64),
+    Abandoned(u64),
     Ask(u64),
     Draft(u64),
     /// Removed once its owner is dead: `log.tmp`, `file-N`, `lock-H`, `linked`, `linked-again`.
@@ -40,6 +41,7 @@ fn classify(name: &str, kind: Kind) -> Option<Entry> {
         (Some(("ask", number)), _) => (Entry::Ask(number), Kind::Directory),
         (Some(("draft", number)), _) => (Entry::Draft(number), Kind::File),
         (Some(("parked", number)), _) => (Entry::Parked(number), Kind::File),
+        (Some(("abandoned", number)), _) => (Entry::Abandoned(number), Kind::File),
         (Some(("epoch", number)), _) => (Entry::Epoch(number), Kind::File),
         (Some(("file", _)), _) | (_, LOG_TEMPORARY | LINKED | LINKED_AGAIN) => (Entry::Loose, Kind::File),
         (_, LOG) => (Entry::Log, Kind::File),
@@ -63,6 +65,8 @@ pub struct Records {
     pub log: Option<&'static str>,
     /// Numbers of the transactions whose decision could not be completed yet.
     pub parked: Vec<u64>,
+    /// Numbers of the transactions whose decision was given up, and whose content is not in the quarantine yet.
+    pub abandoned: Vec<u64>,
     /// Numbers of the transactions that were asking what they may change.
     pub asks: Vec<u64>,
     /// Numbers of the transactions whose questions could not be cleared away yet.
@@ -126,6 +130,10 @@ impl Records {
             Entry::Parked(number) => {
                 used(number);
                 self.parked.push(number);
+            }
+            Entry::Abandoned(number) => {
+                used(number);
+                self.abandoned.push(number);
             }
             Entry::Ask(number) => {
                 used(number);

@@ -201,7 +201,7 @@ impl<F: Fs> Store<F> {
     }
 
     /// Gives up a decision that could not be completed: moves it, its staging and its siblings to the quarantine.
-    /// What was applied of it stays; its paths can be changed again.
+    /// What was applied of it stays; its paths can be changed again. What cannot be moved now is moved by a later open.
     ///
     /// # Errors
     ///
@@ -215,10 +215,8 @@ impl<F: Fs> Store<F> {
             ErrorKind::NotFound.at(&control::parked(transaction)).because("no decision of this number is parked")
         })?;
         state.check_owner()?;
-        let place = control::quarantine(state.take_number());
         let journal = state.parked[index].journal.clone();
-        let plan = recover::abandon::abandon(&mut state.exec, &journal, &place)?;
-        if let Err(stopped) = state.run(plan) {
+        if let Err(stopped) = state.run(recover::abandon::give_up(transaction)) {
             let error = match stopped.phase() {
                 CommitPhase::Before => return Err(stopped),
                 CommitPhase::At | CommitPhase::After => stopped.with_kind(ErrorKind::OutcomeUnknown),
@@ -226,7 +224,16 @@ impl<F: Fs> Store<F> {
             return Err(state.fail(error));
         }
         state.parked.remove(index);
-        let detail = format!("transaction {transaction} was given up; its decision and its content are in {place}");
+        let place = control::quarantine(transaction);
+        let set_aside = recover::abandon::set_aside(&mut state.exec, &journal).and_then(|plan| state.run(plan));
+        let detail = match set_aside {
+            Ok(()) => format!("transaction {transaction} was given up; its decision and its content are in {place}"),
+            Err(error) => format!(
+                "transaction {transaction} was given up; its content could not be moved to {place} yet: {}; the next \
+                 open tries again",
+                error.clause()
+            ),
+        };
         Ok(Finding::new(&control::parked(transaction), Verdict::Quarantined, detail))
     }
 

@@ -1,15 +1,17 @@
 //! Decisions that could not be completed yet.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::control;
 use crate::error::{Error, ErrorKind};
 use crate::exec::Executor;
 use crate::fs::{Fs, Kind};
 use crate::journal::{Change, Journal, OldEntry, Op};
-use crate::path::{RelPath, RootId};
+use crate::path::{At, RelPath, RootId};
 use crate::recover::survey::{Fact, Staged, Target};
 use crate::recover::{Finding, Verdict, apply};
+use crate::tree;
 
 /// A decision that could not be completed yet.
 #[derive(Clone, Debug)]
@@ -54,16 +56,46 @@ impl Parked {
 /// # Errors
 ///
 /// `ErrorKind::Parked` for such an entry; the failure of looking at one.
-pub(super) fn check<F: Fs>(exec: &mut Executor<F>, journal: &Journal, facts: &[Fact]) -> Result<(), Error> {
+pub(super) fn check<F: Fs>(
+    exec: &mut Executor<F>,
+    record: &RelPath,
+    journal: &Journal,
+    facts: &[Fact],
+) -> Result<(), Error> {
     for (op, fact) in journal.ops.iter().zip(facts) {
-        let (Change::Put { old, .. } | Change::Delete { old }) = &op.change else { continue };
-        // A directory is refused with a reason of its own, and an entry that is gone is nobody's work.
-        let Some(now) = exec.stat_deep(&op.path)?.filter(|stat| stat.kind != Kind::Directory) else { continue };
-        if !old.is_some_and(|old| is_same(old, now.into())) && !is_applied(exec, journal, op, fact)? {
+        let is_newer = match (&op.change, fact) {
+            (Change::Put { old, .. } | Change::Delete { old }, _) => {
+                // A directory is refused with a reason of its own, and an entry that is gone is nobody's work.
+                let now = exec.stat_deep(&op.path)?.filter(|stat| stat.kind != Kind::Directory);
+                now.is_some_and(|now| !old.is_some_and(|old| is_same(old, now.into())))
+                    && !is_applied(exec, journal, op, fact)?
+            }
+            (Change::Switch, Fact::Switch { at: Some(_), new: Some(_), old: None, .. }) => {
+                is_newer(exec, record, &op.path)?
+            }
+            _ => false,
+        };
+        if is_newer {
             return Err(ErrorKind::Parked.at(&op.path).because("changed after the decision that would replace it"));
         }
     }
     Ok(())
+}
+
+/// Returns whether an entry, or one below it, was changed after a record was written, where the host knows times. A log
+/// does not list what a switch replaces.
+fn is_newer<F: Fs>(exec: &mut Executor<F>, record: &RelPath, path: &RelPath) -> Result<bool, Error> {
+    let Some(decided) = exec.stat(record)?.and_then(|stat| stat.modified) else { return Ok(false) };
+    let mut paths = Vec::from([path.clone()]);
+    if exec.kind(path)? == Some(Kind::Directory) {
+        paths.extend(tree::read(exec, &At::store(path.clone()))?.iter().map(|node| path.join(&node.path)));
+    }
+    for path in paths {
+        if exec.stat_deep(&path)?.and_then(|stat| stat.modified).is_some_and(|modified| modified > decided) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Returns whether an entry is the one that was recorded. A host may not know its time.

@@ -117,6 +117,13 @@ fn sweep_all(snapshot: &Snapshot) -> Vec<Piece> {
         piece.plan.remove_dir(&piece.place, "it holds no generation");
         pieces.push(piece);
     }
+    for (path, plan) in &snapshot.abandoned {
+        let mut piece = Piece::new(path.clone());
+        piece.plan.append(plan.clone());
+        let what = "the content of a decision that was given up is set aside";
+        piece.findings.push(Finding::new(path, Verdict::Quarantined, what));
+        pieces.push(piece);
+    }
     for path in &snapshot.loose {
         let mut piece = Piece::new(path.clone());
         unnamed(&mut piece);

@@ -11,10 +11,11 @@ use crate::journal::{ByPath, Change, Damage, Digest, Journal, LINK_LENGTH, OldEn
 use crate::limits::LOG_BYTES_MAX;
 use crate::lock;
 use crate::path::{At, RelPath, RootId};
+use crate::plan::Plan;
 use crate::records::Records;
 use crate::recover::Scope;
-use crate::recover::parked;
 use crate::recover::sweep::{self, Remains};
+use crate::recover::{abandon, parked};
 use crate::tree::{self, Tree};
 
 /// The facts about a root before a round of recovery.
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub decision: Option<Decision>,
     /// Remains of transactions without a decision; read only if there is no decision.
     pub remains: Vec<Remains>,
+    /// Decisions that were given up, with the plans that set them aside.
+    pub abandoned: Vec<(RelPath, Plan)>,
     /// Remains that cannot be read, with the reason.
     pub unreadable: Vec<(RelPath, Error)>,
     /// Files that are of use to a dead owner only.
@@ -168,6 +171,7 @@ pub fn survey<F: Fs>(exec: &mut Executor<F>, scope: Scope, passed: &BTreeSet<Rel
         records,
         decision: None,
         remains: Vec::new(),
+        abandoned: Vec::new(),
         unreadable: Vec::new(),
         loose: Vec::new(),
         drafts: Vec::new(),
@@ -214,7 +218,8 @@ impl Snapshot {
         for &number in &self.records.transactions {
             let place = control::transaction(number);
             let is_others = matches!(scope, Scope::Transaction { number: own, .. } if own != number);
-            if is_others || self.records.parked.contains(&number) || is_left(&place) {
+            let is_kept = self.records.parked.contains(&number) || self.records.abandoned.contains(&number);
+            if is_others || is_kept || is_left(&place) {
                 continue;
             }
             match sweep::read(exec, scope, number) {
@@ -230,6 +235,15 @@ impl Snapshot {
                 match if name == control::LOG_TEMPORARY { draft(exec, &path)? } else { None } {
                     Some(draft) => self.drafts.push(draft),
                     None => self.loose.push(path),
+                }
+            }
+        }
+        for &number in self.records.abandoned.iter().filter(|_| scope == Scope::All) {
+            let path = control::abandoned(number);
+            if !is_left(&path) {
+                match abandoned(exec, &path) {
+                    Ok(plan) => self.abandoned.push((path, plan)),
+                    Err(error) => self.unreadable.push((path, error)),
                 }
             }
         }
@@ -269,6 +283,13 @@ impl Snapshot {
         }
         Ok(())
     }
+}
+
+/// Reads a decision that was given up.
+fn abandoned<F: Fs>(exec: &mut Executor<F>, path: &RelPath) -> Result<Plan, Error> {
+    let journal = Journal::decode(&read_log(exec, path)?);
+    let journal = journal.map_err(|_| Error::corrupt(path, "it is damaged; move it and its staging away"))?;
+    abandon::set_aside(exec, &journal)
 }
 
 /// Reads a decision that was being written. It was durable before a file was moved into a directory, so one that
@@ -323,7 +344,7 @@ fn decision<F: Fs>(exec: &mut Executor<F>, scope: Scope, records: &Records, path
                 }
                 if let Ok(facts) = &decision.facts
                     && is_parked
-                    && let Err(error) = parked::check(exec, journal, facts)
+                    && let Err(error) = parked::check(exec, &decision.path, journal, facts)
                 {
                     decision.facts = Err(error);
                 }

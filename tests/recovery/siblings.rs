@@ -1,10 +1,12 @@
 //! A directory is old or new as a whole after an interrupted swap, at every crash point.
 
+use onionskin::fs::Fs as _;
 use onionskin::journal::{Change, Op};
-use onionskin::recover::Verdict::{RolledBack, RolledForward, Swept};
+use onionskin::recover::Verdict::{Parked, Quarantined, RolledBack, RolledForward, Swept};
 use onionskin_sim::{Tree, tree};
 
-use crate::{Findings, check, check_parked, delete, journal, old, path};
+use crate::support::Scene;
+use crate::{Findings, check, check_parked, delete, journal, old, opened, path};
 
 const FORWARD: Findings<'_> = &[(RolledForward, "d"), (Swept, ".onionskin/tx-7")];
 
@@ -83,4 +85,49 @@ fn a_directory_that_a_pointer_replaces() {
     check("half switched", &half, &Ok(FORWARD), &after);
     let switched = with_new(base, "ws/.onionskin-7.old").symlink("ws/d", text);
     check("switched", &switched, &Ok(FORWARD), &after);
+}
+
+/// A swap that was parked replaces no directory in which something changed since, nor a file that took its place.
+#[test]
+fn a_parked_swap_replaces_nothing_newer() {
+    let prepared = with_new(around(), "ws/.onionskin-7.new").file("ws/.onionskin/tx-7/intent", log());
+    for (context, is_changed) in [("as it was", false), ("changed", true)] {
+        let scene = Scene::new(&with_old(prepared.clone(), "ws/d"));
+        let ws = scene.fs.open_dir(&scene.fs.root(), "ws").expect("a directory");
+        let write = |directory: &str, name: &str, bytes: &[u8]| {
+            let directory = scene.fs.open_dir(&ws, directory).expect("a directory");
+            let file = scene.fs.create_file(&directory, name).expect("a new file");
+            scene.fs.write(&file, 0, bytes).expect("it is written");
+        };
+        write(".onionskin", "parked-7", &log());
+        if is_changed {
+            write("d", "of-others", b"new");
+        }
+        let found = opened(&scene.fs).expect("an open");
+        let is_parked = found.iter().any(|finding| finding.verdict == Parked && finding.detail.contains("d changed"));
+        assert_eq!(is_parked, is_changed, "{context}: {found:?}");
+        assert_eq!(scene.fs.tree().bytes("ws/d/f"), Some(if is_changed { &b"old"[..] } else { b"new" }), "{context}");
+    }
+}
+
+/// A decision that was given up is never completed, and its content is kept, however far it was set aside.
+#[test]
+fn what_was_given_up_is_set_aside_from_any_point() {
+    let record = "ws/.onionskin/abandoned-7";
+    let whole = with_new(with_old(around(), "ws/d"), "ws/.onionskin-7.new")
+        .file("ws/.onionskin/tx-7/intent", log())
+        .file(record, log());
+    let begun = with_new(with_old(around(), "ws/d"), "ws/.onionskin/quarantine-7/.onionskin-7.new")
+        .file("ws/.onionskin/tx-7/intent", log())
+        .file(record, log());
+    let between = with_new(with_old(around(), "ws/.onionskin-7.old"), "ws/.onionskin-7.new")
+        .file("ws/.onionskin/tx-7/intent", log())
+        .file(record, log());
+    let after = with_new(with_old(around(), "ws/d"), "ws/.onionskin/quarantine-7/.onionskin-7.new")
+        .file("ws/.onionskin/quarantine-7/tx-7/intent", log())
+        .file("ws/.onionskin/quarantine-7/parked-7", log());
+    let expected: Findings<'_> = &[(Quarantined, ".onionskin/abandoned-7")];
+    for (context, before) in [("not begun", whole), ("begun", begun), ("between the renames", between)] {
+        check(context, &before, &Ok(expected), &after);
+    }
 }
