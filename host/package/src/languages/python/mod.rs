@@ -181,7 +181,7 @@ impl Writer<'_> {
         }
         let head = |result: &str| {
             let (name, docs) = (own_name(call.name), docstring(call.docs, 8));
-            format!("\n    def {name}({}) -> {result}:\n{docs}", params.join(", "))
+            format!("\n    def {name}({}) -> {result}:\n{docs}", ordered(&params).join(", "))
         };
         if let Some(paged) = &call.paged {
             let (of, next) = match paged {
@@ -219,6 +219,12 @@ impl Writer<'_> {
             _ => (format!("{name}: {ty}{usual}"), name),
         }
     }
+}
+
+/// Returns parameters in an order that Python takes: keywords of any name come last.
+fn ordered(params: &[String]) -> Vec<String> {
+    let (keywords, others): (Vec<_>, Vec<_>) = params.iter().cloned().partition(|param| param.starts_with("**"));
+    [others, keywords].concat()
 }
 
 /// Returns a name, changed where Python reserves it.
