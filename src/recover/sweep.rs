@@ -227,20 +227,11 @@ fn sweep_siblings(
     findings: &mut Vec<Finding>,
 ) {
     let (new_path, old_path) = (control::sibling_new(path, number), control::sibling_old(path, number));
-    if at.is_none() && old.is_some() && new.is_some() {
+    if at.is_none() && old.is_some() {
         // Unreachable while syncs hold. If it is reached, the last copy is moved back to its place.
         plan.rename(&old_path, path, "the last copy goes back to its place");
         let detail = "it was missing and its former content was put back";
         findings.push(Finding::new(path, Verdict::RolledBack, detail));
-    } else if at.is_none() && old.is_some() {
-        // The new one had its place, and somebody moved or removed it. The former one is nobody's wish, and may be the
-        // last copy.
-        let place = control::quarantine(number);
-        plan.make_dir(&place, "a place that recovery does not read");
-        plan.rename(&old_path, &place.child(old_path.name()), "the former content is set aside");
-        plan.sync_dir(&place, "or the former content could be lost");
-        let detail = format!("it is gone; its content before transaction {number} is kept in {place}");
-        findings.push(Finding::new(path, Verdict::Quarantined, detail));
     } else if let Some((kind, tree)) = old {
         remove(plan, *kind, tree, &old_path);
     }

@@ -1,7 +1,7 @@
 //! Remains of a change that was never decided are removed; entries that Onionskin did not write never are.
 
 use onionskin::journal::{Change, Op};
-use onionskin::recover::Verdict::{Quarantined, RolledBack, RolledForward, Swept};
+use onionskin::recover::Verdict::{RolledBack, RolledForward, Swept};
 use onionskin::store::inspect;
 use onionskin_sim::{SimFs, Tree, operations, tree};
 
@@ -89,9 +89,7 @@ fn a_generation_that_was_never_published_is_swept() {
     check("published, not cleaned", &late, &Ok(&[(Swept, ".onionskin/tx-7")]), &published);
 }
 
-/// Siblings of a swap that was not decided: the new tree is removed, and the last copy of the old one is restored. Without
-/// a new one the swap was done, and somebody removed the directory since: the former one is set aside, and does not come
-/// back.
+/// Siblings of a swap that was not decided: the new tree is removed, and the last copy of the old one is restored.
 #[test]
 fn siblings_without_a_decision_are_undone() {
     let intent = journal(vec![Op { path: path("d"), change: Change::Switch }]).encode();
@@ -109,12 +107,10 @@ fn siblings_without_a_decision_are_undone() {
         if was {
             before = before.file("ws/.onionskin-7.old/b", "B");
         }
-        let aside = gone.clone().file("ws/.onionskin/quarantine-7/.onionskin-7.old/b", "B");
-        let (expected, after): (Findings<'_>, &Tree) = match (at, new, was) {
-            (true, ..) => (&[(Swept, ".onionskin/tx-7")], &plain()),
-            (false, true, true) => (&[(RolledBack, "d"), (Swept, ".onionskin/tx-7")], &plain()),
-            (false, false, true) => (&[(Quarantined, "d"), (Swept, ".onionskin/tx-7")], &aside),
-            (false, _, false) => (&[(Swept, ".onionskin/tx-7")], &gone),
+        let (expected, after): (Findings<'_>, &Tree) = match (at, was) {
+            (true, _) => (&[(Swept, ".onionskin/tx-7")], &plain()),
+            (false, true) => (&[(RolledBack, "d"), (Swept, ".onionskin/tx-7")], &plain()),
+            (false, false) => (&[(Swept, ".onionskin/tx-7")], &gone),
         };
         check(&format!("path {at}, new {new}, old {was}"), &before, &Ok(expected), after);
     }
