@@ -240,6 +240,19 @@ impl Stages {
         matching.fold(0, |set, (number, _)| set | 1 << number)
     }
 
+    /// The stages allowed after a run that ended like this and was acknowledged so many times.
+    pub(crate) fn claimed(&self, result: &Result<(), RunError>, acknowledged: usize) -> u32 {
+        let last = self.trees.len() - 1;
+        let done = acknowledged.min(last);
+        let next = (done + 1).min(last);
+        match result {
+            Ok(()) => 1 << last,
+            Err(RunError::Failed(Failure { class: Class::NotCommitted, .. })) => 1 << done,
+            Err(RunError::Failed(Failure { class: Class::NeedsRecovery, .. })) => 1 << next,
+            Err(RunError::Failed(_) | RunError::Panicked(_)) => self.after(acknowledged),
+        }
+    }
+
     /// The stages allowed after so many acknowledgements: the one reached, and the next.
     pub(crate) fn after(&self, acknowledged: usize) -> u32 {
         let reached = acknowledged.min(self.trees.len() - 1);

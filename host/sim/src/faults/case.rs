@@ -56,18 +56,16 @@ impl<'c> Bench<'c> {
     pub(super) fn operation(&self, fs: SimFs, case: &Case) -> CaseResult {
         let result = self.harm(&fs, case, || self.context.subject.run(&fs));
         let recording = fs.recording();
-        let last = self.context.stages.trees.len() - 1;
-        let done = recording.acknowledged.len().min(last);
-        let next = (done + 1).min(last);
-        let (claim, allowed) = match &result {
-            Ok(()) => (Claim::Acknowledged, 1 << last),
+        let allowed = self.context.stages.claimed(&result, recording.acknowledged.len());
+        let claim = match &result {
+            Ok(()) => Claim::Acknowledged,
             Err(RunError::Failed(Failure { class, .. })) => match class {
-                Class::NotCommitted => (Claim::NotCommitted, 1 << done),
-                Class::NeedsRecovery => (Claim::NeedsRecovery, 1 << next),
-                Class::OutcomeUnknown => (Claim::OutcomeUnknown, 1 << done | 1 << next),
-                Class::Other => (Claim::Nothing, 1 << done | 1 << next),
+                Class::NotCommitted => Claim::NotCommitted,
+                Class::NeedsRecovery => Claim::NeedsRecovery,
+                Class::OutcomeUnknown => Claim::OutcomeUnknown,
+                Class::Other => Claim::Nothing,
             },
-            Err(RunError::Panicked(_)) => (Claim::Nothing, 1 << done | 1 << next),
+            Err(RunError::Panicked(_)) => Claim::Nothing,
         };
         self.conclude(&fs, case, claim, allowed, &result)
     }

@@ -53,21 +53,11 @@ impl<'c> Bench<'c> {
     pub(super) fn operation(&self, fs: SimFs, obstacle: &Obstacle) -> Outcome {
         fs.obstruct(obstacle.clone());
         let result = guarded(|| self.context.subject.run(&fs));
-        let last = self.context.stages.trees.len() - 1;
-        let done = fs.recording().acknowledged.len().min(last);
-        let next = (done + 1).min(last);
-        let (claim, allowed) = match &result {
-            Ok(()) => (Ok(()), 1 << last),
-            Err(RunError::Failed(Failure { class, .. })) => {
-                let allowed = match class {
-                    Class::NotCommitted => 1 << done,
-                    Class::NeedsRecovery => 1 << next,
-                    Class::OutcomeUnknown | Class::Other => 1 << done | 1 << next,
-                };
-                (Err(*class), allowed)
-            }
-            Err(RunError::Panicked(_)) => (Err(Class::Other), 1 << done | 1 << next),
-        };
+        let allowed = self.context.stages.claimed(&result, fs.recording().acknowledged.len());
+        let claim = result.as_ref().copied().map_err(|error| match error {
+            RunError::Failed(failure) => failure.class,
+            RunError::Panicked(_) => Class::Other,
+        });
         self.conclude(&fs, obstacle, Some(claim), allowed, &result)
     }
 

@@ -17,7 +17,7 @@ use crate::tree::Tree;
 
 type Done = Result<(), Error>;
 
-const TOKEN: &str = "owner-1";
+pub(super) const TOKEN: &str = "owner-1";
 
 /// A tree that is planted with a log has other times than those in the log.
 const TIMELESS: Switches = Switches { times: false, ..Switches::PLAIN };
@@ -29,18 +29,21 @@ pub(super) fn all() -> Vec<Operation> {
     all
 }
 
-/// Recovers as an operator does after a crash: breaks the lock of the dead owner, if it is held, and opens
-/// the root.
-fn take_over(faulty: &FaultyFs) -> Done {
-    let answer = match seize(faulty, TOKEN) {
+/// Recovers as an operator does after a crash: breaks the lock of the dead owner, if it is held, and opens.
+pub(super) fn after_death(seize: impl Fn(&str) -> Done, open: impl FnOnce() -> Done) -> Done {
+    let answer = match seize(TOKEN) {
         // A lock file with a partial token: the error names the token to expect.
-        Err(error) if error.kind() == ErrorKind::Locked => seize(faulty, error.subject()),
+        Err(error) if error.kind() == ErrorKind::Locked => seize(error.subject()),
         answer => answer,
     };
     match answer {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => open_faulty(faulty).map(drop),
+        Ok(()) | Err(_) => open(),
     }
+}
+
+fn take_over(faulty: &FaultyFs) -> Done {
+    after_death(|token| seize(faulty, token), || open_faulty(faulty).map(drop))
 }
 
 fn seize(faulty: &FaultyFs, token: &str) -> Done {

@@ -6,10 +6,9 @@ use onionskin::store::break_lock;
 use onionskin::workspace::{Options, Workspace};
 
 use super::super::files::refused;
+use super::super::owners::{TOKEN, after_death};
 use super::super::{FaultyFs, Operation};
 use super::{Done, grants_of, options, power, reopen, written};
-
-const TOKEN: &str = "owner-1";
 
 fn seize(faulty: &FaultyFs, token: &str) -> Done {
     break_lock(faulty.clone(), &grants_of(faulty), "/upper", token)
@@ -20,17 +19,8 @@ fn open_locked(faulty: &FaultyFs) -> Result<Workspace<FaultyFs>, Error> {
     Workspace::open(faulty.clone(), &grants_of(faulty), &how)
 }
 
-/// What a person does after a crash: breaks the lock of the dead owner, if it is held, and opens.
 fn take_over(faulty: &FaultyFs) -> Done {
-    let answer = match seize(faulty, TOKEN) {
-        // A lock without its whole token: the error says what to expect.
-        Err(error) if error.kind() == ErrorKind::Locked => seize(faulty, error.subject()),
-        answer => answer,
-    };
-    match answer {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => reopen(faulty),
-    }
+    after_death(|token| seize(faulty, token), || reopen(faulty))
 }
 
 pub(super) fn all() -> Vec<Operation> {
