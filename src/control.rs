@@ -5,8 +5,7 @@
 //! | `file-N` | content of one file, staged before it is renamed to its target |
 //! | `tx-N/` | staging of transaction N: contents `0`, ...; second names `apply-0`, ...; `intent`; `link` |
 //! | `ask-N/` | own entries by which transaction N asks what it may change; see `crate::persist::ask` |
-//! | `log.tmp` | a decision being written |
-//! | `draft-N` | the decision that transaction N was writing, while a file that it moved to ask cannot be removed |
+//! | `draft-N` | the decision that transaction N is writing |
 //! | `log`, `log-unsynced` | a decision, to be rolled forward |
 //! | `parked-N` | the decision of transaction N, which could not be completed yet |
 //! | `abandoned-N` | the decision of transaction N, which was given up, until its content is in `quarantine-N` |
@@ -30,8 +29,6 @@ use crate::text::as_number;
 pub const LOG: &str = "log";
 /// Name of the log of a decision at the durability `visible`.
 pub const LOG_UNSYNCED: &str = "log-unsynced";
-/// Name of the log while it is written, before it is renamed to its final name.
-pub const LOG_TEMPORARY: &str = "log.tmp";
 /// Name of the lock file.
 pub const LOCK: &str = "lock";
 /// Name, in a staging directory, of the record of entries prepared elsewhere.
@@ -81,7 +78,7 @@ pub fn visitor(directory: &RelPath, number: u64) -> RelPath {
     numbered(directory, ".onionskin-", number, ".ask")
 }
 
-/// Returns the path of a decision that was being written, and whose questions could not be cleared away yet.
+/// Returns the path of the decision that a transaction is writing.
 pub fn draft(number: u64) -> RelPath {
     numbered(&directory(), "draft-", number, "")
 }
@@ -148,8 +145,13 @@ pub fn owner(directory_number: u64) -> RelPath {
 
 /// Returns the text of the link at `path` that points to a generation.
 pub fn pointer_text(path: &RelPath, directory_number: u64, generation_number: u64) -> String {
+    pointer_to(path, &generation(directory_number, generation_number))
+}
+
+/// Returns the text of the link at `path` that points to a generation, given its path.
+pub fn pointer_to(path: &RelPath, generation: &RelPath) -> String {
     let up = "../".repeat(path.parent().depth());
-    format!("{up}{}", generation(directory_number, generation_number))
+    format!("{up}{generation}")
 }
 
 /// Parses the directory and the generation that the text of a link at `path` names. Returns `None` for a text

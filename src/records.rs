@@ -3,9 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::control::{
-    self, DIRECTORIES, LINKED, LINKED_AGAIN, LOCK, LOG, LOG_TEMPORARY, LOG_UNSYNCED, PROBE, WORKSPACE,
-};
+use crate::control::{self, DIRECTORIES, LINKED, LINKED_AGAIN, LOCK, LOG, LOG_UNSYNCED, PROBE, WORKSPACE};
 use crate::error::Error;
 use crate::exec::Executor;
 use crate::fs::{Fs, Kind};
@@ -22,7 +20,7 @@ enum Entry {
     Abandoned(u64),
     Ask(u64),
     Draft(u64),
-    /// Removed once its owner is dead: `log.tmp`, `file-N`, `lock-H`, `linked`, `linked-again`.
+    /// Removed once its owner is dead: `file-N`, `lock-H`, `linked`, `linked-again`.
     Loose,
     Lock,
     Epoch(u64),
@@ -43,7 +41,7 @@ fn classify(name: &str, kind: Kind) -> Option<Entry> {
         (Some(("parked", number)), _) => (Entry::Parked(number), Kind::File),
         (Some(("abandoned", number)), _) => (Entry::Abandoned(number), Kind::File),
         (Some(("epoch", number)), _) => (Entry::Epoch(number), Kind::File),
-        (Some(("file", _)), _) | (_, LOG_TEMPORARY | LINKED | LINKED_AGAIN) => (Entry::Loose, Kind::File),
+        (Some(("file", _)), _) | (_, LINKED | LINKED_AGAIN) => (Entry::Loose, Kind::File),
         (_, LOG) => (Entry::Log, Kind::File),
         (_, LOG_UNSYNCED) => (Entry::LogUnsynced, Kind::File),
         (_, LOCK) => (Entry::Lock, Kind::File),
@@ -69,7 +67,7 @@ pub struct Records {
     pub abandoned: Vec<u64>,
     /// Numbers of the transactions that were asking what they may change.
     pub asks: Vec<u64>,
-    /// Numbers of the transactions whose questions could not be cleared away yet.
+    /// Numbers of the transactions that were writing a decision.
     pub drafts: Vec<u64>,
     /// Names of files that are of use to a live owner only.
     pub loose: Vec<String>,

@@ -215,8 +215,8 @@ impl<F: Fs> Store<F> {
             ErrorKind::NotFound.at(&control::parked(transaction)).because("no decision of this number is parked")
         })?;
         state.check_owner()?;
-        let journal = state.parked[index].journal.clone();
-        if let Err(stopped) = state.run(recover::abandon::give_up(transaction)) {
+        let Parked { record, journal, .. } = state.parked[index].clone();
+        if let Err(stopped) = state.run(recover::abandon::give_up(&record, transaction)) {
             let error = match stopped.phase() {
                 CommitPhase::Before => return Err(stopped),
                 CommitPhase::At | CommitPhase::After => stopped.with_kind(ErrorKind::OutcomeUnknown),
@@ -428,6 +428,12 @@ impl<F: Fs> State<F> {
     pub(crate) fn check_parked(&self, path: &RelPath) -> Result<(), Error> {
         let parked = self.parked.iter().find(|parked| parked.concerns(path));
         parked.map_or(Ok(()), |parked| Err(parked.error(path)))
+    }
+
+    /// Refuses a decision while the name of the log is taken by one that could not be completed.
+    pub(crate) fn check_log(&self) -> Result<(), Error> {
+        let in_the_way = self.parked.iter().find(|parked| parked.record != control::parked(parked.journal.transaction));
+        in_the_way.map_or(Ok(()), |parked| Err(parked.log_error()))
     }
 
     /// Returns whether a parked decision changes this path itself.

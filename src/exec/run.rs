@@ -258,7 +258,7 @@ impl<F: Fs> Executor<F> {
     }
 
     /// Returns whether the filesystem gives a file a second name, by trying with an own file.
-    fn has_links(&mut self) -> Result<bool> {
+    pub fn has_links(&mut self) -> Result<bool> {
         if let Some(known) = self.has_links {
             return Ok(known);
         }

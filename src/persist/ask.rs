@@ -105,33 +105,27 @@ impl<F: Fs> State<F> {
 
     fn ask_file(&mut self, own: &Own, path: &RelPath, kind: Kind) -> Result<(), Error> {
         self.ask_replace(path, (&own.directory, &own.file), own.onto_file)?;
-        if kind != Kind::File {
-            return Ok(());
-        }
+        if kind == Kind::File { self.ask_link(path, &own.linked) } else { Ok(()) }
+    }
+
+    /// Asks whether a file is no mount point and on the filesystem of the root, by a second name for it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotCommitted`] with the path and the cause; nothing has changed.
+    pub(super) fn ask_link(&mut self, path: &RelPath, second: &RelPath) -> Result<(), Error> {
         let mut plan = Plan::new();
-        plan.link(path, &own.linked, "asks whether it is on this filesystem");
-        plan.remove_file(&own.linked, "it is");
+        plan.link(path, second, "asks whether it is on this filesystem");
+        plan.remove_file(second, "it is");
         let Err(error) = self.run(plan) else { return Ok(()) };
         let (Some(Call::Link), Some(cause)) = (error.call(), error.cause()) else { return Err(error) };
         // A file of another user may be replaced where it may not be linked.
         let is_private = matches!(cause, Cause::NotPermitted | Cause::Access);
         let is_full = self.exec.stat(path)?.is_none_or(|stat| stat.links >= LINKS_MANY);
-        if is_private || is_full || !self.can_link(own)? {
+        if is_private || is_full || !self.exec.has_links()? {
             return Ok(());
         }
-        Err(Error::failed(Call::Replace, path, cause))
-    }
-
-    /// Returns whether an own file can get a second name.
-    fn can_link(&mut self, own: &Own) -> Result<bool, Error> {
-        let mut plan = Plan::new();
-        plan.link(&own.file, &own.linked, "asks whether files can be linked here");
-        plan.remove_file(&own.linked, "they can");
-        match self.run(plan) {
-            Ok(()) => Ok(true),
-            Err(error) if error.call() == Some(Call::Link) => Ok(false),
-            Err(error) => Err(error),
-        }
+        Err(Error::failed(Call::Replace, path, cause).with_kind(ErrorKind::NotCommitted))
     }
 
     /// Asks about `path` by a rename, and compares the answer with that of the same rename of own entries.
@@ -174,9 +168,12 @@ impl<F: Fs> State<F> {
         if !is_full {
             return Ok(());
         }
+        // The own entry is not renamed into the parent of the path, which may refuse that for all entries. The staging
+        // holds an intent, so it is a directory with entries.
         let like = if kind == Kind::Directory { &own.directory } else { &own.file };
-        let expected = self.exec.ask_rename(like, &new)?;
-        self.ask_rename(&op.path, (&op.path, &new), (like, &new), expected)
+        let full = control::transaction(journal.transaction);
+        let expected = self.exec.ask_rename(like, &full)?;
+        self.ask_rename(&op.path, (&op.path, &new), (like, &full), expected)
     }
 }
 

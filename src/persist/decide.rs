@@ -26,9 +26,9 @@ pub fn intend(plan: &mut Plan, intent: &Journal) {
     plan.sync_dir(&RelPath::ROOT, "or what is prepared elsewhere could stay");
 }
 
-/// Returns the plan that writes the log under its temporary name. `bytes` is the encoded journal.
+/// Returns the plan that writes the draft of the log. `bytes` is the encoded journal.
 fn draft(journal: &Journal, bytes: Vec<u8>, has_staging: bool, control_durable: bool) -> Plan {
-    let draft = control::entry(control::LOG_TEMPORARY);
+    let draft = control::draft(journal.transaction);
     let mut plan = Plan::new();
     if has_staging {
         let staging = control::transaction(journal.transaction);
@@ -46,7 +46,7 @@ fn draft(journal: &Journal, bytes: Vec<u8>, has_staging: bool, control_durable: 
 
 /// Returns the plan that decides: the log gets its final name.
 fn decide(journal: &Journal) -> Plan {
-    let (draft, log) = (control::entry(control::LOG_TEMPORARY), control::entry(log_name(journal)));
+    let (draft, log) = (control::draft(journal.transaction), control::entry(log_name(journal)));
     let mut plan = Plan::new();
     plan.rename(&draft, &log, "decided: from here on it is completed, whatever happens");
     plan.decides();
@@ -90,8 +90,9 @@ impl<F: Fs> State<F> {
         self.finish(journal.transaction, !journal.unsynced)
     }
 
-    /// Checks that a decision can be completed, and writes its log under the temporary name.
+    /// Checks that a decision can be completed, and writes the draft of its log.
     fn prepare_decision(&mut self, journal: &Journal, bytes: Vec<u8>, has_staging: bool) -> Result<(), Error> {
+        self.check_log()?;
         journal.ops.iter().try_for_each(|op| self.check_parked(&op.path))?;
         self.run(self.control_plan())?;
         self.check_owner()?;

@@ -209,6 +209,13 @@ impl<F: Fs> State<F> {
         self.run_synced(plan, !intent.unsynced)?;
         self.control_durable |= !intent.unsynced;
         if let Some(from) = from {
+            // A mount point over a file that is carried is met by the carrying.
+            let is_replaced = |entry: &&Seen| {
+                entry.stat.kind == Kind::File && resolved.changes.contains_key(&resolved.directory.join(&entry.path))
+            };
+            for entry in seen.iter().filter(is_replaced) {
+                self.ask_link(&from.join(&entry.path), &control::applied(number, 0))?;
+            }
             let now = tree::read_stats(&mut self.exec, &At::store(from.clone()))?;
             let changed = tree::changes(&seen, &now);
             if !changed.is_empty() {

@@ -13,10 +13,10 @@ use crate::journal::{Change, Journal};
 use crate::path::{RelPath, RootId};
 use crate::plan::Plan;
 
-/// Returns the plan that gives up the parked decision of a transaction.
-pub fn give_up(number: u64) -> Plan {
+/// Returns the plan that gives up the parked decision of a transaction. `record` is the path of the decision.
+pub fn give_up(record: &RelPath, number: u64) -> Plan {
     let mut plan = Plan::new();
-    plan.rename(&control::parked(number), &control::abandoned(number), "it is not tried again");
+    plan.rename(record, &control::abandoned(number), "it is not tried again");
     plan.decides();
     plan.sync_control("or the decision could come back");
     plan

@@ -32,6 +32,11 @@ pub fn apply(journal: &Journal, decision: &Decision, scope: Scope, round: &mut P
     if round.plan.steps().len() > before {
         return Ok(());
     }
+    // From a switched directory, late entries are carried before it goes to the quarantine.
+    for (op, fact) in pairs() {
+        late(journal, op, fact, scope, round);
+    }
+    decision.overtaken.keep(round);
     for visitor in &decision.visitors {
         round.plan.remove_file(visitor, "it was there to ask whether the directory can be changed");
     }
@@ -46,7 +51,6 @@ pub fn apply(journal: &Journal, decision: &Decision, scope: Scope, round: &mut P
     }
     for (op, fact) in pairs() {
         put(journal, &named, (op, fact), scope, round)?;
-        late(journal, op, fact, scope, round);
     }
     let why = "or it could be lost after the log that would repeat it";
     tree::sync_upwards(&mut round.plan, &round.touched, why);

@@ -10,6 +10,7 @@
 
 pub mod abandon;
 pub mod apply;
+pub mod overtaken;
 pub(crate) mod parked;
 pub mod plan;
 pub mod survey;
@@ -114,7 +115,7 @@ pub(crate) fn settle<F: Fs>(exec: &mut Executor<F>, scope: Scope) -> Result<Sett
         rounds += 1;
         most = most.max(ROUNDS_MAX * (snapshot.records.parked.len() + 2));
         for (place, error) in snapshot.obstructed() {
-            settled.leave(exec, &snapshot, place, error);
+            settled.leave(place, error);
         }
         let pieces = match plan::plan(&snapshot) {
             Ok(pieces) if pieces.is_empty() => return Ok(settled),
@@ -134,7 +135,7 @@ pub(crate) fn settle<F: Fs>(exec: &mut Executor<F>, scope: Scope) -> Result<Sett
                 Ok(()) => settled.findings.extend(piece.findings),
                 Err(error) if snapshot.decision.is_some() => settled.park(exec, &snapshot, error)?,
                 Err(error) => {
-                    settled.leave(exec, &snapshot, &piece.place, &error);
+                    settled.leave(&piece.place, &error);
                     if piece.place == control::directory() {
                         // The other pieces rely on it.
                         return Ok(settled);
@@ -147,44 +148,42 @@ pub(crate) fn settle<F: Fs>(exec: &mut Executor<F>, scope: Scope) -> Result<Sett
 }
 
 impl Settled {
-    /// Sets aside the decision of a round that cannot be completed now, so that other decisions can be made.
+    /// Parks the decision of a round that cannot be completed now. It gets a name of its own, so that other decisions
+    /// can be made, and a directory that it switched half-way gets its former name back. A record that cannot be moved
+    /// keeps its name.
     fn park<F: Fs>(&mut self, exec: &mut Executor<F>, snapshot: &Snapshot, error: Error) -> Result<(), Error> {
         let Some(decision) = &snapshot.decision else { return Err(error) };
         let Ok(journal) = &decision.content else { return Err(error) };
         if snapshot.scope != Scope::All || decision.refused {
             return Err(error);
         }
-        let place = control::parked(journal.transaction);
-        if decision.path != place {
+        let mut record = control::parked(journal.transaction);
+        if decision.path != record {
             let mut plan = Plan::new();
-            plan.rename(&decision.path, &place, "it is tried again at each open, and other decisions can be made");
+            plan.rename(&decision.path, &record, "it is tried again at each open, and other decisions can be made");
             plan.sync_control("or it could take the place of a later decision");
             if exec.run(plan).is_err() {
-                return Err(error);
+                let is_there = matches!(exec.kind(&decision.path), Ok(Some(_)));
+                if !is_there || !can_change(exec, snapshot.records.next) {
+                    return Err(error);
+                }
+                record = decision.path.clone();
             }
         }
-        self.passed.insert(place);
-        let parked = Parked { journal: journal.clone(), reason: error.clause() };
+        if let Ok(plan) = parked::restore(exec, journal) {
+            let _tried_again_at_the_next_open = exec.run(plan);
+        }
+        self.passed.insert(record.clone());
+        let parked = Parked { record, journal: journal.clone(), reason: error.clause() };
         self.findings.push(parked.finding());
         self.parked.push(parked);
         Ok(())
     }
 
-    /// Notes remains that cannot be removed now. A decision that was being written gets another name, so that others
-    /// can be written.
-    fn leave<F: Fs>(&mut self, exec: &mut Executor<F>, snapshot: &Snapshot, place: &RelPath, error: &Error) {
+    /// Notes remains that cannot be removed now.
+    fn leave(&mut self, place: &RelPath, error: &Error) {
         self.findings.push(left(place, error));
         self.passed.insert(place.clone());
-        let Some(draft) = snapshot.drafts.iter().find(|draft| draft.path == *place) else { return };
-        let kept = control::draft(draft.number);
-        if *place != kept {
-            let mut plan = Plan::new();
-            plan.rename(place, &kept, "it names files that are to be removed at the next open");
-            plan.sync_control("or it could be replaced by that of another transaction");
-            // What fails here is met by the next transaction, which is refused then.
-            let _kept_at_the_next_open = exec.run(plan);
-            self.passed.insert(kept);
-        }
     }
 }
 
@@ -209,7 +208,9 @@ pub(crate) fn foresee<F: Fs>(exec: &mut Executor<F>) -> Result<Vec<Finding>, Err
             Ok(pieces) => Ok(pieces.into_iter().flat_map(|piece| piece.findings).collect::<Vec<_>>()),
             Err(error) => Err(error),
         };
-        let is_quarantined = |findings: &[Finding]| findings.iter().any(|one| one.verdict == Verdict::Quarantined);
+        let has = |findings: &[Finding], verdict| findings.iter().any(|one| one.verdict == verdict);
+        let is_quarantined =
+            |findings: &[Finding]| has(findings, Verdict::Quarantined) && !has(findings, Verdict::RolledForward);
         match (&decision.content, foreseen) {
             (Err(_), Err(error)) => return Err(error),
             (_, Ok(foreseen)) if is_quarantined(&foreseen) => {
@@ -220,16 +221,18 @@ pub(crate) fn foresee<F: Fs>(exec: &mut Executor<F>) -> Result<Vec<Finding>, Err
                 findings.extend(foreseen);
             }
             (Ok(journal), foreseen) if decision.path == control::parked(journal.transaction) => {
+                let record = decision.path.clone();
                 let reason =
                     foreseen.err().map_or_else(|| "an obstacle at an earlier open".into(), |error| error.clause());
-                findings.push(Parked { journal: journal.clone(), reason }.finding());
+                findings.push(Parked { record, journal: journal.clone(), reason }.finding());
             }
             (Ok(journal), Err(error)) => {
                 passed.insert(control::transaction(journal.transaction));
-                findings.push(Parked { journal: journal.clone(), reason: error.clause() }.finding());
+                let (record, reason) = (decision.path.clone(), error.clause());
+                findings.push(Parked { record, journal: journal.clone(), reason }.finding());
             }
             (Ok(journal), Ok(foreseen)) => {
-                let completes = foreseen.iter().any(|finding| finding.verdict == Verdict::RolledForward);
+                let completes = has(&foreseen, Verdict::RolledForward);
                 findings.extend(foreseen);
                 if !completes {
                     apply::note_completed(&mut findings, journal);
@@ -239,6 +242,14 @@ pub(crate) fn foresee<F: Fs>(exec: &mut Executor<F>) -> Result<Vec<Finding>, Err
         }
         passed.insert(decision.path);
     }
+}
+
+/// Returns whether the control directory can be changed, by trying.
+fn can_change<F: Fs>(exec: &mut Executor<F>, number: u64) -> bool {
+    let mut plan = Plan::new();
+    plan.make_dir(&control::ask(number), "asks whether entries can be made here");
+    plan.remove_dir(&control::ask(number), "they can");
+    exec.run(plan).is_ok()
 }
 
 fn left(place: &RelPath, error: &Error) -> Finding {

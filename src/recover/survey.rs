@@ -14,8 +14,9 @@ use crate::path::{At, RelPath, RootId};
 use crate::plan::Plan;
 use crate::records::Records;
 use crate::recover::Scope;
+use crate::recover::abandon;
+use crate::recover::overtaken::{self, Overtaken};
 use crate::recover::sweep::{self, Remains};
-use crate::recover::{abandon, parked};
 use crate::tree::{self, Tree};
 
 /// The facts about a root before a round of recovery.
@@ -50,8 +51,6 @@ pub struct Snapshot {
 pub struct Draft {
     /// Path of the file.
     pub path: RelPath,
-    /// Number of the transaction.
-    pub number: u64,
     /// The files that it left in directories, or the failure of looking for them.
     pub visits: Result<Visits, Error>,
 }
@@ -79,6 +78,8 @@ pub struct Decision {
     pub facts: Result<Vec<Fact>, Error>,
     /// Files of its own that it left in directories.
     pub visitors: Vec<RelPath>,
+    /// The entries that others changed since it was made.
+    pub overtaken: Overtaken,
     /// Whether every path in the log is still in its former state; checked if only the digest is wrong.
     pub untouched: bool,
 }
@@ -215,11 +216,11 @@ impl Snapshot {
     ) -> Result<(), Error> {
         let scope = self.scope;
         let is_left = |path: &RelPath| passed.contains(path);
+        let is_others = |number: u64| matches!(scope, Scope::Transaction { number: own, .. } if own != number);
         for &number in &self.records.transactions {
             let place = control::transaction(number);
-            let is_others = matches!(scope, Scope::Transaction { number: own, .. } if own != number);
             let is_kept = self.records.parked.contains(&number) || self.records.abandoned.contains(&number);
-            if is_others || is_kept || is_left(&place) {
+            if is_others(number) || is_kept || is_left(&place) {
                 continue;
             }
             match sweep::read(exec, scope, number) {
@@ -229,13 +230,9 @@ impl Snapshot {
             }
         }
         for name in &self.records.loose {
-            // Only one commit runs at a time, so a live owner's `log.tmp` is that of the commit that failed.
             let path = control::entry(name);
-            if (scope == Scope::All || name == control::LOG_TEMPORARY) && !is_left(&path) {
-                match if name == control::LOG_TEMPORARY { draft(exec, &path)? } else { None } {
-                    Some(draft) => self.drafts.push(draft),
-                    None => self.loose.push(path),
-                }
+            if scope == Scope::All && !is_left(&path) {
+                self.loose.push(path);
             }
         }
         for &number in self.records.abandoned.iter().filter(|_| scope == Scope::All) {
@@ -247,10 +244,10 @@ impl Snapshot {
                 }
             }
         }
-        for &number in self.records.drafts.iter().filter(|_| scope == Scope::All) {
+        for &number in &self.records.drafts {
             let path = control::draft(number);
-            if !is_left(&path) {
-                match draft(exec, &path) {
+            if !is_others(number) && !is_left(&path) {
+                match draft(exec, &path, number) {
                     Ok(Some(draft)) => self.drafts.push(draft),
                     Ok(None) => self.loose.push(path),
                     Err(error) => self.unreadable.push((path, error)),
@@ -259,8 +256,7 @@ impl Snapshot {
         }
         for &number in &self.records.asks {
             let place = control::ask(number);
-            let is_others = matches!(scope, Scope::Transaction { number: own, .. } if own != number);
-            if !is_others && !is_left(&place) {
+            if !is_others(number) && !is_left(&place) {
                 match tree::read(exec, &At::store(place.clone())) {
                     Ok(tree) => self.asks.push((place, tree)),
                     Err(error) => self.unreadable.push((place, error)),
@@ -294,11 +290,14 @@ fn abandoned<F: Fs>(exec: &mut Executor<F>, path: &RelPath) -> Result<Plan, Erro
 
 /// Reads a decision that was being written. It was durable before a file was moved into a directory, so one that
 /// cannot be decoded left none.
-fn draft<F: Fs>(exec: &mut Executor<F>, path: &RelPath) -> Result<Option<Draft>, Error> {
+fn draft<F: Fs>(exec: &mut Executor<F>, path: &RelPath, number: u64) -> Result<Option<Draft>, Error> {
     let Some(bytes) = exec.read_whole(path, LOG_BYTES_MAX)? else { return Ok(None) };
     let Ok(journal) = Journal::decode(&bytes) else { return Ok(None) };
+    if journal.transaction != number {
+        return Ok(None);
+    }
     let visits = visits(exec, &journal);
-    Ok(Some(Draft { path: path.clone(), number: journal.transaction, visits }))
+    Ok(Some(Draft { path: path.clone(), visits }))
 }
 
 fn visits<F: Fs>(exec: &mut Executor<F>, journal: &Journal) -> Result<Visits, Error> {
@@ -326,8 +325,15 @@ fn visitors<F: Fs>(exec: &mut Executor<F>, journal: &Journal) -> Result<Vec<RelP
 fn decision<F: Fs>(exec: &mut Executor<F>, scope: Scope, records: &Records, path: RelPath) -> Result<Decision, Error> {
     let bytes = read_log(exec, &path)?;
     let content = Journal::decode(&bytes);
-    let mut decision =
-        Decision { path, content, refused: false, facts: Ok(Vec::new()), visitors: Vec::new(), untouched: false };
+    let mut decision = Decision {
+        path,
+        content,
+        refused: false,
+        facts: Ok(Vec::new()),
+        visitors: Vec::new(),
+        overtaken: Overtaken::default(),
+        untouched: false,
+    };
     match &decision.content {
         Ok(journal) => {
             // A parked decision was found to count when it was parked.
@@ -335,18 +341,16 @@ fn decision<F: Fs>(exec: &mut Executor<F>, scope: Scope, records: &Records, path
             decision.refused = !is_parked && !lock::may_decide(exec, records, journal.epoch, &bytes)?;
             if !decision.refused {
                 decision.facts = facts(exec, scope, journal);
-                // A live owner has taken its own file back.
-                if scope == Scope::All && decision.facts.is_ok() {
-                    match visitors(exec, journal) {
-                        Ok(visitors) => decision.visitors = visitors,
+                // A live owner has taken its own file back, and has just looked at what it replaces.
+                if scope == Scope::All
+                    && let Ok(facts) = &decision.facts
+                {
+                    let visitors = visitors(exec, journal);
+                    let overtaken = overtaken::read(exec, &decision.path, journal, facts);
+                    match visitors.and_then(|visitors| Ok((visitors, overtaken?))) {
+                        Ok(found) => (decision.visitors, decision.overtaken) = found,
                         Err(error) => decision.facts = Err(error),
                     }
-                }
-                if let Ok(facts) = &decision.facts
-                    && is_parked
-                    && let Err(error) = parked::check(exec, &decision.path, journal, facts)
-                {
-                    decision.facts = Err(error);
                 }
             }
         }
@@ -444,7 +448,11 @@ fn switch<F: Fs>(exec: &mut Executor<F>, journal: &Journal, named: &ByPath<'_>, 
     let at = exec.kind(path)?;
     let new = exec.kind(&control::sibling_new(path, journal.transaction))?;
     let old = exec.kind(&old_path)?;
-    let into = journal.generation_of(path).unwrap_or_else(|| path.clone());
+    let generation = journal.generation_of(path);
+    if let Some(kind) = new {
+        check_new(exec, journal, path, (kind, generation.as_ref()))?;
+    }
+    let into = generation.unwrap_or_else(|| path.clone());
     let mut late = Tree::new();
     let mut common = Vec::new();
     if new.is_none() && at.is_some() && old == Some(Kind::Directory) {
@@ -461,6 +469,31 @@ fn switch<F: Fs>(exec: &mut Executor<F>, journal: &Journal, named: &ByPath<'_>, 
     }
     let spare = exec.kind(&control::applied(journal.transaction, 0))?.is_some();
     Ok(Fact::Switch { at, new, old, late, common, spare, into })
+}
+
+/// Checks that the sibling which is to take the place of a path, or the generation that it leads to, is there as it
+/// was prepared.
+fn check_new<F: Fs>(
+    exec: &mut Executor<F>,
+    journal: &Journal,
+    path: &RelPath,
+    (kind, generation): (Kind, Option<&RelPath>),
+) -> Result<(), Error> {
+    let sibling = control::sibling_new(path, journal.transaction);
+    let is_good = match generation {
+        None => kind == Kind::Directory,
+        Some(generation) => {
+            kind == Kind::Symlink
+                && exec.kind(generation)? == Some(Kind::Directory)
+                && exec.read_link(RootId::STORE, &sibling)? == control::pointer_to(path, generation)
+        }
+    };
+    let what = "was changed by others: it is not what transaction";
+    if is_good {
+        Ok(())
+    } else {
+        Err(Error::corrupt(&sibling, &format!("{what} {} prepared; give the transaction up", journal.transaction)))
+    }
 }
 
 /// Checks whether every path in a doubtful log still has the state that the log records from before the

@@ -47,6 +47,8 @@ pub enum Elsewhere {
         new: Option<(Kind, Tree)>,
         /// The sibling to which the replaced entry was moved.
         old: Option<(Kind, Tree)>,
+        /// Whether the quarantine of the transaction exists.
+        has_quarantine: bool,
     },
     /// A generation of a directory.
     Generation {
@@ -112,7 +114,8 @@ fn siblings<F: Fs>(exec: &mut Executor<F>, path: RelPath, number: u64) -> Result
     let at = exec.kind(&path)?;
     let new = with_tree(exec, &control::sibling_new(&path, number))?;
     let old = with_tree(exec, &control::sibling_old(&path, number))?;
-    Ok(Elsewhere::Siblings { path, at, new, old })
+    let has_quarantine = exec.kind(&control::quarantine(number))?.is_some();
+    Ok(Elsewhere::Siblings { path, at, new, old, has_quarantine })
 }
 
 fn with_tree<F: Fs>(exec: &mut Executor<F>, path: &RelPath) -> Result<Option<(Kind, Tree)>, Error> {
@@ -176,8 +179,29 @@ pub fn sweep(remains: &Remains, scope: Scope) -> Piece {
     }
     for elsewhere in &remains.elsewhere {
         match elsewhere {
-            Elsewhere::Siblings { path, at, new, old } => {
-                sweep_siblings(path, *at, (new.as_ref(), old.as_ref()), remains.number, plan, &mut piece.findings);
+            Elsewhere::Siblings { path, at, new, old, has_quarantine } => {
+                let (new_path, old_path) =
+                    (control::sibling_new(path, remains.number), control::sibling_old(path, remains.number));
+                match old {
+                    Some(_) if at.is_none() => {
+                        // Somebody removed what had taken its place, or both were lost: nothing is lost here.
+                        let quarantine = control::quarantine(remains.number);
+                        let to = quarantine.child(old_path.name());
+                        if !has_quarantine {
+                            plan.make_dir(&quarantine, "a place that recovery does not read");
+                        }
+                        plan.rename(&old_path, &to, "it may be the last copy");
+                        plan.sync_dir(&quarantine, "or the last copy could be lost");
+                        plan.sync_control("or the last copy could be lost");
+                        let detail = format!("is gone; the directory that it replaced is kept in {to}");
+                        piece.findings.push(Finding::new(path, Verdict::Quarantined, detail));
+                    }
+                    Some((kind, tree)) => remove(plan, *kind, tree, &old_path),
+                    None => {}
+                }
+                if let Some((kind, tree)) = new {
+                    remove(plan, *kind, tree, &new_path);
+                }
             }
             Elsewhere::Generation { store, useless, empties, record } => {
                 for (place, tree) in useless {
@@ -213,31 +237,6 @@ pub fn sweep(remains: &Remains, scope: Scope) -> Piece {
     let detail = format!("the staging of transaction {}, which was complete or never decided", remains.number);
     piece.findings.push(Finding::new(&place, Verdict::Swept, detail));
     piece
-}
-
-/// A sibling, if it exists, with all its entries.
-type Sibling<'a> = Option<&'a (Kind, Tree)>;
-
-fn sweep_siblings(
-    path: &RelPath,
-    at: Option<Kind>,
-    (new, old): (Sibling<'_>, Sibling<'_>),
-    number: u64,
-    plan: &mut Plan,
-    findings: &mut Vec<Finding>,
-) {
-    let (new_path, old_path) = (control::sibling_new(path, number), control::sibling_old(path, number));
-    if at.is_none() && old.is_some() {
-        // Unreachable while syncs hold. If it is reached, the last copy is moved back to its place.
-        plan.rename(&old_path, path, "the last copy goes back to its place");
-        let detail = "it was missing and its former content was put back";
-        findings.push(Finding::new(path, Verdict::RolledBack, detail));
-    } else if let Some((kind, tree)) = old {
-        remove(plan, *kind, tree, &old_path);
-    }
-    if let Some((kind, tree)) = new {
-        remove(plan, *kind, tree, &new_path);
-    }
 }
 
 fn remove(plan: &mut Plan, kind: Kind, tree: &Tree, path: &RelPath) {

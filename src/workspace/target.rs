@@ -122,6 +122,7 @@ impl<F: Fs> Target<F> {
 
     /// Refuses a change of what a decision that cannot be completed changes.
     pub(super) fn check_parked(&self) -> Result<(), Error> {
+        self.state.check_log()?;
         self.ops.iter().try_for_each(|op| self.state.check_parked(&op.path))
     }
 

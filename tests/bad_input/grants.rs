@@ -130,7 +130,7 @@ fn a_change_of_names_in_a_read_only_directory_is_refused_before_the_commit_point
 #[test]
 fn a_read_only_root_with_remains_opens_and_one_with_a_decision_does_not() {
     let open = |scene: &Scene| Store::open(scene.fs.clone(), &read_only(&scene.fs), "/ws", &Ownership::Host, false);
-    for remains in ["tx-1/0", "file-1", "log.tmp"] {
+    for remains in ["tx-1/0", "file-1", "draft-1"] {
         let tree = plain().file(format!("ws/.onionskin/{remains}"), "x");
         let scene = Scene::new(&tree);
         let found = open(&scene).map(|store| store.recovered()).expect("remains lock nobody out");

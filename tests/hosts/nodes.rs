@@ -158,7 +158,7 @@ fn a_pipe_or_socket_is_carried() {
 #[test]
 fn a_pipe_among_our_records_is_refused() {
     in_time(|| {
-        for name in ["", "/log", "/log-unsynced", "/lock", "/file-1", "/tx-1", "/epoch-1", "/log.tmp", "/probe"] {
+        for name in ["", "/log", "/log-unsynced", "/lock", "/file-1", "/tx-1", "/epoch-1", "/draft-1", "/probe"] {
             let scene = Scene::new(&[("root/file", "content")]);
             if !name.is_empty() {
                 fs::create_dir(scene.at("root/.onionskin")).expect("a new directory");

@@ -38,8 +38,8 @@ fn undecided_remains_are_swept() {
         ),
         (
             "staging and a draft of a log",
-            plain().file("ws/.onionskin/tx-7/0", "x").file("ws/.onionskin/log.tmp", "half a lo"),
-            &[(Swept, ".onionskin/tx-7"), (Swept, ".onionskin/log.tmp")],
+            plain().file("ws/.onionskin/tx-7/0", "x").file("ws/.onionskin/draft-7", "half a lo"),
+            &[(Swept, ".onionskin/tx-7"), (Swept, ".onionskin/draft-7")],
         ),
         ("a loose file", plain().file("ws/.onionskin/file-12", "x"), &[(Swept, ".onionskin/file-12")]),
         ("a draft of a lock", plain().file("ws/.onionskin/lock-0123", "me"), &[(Swept, ".onionskin/lock-0123")]),

@@ -75,7 +75,7 @@ impl Native {
         }
         log.extend(Sha256::digest(&log));
         sync_directory(&staging)?;
-        let (draft, decision) = (self.control.join("log.tmp"), self.control.join("log"));
+        let (draft, decision) = (self.control.join("draft-1"), self.control.join("log"));
         create(&draft, &log, true)?;
         sync_directory(&self.control)?;
         fs::rename(&draft, &decision)?;

@@ -23,7 +23,7 @@ fn plain() -> Tree {
 const FILES: [&str; 21] = [
     "log",
     "log-unsynced",
-    "log.tmp",
+    "draft-1",
     "lock",
     "lock-0011223344556677",
     "epoch-1",

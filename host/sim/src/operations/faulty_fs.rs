@@ -168,7 +168,7 @@ impl FaultyFs {
             {
                 Ok(())
             }
-            (Mutation::LogInPlace, Change::Rename((_, name), _)) if name == "log.tmp" => Ok(()),
+            (Mutation::LogInPlace, Change::Rename((_, name), _)) if name.starts_with("draft-") => Ok(()),
             (Mutation::SwallowErrors, _) => {
                 change.make(&self.fs).unwrap_or_default();
                 Ok(())
@@ -198,7 +198,7 @@ impl FaultyFs {
     }
 
     fn name<'n>(&self, name: &'n str) -> &'n str {
-        if *self.mutation == Mutation::LogInPlace && name == "log.tmp" { "log" } else { name }
+        if *self.mutation == Mutation::LogInPlace && name.starts_with("draft-") { "log" } else { name }
     }
 }
 

@@ -206,14 +206,13 @@ pub(crate) fn change_beside(store: &Store<FaultyFs>) -> Result<(), Error> {
 }
 
 /// Entries of a control directory without which it cannot be opened; a number at the end is left out.
-const RECORDS: [&str; 12] = [
+const RECORDS: [&str; 11] = [
     "",
     "directories",
     "epoch-",
     "lock",
     "log",
     "log-unsynced",
-    "log.tmp",
     "workspace",
     "workspace/files",
     "workspace/map",
