@@ -10,7 +10,6 @@ use crate::error::{CommitPhase, Error, ErrorKind, Fingerprint, Subject};
 use crate::exec::{Executor, Trace};
 use crate::fs::{Call, Cause, Fs, Kind};
 use crate::generations;
-use crate::journal::{Change, Op};
 use crate::lock::{self, Claim, Ownership};
 use crate::path::{At, RelPath, RootId, match_preopen};
 use crate::plan::{Action, Plan};
@@ -269,9 +268,11 @@ pub fn inspect<F: Fs>(fs: F, preopens: &Preopens<F>, at: &str) -> Result<Vec<Fin
         let detail = format!("held by \"{token}\"");
         findings.push(Finding::new(&control::entry(control::LOCK), Verdict::InUse, detail));
     }
-    findings.extend(recover::foresee(&mut exec)?);
+    let (foreseen, needed) = recover::foresee(&mut exec)?;
+    findings.extend(foreseen);
     // A directory that cannot be read hides no finding of an open.
-    for unused in generations::unused(&mut exec, usize::MAX).ok().flatten().unwrap_or_default() {
+    let unused = generations::unused(&mut exec, usize::MAX).ok().flatten().unwrap_or_default();
+    for unused in unused.into_iter().filter(|unused| !needed.contains(&unused.directory)) {
         let (place, detail) = (control::generations(unused.directory), generations::described(&unused));
         findings.push(Finding::new(&place, Verdict::Clean, detail));
     }
@@ -443,8 +444,7 @@ impl<F: Fs> State<F> {
 
     /// Returns whether a parked decision needs the generations of a directory.
     pub(crate) fn is_parked_directory(&self, number: u64) -> bool {
-        let needs = |op: &Op| matches!(op.change, Change::Pointer { directory, .. } if directory == number);
-        self.parked.iter().any(|parked| parked.journal.ops.iter().any(needs))
+        self.parked.iter().any(|parked| parked.journal.directories().any(|directory| directory == number))
     }
 
     /// Returns the fingerprint of the entry at a path.

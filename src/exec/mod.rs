@@ -55,8 +55,8 @@ pub struct Executor<F: Fs> {
     trace: Option<Vec<Trace>>,
     directory_sync_missing: bool,
     powers: attributes::Powers,
-    /// Whether a file can get a second name, once that was tried.
-    has_links: Option<bool>,
+    /// Whether a file was found to get no second name. That it does can change: it is tried each time.
+    lacks_links: bool,
     moved: u64,
 }
 
@@ -72,7 +72,7 @@ impl<F: Fs> Executor<F> {
             trace: None,
             directory_sync_missing: false,
             powers: attributes::Powers::default(),
-            has_links: None,
+            lacks_links: false,
             moved: 0,
         }
     }

@@ -239,7 +239,7 @@ impl<F: Fs> Executor<F> {
         if refused.call() != Some(Call::Link) || is_taken {
             return Err(refused);
         }
-        if carry && self.has_links()? {
+        if carry && self.has_links(&control::entry(control::LINKED_AGAIN))? {
             return Err(Error::failed(Call::Carry, from, refused.cause().unwrap_or(Cause::Other)));
         }
         match self.stat_in(from.root, &from.path)?.map(|stat| stat.kind) {
@@ -257,25 +257,25 @@ impl<F: Fs> Executor<F> {
         }
     }
 
-    /// Returns whether the filesystem gives a file a second name, by trying with an own file.
-    pub fn has_links(&mut self) -> Result<bool> {
-        if let Some(known) = self.has_links {
-            return Ok(known);
+    /// Returns whether the filesystem gives a file this second name, which is one of ours, by trying with an own file.
+    pub fn has_links(&mut self, second: &RelPath) -> Result<bool> {
+        if self.lacks_links {
+            return Ok(false);
         }
-        let (first, second) = (control::entry(control::LINKED), control::entry(control::LINKED_AGAIN));
-        for path in [&first, &second] {
+        let own = control::entry(control::LINKED);
+        for path in [&own, second] {
             match self.act(&mut Action::RemoveFile(path.clone())) {
                 Err(error) if error.cause() != Some(Cause::NoEntry) => return Err(error),
                 Ok(()) | Err(_) => {}
             }
         }
-        self.act(&mut Action::Create(first.clone()))?;
-        let linked = self.act(&mut Action::Link { from: first.clone(), to: second.clone() }).is_ok();
+        self.act(&mut Action::Create(own.clone()))?;
+        let linked = self.act(&mut Action::Link { from: own.clone(), to: second.clone() }).is_ok();
         if linked {
-            self.act(&mut Action::RemoveFile(second))?;
+            self.act(&mut Action::RemoveFile(second.clone()))?;
         }
-        self.act(&mut Action::RemoveFile(first))?;
-        self.has_links = Some(linked);
+        self.act(&mut Action::RemoveFile(own))?;
+        self.lacks_links = !linked;
         Ok(linked)
     }
 }

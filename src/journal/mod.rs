@@ -129,6 +129,14 @@ impl Journal {
         })
     }
 
+    /// Returns the numbers of the directories of generations that are to be published.
+    pub fn directories(&self) -> impl Iterator<Item = u64> {
+        self.ops.iter().filter_map(|op| match op.change {
+            Change::Pointer { directory, .. } => Some(directory),
+            _ => None,
+        })
+    }
+
     /// Returns the existing directories that get a new entry under its final name, each once.
     pub fn filled(&self) -> BTreeSet<RelPath> {
         let made: BTreeSet<&RelPath> =

@@ -122,7 +122,7 @@ impl<F: Fs> State<F> {
         // A file of another user may be replaced where it may not be linked.
         let is_private = matches!(cause, Cause::NotPermitted | Cause::Access);
         let is_full = self.exec.stat(path)?.is_none_or(|stat| stat.links >= LINKS_MANY);
-        if is_private || is_full || !self.exec.has_links()? {
+        if is_private || is_full || !self.exec.has_links(second)? {
             return Ok(());
         }
         Err(Error::failed(Call::Replace, path, cause).with_kind(ErrorKind::NotCommitted))

@@ -27,7 +27,7 @@ pub fn apply(journal: &Journal, decision: &Decision, scope: Scope, round: &mut P
     let named = ByPath::of(journal);
     let before = round.plan.steps().len();
     for (op, fact) in pairs() {
-        switch(journal, op, fact, round)?;
+        switch(journal, op, fact, scope, round)?;
     }
     if round.plan.steps().len() > before {
         return Ok(());
@@ -109,7 +109,7 @@ pub(super) fn common_directory(journal: &Journal) -> RelPath {
     common
 }
 
-fn switch(journal: &Journal, op: &Op, fact: &Fact, round: &mut Piece) -> Result<(), Error> {
+fn switch(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Piece) -> Result<(), Error> {
     let Fact::Switch { at, new, old, .. } = fact else { return Ok(()) };
     let path = &op.path;
     let (new_path, old_path) =
@@ -120,6 +120,9 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, round: &mut Piece) -> Result<
         (true, false, _) => return Ok(()),
         (true, true, false) => {
             plan.rename(path, &old_path, "the old one makes room; it stays whole");
+            if scope == Scope::All {
+                plan.sync_parent(path, "or entries that others added since could go with their only name");
+            }
             plan.rename(&new_path, path, "the new one takes its place");
         }
         (false, true, _) => plan.rename(&new_path, path, "the new one takes its place"),

@@ -24,6 +24,7 @@ use crate::control;
 use crate::error::Error;
 use crate::exec::Executor;
 use crate::fs::Fs;
+use crate::journal::Journal;
 use crate::path::RelPath;
 use crate::plan::Plan;
 use parked::Parked;
@@ -187,14 +188,16 @@ impl Settled {
     }
 }
 
-/// Returns the findings that [`settle`] would report, from the facts of its first rounds; changes nothing. An
+/// Returns the findings that [`settle`] would report, from the facts of its first rounds, and the numbers of the
+/// directories of generations that its decisions need; changes nothing. An
 /// obstacle that only a change meets is not foreseen, except for what was parked at an earlier open.
 ///
 /// # Errors
 ///
 /// As for [`settle`].
-pub(crate) fn foresee<F: Fs>(exec: &mut Executor<F>) -> Result<Vec<Finding>, Error> {
+pub(crate) fn foresee<F: Fs>(exec: &mut Executor<F>) -> Result<(Vec<Finding>, Vec<u64>), Error> {
     let mut findings = Vec::new();
+    let mut needed = Vec::new();
     let mut passed = BTreeSet::new();
     loop {
         let snapshot = survey::survey(exec, Scope::All, &passed)?;
@@ -202,8 +205,9 @@ pub(crate) fn foresee<F: Fs>(exec: &mut Executor<F>) -> Result<Vec<Finding>, Err
         let Some(decision) = snapshot.decision else {
             findings.extend(snapshot.obstructed().map(|(place, error)| left(place, error)));
             findings.extend(planned?.into_iter().flat_map(|piece| piece.findings));
-            return Ok(findings);
+            return Ok((findings, needed));
         };
+        needed.extend(decision.content.iter().flat_map(Journal::directories));
         let foreseen = match planned {
             Ok(pieces) => Ok(pieces.into_iter().flat_map(|piece| piece.findings).collect::<Vec<_>>()),
             Err(error) => Err(error),

@@ -2,11 +2,10 @@
 //! error names the path.
 
 use onionskin::journal::{Change, LINK_LENGTH, Op};
-use onionskin::recover::Verdict::{Parked, Quarantined, RolledForward, Swept};
+use onionskin::recover::Verdict::{Quarantined, RolledForward, Swept};
 use onionskin_sim::{Tree, tree};
 
-use crate::support::{Scene, verdicts};
-use crate::{Findings, TIMELESS, check, check_parked, delete, journal, old, opened, path, put};
+use crate::{Findings, check, check_parked, delete, journal, old, path, put};
 
 const FORWARD: Findings<'_> = &[(RolledForward, "."), (Swept, ".onionskin/tx-7")];
 
@@ -49,9 +48,6 @@ fn a_decision_is_completed_from_any_point() {
         ("all applied by copy", decided(new_tree())),
         ("a second name on its way", decided(old_tree()).same("ws/.onionskin/tx-7/apply-0", "ws/.onionskin/tx-7/0")),
         ("half a copy on its way", decided(old_tree()).file("ws/.onionskin/tx-7/apply-1", "C n")),
-        ("a link in the place of a file", decided(old_tree().symlink("ws/a", "kept"))),
-        ("a pipe in the place of a file", decided(old_tree().other("ws/a"))),
-        ("a hard link", decided(old_tree().same("ws/a", "ws/kept"))),
     ];
     for (context, before) in cases {
         check(context, &before, &Ok(FORWARD), &new_tree());
@@ -126,45 +122,63 @@ fn a_decision_without_changes_is_forgotten() {
     check("no changes", &before, &Ok(&[(RolledForward, ".")]), &old_tree());
 }
 
-/// A decision that was parked replaces only what it was decided over: the work of others in the meantime is kept, and
-/// named. What it had applied itself is no work of others.
+/// The place where the first entry of others is kept.
+const KEPT: &str = "ws/.onionskin/quarantine-7/kept-0";
+
+/// A decision is completed over the work that others did after it, which is kept, and named: at the first open after a
+/// kill, and when it was parked. What the decision had applied itself is no work of others.
 #[test]
-fn a_parked_decision_replaces_nothing_newer() {
-    let parked = |tree: Tree| staged(tree).file("ws/.onionskin/parked-7", journal(ops()).encode());
-    for (context, before, named) in [
-        ("a file that is written", parked(old_tree().file("ws/a", "of others")), Some("a changed")),
-        ("a file that is to be deleted", parked(old_tree().file("ws/b", "of others")), Some("b changed")),
-        ("a new file in the way", parked(old_tree().file("ws/new/c", "of others")), Some("new/c changed")),
-        ("a link in the place of a file", parked(old_tree().symlink("ws/a", "kept")), Some("a changed")),
-        ("nothing changed", parked(old_tree()), None),
-        ("one put", parked(old_tree().file("ws/a", "A new")), None),
-        ("all applied", parked(new_tree()), None),
-        ("a file that is gone", parked(old_tree().remove("ws/a")), None),
-    ] {
-        let scene = Scene::with(TIMELESS, &before);
-        let found = opened(&scene.fs).expect("an open");
-        let Some(named) = named else {
-            scene.ends_as(context, &new_tree());
-            continue;
-        };
-        assert_eq!(verdicts(&found), [(Parked, ".")], "{context}: {found:?}");
-        assert!(found[0].detail.contains(named), "{context}: {found:?}");
-        scene.ends_as(context, &before);
+fn what_others_changed_after_a_decision_is_kept() {
+    let old = old_tree;
+    let cases = [
+        ("a file that is written", old().file("ws/a", "of others"), "a", new_tree().file(KEPT, "of others")),
+        ("a file that is to be deleted", old().file("ws/b", "of others"), "b", new_tree().file(KEPT, "of others")),
+        ("a new file in the way", old().file("ws/new/c", "of others"), "new/c", new_tree().file(KEPT, "of others")),
+        ("a link in the place of a file", old().symlink("ws/a", "kept"), "a", new_tree().symlink(KEPT, "kept")),
+        ("a pipe in the place of a file", old().other("ws/a"), "a", new_tree().other(KEPT)),
+        ("a hard link", old().same("ws/a", "ws/kept"), "a", new_tree().same(KEPT, "ws/kept")),
+    ];
+    for record in ["log", "parked-7"] {
+        let recorded = |tree: Tree| staged(tree).file(format!("ws/.onionskin/{record}"), journal(ops()).encode());
+        for (context, before, named, after) in &cases {
+            let expected: Findings<'_> = &[(Quarantined, named), (RolledForward, "."), (Swept, ".onionskin/tx-7")];
+            check(context, &recorded(before.clone()), &Ok(expected), after);
+        }
+        for (context, before) in [
+            ("nothing changed", old()),
+            ("one put", old().file("ws/a", "A new")),
+            ("all applied", new_tree()),
+            ("a file that is gone", old().remove("ws/a")),
+        ] {
+            check(context, &recorded(before), &Ok(FORWARD), &new_tree());
+        }
     }
+}
+
+/// Each entry of others is kept, in a place of its own, whatever an interrupted open left there.
+#[test]
+fn entries_of_others_are_kept_apart() {
+    let before = decided(old_tree().file("ws/a", "first of others").file("ws/b", "second of others"))
+        .file(KEPT, "kept before")
+        .file("ws/.onionskin/quarantine-7/unfinished", "half a co");
+    let after = new_tree()
+        .file(KEPT, "kept before")
+        .file("ws/.onionskin/quarantine-7/kept-1", "first of others")
+        .file("ws/.onionskin/quarantine-7/kept-2", "second of others");
+    let expected: Findings<'_> =
+        &[(Quarantined, "a"), (Quarantined, "b"), (RolledForward, "."), (Swept, ".onionskin/tx-7")];
+    check("two entries", &before, &Ok(expected), &after);
 }
 
 /// The same for links, whose text is compared.
 #[test]
-fn a_parked_link_replaces_nothing_newer() {
+fn the_link_of_a_decision_is_no_work_of_others() {
     let link =
         Op { path: path("a"), change: Change::Put { staged: 0, length: LINK_LENGTH, digest: None, old: old(5) } };
     let log = journal(vec![link]).encode();
-    let parked = old_tree().symlink("ws/.onionskin/tx-7/0", "kept").file("ws/.onionskin/parked-7", log);
-    for (text, is_ours) in [("kept", true), ("b", false)] {
-        let before = parked.clone().symlink("ws/a", text);
-        let scene = Scene::with(TIMELESS, &before);
-        let found = opened(&scene.fs).expect("an open");
-        let after = if is_ours { old_tree().symlink("ws/a", "kept") } else { before };
-        scene.ends_as(&format!("a link to {text}: {found:?}"), &after);
-    }
+    let decided = old_tree().symlink("ws/.onionskin/tx-7/0", "kept").file("ws/.onionskin/log", log);
+    let after = old_tree().symlink("ws/a", "kept");
+    check("ours", &decided.clone().symlink("ws/a", "kept"), &Ok(FORWARD), &after);
+    let expected: Findings<'_> = &[(Quarantined, "a"), (RolledForward, "."), (Swept, ".onionskin/tx-7")];
+    check("of others", &decided.symlink("ws/a", "b"), &Ok(expected), &after.symlink(KEPT, "b"));
 }

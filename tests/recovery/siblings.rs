@@ -2,7 +2,7 @@
 
 use onionskin::fs::Fs as _;
 use onionskin::journal::{Change, Op};
-use onionskin::recover::Verdict::{Parked, Quarantined, RolledBack, RolledForward, Swept};
+use onionskin::recover::Verdict::{Quarantined, RolledBack, RolledForward, Swept};
 use onionskin_sim::{Tree, tree};
 
 use crate::support::Scene;
@@ -87,26 +87,82 @@ fn a_directory_that_a_pointer_replaces() {
     check("switched", &switched, &Ok(FORWARD), &after);
 }
 
-/// A swap that was parked replaces no directory in which something changed since, nor a file that took its place.
+/// A directory that is switched goes to the quarantine if others worked in it after the decision: if they changed a
+/// file that has a successor, or one that was deleted, or made one whose name is taken since. Without that it is
+/// removed, and new entries are carried.
 #[test]
-fn a_parked_swap_replaces_nothing_newer() {
-    let prepared = with_new(around(), "ws/.onionskin-7.new").file("ws/.onionskin/tx-7/intent", log());
-    for (context, is_changed) in [("as it was", false), ("changed", true)] {
-        let scene = Scene::new(&with_old(prepared.clone(), "ws/d"));
+fn a_switched_directory_with_work_of_others_is_kept() {
+    type Write<'a> = &'a [(&'a str, &'a str, &'a str)];
+    let delete = Op { path: path("d/deleted"), change: Change::Delete { old: old(3) } };
+    let log = journal(vec![Op { path: path("d"), change: Change::Switch }, delete]).encode();
+    let cases: [(&str, Write<'_>, Option<(&str, &str)>); 7] = [
+        ("as it was", &[], None),
+        ("a new entry", &[("d", "of-others", "late")], None),
+        ("changed", &[("d", "f", "of others")], Some(("f", "of others"))),
+        ("changed to the same", &[("d", "f", "new")], None),
+        ("deleted by the decision", &[("d", "deleted", "of others")], Some(("deleted", "of others"))),
+        (
+            "a new entry whose name is taken",
+            &[(".onionskin-7.old", "late", "first"), ("d", "late", "second")],
+            Some(("late", "first")),
+        ),
+        ("a changed successor", &[(".onionskin-7.old", "f", "old"), ("d", "f", "second")], Some(("f", "old"))),
+    ];
+    for (context, writes, kept) in cases {
+        let is_switched = writes.iter().any(|(directory, ..)| *directory != "d");
+        let (was, new) = if is_switched { (".onionskin-7.old", "d") } else { ("d", ".onionskin-7.new") };
+        let tree = around()
+            .file(format!("ws/{was}/f"), "old")
+            .file(format!("ws/{was}/deleted"), "old")
+            .file(format!("ws/{new}/f"), "new")
+            .file("ws/.onionskin/tx-7/intent", &log);
+        let scene = Scene::new(&tree);
         let ws = scene.fs.open_dir(&scene.fs.root(), "ws").expect("a directory");
         let write = |directory: &str, name: &str, bytes: &[u8]| {
             let directory = scene.fs.open_dir(&ws, directory).expect("a directory");
+            let _ = scene.fs.remove_file(&directory, name);
             let file = scene.fs.create_file(&directory, name).expect("a new file");
             scene.fs.write(&file, 0, bytes).expect("it is written");
         };
-        write(".onionskin", "parked-7", &log());
-        if is_changed {
-            write("d", "of-others", b"new");
+        write(".onionskin", "log", &log);
+        for (directory, name, content) in writes {
+            write(directory, name, content.as_bytes());
         }
         let found = opened(&scene.fs).expect("an open");
-        let is_parked = found.iter().any(|finding| finding.verdict == Parked && finding.detail.contains("d changed"));
-        assert_eq!(is_parked, is_changed, "{context}: {found:?}");
-        assert_eq!(scene.fs.tree().bytes("ws/d/f"), Some(if is_changed { &b"old"[..] } else { b"new" }), "{context}");
+        let quarantined: Vec<_> = found.iter().filter(|found| found.verdict == Quarantined).collect();
+        assert_eq!(
+            quarantined.iter().map(|found| found.path.as_str()).collect::<Vec<_>>(),
+            kept.map_or(vec![], |_| vec!["d"]),
+            "{context}: {found:?}"
+        );
+        let after = scene.fs.tree();
+        assert_eq!(after.get("ws/.onionskin-7.old"), None, "{context}");
+        if let Some((name, content)) = kept {
+            let at = format!("ws/.onionskin/quarantine-7/kept-0/{name}");
+            assert_eq!(after.bytes(&at), Some(content.as_bytes()), "{context}\n{after}");
+        }
+        if context == "a new entry" {
+            assert_eq!(after.bytes("ws/d/of-others"), Some(&b"late"[..]), "{context}");
+        }
+        assert_eq!(opened(&scene.fs), Ok(Vec::new()), "{context}: nothing is pending");
+    }
+}
+
+/// A prepared tree or link that others changed takes no place: the decision is parked.
+#[test]
+fn a_prepared_sibling_that_others_changed_takes_no_place() {
+    let pointer = Change::Pointer { directory: 1, generation: 1, oldest: 1 };
+    let switch = || Op { path: path("d"), change: Change::Switch };
+    let by_pointer = journal(vec![switch(), Op { path: path("d"), change: pointer }]).encode();
+    let published = || with_old(around(), "ws/d").file("ws/.onionskin/log", &by_pointer);
+    let text = ".onionskin/directories/1/1";
+    for (context, before) in [
+        ("another link", with_new(published(), "ws/.onionskin/directories/1/1").symlink("ws/.onionskin-7.new", "b")),
+        ("a directory", with_new(with_new(published(), "ws/.onionskin/directories/1/1"), "ws/.onionskin-7.new")),
+        ("no generation", published().symlink("ws/.onionskin-7.new", text)),
+        ("a file", with_old(around(), "ws/d").file("ws/.onionskin-7.new", "x").file("ws/.onionskin/log", log())),
+    ] {
+        check_parked(context, &before, "d", "d");
     }
 }
 
