@@ -9,14 +9,14 @@ use alloc::vec::Vec;
 use crate::control;
 use crate::error::Error;
 use crate::exec::Executor;
-use crate::fs::{Fs, Kind};
+use crate::fs::{Fs, Kind, Stat};
 use crate::journal::{ByPath, Change, Journal, OldEntry, Op};
 use crate::path::{At, RelPath, RootId};
 use crate::plan::Plan;
 use crate::recover::plan::Piece;
 use crate::recover::survey::{Fact, Staged, Target};
 use crate::recover::{Finding, Verdict};
-use crate::tree::{self, Seen};
+use crate::tree;
 
 /// The entries that others changed after a decision that replaces them.
 #[derive(Debug, Default)]
@@ -64,7 +64,7 @@ pub(super) fn read<F: Fs>(
                     found.push((op.path.clone(), op.path.clone()));
                 }
             }
-            (Change::Switch, Fact::Switch { at: Some(_), new: None, old: Some(Kind::Directory), into, .. }) => {
+            (Change::Switch, Fact::Switch { at: Some(_), new: None, old: Some(_), into, .. }) => {
                 let old = control::sibling_old(&op.path, journal.transaction);
                 let named = named.get_or_insert_with(|| ByPath::of(journal));
                 if is_tree_overtaken(exec, record, (&op.path, &old, into), named)? {
@@ -150,17 +150,21 @@ fn is_tree_overtaken<F: Fs>(
     named: &ByPath<'_>,
 ) -> Result<bool, Error> {
     let Some(decided) = exec.stat(record)?.and_then(|stat| stat.modified) else { return Ok(false) };
-    let is_newer = |seen: &Seen| seen.stat.modified.is_some_and(|modified| modified > decided);
+    let is_newer = |stat: &Stat| stat.modified.is_some_and(|modified| modified > decided);
+    // A link, or what others put in its place.
+    if let Some(stat) = exec.stat(old)?.filter(|stat| stat.kind != Kind::Directory) {
+        return Ok(is_newer(&stat));
+    }
     let before = tree::read_stats(exec, &At::store(old.clone()))?;
     let now = tree::read_stats(exec, &At::store(into.clone()))?;
     for seen in before.iter().filter(|seen| seen.stat.kind != Kind::Directory) {
         let successor = now.binary_search_by(|other| other.path.cmp(&seen.path)).ok().map(|index| &now[index]);
         let is_lost = match successor {
             Some(successor) => {
-                (is_newer(seen) || is_newer(successor))
+                (is_newer(&seen.stat) || is_newer(&successor.stat))
                     && !is_equal(exec, &old.join(&seen.path), &into.join(&seen.path))?
             }
-            None => is_newer(seen) && named.deletes(&path.join(&seen.path)),
+            None => is_newer(&seen.stat) && named.deletes(&path.join(&seen.path)),
         };
         if is_lost {
             return Ok(true);

@@ -22,6 +22,7 @@ mod found;
 mod lent;
 mod mutation;
 mod obstacles;
+mod others;
 mod planted;
 mod support;
 mod torn;

@@ -7,7 +7,8 @@
 //!
 //! [`explore`] puts a [`explore::Subject`] on trial: an operation and its recovery. It crashes the
 //! operation at every point, into every state, and recovery again, without limit. [`faults`] makes
-//! every call of it fail in every way, and [`obstacles`] refuse such calls for good.
+//! every call of it fail in every way, [`obstacles`] refuse such calls for good, and in [`others`] somebody else changes
+//! something before recovery.
 //!
 //! Not simulated: two processes at once, groups of users, and what a failing device does to data that was once
 //! durable.
@@ -25,6 +26,7 @@ mod naive;
 pub mod obstacles;
 mod op;
 pub mod operations;
+pub mod others;
 pub mod planted;
 mod replay;
 mod scan;
