@@ -3,6 +3,7 @@
 use onionskin_sim::explore::{Plan, explore};
 use onionskin_sim::faults::{Sweep, sweep};
 use onionskin_sim::obstacles::{ObstacleSweep, obstruct};
+use onionskin_sim::others::{OthersSweep, meddle};
 use onionskin_sim::planted::{self, Search};
 
 /// The minimal number of bugs for a meaningful test of the explorer.
@@ -27,6 +28,10 @@ fn every_planted_bug_is_found() {
             Search::Obstacles(causes) => {
                 let sweep = ObstacleSweep { causes: causes.clone(), shown: 1000, ..ObstacleSweep::default() };
                 obstruct(&*bug.subject, &sweep).violations.into_iter().map(|violation| violation.text).collect()
+            }
+            Search::Others => {
+                let sweep = OthersSweep { crashes: 1000, shown: 1000, ..OthersSweep::default() };
+                meddle(&*bug.subject, &sweep).violations.into_iter().map(|violation| violation.text).collect()
             }
         };
         let fits = violations.iter().filter(|text| text.contains(bug.shows)).count();

@@ -39,6 +39,8 @@ pub enum Mutation {
     AskNothing,
     /// A removal that fails ends the run.
     FatalSweep,
+    /// What others changed is not kept.
+    KeepNothing,
 }
 
 /// A simulated filesystem whose calls are altered by a [`Mutation`].
@@ -190,6 +192,8 @@ impl FaultyFs {
                 }
                 answer
             }
+            (Mutation::KeepNothing, Change::Link(_, (_, name))) if name == "unfinished" => Ok(()),
+            (Mutation::KeepNothing, Change::Rename((_, name), _)) if name == "unfinished" => Ok(()),
             (Mutation::RetrySyncs, Change::SyncFile(_) | Change::SyncDir(_)) => {
                 change.make(&self.fs).or_else(|_| change.make(&self.fs))
             }

@@ -36,6 +36,8 @@ pub enum Search {
     Faults(Vec<Harm>),
     /// Obstacles with these answers.
     Obstacles(Vec<Cause>),
+    /// Changes of others between a kill and the recovery.
+    Others,
 }
 
 /// All of them.

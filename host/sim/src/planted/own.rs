@@ -156,6 +156,13 @@ fn obstacles() -> Vec<Planted> {
             io(),
             "locked out",
         ),
+        broken(
+            "forgets-others",
+            "recovery replaces what others changed after the decision",
+            ("in-place", Mutation::None, Mutation::KeepNothing),
+            Search::Others,
+            "the work of others is lost",
+        ),
     ]
 }
 
