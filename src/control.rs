@@ -8,6 +8,7 @@
 //! | `draft-N` | the decision that transaction N is writing |
 //! | `log`, `log-unsynced` | a decision, to be rolled forward |
 //! | `parked-N` | the decision of transaction N, which could not be completed yet |
+//! | `reason-N` | the obstacle that the decision of transaction N met last, as text for people |
 //! | `abandoned-N` | the decision of transaction N, which was given up, until its content is in `quarantine-N` |
 //! | `directories/K/G/` | generation G of directory K, publish mode `pointer` |
 //! | `directories/K/owner` | the path that directory K belongs to; see [`crate::generations`] |
@@ -86,6 +87,11 @@ pub fn draft(number: u64) -> RelPath {
 /// Returns the path of a decision that could not be completed yet.
 pub fn parked(number: u64) -> RelPath {
     numbered(&directory(), "parked-", number, "")
+}
+
+/// Returns the path of the text that describes the obstacle of a decision.
+pub fn reason(number: u64) -> RelPath {
+    numbered(&directory(), "reason-", number, "")
 }
 
 /// Returns the path of a decision that was given up, and whose content is not in the quarantine yet.

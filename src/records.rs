@@ -18,6 +18,7 @@ enum Entry {
     LogUnsynced,
     Parked(u64),
     Abandoned(u64),
+    Reason(u64),
     Ask(u64),
     Draft(u64),
     /// Removed once its owner is dead: `file-N`, `lock-H`, `linked`, `linked-again`.
@@ -40,6 +41,7 @@ fn classify(name: &str, kind: Kind) -> Option<Entry> {
         (Some(("draft", number)), _) => (Entry::Draft(number), Kind::File),
         (Some(("parked", number)), _) => (Entry::Parked(number), Kind::File),
         (Some(("abandoned", number)), _) => (Entry::Abandoned(number), Kind::File),
+        (Some(("reason", number)), _) => (Entry::Reason(number), Kind::File),
         (Some(("epoch", number)), _) => (Entry::Epoch(number), Kind::File),
         (Some(("file", _)), _) | (_, LINKED | LINKED_AGAIN) => (Entry::Loose, Kind::File),
         (_, LOG) => (Entry::Log, Kind::File),
@@ -63,6 +65,8 @@ pub struct Records {
     pub log: Option<&'static str>,
     /// Numbers of the transactions whose decision could not be completed yet.
     pub parked: Vec<u64>,
+    /// Numbers of the transactions whose obstacle is described.
+    pub reasons: Vec<u64>,
     /// Numbers of the transactions whose decision was given up, and whose content is not in the quarantine yet.
     pub abandoned: Vec<u64>,
     /// Numbers of the transactions that were asking what they may change.
@@ -132,6 +136,10 @@ impl Records {
             Entry::Abandoned(number) => {
                 used(number);
                 self.abandoned.push(number);
+            }
+            Entry::Reason(number) => {
+                used(number);
+                self.reasons.push(number);
             }
             Entry::Ask(number) => {
                 used(number);

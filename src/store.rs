@@ -181,7 +181,7 @@ impl<F: Fs> Store<F> {
         if state.control_exists {
             let settled = recover::settle(&mut state.exec, Scope::All).map_err(|error| {
                 let refused = error.kind() == ErrorKind::NotCommitted && error.is_refused_write();
-                if refused { ErrorKind::ReadOnly.of(at) } else { error }
+                if refused { ErrorKind::ReadOnly.at(&control::directory()) } else { error }
             })?;
             (state.findings, state.parked) = (settled.findings, settled.parked);
             state.next = Records::read(&mut state.exec)?.next;

@@ -15,7 +15,7 @@ use crate::linkage::Linkage;
 use crate::lock::RootLock;
 use crate::runtime;
 use crate::state::{Bounds, MemoryExceeded, State};
-use crate::{Error, Faults, Onionskin};
+use crate::{Error, Faults, Onionskin, trust};
 
 /// A file that can always be opened, as long as any can.
 const NULL: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
@@ -88,6 +88,11 @@ impl Instance {
         let is_vague = matches!(error.cause, Some(Cause::Io | Cause::Other));
         if is_vague && let Err(reason) = (0..DESCRIPTORS).map(|_| File::open(NULL)).collect::<Result<Vec<_>, _>>() {
             error.message = format!("{}; {reason}", error.message);
+        }
+        if matches!(error.cause, Some(Cause::Access | Cause::NotPermitted))
+            && let Some(owner) = trust::other_owner(self.grants.root())
+        {
+            error.message = format!("{}; {owner}", error.message);
         }
         error
     }

@@ -103,6 +103,20 @@ pub fn is_own(metadata: &Metadata) -> bool {
     }
 }
 
+/// Returns the owner of the control directory of a root in words, if it is another user.
+pub(crate) fn other_owner(root: &Path) -> Option<String> {
+    let found = fs::symlink_metadata(root.join(CONTROL)).ok().filter(|found| !is_own(found))?;
+    #[cfg(unix)]
+    {
+        Some(format!("{CONTROL} belongs to user {}", std::os::unix::fs::MetadataExt::uid(&found)))
+    }
+    #[cfg(not(unix))]
+    {
+        let _there_are_no_owners = found;
+        None
+    }
+}
+
 /// Returns the first of a directory and those above it in which another user could replace the entries of this user: it
 /// belongs to another user, or every user may write in it and its sticky bit is not set.
 ///

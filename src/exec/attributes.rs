@@ -64,7 +64,10 @@ impl<F: Fs> Executor<F> {
         let mut powers = self.powers;
         let answer = match as_of {
             Attributes::Of { from, times } => {
-                let (original, old) = self.parent(from.root, &from.path)?;
+                let (original, old) = match from.path.is_root() {
+                    true => (self.dir(from.root, &from.path)?, "."),
+                    false => self.parent(from.root, &from.path)?,
+                };
                 powers.ask(|| self.fs.copy_attributes((&original, old), to, *times).map(drop))
             }
             Attributes::NewIn(parent) => {

@@ -74,7 +74,14 @@ impl<F: Fs> Executor<F> {
                 self.open.push(Open { path: path.clone(), file, length: 0, stays: false });
             }),
         };
-        done.map_err(|cause| Error::failed(act.call(), path, cause))?;
+        done.map_err(|cause| {
+            let error = Error::failed(act.call(), path, cause);
+            match act {
+                Action::Rename { from, .. } => error.because(format!("cannot be replaced by {from}: {cause}")),
+                Action::Link { from, .. } => error.because(format!("cannot be a second name of {from}: {cause}")),
+                _ => error,
+            }
+        })?;
         if let Action::Rename { from, to } = act {
             self.forget_below(from);
             self.forget_below(to);

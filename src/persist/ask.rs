@@ -125,6 +125,8 @@ impl<F: Fs> State<F> {
         if is_private || is_full || !self.exec.has_links(second)? {
             return Ok(());
         }
+        // Hosts have no word for a mount point or a subvolume, and nothing else is left.
+        let cause = if matches!(cause, Cause::Io | Cause::Other) { Cause::CrossDevice } else { cause };
         Err(Error::failed(Call::Replace, path, cause).with_kind(ErrorKind::NotCommitted))
     }
 

@@ -63,6 +63,9 @@ pub fn set_aside<F: Fs>(exec: &mut Executor<F>, journal: &Journal) -> Result<Pla
     for parent in &parents {
         plan.sync_dir(parent, "or a sibling could come back when no record names it");
     }
+    if exec.kind(&control::reason(number))?.is_some() {
+        plan.remove_file(&control::reason(number), "nothing waits any more");
+    }
     let staging = control::transaction(number);
     if exec.kind(&staging)?.is_some() {
         plan.rename(&staging, &place.child(staging.name()), "the staging stays with its decision");

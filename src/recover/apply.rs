@@ -54,6 +54,9 @@ pub fn apply(journal: &Journal, decision: &Decision, scope: Scope, round: &mut P
     }
     let why = "or it could be lost after the log that would repeat it";
     tree::sync_upwards(&mut round.plan, &round.touched, why);
+    if decision.reason.is_some() {
+        round.plan.remove_file(&control::reason(journal.transaction), "nothing waits any more");
+    }
     round.plan.remove_file(&decision.path, "all of it has been applied");
     round.plan.sync_control("or the log could come back after its staging is gone");
     note_completed(&mut round.findings, journal);
@@ -63,7 +66,8 @@ pub fn apply(journal: &Journal, decision: &Decision, scope: Scope, round: &mut P
 /// Adds the finding of a completed decision.
 pub fn note_completed(findings: &mut Vec<Finding>, journal: &Journal) {
     let (number, paths) = (journal.transaction, count(journal));
-    let detail = format!("transaction {number} was decided and is complete now: {paths} paths");
+    let plural = if paths == 1 { "" } else { "s" };
+    let detail = format!("transaction {number} was decided and is complete now: {paths} path{plural}");
     findings.push(Finding::new(&common_directory(journal), Verdict::RolledForward, detail));
 }
 
@@ -81,7 +85,7 @@ fn count(journal: &Journal) -> usize {
 
 /// Returns the paths that a decision changes as text: the first few, and the number of the others.
 pub(super) fn paths(journal: &Journal) -> String {
-    const SHOWN: usize = 4;
+    const SHOWN: usize = 16;
     let mut text = String::new();
     let paths = journal.ops.iter().filter(|op| !matches!(op.change, Change::Pointer { .. })).map(|op| op.path.shown());
     for (number, path) in paths.take(SHOWN).enumerate() {
@@ -133,7 +137,7 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Pie
         }
         (false, false, false) | (true, true, true) => {
             let what = format!(
-                "it and its siblings {new_path} and {old_path} contradict the log; put the wanted one in its place and \
+                "contradicts the log, with its siblings {new_path} and {old_path}; put the wanted one in its place and \
                  move the others and the log away"
             );
             return Err(Error::corrupt(path, &what));
@@ -204,8 +208,9 @@ fn put(
         (Target::Directory | Target::Replaceable, Staged::Missing | Staged::Wrong) => {
             let source = control::staged(journal.transaction, *index);
             let state = if *staged == Staged::Missing { "missing" } else { "not what was decided on" };
-            let what =
-                format!("its decided content in {source} is {state}; restore that file, or give the transaction up");
+            let what = format!(
+                "has lost its decided content: {source} is {state}; restore that file, or give the transaction up"
+            );
             return Err(Error::corrupt(&op.path, &what));
         }
     }
@@ -263,5 +268,5 @@ fn late(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Piece
 }
 
 fn in_the_way(path: &RelPath, what: &str) -> Error {
-    Error::corrupt(path, &format!("{what} stands where a decided change goes; move it away and open again"))
+    Error::corrupt(path, &format!("is {what} where a decided change goes; move it away and open again"))
 }

@@ -174,8 +174,15 @@ impl Settled {
         if let Ok(plan) = parked::restore(exec, journal) {
             let _tried_again_at_the_next_open = exec.run(plan);
         }
+        let (number, reason) = (journal.transaction, error.clause());
+        if decision.reason.as_ref() != Some(&reason) {
+            let _only_for_people = exec.run(parked::describe(number, &reason, decision.reason.is_some()));
+            exec.close(&control::reason(number));
+        }
         self.passed.insert(record.clone());
-        let parked = Parked { record, journal: journal.clone(), reason: error.clause() };
+        // The staging is that of a parked decision, whatever the name of the record.
+        self.passed.insert(control::transaction(number));
+        let parked = Parked { record, journal: journal.clone(), reason };
         self.findings.push(parked.finding());
         self.parked.push(parked);
         Ok(())
@@ -224,10 +231,14 @@ pub(crate) fn foresee<F: Fs>(exec: &mut Executor<F>) -> Result<(Vec<Finding>, Ve
                 passed.extend(moved.map(|number| control::transaction(*number)));
                 findings.extend(foreseen);
             }
-            (Ok(journal), foreseen) if decision.path == control::parked(journal.transaction) => {
+            (Ok(journal), foreseen)
+                if decision.reason.is_some() || decision.path == control::parked(journal.transaction) =>
+            {
                 let record = decision.path.clone();
-                let reason =
-                    foreseen.err().map_or_else(|| "an obstacle at an earlier open".into(), |error| error.clause());
+                let known = decision.reason.clone().filter(|reason| !reason.is_empty());
+                let reason = foreseen.err().map(|error| error.clause()).or(known);
+                let reason = reason.unwrap_or_else(|| "an obstacle at an earlier open".into());
+                passed.insert(control::transaction(journal.transaction));
                 findings.push(Parked { record, journal: journal.clone(), reason }.finding());
             }
             (Ok(journal), Err(error)) => {

@@ -38,6 +38,8 @@ struct Entry {
     from: RelPath,
     /// The place in the quarantine.
     to: RelPath,
+    /// Whether it is there already: an open that met an obstacle kept it.
+    is_kept: bool,
 }
 
 /// Reads which entries others changed.
@@ -87,10 +89,12 @@ pub(super) fn read<F: Fs>(
     };
     let mut free = 0;
     for (path, from) in found {
-        while exec.kind(&kept(number, free))?.is_some() {
-            free += 1;
+        let mut is_kept = false;
+        while !is_kept && exec.kind(&kept(number, free))?.is_some() {
+            is_kept = is_equal(exec, &from, &kept(number, free))?;
+            free += u32::from(!is_kept);
         }
-        overtaken.entries.push(Entry { path, from, to: kept(number, free) });
+        overtaken.entries.push(Entry { path, from, to: kept(number, free), is_kept });
         free += 1;
     }
     Ok(overtaken)
@@ -111,8 +115,9 @@ impl Overtaken {
         if self.has_unfinished {
             plan.remove_file(&unfinished, "left by an attempt that died");
         }
-        for Entry { path, from, to } in &self.entries {
-            if from == path {
+        for Entry { path, from, to, is_kept } in &self.entries {
+            if *is_kept {
+            } else if from == path {
                 plan.share(from, &unfinished, "the work of others is kept");
                 plan.rename(&unfinished, to, "the work of others is kept");
             } else {
@@ -202,6 +207,7 @@ fn is_equal<F: Fs>(exec: &mut Executor<F>, one: &RelPath, other: &RelPath) -> Re
     Ok(match first.kind {
         Kind::File => exec.digest(one)? == exec.digest(other)?,
         Kind::Symlink => exec.read_link(RootId::STORE, one)? == exec.read_link(RootId::STORE, other)?,
-        Kind::Directory | Kind::Other => true,
+        Kind::Other => true,
+        Kind::Directory => false,
     })
 }

@@ -7,9 +7,12 @@ use crate::error::{Error, ErrorKind};
 use crate::exec::Executor;
 use crate::fs::Fs;
 use crate::journal::{Change, Journal};
-use crate::path::RelPath;
+use crate::path::{At, RelPath};
 use crate::plan::Plan;
 use crate::recover::{Finding, Verdict, apply};
+
+/// Maximum length of a description of an obstacle: two paths and some words.
+const REASON_BYTES_MAX: usize = 16 * 1024;
 
 /// A decision that could not be completed yet.
 #[derive(Clone, Debug)]
@@ -45,7 +48,7 @@ impl Parked {
     pub(crate) fn log_error(&self) -> Error {
         let number = self.journal.transaction;
         let why = format!(
-            "it holds the decision of transaction {number} and cannot be moved away, so no other can be made: {}",
+            "holds the decision of transaction {number} and cannot be moved away, so no other can be made: {}",
             self.reason
         );
         ErrorKind::Parked.at(&self.record).because(why)
@@ -58,6 +61,28 @@ impl Parked {
             format!("transaction {number}, which changes it, was decided and cannot be completed: {}", self.reason);
         ErrorKind::Parked.at(path).because(why)
     }
+}
+
+/// Returns the description of the obstacle that a decision met at the last open.
+///
+/// # Errors
+///
+/// The failure of reading it.
+pub(super) fn read_reason<F: Fs>(exec: &mut Executor<F>, number: u64) -> Result<String, Error> {
+    let bytes = exec.read_start(&At::store(control::reason(number)), REASON_BYTES_MAX)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Returns the plan that describes the obstacle of a decision. A text that a loss of power cuts is no loss.
+pub(super) fn describe(number: u64, reason: &str, is_described: bool) -> Plan {
+    let path = control::reason(number);
+    let mut plan = Plan::new();
+    if is_described {
+        plan.remove_file(&path, "it met another obstacle");
+    }
+    plan.create(&path, "for people who look before the next open");
+    plan.write(&path, reason.as_bytes().into(), "for people who look before the next open");
+    plan
 }
 
 /// Returns the plan that gives each directory that was switched half-way its former name back.

@@ -1,6 +1,7 @@
 //! The facts from which recovery plans. No function here changes storage.
 
 use alloc::collections::BTreeSet;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::control;
@@ -14,9 +15,9 @@ use crate::path::{At, RelPath, RootId};
 use crate::plan::Plan;
 use crate::records::Records;
 use crate::recover::Scope;
-use crate::recover::abandon;
 use crate::recover::overtaken::{self, Overtaken};
 use crate::recover::sweep::{self, Remains};
+use crate::recover::{abandon, parked};
 use crate::tree::{self, Tree};
 
 /// The facts about a root before a round of recovery.
@@ -78,6 +79,8 @@ pub struct Decision {
     pub facts: Result<Vec<Fact>, Error>,
     /// Files of its own that it left in directories.
     pub visitors: Vec<RelPath>,
+    /// The obstacle that it met at the last open, if it was parked.
+    pub reason: Option<String>,
     /// The entries that others changed since it was made.
     pub overtaken: Overtaken,
     /// Whether every path in the log is still in its former state; checked if only the digest is wrong.
@@ -235,6 +238,13 @@ impl Snapshot {
                 self.loose.push(path);
             }
         }
+        for &number in self.records.reasons.iter().filter(|_| scope == Scope::All) {
+            let path = control::reason(number);
+            let is_pending = self.records.parked.contains(&number) || is_left(&control::transaction(number));
+            if !is_pending && !is_left(&path) {
+                self.loose.push(path);
+            }
+        }
         for &number in self.records.abandoned.iter().filter(|_| scope == Scope::All) {
             let path = control::abandoned(number);
             if !is_left(&path) {
@@ -331,6 +341,7 @@ fn decision<F: Fs>(exec: &mut Executor<F>, scope: Scope, records: &Records, path
         refused: false,
         facts: Ok(Vec::new()),
         visitors: Vec::new(),
+        reason: None,
         overtaken: Overtaken::default(),
         untouched: false,
     };
@@ -338,6 +349,10 @@ fn decision<F: Fs>(exec: &mut Executor<F>, scope: Scope, records: &Records, path
         Ok(journal) => {
             // A parked decision was found to count when it was parked.
             let is_parked = decision.path == control::parked(journal.transaction);
+            if scope == Scope::All && records.reasons.contains(&journal.transaction) {
+                // It is for people alone: one that cannot be read is as good as none.
+                decision.reason = Some(parked::read_reason(exec, journal.transaction).unwrap_or_default());
+            }
             decision.refused = !is_parked && !lock::may_decide(exec, records, journal.epoch, &bytes)?;
             if !decision.refused {
                 decision.facts = facts(exec, scope, journal);
@@ -392,7 +407,7 @@ fn fact<F: Fs>(
         Change::MakeDir => {
             let (target, parent) = (exec.kind(&op.path)?, op.path.parent());
             if target.is_none() && !named.makes(&parent) && !is_directory(exec, &parent)? {
-                return Err(Error::corrupt(&op.path, "its directory is gone"));
+                return Err(Error::corrupt(&op.path, "has lost its directory"));
             }
             Fact::MakeDir(target)
         }

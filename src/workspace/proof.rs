@@ -13,6 +13,7 @@ use crate::fs::{Fs, Kind, Stat};
 use crate::journal::{Change as Step, LINK_LENGTH, OldEntry, Op};
 use crate::path::{At, RelPath};
 use crate::plan::Plan;
+use crate::recover::{Finding, Verdict};
 use crate::store::{Preopens, Store};
 
 impl<F: Fs + Clone> Workspace<F> {
@@ -21,7 +22,12 @@ impl<F: Fs + Clone> Workspace<F> {
         let bytes = super::read_map(&mut self.state.exec, &layout::next())?;
         let (_, header, _) = Map::decode(&bytes).map_err(|what| super::damaged(&layout::next(), what))?;
         // The open completes a decided commit, or parks it.
-        let target = Store::open(fs, preopens, &self.places[0], &self.owner, false)?.into_state();
+        let mut target = Store::open(fs, preopens, &self.places[0], &self.owner, false)?.into_state();
+        let place = self.places[0].trim_end_matches('/');
+        let is_work = |finding: &Finding| !matches!(finding.verdict, Verdict::Clean | Verdict::Swept);
+        for finding in target.take_findings().into_iter().filter(is_work) {
+            self.findings.push(Finding { path: format!("{place}/{}", finding.path), ..finding });
+        }
         let parked = |path: &RelPath| target.is_parked_at(path);
         let topmost = self.lowers[0].clone();
         let is_done = match &header.proof {

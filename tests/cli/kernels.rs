@@ -9,6 +9,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -21,6 +22,9 @@ const PUBLISH: [&str; 3] = ["in-place", "swap", "pointer"];
 
 /// More calls than a change makes before its decision.
 const CALLS_MAX: usize = 200;
+
+/// More than the time between two ticks of the clock of a kernel.
+const TICK: Duration = Duration::from_millis(20);
 
 /// A filesystem of its own, with the root `s` and new content in `n`.
 struct Place {
@@ -120,6 +124,12 @@ impl Place {
 
     /// Leaves the root as a crash after the decision does, with every path in its place.
     fn decide(&self, publish: &str, context: &str) {
+        // The directory that is published has no name for a moment.
+        self.crash(publish, context, |place| place.at("s/.onionskin/log").exists() && place.at("s/conf/b").exists());
+    }
+
+    /// Leaves the root in a state that a crash of a change leaves.
+    fn crash(&self, publish: &str, context: &str, is_wanted: impl Fn(&Self) -> bool) {
         // Known after the first search: the calls are nearly the same for every obstacle.
         static CALLS: [AtomicUsize; 3] = [const { AtomicUsize::new(1) }; 3];
         let mode = PUBLISH.iter().position(|mode| *mode == publish).expect("a way to publish");
@@ -127,8 +137,7 @@ impl Place {
         assert!(run("cp", &["-a", &self.text("s"), &self.text("pristine")]), "a copy");
         for call in (known..CALLS_MAX).chain(1..known) {
             let output = self.put(&["--crash-at", &call.to_string()], publish);
-            // The directory that is published has no name for a moment.
-            if self.at("s/.onionskin/log").exists() && self.at("s/conf/b").exists() {
+            if is_wanted(self) {
                 CALLS[mode].store(call, Ordering::Relaxed);
                 return;
             }
@@ -136,7 +145,7 @@ impl Place {
             fs::remove_dir_all(self.at("s")).expect("it is there");
             assert!(run("cp", &["-a", &self.text("pristine"), &self.text("s")]), "a copy");
         }
-        panic!("{context}: no crash point leaves a log");
+        panic!("{context}: no crash leaves such a state");
     }
 
     /// Returns what readers see of the root.
@@ -158,7 +167,7 @@ impl Place {
         assert!(output.status.success(), "{context}: {}", message(&output));
     }
 
-    /// Asserts that the root holds the new content and no record but generations.
+    /// Asserts that the root holds the new content and no record but generations, and what was kept of others.
     fn is_complete(&self, context: &str) {
         let output = self.onionskin(&["recover", "s"]);
         assert!(output.status.success(), "{context}: {}", message(&output));
@@ -166,7 +175,8 @@ impl Place {
         assert_eq!(contents, ["new", "new", "kept", "x"], "{context}");
         let control = fs::read_dir(self.at("s/.onionskin")).map(|entries| entries.flatten().collect::<Vec<_>>());
         for entry in control.unwrap_or_default() {
-            assert_eq!(entry.file_name(), "directories", "{context}: a record is left");
+            let name = entry.file_name().to_string_lossy().into_owned();
+            assert!(name == "directories" || name.starts_with("quarantine-"), "{context}: {name} is left");
         }
     }
 }
@@ -262,6 +272,7 @@ const OBSTACLES: &[Obstacle] = &[
     ),
     Obstacle::new("a file is immutable", |place| chattr(place, "+i", "s/conf/b"), mutable),
     Obstacle::new("a file takes appends alone", |place| chattr(place, "+a", "s/conf/b"), mutable),
+    Obstacle::new("the root takes appends alone", |place| chattr(place, "+a", "s"), mutable),
     Obstacle::new("a directory is immutable", |place| chattr(place, "+i", "s/conf"), mutable),
     Obstacle::new("a directory below is immutable", |place| chattr(place, "+i", "s/conf/sub"), mutable),
     Obstacle::new(
@@ -385,6 +396,76 @@ fn an_obstacle_after_a_decision() {
         (obstacle.go)(place);
         place.is_complete(&context);
     });
+}
+
+/// A log that cannot be moved or removed: the root opens, single files can be written, a transaction is refused by name,
+/// and when the log can be removed, the decision is complete.
+#[test]
+fn a_log_that_cannot_be_moved() {
+    for publish in PUBLISH {
+        let Some(mut place) = Place::new(&EXT4, None) else { return };
+        place.decide(publish, publish);
+        if !chattr(&place, "+i", "s/.onionskin/log") {
+            return ground::skip("entries cannot be made immutable here");
+        }
+        for time in ["first", "second"] {
+            let output = place.onionskin(&["recover", "s"]);
+            assert!(output.status.success(), "{publish}, the {time} time: {}", message(&output));
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(text.contains("parked") && text.contains(".onionskin/log"), "{publish}, the {time} time: {text}");
+        }
+        place.is_usable(publish);
+        let output = place.onionskin(&["put-dir", "s", "other", "--from", "n"]);
+        let text = message(&output);
+        assert!(!output.status.success() && text.contains(".onionskin/log") && text.contains("--abandon"), "{text}");
+        mutable(&mut place);
+        place.is_complete(publish);
+    }
+}
+
+/// A swap that stopped between its renames, and whose new directory cannot be moved: the former one is back at its name
+/// until the obstacle is gone.
+#[test]
+fn a_directory_without_a_name_gets_the_former_one_back() {
+    for publish in ["swap", "pointer"] {
+        let Some(mut place) = Place::new(&EXT4, None) else { return };
+        place.crash(publish, publish, |place| !place.at("s/conf").exists());
+        let new = if publish == "swap" { "s/.onionskin-1.new" } else { "s" };
+        let how = if publish == "swap" { "+i" } else { "+a" };
+        if !chattr(&place, how, new) {
+            return ground::skip("entries cannot be made immutable here");
+        }
+        let output = place.onionskin(&["recover", "s"]);
+        assert!(output.status.success(), "{publish}: {}", message(&output));
+        if publish == "swap" {
+            assert_eq!(place.content("s/conf/b"), "old", "{publish}");
+        }
+        place.is_usable(publish);
+        mutable(&mut place);
+        place.is_complete(publish);
+    }
+}
+
+/// A file that others change between a crash and its recovery: the decision is completed, and their file is kept in a
+/// place that the answer names.
+#[test]
+fn a_file_that_others_change_after_a_crash_is_kept() {
+    for publish in PUBLISH {
+        let Some(place) = Place::new(&EXT4, None) else { return };
+        place.crash(publish, publish, |place| {
+            place.at("s/.onionskin/log").exists() && place.content("s/conf/b") == "old"
+        });
+        // Times of files move on in ticks.
+        std::thread::sleep(TICK);
+        ground::write(&place.at("s/conf/b"), "the work of others");
+        let output = place.onionskin(&["recover", "s"]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{publish}: {}", message(&output));
+        assert_eq!(["s/conf/a", "s/conf/b"].map(|path| place.content(path)), ["new", "new"], "{publish}: {text}");
+        let kept = text.split_whitespace().find(|word| word.contains("quarantine-")).expect("a place is named");
+        let kept = if publish == "in-place" { kept.to_owned() } else { format!("{kept}/b") };
+        assert_eq!(place.content(&format!("s/{kept}")), "the work of others", "{publish}: {text}");
+    }
 }
 
 /// Directories of a lower layer of overlayfs, which cannot be renamed: published, or refused with nothing changed.

@@ -5,7 +5,8 @@ use onionskin::journal::{Change, LINK_LENGTH, Op};
 use onionskin::recover::Verdict::{Quarantined, RolledForward, Swept};
 use onionskin_sim::{Tree, tree};
 
-use crate::{Findings, check, check_parked, delete, journal, old, path, put};
+use crate::support::Scene;
+use crate::{Findings, TIMELESS, check, check_parked, delete, journal, old, opened, path, put};
 
 const FORWARD: Findings<'_> = &[(RolledForward, "."), (Swept, ".onionskin/tx-7")];
 
@@ -168,6 +169,22 @@ fn entries_of_others_are_kept_apart() {
     let expected: Findings<'_> =
         &[(Quarantined, "a"), (Quarantined, "b"), (RolledForward, "."), (Swept, ".onionskin/tx-7")];
     check("two entries", &before, &Ok(expected), &after);
+}
+
+/// An entry that an open kept before it met an obstacle is not kept twice.
+#[test]
+fn an_entry_is_kept_once() {
+    let obstacle = old_tree().file("ws/a", "of others").file("ws/new", "in the way");
+    let before = staged(obstacle).file("ws/.onionskin/parked-7", journal(ops()).encode()).file(KEPT, "of others");
+    let scene = Scene::with(TIMELESS, &before);
+    for time in ["first", "second"] {
+        opened(&scene.fs).expect("an obstacle locks nobody out");
+        let kept = scene.fs.tree().below("ws/.onionskin/quarantine-7");
+        assert_eq!(kept.len(), 1, "the {time} time: {kept}");
+    }
+    let free = before.remove("ws/new");
+    let expected: Findings<'_> = &[(Quarantined, "a"), (RolledForward, "."), (Swept, ".onionskin/tx-7")];
+    check("without the obstacle", &free, &Ok(expected), &new_tree().file(KEPT, "of others"));
 }
 
 /// The same for links, whose text is compared.

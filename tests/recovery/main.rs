@@ -80,11 +80,14 @@ fn check_parked(context: &str, before: &Tree, place: &str, subject: &str) {
     assert_eq!(verdicts(&seen), [(Verdict::Parked, place)], "{context}: inspect");
     scene.ends_as(&format!("{context}: inspect"), before);
     let log = before.bytes("ws/.onionskin/log").expect("a log").to_vec();
-    let parked = before.clone().remove("ws/.onionskin/log").file("ws/.onionskin/parked-7", log);
+    let mut parked = before.clone().remove("ws/.onionskin/log").file("ws/.onionskin/parked-7", log);
     for time in ["first", "second"] {
         let found = opened(&scene.fs).expect("an obstacle locks nobody out");
         assert_eq!(verdicts(&found), [(Verdict::Parked, place)], "{context}: {found:?}");
         assert!(found[0].detail.contains(subject), "{context}: {found:?}");
+        let reason = scene.fs.tree().bytes("ws/.onionskin/reason-7").expect("the obstacle is described").to_vec();
+        assert!(found[0].detail.contains(&*String::from_utf8_lossy(&reason)), "{context}: {found:?}");
+        parked = parked.file("ws/.onionskin/reason-7", reason);
         scene.ends_as(&format!("{context}: the {time} time"), &parked);
     }
     let seen = inspect(scene.fs.clone(), &operations::preopens(&scene.fs), "/ws").expect("an inspection");

@@ -68,6 +68,7 @@ fn of_kind(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::SymlinkRefused => Some("On the command line: --symlinks replace."),
         ErrorKind::SymlinkEscapes | ErrorKind::LinkUnreadable => Some("On the command line: --lower DIR."),
         ErrorKind::Unsupported => Some("`onionskin probe` does so."),
+        ErrorKind::Parked => Some("`onionskin recover --abandon N` gives transaction N up."),
         ErrorKind::NeedsRecovery | ErrorKind::OutcomeUnknown => Some("`onionskin recover` opens the root."),
         _ => None,
     }

@@ -96,7 +96,11 @@ pub(crate) fn copy_attributes(
     (originals, original, fd, name, times): (Fd, String, Fd, String, bool),
 ) -> FsResult<bool> {
     let (from, to) = (readable(view, &originals)?, writable(view, &fd)?);
-    Ok(attributes::copy((from.as_fd(), component(&original)?), (to.as_fd(), component(&name)?), times)?)
+    Ok(attributes::copy(
+        (from.as_fd(), if original == "." { "." } else { component(&original)? }),
+        (to.as_fd(), component(&name)?),
+        times,
+    )?)
 }
 
 pub(crate) fn inherit_attributes(view: &mut View<'_>, (parent, fd, name): (Fd, Fd, String)) -> FsResult<bool> {

@@ -72,6 +72,13 @@ impl Workspace {
         let recovered = opened
             .instance
             .infallible(|guest, engine| guest.onionskin_fs_workspace().workspace().call_recovered(engine, resource))?;
+        let recovered: Vec<Finding> = recovered
+            .into_iter()
+            .map(|finding| match opened.instance.grants().shown(&finding.path) {
+                Some(path) => Finding { path, ..finding },
+                None => finding,
+            })
+            .collect();
         // After a completed commit the lower is still granted for writing; dropping the instance ends this.
         let opened = if recovered.is_empty() { Some(opened) } else { None };
         Ok(Self { builder, opened, recovered, lock: Some(lock) })

@@ -26,7 +26,7 @@ use crate::explore::{Class, Failure, Plan, Subject};
 use crate::faults::Sweep;
 use crate::model::{Model, Power};
 use crate::obstacles::ObstacleSweep;
-use crate::simfs::{Dir, Obstacle, SimFs, Switches};
+use crate::simfs::{Dir, Obstacle, SimFs, Switches, Verb};
 use crate::tree::{Node, Tree};
 
 pub use faulty_fs::{FaultyFs, Mutation, Pair};
@@ -312,7 +312,10 @@ impl Subject for Operation {
         let Some((_, own)) = obstacle.path.split_once('/') else { return true };
         let Some(own) = own.strip_prefix(".onionskin") else { return false };
         let name = own.trim_start_matches('/').trim_end_matches(|digit: char| digit.is_ascii_digit());
-        RECORDS.contains(&name)
+        // A log that can be read may stay where it is.
+        let is_log = matches!(name, "log" | "log-unsynced");
+        let moves = matches!(obstacle.verb, Verb::Rename | Verb::RemoveFile | Verb::Link);
+        RECORDS.contains(&name) && !(is_log && moves)
     }
 
     fn changes_by(&self, obstacle: &Obstacle, tree: &Tree) -> bool {

@@ -114,7 +114,7 @@ impl SimFs {
     pub(super) fn give_attributes(&self, from: Named<'_, Dir>, to: Named<'_, Dir>, times: bool) -> Result<bool, Cause> {
         self.lent()?;
         self.call(Verb::SetAttributes, to.0.place(to.1), Some(from.0.place(from.1)), |state, _| {
-            let original = state.find(from.0.ino, from.1.as_bytes())?.ino;
+            let original = if from.1 == "." { from.0.ino } else { state.find(from.0.ino, from.1.as_bytes())?.ino };
             let ino = state.find_to_give(to)?;
             let all = state.give_like(ino, state.disk.inode(original).rights);
             if times {
