@@ -93,7 +93,12 @@ impl Fs for WasiFs {
     }
 
     fn sync_dir(&self, dir: &Descriptor) -> Result<(), Cause> {
-        dir.sync().map_err(cause)
+        dir.sync().map_err(|code| match code {
+            // "fd is bound to a special file which does not support synchronization", fsync(2): so answer SMB and shared
+            // folders of virtual machines.
+            ErrorCode::Invalid => Cause::Unsupported,
+            code => cause(code),
+        })
     }
 
     fn make_dir(&self, at: &Descriptor, name: &str) -> Result<(), Cause> {

@@ -8,7 +8,7 @@ use crate::support::{is_full, operations, setting};
 /// A bounded run tries one case in many, a full run all of them, and `ONIONSKIN_OBSTACLES=N` one in N.
 #[test]
 fn every_operation_survives_every_obstacle() {
-    let (recoveries, stride) = if is_full() { (64, 1) } else { (3, 7) };
+    let (recoveries, stride) = if is_full() { (80, 1) } else { (3, 7) };
     let plan = ObstacleSweep {
         recoveries,
         stride: setting("ONIONSKIN_OBSTACLES", stride) as usize,

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use onionskin_host::{Fault, Faults, OpenOptions, Publish, Store};
+use onionskin_host::{Durability, ErrorCode, Fault, Faults, OpenOptions, Publish, Store};
 
 use crate::ground;
 use crate::scene::{onionskin, publish};
@@ -37,6 +37,42 @@ fn prepared(mode: Publish) -> tempfile::TempDir {
         }
     }
     last.expect("a crash leaves an intent")
+}
+
+/// Directories that cannot be synced, as on SMB, are no error: the change is done, and its receipt says that it is durable
+/// as data alone.
+#[test]
+fn a_directory_that_cannot_be_synced_is_reported() {
+    let scene = || {
+        let directory = ground::scratch();
+        ground::write(&directory.path().join("d/file"), "old");
+        directory
+    };
+    for mode in [Publish::InPlace, Publish::Swap, Publish::Pointer] {
+        let quiet = Faults::new(Fault::None);
+        swap(scene().path(), &quiet, mode, "new").expect("nothing is in its way");
+        let is_directory = |path: &str| {
+            !path.contains("tx-1/") && !path.ends_with("owner") && !path.ends_with("file") && !path.contains("draft-")
+        };
+        let syncs = quiet.calls().into_iter().filter(|call| call.name == "sync" && is_directory(&call.path));
+        let syncs: Vec<u64> = syncs.filter_map(|call| call.mutating).collect();
+        assert!(syncs.len() > 3, "{mode:?}: {syncs:?}");
+        for (call, code) in
+            syncs.iter().flat_map(|call| [ErrorCode::Invalid, ErrorCode::Unsupported].map(|code| (*call, code)))
+        {
+            let directory = scene();
+            let faults = Faults::counting(Fault::FailAt(call, code));
+            let store = onionskin().store(directory.path()).faults(&faults).open(&OpenOptions::default());
+            let store = store.expect("an open");
+            let mut change = store.begin("d", &publish(mode)).expect("it begins");
+            change.put("file", b"new").expect("it is staged");
+            let receipt = change.commit().unwrap_or_else(|error| panic!("{mode:?}, {call}, {code:?}: {error}"));
+            assert_eq!(receipt.achieved, Durability::Data, "{mode:?}, {call}, {code:?}");
+            store.close().expect("it closes");
+            let now = fs::read_to_string(directory.path().join("d/file")).ok();
+            assert_eq!(now.as_deref(), Some("new"), "{mode:?}, {call}, {code:?}");
+        }
+    }
 }
 
 /// With a flipped bit or a cut the root opens or reports why it does not, the directory is unchanged, and it can be
