@@ -7,8 +7,8 @@ use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::{Config, Engine};
 
-/// The most bytes that the component may have: 496 KiB.
-const SIZE_MAX: usize = 496 << 10;
+/// The most bytes that the component may have: 512 KiB.
+const SIZE_MAX: usize = 512 << 10;
 /// The most bytes that the overlay may have: 320 KiB.
 const OVERLAY_SIZE_MAX: usize = 320 << 10;
 
