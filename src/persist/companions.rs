@@ -93,7 +93,12 @@ pub(crate) fn travel<F: Fs>(state: &mut State<F>, path: &RelPath, source: Option
     let mut travels = Travels::default();
     if let Some(source) = source {
         let start = state.exec.read_start(source, DATABASE_MAGIC.len())?;
-        if !start.is_empty() && !is_database(&start) {
+        let mut is_database = start.is_empty() || is_database(&start);
+        // An encrypted database begins with any bytes; its journal does not.
+        for suffix in SUFFIXES {
+            is_database = is_database || journal_of(state, source, suffix)?.is_some();
+        }
+        if !is_database {
             return Ok(travels);
         }
     }

@@ -133,9 +133,17 @@ fn replacing_the_content_removes_the_companions() {
 /// A file that is no database has no companions, whichever files are beside it.
 #[test]
 fn a_file_that_is_no_database_has_no_companions() {
-    let tree = before().file("lower/index.db", "plain text");
+    let tree = before().file("lower/index.db", "plain text").file("lower/index.db-wal", "plain text, too");
     let after = tree.clone().file("ws/index.db", "plain text");
     check("plain", &tree, "index.db", &from("/lower/index.db"), Content::Keep, Ok((1, 10)), &after);
+}
+
+/// A file beside a journal is a database whatever it begins with: it may be encrypted.
+#[test]
+fn an_encrypted_database_travels_with_its_log() {
+    let tree = before().file("lower/index.db", "any bytes");
+    let after = own(tree.clone()).file("ws/index.db", "any bytes");
+    check("encrypted", &tree, "index.db", &from("/lower/index.db"), Content::Keep, Ok((3, 9 + WAL_SIZE)), &after);
 }
 
 /// A database whose name is one byte shorter than the limit has no room for the names of companions.
