@@ -9,6 +9,7 @@
 //! | `log`, `log-unsynced` | a decision, to be rolled forward |
 //! | `parked-N` | the decision of transaction N, which could not be completed yet |
 //! | `reason-N` | the obstacle that the decision of transaction N met last, as text for people |
+//! | `done-N` | the decision of transaction N, which is complete, until the workspace that made it has gone on |
 //! | `abandoned-N` | the decision of transaction N, which was given up, until its content is in `quarantine-N` |
 //! | `directories/K/G/` | generation G of directory K, publish mode `pointer` |
 //! | `directories/K/owner` | the path that directory K belongs to; see [`crate::generations`] |
@@ -87,6 +88,11 @@ pub fn draft(number: u64) -> RelPath {
 /// Returns the path of a decision that could not be completed yet.
 pub fn parked(number: u64) -> RelPath {
     numbered(&directory(), "parked-", number, "")
+}
+
+/// Returns the path of a decision that is complete, and whose record a workspace waits for.
+pub fn done(number: u64) -> RelPath {
+    numbered(&directory(), "done-", number, "")
 }
 
 /// Returns the path of the text that describes the obstacle of a decision.

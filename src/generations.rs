@@ -115,7 +115,7 @@ pub fn directories<F: Fs>(exec: &mut Executor<F>) -> Result<Vec<u64>, Error> {
 /// Returns the record that a directory of generations belongs to a path.
 pub fn record(path: &RelPath, directory: u64) -> Journal {
     let change = Change::Pointer { directory, generation: 1, oldest: 1 };
-    Journal { unsynced: false, epoch: 0, transaction: 0, ops: [Op { path: path.clone(), change }].into() }
+    Journal { unsynced: false, kept: false, epoch: 0, transaction: 0, ops: [Op { path: path.clone(), change }].into() }
 }
 
 /// Appends the steps that make a directory of generations, with the record that it belongs to a path.

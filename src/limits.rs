@@ -14,6 +14,8 @@ pub const CHUNK_BYTES_MAX: usize = 16 << 20;
 pub const COPY_BYTES: usize = 64 << 10;
 /// Entries of one transaction, or of one tree that is copied, carried or removed.
 pub const ENTRIES_MAX: usize = 1 << 18;
+/// Records of one log: those of the entries, and those of a switch and of its pointer.
+pub const RECORDS_MAX: usize = ENTRIES_MAX + 2;
 /// Bytes of new content in one transaction.
 pub const TRANSACTION_BYTES_MAX: u64 = 1 << 40;
 /// Links followed while looking up one path; the limit of Linux.

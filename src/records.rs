@@ -19,6 +19,7 @@ enum Entry {
     Parked(u64),
     Abandoned(u64),
     Reason(u64),
+    Done(u64),
     Ask(u64),
     Draft(u64),
     /// Removed once its owner is dead: `file-N`, `lock-H`, `linked`, `linked-again`.
@@ -41,6 +42,7 @@ fn classify(name: &str, kind: Kind) -> Option<Entry> {
         (Some(("draft", number)), _) => (Entry::Draft(number), Kind::File),
         (Some(("parked", number)), _) => (Entry::Parked(number), Kind::File),
         (Some(("abandoned", number)), _) => (Entry::Abandoned(number), Kind::File),
+        (Some(("done", number)), _) => (Entry::Done(number), Kind::File),
         (Some(("reason", number)), _) => (Entry::Reason(number), Kind::File),
         (Some(("epoch", number)), _) => (Entry::Epoch(number), Kind::File),
         (Some(("file", _)), _) | (_, LINKED | LINKED_AGAIN) => (Entry::Loose, Kind::File),
@@ -65,6 +67,8 @@ pub struct Records {
     pub log: Option<&'static str>,
     /// Numbers of the transactions whose decision could not be completed yet.
     pub parked: Vec<u64>,
+    /// Numbers of the transactions that are complete, and whose record a workspace waits for.
+    pub done: Vec<u64>,
     /// Numbers of the transactions whose obstacle is described.
     pub reasons: Vec<u64>,
     /// Numbers of the transactions whose decision was given up, and whose content is not in the quarantine yet.
@@ -136,6 +140,10 @@ impl Records {
             Entry::Abandoned(number) => {
                 used(number);
                 self.abandoned.push(number);
+            }
+            Entry::Done(number) => {
+                used(number);
+                self.done.push(number);
             }
             Entry::Reason(number) => {
                 used(number);

@@ -180,7 +180,8 @@ impl<F: Fs> Store<F> {
         };
         if state.control_exists {
             let settled = recover::settle(&mut state.exec, Scope::All).map_err(|error| {
-                let refused = error.kind() == ErrorKind::NotCommitted && error.is_refused_write();
+                let is_open = matches!(error.kind(), ErrorKind::NotCommitted | ErrorKind::NeedsRecovery);
+                let refused = is_open && error.is_refused_write();
                 if refused { ErrorKind::ReadOnly.at(&control::directory()) } else { error }
             })?;
             (state.findings, state.parked) = (settled.findings, settled.parked);
@@ -435,11 +436,6 @@ impl<F: Fs> State<F> {
     pub(crate) fn check_log(&self) -> Result<(), Error> {
         let in_the_way = self.parked.iter().find(|parked| parked.record != control::parked(parked.journal.transaction));
         in_the_way.map_or(Ok(()), |parked| Err(parked.log_error()))
-    }
-
-    /// Returns whether a parked decision changes this path itself.
-    pub(crate) fn is_parked_at(&self, path: &RelPath) -> bool {
-        self.parked.iter().any(|parked| parked.journal.ops.iter().any(|op| op.path == *path))
     }
 
     /// Returns whether a parked decision needs the generations of a directory.

@@ -4,6 +4,7 @@
 //! magic        8 bytes   "ONIONSKN"
 //! version      u16       1; an unknown version is refused
 //! flags        u16       bit 0: content was not synced (durability `visible`)
+//!                        bit 1: the record stays when the decision is complete, as `done-N`
 //! epoch        u64       epoch of the owner that wrote the log
 //! transaction  u64       names the staging directory tx-N
 //! count        u32       number of records that follow
@@ -24,15 +25,16 @@
 
 use alloc::vec::Vec;
 
-use super::{Change, DIGEST_BYTES, Damage, Journal, Old, OldEntry, Op, digest};
+use super::{Change, DIGEST_BYTES, Damage, Digest, Journal, Old, OldEntry, Op, digest};
 use crate::control;
 use crate::fs::Kind;
-use crate::limits::ENTRIES_MAX;
+use crate::limits::RECORDS_MAX;
 use crate::path::RelPath;
 
 const MAGIC: [u8; 8] = *b"ONIONSKN";
 const VERSION: u64 = 1;
 const FLAG_UNSYNCED: u64 = 1;
+const FLAG_KEPT: u64 = 2;
 
 impl Journal {
     /// Encodes the journal, including its digest.
@@ -40,7 +42,7 @@ impl Journal {
         let mut out = Vec::with_capacity(64 + 64 * self.ops.len());
         out.extend_from_slice(&MAGIC);
         put_number(&mut out, VERSION, 2);
-        put_number(&mut out, if self.unsynced { FLAG_UNSYNCED } else { 0 }, 2);
+        put_number(&mut out, u64::from(self.unsynced) * FLAG_UNSYNCED + u64::from(self.kept) * FLAG_KEPT, 2);
         put_number(&mut out, self.epoch, 8);
         put_number(&mut out, self.transaction, 8);
         put_number(&mut out, self.ops.len() as u64, 4);
@@ -181,6 +183,11 @@ impl<'a> Reader<'a> {
         path
     }
 
+    pub(crate) fn digest(&mut self) -> Digest {
+        // Less than that is a mistake that was noted.
+        self.bytes(DIGEST_BYTES).try_into().unwrap_or_default()
+    }
+
     pub(crate) fn old(&mut self) -> Old {
         let kind = match self.number(1) {
             0 => None,
@@ -208,7 +215,7 @@ impl<'a> Reader<'a> {
             1 => Change::Put {
                 staged: self.number(4) as u32,
                 length: self.number(8),
-                digest: if self.flag() { self.bytes(DIGEST_BYTES).try_into().ok() } else { None },
+                digest: self.flag().then(|| self.digest()),
                 old: self.old(),
             },
             2 => Change::Delete { old: self.old() },
@@ -236,11 +243,11 @@ impl<'a> Reader<'a> {
             self.refuse("it is of a version this build does not know");
         }
         let flags = self.number(2);
-        if flags > FLAG_UNSYNCED {
+        if flags > FLAG_UNSYNCED | FLAG_KEPT {
             self.refuse("it has unknown flags");
         }
         let (epoch, transaction, count) = (self.number(8), self.number(8), self.number(4));
-        if count > ENTRIES_MAX as u64 {
+        if count > RECORDS_MAX as u64 {
             self.refuse("it has more entries than the limit");
         }
         let mut ops = Vec::new();
@@ -254,7 +261,7 @@ impl<'a> Reader<'a> {
         if !self.rest.is_empty() {
             self.refuse("bytes follow its last record");
         }
-        Journal { unsynced: flags == FLAG_UNSYNCED, epoch, transaction, ops }
+        Journal { unsynced: flags & FLAG_UNSYNCED != 0, kept: flags & FLAG_KEPT != 0, epoch, transaction, ops }
     }
 }
 
@@ -268,6 +275,7 @@ mod tests {
         let old = Some(OldEntry { kind: Kind::File, size: 7, modified: Some(9) });
         Journal {
             unsynced: true,
+            kept: true,
             epoch: 3,
             transaction: 12,
             ops: vec![

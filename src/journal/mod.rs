@@ -96,6 +96,8 @@ pub enum Change {
 pub struct Journal {
     /// Whether the decision was made without syncing its content.
     pub unsynced: bool,
+    /// Whether the record stays when the decision is complete, until the workspace that made it has gone on.
+    pub kept: bool,
     /// Epoch of the owner that wrote it.
     pub epoch: u64,
     /// Number that names the staging directory.
@@ -137,14 +139,17 @@ impl Journal {
         })
     }
 
-    /// Returns the existing directories that get a new entry under its final name, each once.
+    /// Returns the existing directories that get a new entry under its final name, each once. A directory that is
+    /// switched is another one.
     pub fn filled(&self) -> BTreeSet<RelPath> {
+        let switched = self.ops.iter().find(|op| op.change == Change::Switch).map(|op| &op.path);
         let made: BTreeSet<&RelPath> =
             self.ops.iter().filter(|op| op.change == Change::MakeDir).map(|op| &op.path).collect();
         let mut filled = BTreeSet::new();
         for op in &self.ops {
             let parent = op.path.parent();
-            if matches!(op.change, Change::Put { .. } | Change::MakeDir) && !made.contains(&parent) {
+            let is_part = switched.is_some_and(|switched| op.path.is_within(switched));
+            if matches!(op.change, Change::Put { .. } | Change::MakeDir) && !is_part && !made.contains(&parent) {
                 filled.insert(parent);
             }
         }
@@ -174,6 +179,14 @@ impl<'j> ByPath<'j> {
         self.has(path, |change| matches!(change, Change::Delete { .. }))
     }
 
+    /// Returns the entry before the change at a path that the journal puts or deletes.
+    pub fn replaced(&self, path: &RelPath) -> Option<Old> {
+        self.at(path).find_map(|change| match change {
+            Change::Put { old, .. } | Change::Delete { old } => Some(*old),
+            _ => None,
+        })
+    }
+
     /// Checks whether the journal removes this directory.
     pub fn removes(&self, directory: &RelPath) -> bool {
         self.has(directory, |change| matches!(change, Change::RemoveDir))
@@ -192,7 +205,12 @@ impl<'j> ByPath<'j> {
     }
 
     fn has(&self, path: &RelPath, is_it: fn(&Change) -> bool) -> bool {
+        self.at(path).any(is_it)
+    }
+
+    /// Returns the changes at a path.
+    fn at<'p>(&'p self, path: &'p RelPath) -> impl Iterator<Item = &'j Change> + use<'p, 'j> {
         let start = self.0.partition_point(|op| op.path < *path);
-        self.0[start..].iter().take_while(|op| op.path == *path).any(|op| is_it(&op.change))
+        self.0[start..].iter().take_while(move |op| op.path == *path).map(|op| &op.change)
     }
 }

@@ -47,7 +47,9 @@ impl<F: Fs> State<F> {
         let switched = journal.ops.iter().find(|op| op.change == Change::Switch).map(|op| &op.path);
         for op in &journal.ops {
             let answer = match &op.change {
-                Change::Delete { .. } if switched.is_some_and(|path| op.path.is_within(path)) => Ok(()),
+                Change::Put { .. } | Change::Delete { .. } if switched.is_some_and(|path| op.path.is_within(path)) => {
+                    Ok(())
+                }
                 Change::Put { old: Some(old), .. } | Change::Delete { old: Some(old) }
                     if old.kind != Kind::Directory =>
                 {

@@ -7,10 +7,11 @@ use crate::control;
 use crate::error::{CommitPhase, Error, ErrorKind, Limit};
 use crate::fs::Fs;
 use crate::journal::{Change, Journal, Op};
-use crate::limits::{ENTRIES_MAX, LOG_BYTES_MAX};
+use crate::limits::{ENTRIES_MAX, LOG_BYTES_MAX, RECORDS_MAX};
 use crate::path::{RelPath, RootId};
 use crate::plan::Plan;
 use crate::recover::Verdict;
+use crate::recover::survey::REACH;
 use crate::store::State;
 
 /// Appends the steps that record the intent of a transaction before any entry outside its staging is
@@ -61,7 +62,7 @@ fn log_name(journal: &Journal) -> &'static str {
 impl<F: Fs> State<F> {
     /// Creates a journal for a transaction of this store.
     pub(crate) const fn journal(&self, transaction: u64, ops: Vec<Op>, unsynced: bool) -> Journal {
-        Journal { unsynced, epoch: self.epoch(), transaction, ops }
+        Journal { unsynced, kept: false, epoch: self.epoch(), transaction, ops }
     }
 
     /// Decides a transaction whose content is staged, and completes it.
@@ -144,7 +145,10 @@ impl<F: Fs> State<F> {
     /// The check precedes the decision, because afterwards a failure could not be undone.
     fn check_reach(&mut self, journal: &Journal) -> Result<(), Error> {
         let mut asked: Vec<RelPath> = Vec::new();
-        for op in &journal.ops {
+        let switched = journal.ops.iter().find(|op| op.change == Change::Switch).map(|op| &op.path);
+        // The entries of a directory that is switched were looked at when its successor was prepared.
+        let is_part = |op: &&Op| op.change != Change::Switch && switched.is_some_and(|path| op.path.is_within(path));
+        for op in journal.ops.iter().filter(|op| !is_part(op)) {
             let mut parent = op.path.parent();
             // A directory that this decision makes does not exist yet: check the parent in which it is made.
             while self.exec.dir(RootId::STORE, &parent).is_err() && !parent.is_root() {
@@ -165,13 +169,10 @@ impl<F: Fs> State<F> {
     }
 }
 
-/// A name that never exists.
-const REACH: &str = ".onionskin-reach";
-
 /// Encodes a decision, and refuses one that could not be read back.
 fn encode(journal: &Journal) -> Result<Vec<u8>, Error> {
     let path = control::entry(log_name(journal));
-    if journal.ops.len() > ENTRIES_MAX {
+    if journal.ops.len() > RECORDS_MAX {
         return Err(Error::limit(path.shown(), Limit::Entries, ENTRIES_MAX as u64));
     }
     let bytes = journal.encode();

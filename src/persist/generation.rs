@@ -67,7 +67,7 @@ impl<F: Fs> State<F> {
         self.make_parents(number, resolved, options)?;
         let journal = self.journal(number, switch_ops(&path, resolved, None), !options.synced());
         let base = control::sibling_new(&path, number);
-        let prepared = self.prepare(&journal, resolved, (exists.then_some(&path), &base));
+        let prepared = self.prepare(&intent_of(&journal), resolved, (exists.then_some(&path), &base));
         self.or_abandon(number, prepared)?;
         self.decide(&journal)
     }
@@ -90,7 +90,7 @@ impl<F: Fs> State<F> {
         match current {
             Current::Directory => {
                 let journal = self.journal(number, switch_ops(&path, resolved, Some(pointer)), !options.synced());
-                let prepared = self.prepare(&journal, resolved, (Some(&path), &base));
+                let prepared = self.prepare(&intent_of(&journal), resolved, (Some(&path), &base));
                 self.or_abandon(number, prepared)?;
                 let link = control::sibling_new(&path, number);
                 let mut plan = Plan::new();
@@ -336,15 +336,26 @@ enum Current {
     Generation(u64, u64),
 }
 
-/// Returns the changes for the log of a switch: the switch itself, and the deletions, by which recovery
-/// distinguishes late entries from deleted ones.
-fn switch_ops(path: &RelPath, resolved: &Resolved, pointer: Option<Change>) -> Vec<Op> {
-    let mut ops = Vec::from([Op { path: path.clone(), change: Change::Switch }]);
-    ops.extend(pointer.map(|change| Op { path: path.clone(), change }));
-    for (deleted, change) in &resolved.changes {
-        if matches!(change.pending, Pending::Delete) {
-            ops.push(Op { path: deleted.clone(), change: Change::Delete { old: change.old } });
-        }
+/// Returns the intent of a switch: the log without what concerns the entries of the directory.
+fn intent_of(journal: &Journal) -> Journal {
+    let is_prepared = |op: &&Op| matches!(op.change, Change::Switch | Change::Pointer { .. });
+    Journal { ops: journal.ops.iter().filter(is_prepared).cloned().collect(), ..*journal }
+}
+
+/// Returns the changes for the log of a switch: the switch itself, and what it replaces and deletes, by which recovery
+/// distinguishes that from entries that others changed or added.
+fn switch_ops(switched: &RelPath, resolved: &Resolved, pointer: Option<Change>) -> Vec<Op> {
+    let mut ops = Vec::from([Op { path: switched.clone(), change: Change::Switch }]);
+    ops.extend(pointer.map(|change| Op { path: switched.clone(), change }));
+    for (path, change) in &resolved.changes {
+        let old = change.old;
+        let change = match &change.pending {
+            Pending::Put(staged) => {
+                Change::Put { staged: staged.index, length: staged.length, digest: staged.digest, old }
+            }
+            Pending::Delete => Change::Delete { old },
+        };
+        ops.push(Op { path: path.clone(), change });
     }
     ops
 }

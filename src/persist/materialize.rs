@@ -221,13 +221,15 @@ impl<F: Fs> State<F> {
         if from.root == RootId::STORE && link.is_within(&from.path) {
             return Err(ErrorKind::SymlinkLoop.at(link));
         }
-        let switch = || Op { path: link.clone(), change: Change::Switch };
+        let old = self.exec.stat(link)?.map(Into::into);
+        // With the link that is replaced, by which recovery distinguishes it from what others put in its place.
+        let switch = || [Change::Switch, Change::Delete { old }].map(|change| Op { path: link.clone(), change }).into();
         let mut changed = Vec::new();
         for _ in 0..ATTEMPTS {
             let mut seen = tree::read_stats(&mut self.exec, from)?;
             self.read_links(from, &mut seen)?;
             let number = self.take_number_beside(link)?;
-            let intent = self.journal(number, [switch()].into(), false);
+            let intent = self.journal(number, switch(), false);
             let mut plan = self.staging_plan(number);
             decide::intend(&mut plan, &intent);
             copy_tree(&mut plan, &seen, from, &control::sibling_new(link, number));

@@ -57,7 +57,12 @@ pub fn apply(journal: &Journal, decision: &Decision, scope: Scope, round: &mut P
     if decision.reason.is_some() {
         round.plan.remove_file(&control::reason(journal.transaction), "nothing waits any more");
     }
-    round.plan.remove_file(&decision.path, "all of it has been applied");
+    if journal.kept {
+        let done = control::done(journal.transaction);
+        round.plan.rename(&decision.path, &done, "all of it has been applied, and a workspace waits to learn that");
+    } else {
+        round.plan.remove_file(&decision.path, "all of it has been applied");
+    }
     round.plan.sync_control("or the log could come back after its staging is gone");
     note_completed(&mut round.findings, journal);
     Ok(())
@@ -79,18 +84,25 @@ pub(super) fn is_bad_put(fact: &Fact) -> bool {
     )
 }
 
+/// Returns the changes of a decision, without the parts of a switch.
+fn changed(journal: &Journal) -> impl Iterator<Item = &Op> {
+    let switched = journal.ops.iter().find(|op| op.change == Change::Switch).map(|op| &op.path);
+    let is_whole =
+        move |op: &&Op| op.change == Change::Switch || !switched.is_some_and(|switched| op.path.is_within(switched));
+    journal.ops.iter().filter(is_whole)
+}
+
 fn count(journal: &Journal) -> usize {
-    journal.ops.iter().filter(|op| !matches!(op.change, Change::Pointer { .. })).count()
+    changed(journal).count()
 }
 
 /// Returns the paths that a decision changes as text: the first few, and the number of the others.
 pub(super) fn paths(journal: &Journal) -> String {
     const SHOWN: usize = 16;
     let mut text = String::new();
-    let paths = journal.ops.iter().filter(|op| !matches!(op.change, Change::Pointer { .. })).map(|op| op.path.shown());
-    for (number, path) in paths.take(SHOWN).enumerate() {
+    for (number, op) in changed(journal).take(SHOWN).enumerate() {
         text.push_str(if number > 0 { ", " } else { "" });
-        text.push_str(path);
+        text.push_str(op.path.shown());
     }
     match count(journal).saturating_sub(SHOWN) {
         0 => text,
@@ -100,7 +112,7 @@ pub(super) fn paths(journal: &Journal) -> String {
 
 /// Returns the deepest directory that contains every path of a decision, for messages.
 pub(super) fn common_directory(journal: &Journal) -> RelPath {
-    let mut paths = journal.ops.iter().map(|op| match op.change {
+    let mut paths = changed(journal).map(|op| match op.change {
         Change::Switch | Change::Pointer { .. } => op.path.clone(),
         Change::Put { .. } | Change::Delete { .. } | Change::MakeDir | Change::RemoveDir => op.path.parent(),
     });

@@ -21,7 +21,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::control;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::exec::Executor;
 use crate::fs::Fs;
 use crate::journal::Journal;
@@ -166,7 +166,7 @@ impl Settled {
             if exec.run(plan).is_err() {
                 let is_there = matches!(exec.kind(&decision.path), Ok(Some(_)));
                 if !is_there || !can_change(exec, snapshot.records.next) {
-                    return Err(error);
+                    return Err(error.with_kind(ErrorKind::NeedsRecovery));
                 }
                 record = decision.path.clone();
             }
@@ -179,6 +179,7 @@ impl Settled {
             let _only_for_people = exec.run(parked::describe(number, &reason, decision.reason.is_some()));
             exec.close(&control::reason(number));
         }
+        self.findings.extend(decision.overtaken.findings(exec));
         self.passed.insert(record.clone());
         // The staging is that of a parked decision, whatever the name of the record.
         self.passed.insert(control::transaction(number));

@@ -2,21 +2,22 @@
 //!
 //! A decision of a dead owner is completed by the next open, and until then others may change its paths. The decision
 //! counts, since a part of it may have been applied; their work is kept, in the quarantine. It is recognized by kind,
-//! length and time of the content: a change that leaves these as they were, such as that of a mode, is not.
+//! length and time of the content: a change that leaves these as they were, such as that of a mode, is not. A log names
+//! all that it replaces; what a switched directory has besides was carried, and is alike on both sides.
 
 use alloc::vec::Vec;
 
 use crate::control;
 use crate::error::Error;
 use crate::exec::Executor;
-use crate::fs::{Fs, Kind, Stat};
+use crate::fs::{Fs, Kind};
 use crate::journal::{ByPath, Change, Journal, OldEntry, Op};
 use crate::path::{At, RelPath, RootId};
 use crate::plan::Plan;
 use crate::recover::plan::Piece;
 use crate::recover::survey::{Fact, Staged, Target};
 use crate::recover::{Finding, Verdict};
-use crate::tree;
+use crate::tree::{self, Tree};
 
 /// The entries that others changed after a decision that replaces them.
 #[derive(Debug, Default)]
@@ -47,18 +48,13 @@ struct Entry {
 /// # Errors
 ///
 /// The failure of looking at one.
-pub(super) fn read<F: Fs>(
-    exec: &mut Executor<F>,
-    record: &RelPath,
-    journal: &Journal,
-    facts: &[Fact],
-) -> Result<Overtaken, Error> {
+pub(super) fn read<F: Fs>(exec: &mut Executor<F>, journal: &Journal, facts: &[Fact]) -> Result<Overtaken, Error> {
     let mut found = Vec::new();
     let mut named = None;
     for (op, fact) in journal.ops.iter().zip(facts) {
         match (&op.change, fact) {
             // A directory is refused with a reason of its own, and an entry that is gone is nobody's work.
-            (Change::Put { old, .. }, _) | (Change::Delete { old }, Fact::Delete { target: Some(_), .. }) => {
+            (Change::Put { old, .. }, Fact::Put { .. }) | (Change::Delete { old }, Fact::Delete { .. }) => {
                 let now = exec.stat_deep(&op.path)?.filter(|stat| stat.kind != Kind::Directory);
                 if now.is_some_and(|now| !old.is_some_and(|old| is_same(old, now.into())))
                     && !is_applied(exec, journal, op, fact)?
@@ -66,10 +62,10 @@ pub(super) fn read<F: Fs>(
                     found.push((op.path.clone(), op.path.clone()));
                 }
             }
-            (Change::Switch, Fact::Switch { at: Some(_), new: None, old: Some(_), into, .. }) => {
+            (Change::Switch, Fact::Switch { at: Some(_), new: None, old: Some(_), into, late, .. }) => {
                 let old = control::sibling_old(&op.path, journal.transaction);
                 let named = named.get_or_insert_with(|| ByPath::of(journal));
-                if is_tree_overtaken(exec, record, (&op.path, &old, into), named)? {
+                if is_switched_overtaken(exec, (&op.path, &old, into), named, late)? {
                     found.push((op.path.clone(), old));
                 }
             }
@@ -101,6 +97,25 @@ pub(super) fn read<F: Fs>(
 }
 
 impl Overtaken {
+    /// Returns the findings about the entries that are kept by now.
+    pub(super) fn findings<F: Fs>(&self, exec: &mut Executor<F>) -> Vec<Finding> {
+        let mut is_kept = |entry: &&Entry| matches!(exec.kind(&entry.to), Ok(Some(_)));
+        self.entries
+            .iter()
+            .filter(|entry| is_kept(entry))
+            .map(|Entry { path, to, .. }| self.finding(path, to))
+            .collect()
+    }
+
+    fn finding(&self, path: &RelPath, to: &RelPath) -> Finding {
+        let detail = format!(
+            "was changed by others after transaction {} was decided, which replaces it; their state of it is kept in \
+             {to}",
+            self.number
+        );
+        Finding::new(path, Verdict::Quarantined, detail)
+    }
+
     /// Appends the steps that keep the entries. Each path that is not a switched directory still has its entry.
     pub(super) fn keep(&self, round: &mut Piece) {
         if self.entries.is_empty() {
@@ -123,12 +138,7 @@ impl Overtaken {
             } else {
                 plan.rename(from, to, "the work of others is kept");
             }
-            let detail = format!(
-                "was changed by others after transaction {} was decided, which replaces it; their state of it is kept \
-                 in {to}",
-                self.number
-            );
-            round.findings.push(Finding::new(path, Verdict::Quarantined, detail));
+            round.findings.push(self.finding(path, to));
         }
         plan.sync_dir(&place, "or the work of others could be lost");
         plan.sync_control("or the work of others could be lost");
@@ -145,33 +155,29 @@ fn unfinished(number: u64) -> RelPath {
     control::quarantine(number).child("unfinished")
 }
 
-/// Returns whether a directory that was switched holds work of others that its successor does not have: a file that
-/// was changed after the decision, or whose name another one took there. A log does not list what a switch replaces,
-/// so this is known only where the host knows times.
-fn is_tree_overtaken<F: Fs>(
+/// Returns whether what a switch replaced holds work of others that its successor does not have. `late` are the entries
+/// that are carried there.
+fn is_switched_overtaken<F: Fs>(
     exec: &mut Executor<F>,
-    record: &RelPath,
     (path, old, into): (&RelPath, &RelPath, &RelPath),
     named: &ByPath<'_>,
+    late: &Tree,
 ) -> Result<bool, Error> {
-    let Some(decided) = exec.stat(record)?.and_then(|stat| stat.modified) else { return Ok(false) };
-    let is_newer = |stat: &Stat| stat.modified.is_some_and(|modified| modified > decided);
-    // A link, or what others put in its place.
+    // A link that was materialized, or what others put in its place.
     if let Some(stat) = exec.stat(old)?.filter(|stat| stat.kind != Kind::Directory) {
-        return Ok(is_newer(&stat));
+        let recorded = named.replaced(path).unwrap_or_default();
+        return Ok(!recorded.is_some_and(|recorded| is_same(recorded, stat.into())));
     }
     let before = tree::read_stats(exec, &At::store(old.clone()))?;
     let now = tree::read_stats(exec, &At::store(into.clone()))?;
     for seen in before.iter().filter(|seen| seen.stat.kind != Kind::Directory) {
-        let successor = now.binary_search_by(|other| other.path.cmp(&seen.path)).ok().map(|index| &now[index]);
-        let is_lost = match successor {
-            Some(successor) => {
-                (is_newer(&seen.stat) || is_newer(&successor.stat))
-                    && !is_equal(exec, &old.join(&seen.path), &into.join(&seen.path))?
-            }
-            None => is_newer(&seen.stat) && named.deletes(&path.join(&seen.path)),
+        let successor = now.binary_search_by(|other| other.path.cmp(&seen.path)).ok().map(|index| &now[index].stat);
+        let is_expected = match (named.replaced(&path.join(&seen.path)), successor) {
+            (Some(old), _) => old.is_some_and(|old| is_same(old, seen.stat.into())),
+            (None, Some(now)) => now.modified.is_some() && OldEntry::from(*now) == OldEntry::from(seen.stat),
+            (None, None) => late.binary_search_by(|node| node.path.cmp(&seen.path)).is_ok(),
         };
-        if is_lost {
+        if !is_expected && !is_equal(exec, &old.join(&seen.path), &into.join(&seen.path))? {
             return Ok(true);
         }
     }
@@ -199,8 +205,8 @@ fn is_applied<F: Fs>(exec: &mut Executor<F>, journal: &Journal, op: &Op, fact: &
 }
 
 /// Returns whether two entries are alike in kind and content. A pipe or a socket has no content.
-fn is_equal<F: Fs>(exec: &mut Executor<F>, one: &RelPath, other: &RelPath) -> Result<bool, Error> {
-    let (Some(first), Some(second)) = (exec.stat(one)?, exec.stat(other)?) else { return Ok(false) };
+pub(super) fn is_equal<F: Fs>(exec: &mut Executor<F>, one: &RelPath, other: &RelPath) -> Result<bool, Error> {
+    let (Some(first), Some(second)) = (exec.stat_deep(one)?, exec.stat_deep(other)?) else { return Ok(false) };
     if (first.kind, first.size) != (second.kind, second.size) {
         return Ok(false);
     }

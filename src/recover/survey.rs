@@ -134,8 +134,8 @@ pub enum Fact {
         /// The directory to which late entries are carried.
         into: RelPath,
     },
-    /// A pointer needs no facts: its link is part of a switch.
-    Pointer,
+    /// A part of a switch needs no facts of its own.
+    Part,
 }
 
 /// The state of a staged content.
@@ -192,7 +192,7 @@ pub fn survey<F: Fs>(exec: &mut Executor<F>, scope: Scope, passed: &BTreeSet<Rel
 }
 
 /// Returns the paths of the decisions, in the order in which they are completed.
-pub(super) fn decisions(records: &Records, scope: Scope) -> Vec<RelPath> {
+pub(crate) fn decisions(records: &Records, scope: Scope) -> Vec<RelPath> {
     let mut paths: Vec<RelPath> = records.log.iter().map(|name| control::entry(name)).collect();
     if scope == Scope::All {
         paths.extend(records.parked.iter().map(|number| control::parked(*number)));
@@ -361,7 +361,7 @@ fn decision<F: Fs>(exec: &mut Executor<F>, scope: Scope, records: &Records, path
                     && let Ok(facts) = &decision.facts
                 {
                     let visitors = visitors(exec, journal);
-                    let overtaken = overtaken::read(exec, &decision.path, journal, facts);
+                    let overtaken = overtaken::read(exec, journal, facts);
                     match visitors.and_then(|visitors| Ok((visitors, overtaken?))) {
                         Ok(found) => (decision.visitors, decision.overtaken) = found,
                         Err(error) => decision.facts = Err(error),
@@ -377,6 +377,16 @@ fn decision<F: Fs>(exec: &mut Executor<F>, scope: Scope, records: &Records, path
 
 fn facts<F: Fs>(exec: &mut Executor<F>, scope: Scope, journal: &Journal) -> Result<Vec<Fact>, Error> {
     let named = ByPath::of(journal);
+    if scope == Scope::All {
+        // Something may have been mounted over a directory since.
+        let own = journal.ops.iter().filter(|op| op.change == Change::Switch || !named.switches(&op.path));
+        let parents: BTreeSet<RelPath> = own.map(|op| op.path.parent()).collect();
+        for parent in parents.iter().filter(|parent| !parent.is_root()) {
+            if is_directory(exec, parent)? {
+                exec.check_reach(&control::directory(), parent, REACH)?;
+            }
+        }
+    }
     let mut facts = Vec::with_capacity(journal.ops.len());
     for op in &journal.ops {
         facts.push(fact(exec, scope, journal, &named, op)?);
@@ -385,7 +395,7 @@ fn facts<F: Fs>(exec: &mut Executor<F>, scope: Scope, journal: &Journal) -> Resu
 }
 
 /// Reads a log or an intent.
-pub(super) fn read_log<F: Fs>(exec: &mut Executor<F>, path: &RelPath) -> Result<Vec<u8>, Error> {
+pub(crate) fn read_log<F: Fs>(exec: &mut Executor<F>, path: &RelPath) -> Result<Vec<u8>, Error> {
     let bytes = exec.read_whole(path, LOG_BYTES_MAX)?;
     bytes.ok_or_else(|| Error::limit(path.shown(), Limit::LogBytes, LOG_BYTES_MAX))
 }
@@ -397,10 +407,11 @@ fn fact<F: Fs>(
     named: &ByPath<'_>,
     op: &Op,
 ) -> Result<Fact, Error> {
+    if op.change != Change::Switch && named.switches(&op.path) {
+        return Ok(Fact::Part);
+    }
     Ok(match &op.change {
         Change::Put { staged, length, digest, .. } => put(exec, scope, journal, &op.path, (*staged, *length, *digest))?,
-        // Such a deletion is recorded only to distinguish late entries from deleted ones.
-        Change::Delete { .. } if named.switches(&op.path) => Fact::Delete { target: None, parent: false },
         Change::Delete { .. } => {
             Fact::Delete { target: exec.kind(&op.path)?, parent: is_directory(exec, &op.path.parent())? }
         }
@@ -422,7 +433,7 @@ fn fact<F: Fs>(
             Fact::RemoveDir { empties, parent: is_directory(exec, &op.path.parent())? }
         }
         Change::Switch => switch(exec, journal, named, &op.path)?,
-        Change::Pointer { .. } => Fact::Pointer,
+        Change::Pointer { .. } => Fact::Part,
     })
 }
 
@@ -445,6 +456,10 @@ fn put<F: Fs>(
             Some(_) | None => Staged::Good,
         },
     };
+    if staged == Staged::Wrong && scope == Scope::All && overtaken::is_equal(exec, &source, target)? {
+        // It was applied, as a second name, and others have written into it since: their work stays.
+        return Ok(Fact::Put { staged, spare: false, target: Target::New });
+    }
     let spare = scope == Scope::All && exec.kind(&control::applied(journal.transaction, index))?.is_some();
     let target_stat = exec.stat_deep(target)?;
     let state = match target_stat.map(|stat| stat.kind) {
@@ -481,10 +496,25 @@ fn switch<F: Fs>(exec: &mut Executor<F>, journal: &Journal, named: &ByPath<'_>, 
             let known = now.binary_search_by(|other| other.path.cmp(&node.path)).is_ok();
             !known && !named.deletes(&path.join(&node.path))
         });
+        // Parents come first. Below what is no directory any more nothing can be carried.
+        let mut carried = Tree::new();
+        let is_dir = |tree: &Tree, path: &RelPath| {
+            let found = tree.binary_search_by(|other| other.path.cmp(path));
+            path.is_root() || found.is_ok_and(|index| tree[index].kind == Kind::Directory)
+        };
+        for node in late {
+            if is_dir(&now, &node.path.parent()) || is_dir(&carried, &node.path.parent()) {
+                carried.push(node);
+            }
+        }
+        late = carried;
     }
     let spare = exec.kind(&control::applied(journal.transaction, 0))?.is_some();
     Ok(Fact::Switch { at, new, old, late, common, spare, into })
 }
+
+/// A name that never exists.
+pub(crate) const REACH: &str = ".onionskin-reach";
 
 /// Checks that the sibling which is to take the place of a path, or the generation that it leads to, is there as it
 /// was prepared.

@@ -7,14 +7,15 @@ use super::choice::{self, Part};
 use super::conflict;
 use super::difference::{Delta, find};
 use super::glob::Select;
-use super::map::{Header, Map, Origin, Record, Seen};
+use super::map::{Header, Map, Origin, Record};
 use super::proof::adopt;
 use super::target::{Content, Target};
 use super::view::Place;
 use super::{Workspace, layout, lower};
+use crate::control;
 use crate::error::{Error, ErrorKind};
 use crate::fs::{Fs, Kind};
-use crate::journal::{Change as Step, OldEntry};
+use crate::journal::{self, Change as Step, OldEntry};
 use crate::order;
 use crate::path::{At, RelPath, RootId};
 use crate::plan::Plan;
@@ -46,9 +47,6 @@ pub struct CommitOptions {
     pub conflicts: OnConflict,
 }
 
-/// The part of a commit that is decided together with the lower: the map after it, and the proof.
-type Next = (Map, Option<(RelPath, Seen)>);
-
 impl<F: Fs + Clone> Workspace<F> {
     /// Writes changes to the topmost lower, all or nothing: those that [`Workspace::changes`] lists for the same
     /// paths. The workspace goes on from there, with the rest.
@@ -79,7 +77,7 @@ impl<F: Fs + Clone> Workspace<F> {
     }
 
     /// Stages what is carried out, and makes the map after it.
-    fn prepare(&mut self, target: &mut Target<F>, options: &CommitOptions) -> Result<Next, Error> {
+    fn prepare(&mut self, target: &mut Target<F>, options: &CommitOptions) -> Result<Map, Error> {
         let deltas = self.difference()?;
         let mut parts = choice::choose(&deltas, &options.paths, &[]);
         let conflicts = self.conflicts_of(&deltas, &parts, &options.paths)?;
@@ -103,12 +101,11 @@ impl<F: Fs + Clone> Workspace<F> {
         }
         let former = self.keep_former(&deltas, &parts)?;
         next.apply(&former);
-        let proof = target.proof()?;
         // What was staged is what was compared.
         for (delta, _) in deltas.iter().zip(&parts).filter(|(_, part)| part.is_carried()) {
             target.check_unchanged(delta)?;
         }
-        Ok((next, proof))
+        Ok(next)
     }
 
     /// Stages one difference.
@@ -253,17 +250,18 @@ impl<F: Fs + Clone> Workspace<F> {
     }
 
     /// Decides, and lets the workspace go on from there.
-    fn conclude(
-        &mut self,
-        mut target: Target<F>,
-        durability: Durability,
-        (next, proof): (Map, Option<(RelPath, Seen)>),
-    ) -> Result<Receipt, Error> {
-        // Before the map is written: an open takes it for decided if a path of it is parked.
+    fn conclude(&mut self, mut target: Target<F>, durability: Durability, next: Map) -> Result<Receipt, Error> {
         if let Err(error) = target.check_parked() {
             target.state.abandon(target.number);
             return Err(error);
         }
+        let forgotten = target.state.forget_oldest();
+        if let Err(error) = forgotten {
+            target.state.abandon(target.number);
+            return Err(error);
+        }
+        let journal = target.journal();
+        let proof = journal.as_ref().map(|journal| journal::digest(&journal.encode()));
         let waits = Header { files: self.files.next, proof, ..self.header.clone() };
         let (bytes, end) = next.encode(&waits);
         if let Err(error) = super::check_map_size(bytes.len() as u64) {
@@ -275,7 +273,7 @@ impl<F: Fs + Clone> Workspace<F> {
             target.state.abandon(target.number);
             return Err(super::undecided(&mut self.state, error));
         }
-        let receipt = match target.decide(durability) {
+        let receipt = match target.decide(journal.as_ref(), durability) {
             Ok(receipt) => receipt,
             Err(error) if error.kind() == ErrorKind::NeedsRecovery || error.kind() == ErrorKind::OutcomeUnknown => {
                 return Err(self.state.fail(error));
@@ -290,10 +288,11 @@ impl<F: Fs + Clone> Workspace<F> {
                 });
             }
         };
-        drop(target);
         if let Err(error) = self.state.run(adopt()) {
             return Err(self.state.fail(error.with_kind(ErrorKind::NeedsRecovery)));
         }
+        target.state.forget_done(&control::done(target.number));
+        drop(target);
         self.go_on(next);
         (self.end, self.is_inherited, self.synced, self.room) = (end, false, end.length, end.length);
         Ok(receipt)

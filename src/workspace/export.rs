@@ -48,7 +48,8 @@ impl<F: Fs + Clone> Workspace<F> {
         }
         let staged = self.copy_out(&mut target, without);
         staged.inspect_err(|_| target.state.abandon(target.number))?;
-        target.decide(durability)
+        let journal = target.journal();
+        target.decide(journal.as_ref(), durability)
     }
 
     /// Lists the entries that an export cannot carry: pipes, sockets and devices, absolute links, which the component

@@ -1,20 +1,26 @@
-//! The proof of a commit: one path of the topmost lower, whose state shows whether the commit was decided.
+//! The proof of a commit: the record of its decision in the topmost lower.
 //!
-//! A commit changes two roots, so the map after it is written first, as `next`; then the lower decides; then
-//! `next` becomes the map. An open that finds `next` compares the lower with the proof in it.
+//! A commit changes two roots, so the map after it is written first, as `next`, with the digest of the log; then the
+//! lower decides and completes it; then `next` becomes the map, and the record goes. An open that finds `next` looks for
+//! that record in the lower. What the paths of the lower show proves nothing: others may have made the same change, or
+//! another one since.
 
-use super::map::{Map, Seen};
-use super::target::Target;
-use super::{Workspace, layout, lower};
+use super::map::Map;
+use super::{Workspace, layout};
 use crate::control;
-use crate::error::Error;
-use crate::exec::Executor;
-use crate::fs::{Fs, Kind, Stat};
-use crate::journal::{Change as Step, LINK_LENGTH, OldEntry, Op};
-use crate::path::{At, RelPath};
+use crate::error::{Error, ErrorKind};
+use crate::fs::Fs;
+use crate::journal::{self, Digest};
+use crate::order;
+use crate::path::RelPath;
 use crate::plan::Plan;
-use crate::recover::{Finding, Verdict};
-use crate::store::{Preopens, Store};
+use crate::records::Records;
+use crate::recover::survey::{self, read_log};
+use crate::recover::{Finding, Scope, Verdict};
+use crate::store::{Preopens, State, Store};
+
+/// Maximum number of complete decisions whose record stays.
+const DONE_MAX: usize = 16;
 
 impl<F: Fs + Clone> Workspace<F> {
     /// Finishes a commit that a crash interrupted: the lower shows whether it was decided.
@@ -24,22 +30,18 @@ impl<F: Fs + Clone> Workspace<F> {
         // The open completes a decided commit, or parks it.
         let mut target = Store::open(fs, preopens, &self.places[0], &self.owner, false)?.into_state();
         let place = self.places[0].trim_end_matches('/');
-        let is_work = |finding: &Finding| !matches!(finding.verdict, Verdict::Clean | Verdict::Swept);
-        for finding in target.take_findings().into_iter().filter(is_work) {
+        // Remains in the lower are no matter of the workspace.
+        let is_change = |finding: &Finding| {
+            !matches!(finding.verdict, Verdict::Clean | Verdict::Swept | Verdict::Left | Verdict::InUse)
+        };
+        for finding in target.take_findings().into_iter().filter(is_change) {
             self.findings.push(Finding { path: format!("{place}/{}", finding.path), ..finding });
         }
-        let parked = |path: &RelPath| target.is_parked_at(path);
-        let topmost = self.lowers[0].clone();
-        let is_done = match &header.proof {
-            None => true,
-            // No other decision changes the path: a commit is refused before it writes its map.
-            Some((path, _)) if parked(path) => true,
-            Some((path, seen)) => {
-                let at = At { root: topmost.root, path: topmost.path.join(path) };
-                evidence(&mut self.state.exec, &at)? == *seen
-            }
+        let record = match &header.proof {
+            Some(proof) => target.find_decision(proof)?,
+            None => None,
         };
-        drop(target);
+        let is_done = header.proof.is_none() || record.is_some();
         let plan = if is_done {
             adopt()
         } else {
@@ -48,45 +50,47 @@ impl<F: Fs + Clone> Workspace<F> {
             plan.sync_dir(&layout::directory(), "or it could be taken for one that was");
             plan
         };
-        self.state.run(plan)?;
+        self.state.run(plan).map_err(|error| error.with_kind(ErrorKind::NeedsRecovery))?;
+        if let Some(record) = record {
+            target.forget_done(&record);
+        }
         Ok(is_done)
     }
 }
 
-impl<F: Fs> Target<F> {
-    /// A path that tells whether the commit was decided, and what it looks like then. Nothing when
-    /// there is none: then it makes no difference.
-    pub(super) fn proof(&mut self) -> Result<Option<(RelPath, Seen)>, Error> {
-        let mut best: Option<(u64, RelPath, Seen)> = None;
-        for index in 0..self.ops.len() {
-            let Op { path, change } = self.ops[index].clone();
-            // What is removed to make room comes back as something else.
-            let is_last = self.ops.get(index + 1).is_none_or(|next| next.path != path);
-            let (cost, seen) = match change {
-                Step::Delete { .. } | Step::RemoveDir if is_last => (0, Seen::of(None)),
-                Step::MakeDir => {
-                    let entry = OldEntry { kind: Kind::Directory, size: 0, modified: None };
-                    (0, Seen::of(Some(entry)))
-                }
-                Step::Put { staged, length, .. } => {
-                    let cost = if length == LINK_LENGTH { 1 } else { length.saturating_add(1) };
-                    if best.as_ref().is_some_and(|(known, _, _)| *known <= cost) {
-                        continue;
-                    }
-                    (cost, evidence(&mut self.state.exec, &At::store(control::staged(self.number, staged)))?)
-                }
-                _ => continue,
-            };
-            if best.as_ref().is_none_or(|(known, _, _)| cost < *known)
-                && evidence(&mut self.state.exec, &At::store(path.clone()))? != seen
-            {
-                best = Some((cost, path, seen));
-            }
-            if cost == 0 && best.is_some() {
-                break;
+impl<F: Fs> State<F> {
+    /// Returns the path of the record of a decision, whether it is complete or waits.
+    fn find_decision(&mut self, proof: &Digest) -> Result<Option<RelPath>, Error> {
+        let records = Records::read(&mut self.exec)?;
+        let done = records.done.iter().map(|number| control::done(*number));
+        for path in survey::decisions(&records, Scope::All).into_iter().chain(done) {
+            if journal::digest(&read_log(&mut self.exec, &path)?) == *proof {
+                return Ok(Some(path));
             }
         }
-        Ok(best.map(|(_, path, seen)| (path, seen)))
+        Ok(None)
+    }
+
+    /// Removes the oldest records that workspaces waited for, except for some: a workspace that was deleted after a
+    /// crash, or a commit that was parked, leaves one. A workspace that still waits for it counts its commit as not
+    /// made, and its changes are equal to those of the lower then.
+    pub(super) fn forget_oldest(&mut self) -> Result<(), Error> {
+        let mut done = Records::read(&mut self.exec)?.done;
+        order::sort_by(&mut done, Ord::cmp);
+        let mut plan = Plan::new();
+        for number in done.iter().take(done.len().saturating_sub(DONE_MAX)) {
+            plan.remove_file(&control::done(*number), "no workspace waits for so long");
+        }
+        self.run(plan)
+    }
+
+    /// Removes the record of a decision that is complete. One that stays, or comes back, is of no use to anybody.
+    pub(super) fn forget_done(&mut self, record: &RelPath) {
+        if record.name().starts_with("done-") {
+            let mut plan = Plan::new();
+            plan.remove_file(record, "the workspace has gone on");
+            let _of_no_use = self.run(plan);
+        }
     }
 }
 
@@ -98,16 +102,4 @@ pub(super) fn adopt() -> Plan {
     plan.decides();
     plan.sync_dir(&layout::directory(), "or files could be gone that the former map names");
     plan
-}
-
-/// Returns the state of a place, by kind and content.
-fn evidence<F: Fs>(exec: &mut Executor<F>, at: &At) -> Result<Seen, Error> {
-    let found = lower::stat(exec, core::slice::from_ref(at), &RelPath::ROOT)?;
-    let below = match &found {
-        Some((at, stat)) => lower::content(exec, at, stat)?,
-        None => 0,
-    };
-    let size = |stat: &Stat| if stat.kind == Kind::File { stat.size } else { 0 };
-    let entry = found.map(|(_, stat)| OldEntry { kind: stat.kind, size: size(&stat), modified: None });
-    Ok(Seen { entry, below, kept: None })
 }

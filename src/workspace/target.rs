@@ -7,7 +7,7 @@ use super::difference::Delta;
 use crate::control;
 use crate::error::Error;
 use crate::fs::{Fs, Kind, Stat};
-use crate::journal::{Change as Step, LINK_LENGTH, Old, Op};
+use crate::journal::{Change as Step, Journal, LINK_LENGTH, Old, Op};
 use crate::path::{At, RelPath};
 use crate::plan::{Attributes, Plan};
 use crate::store::{Durability, Receipt, State};
@@ -126,14 +126,22 @@ impl<F: Fs> Target<F> {
         self.ops.iter().try_for_each(|op| self.state.check_parked(&op.path))
     }
 
-    /// Decides on what is staged, and completes it.
-    pub(super) fn decide(&mut self, durability: Durability) -> Result<Receipt, Error> {
+    /// Returns the decision on what is staged; nothing if nothing changes.
+    pub(super) fn journal(&mut self) -> Option<Journal> {
         let ops = core::mem::take(&mut self.ops);
-        let applied = ops.len() as u64;
-        if applied > 0 {
-            let journal = self.state.journal(self.number, ops, !self.synced);
-            self.state.decide(&journal)?;
+        if ops.is_empty() {
+            return None;
         }
+        let journal = self.state.journal(self.number, ops, !self.synced);
+        Some(Journal { kept: self.is_lower, ..journal })
+    }
+
+    /// Decides on what is staged, and completes it.
+    pub(super) fn decide(&mut self, journal: Option<&Journal>, durability: Durability) -> Result<Receipt, Error> {
+        if let Some(journal) = journal {
+            self.state.decide(journal)?;
+        }
+        let applied = journal.map_or(0, |journal| journal.ops.len() as u64);
         let achieved = if self.synced { Durability::Full } else { durability };
         Ok(self.state.receipt(achieved, applied, self.bytes))
     }

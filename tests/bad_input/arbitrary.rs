@@ -75,7 +75,7 @@ proptest! {
         kind in 1u8..6,
         path in "[a-z./]{0,9}",
     ) {
-        let mut bytes = Journal { unsynced: false, epoch: 0, transaction: 1, ops: Vec::new() }.encode();
+        let mut bytes = Journal { unsynced: false, kept: false, epoch: 0, transaction: 1, ops: Vec::new() }.encode();
         bytes.truncate(28);
         bytes.extend(count.to_le_bytes());
         bytes.push(kind);

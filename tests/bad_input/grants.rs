@@ -139,10 +139,10 @@ fn a_read_only_root_with_remains_opens_and_one_with_a_decision_does_not() {
         scene.ends_as(remains, &tree);
     }
     let ops = vec![Op { path: RelPath::parse("new").expect("a good path"), change: Change::MakeDir }];
-    let log = Journal { unsynced: false, epoch: 0, transaction: 1, ops }.encode();
+    let log = Journal { unsynced: false, kept: false, epoch: 0, transaction: 1, ops }.encode();
     let tree = plain().file("ws/.onionskin/log", log);
     let scene = Scene::new(&tree);
-    assert_eq!(outcome(open(&scene).map(drop)), refused("read-only", "/ws"));
+    assert_eq!(outcome(open(&scene).map(drop)), refused("read-only", ".onionskin"));
     scene.ends_as("a decision", &tree);
     let scene = Scene::new(&plain().dir("ws/.onionskin"));
     let open = Store::open(scene.fs.clone(), &read_only(&scene.fs), "/ws", &Ownership::Host, false);

@@ -19,7 +19,8 @@ fn calls(records: usize) -> u32 {
         path: RelPath::parse(&format!("d{}/e{number}", number % 7)).expect("a good path"),
         change: change(number),
     };
-    let journal = Journal { unsynced: false, epoch: 0, transaction: 1, ops: (0..records).map(op).collect() };
+    let journal =
+        Journal { unsynced: false, kept: false, epoch: 0, transaction: 1, ops: (0..records).map(op).collect() };
     let mut before = tree! { dir "ws/.onionskin/tx-1"; symlink "ws/.onionskin/tx-1/0" = "target"; };
     for number in 0..7 {
         before = before.dir(format!("ws/d{number}"));

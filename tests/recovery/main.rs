@@ -139,5 +139,5 @@ fn delete(at: &str, old: Old) -> Op {
 
 /// Encodes the decision of transaction 7 in the first epoch.
 fn journal(ops: Vec<Op>) -> Journal {
-    Journal { unsynced: false, epoch: 0, transaction: 7, ops }
+    Journal { unsynced: false, kept: false, epoch: 0, transaction: 7, ops }
 }

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::disk::Disk;
 use crate::explore::{Context, Plan, Subject, crash_images, guarded, record};
 use crate::model::{Model, Power};
-use crate::simfs::SimFs;
+use crate::simfs::{SimFs, Stamp};
 use crate::tree::{Node, Tree};
 use crate::workers;
 
@@ -76,6 +76,8 @@ pub struct OthersViolation {
 enum Deed {
     /// The entry is removed, and a file is made in its place.
     Anew,
+    /// The same, with a file that was written long before.
+    Older,
     /// The file gets another content, and keeps its inode.
     Within,
     /// The entry is removed, and a link is made in its place.
@@ -90,7 +92,7 @@ const LATE: &str = "of-others";
 impl Deed {
     fn node(self) -> Node {
         match self {
-            Self::Anew | Self::Within => Node::File { bytes: Arc::new(CONTENT.to_vec()), group: None },
+            Self::Anew | Self::Older | Self::Within => Node::File { bytes: Arc::new(CONTENT.to_vec()), group: None },
             Self::Link => Node::Symlink(TEXT.into()),
         }
     }
@@ -114,7 +116,8 @@ impl Deed {
             return fs.symlink(TEXT, &dir, name);
         }
         let file = fs.create_file(&dir, name)?;
-        fs.write(&file, 0, CONTENT).map(drop)
+        fs.write(&file, 0, CONTENT)?;
+        if self == Self::Older { fs.set_times_file(&file, Stamp::At(1)) } else { Ok(()) }
     }
 }
 
@@ -171,13 +174,14 @@ fn changes(context: &Context<'_>, tree: &Tree) -> Vec<(String, Deed)> {
         match tree.get(path) {
             Some(Node::Directory) => {
                 changes.push((format!("{path}/{LATE}"), Deed::Anew));
+                changes.push((format!("{path}/{LATE}"), Deed::Older));
                 changes.push((format!("{path}/{LATE}"), Deed::Link));
             }
             _ if !is_dir(above) || has_names(path) => {}
             Some(Node::File { group: None, .. }) => {
-                changes.extend([Deed::Anew, Deed::Within, Deed::Link].map(|deed| (path.to_owned(), deed)));
+                changes.extend([Deed::Anew, Deed::Older, Deed::Within, Deed::Link].map(|deed| (path.to_owned(), deed)));
             }
-            Some(_) | None => changes.extend([Deed::Anew, Deed::Link].map(|deed| (path.to_owned(), deed))),
+            Some(_) | None => changes.extend([Deed::Anew, Deed::Older, Deed::Link].map(|deed| (path.to_owned(), deed))),
         }
     }
     changes

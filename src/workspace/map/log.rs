@@ -8,7 +8,7 @@
 //! label        text      of a checkpoint; else empty
 //! count        u16       lowers that follow, the topmost first
 //! lower        count x   name text, identity (u8 0|1, 16 bytes if 1)
-//! proof        u8 0|1    of a map that waits for a commit: path text, seen
+//! proof        u8 0|1    of a map that waits for a commit: the SHA-256 of the log that decides it, 32 bytes
 //! quota        2 x       u8 0|1, u64 if 1: bytes, then entries
 //! sum          u64       FNV-1a of all before
 //! frame        ...       length u32 (of its records), records, sum u64
@@ -73,10 +73,7 @@ impl Map {
             out.extend(lower.identity.iter().flat_map(|identity| identity.to_le_bytes()));
         }
         out.push(header.proof.is_some().into());
-        if let Some((path, seen)) = &header.proof {
-            encode_text(path.as_str(), &mut out);
-            encode_seen(seen, &mut out);
-        }
+        out.extend(header.proof.iter().flatten());
         for limit in [header.quota.bytes, header.quota.entries] {
             out.push(limit.is_some().into());
             if let Some(limit) = limit {
@@ -349,7 +346,7 @@ fn read_header(reader: &mut Reader<'_>, bytes: &[u8]) -> Result<(Header, u64), &
         header.lowers.push(Lower { name, identity });
     }
     if reader.flag() {
-        header.proof = Some((known(read_path(reader)), read_seen(reader)));
+        header.proof = Some(reader.digest());
     }
     let mut limit = || if reader.flag() { Some(reader.number(8)) } else { None };
     header.quota = Quota { bytes: limit(), entries: limit() };
@@ -451,7 +448,7 @@ mod tests {
             files: 9,
             label: "before".to_owned(),
             lowers: vec![lower("/a", Some(7)), lower("/b", None)],
-            proof: Some((path("x"), Seen { kept: None, ..seen() })),
+            proof: Some([7; 32]),
             quota: Quota { bytes: Some(1 << 20), entries: None },
         }
     }

@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 use core::ops::Bound;
 
 use super::Quota;
-use crate::journal::Old;
+use crate::journal::{Digest, Old};
 use crate::order;
 use crate::path::RelPath;
 
@@ -100,8 +100,8 @@ pub struct Header {
     pub label: String,
     /// The lowers that the map belongs to, the topmost first.
     pub lowers: Vec<Lower>,
-    /// For a map that waits for a commit: the state of this path in the topmost lower after the commit.
-    pub proof: Option<(RelPath, Seen)>,
+    /// For a map that waits for a commit: the digest of the log by which the topmost lower decides it.
+    pub proof: Option<Digest>,
     /// The limits of the workspace.
     pub quota: Quota,
 }

@@ -82,7 +82,7 @@ fn log_of(from: &mut Unstructured<'_>) -> Result<Journal> {
             ops.push(Op { path, change: change_of(from)? });
         }
     }
-    Ok(Journal { unsynced, epoch, transaction, ops })
+    Ok(Journal { unsynced, kept: from.arbitrary()?, epoch, transaction, ops })
 }
 
 fn change_of(from: &mut Unstructured<'_>) -> Result<Change> {
@@ -130,13 +130,19 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         paths.iter().zip(changes).map(|(at, change)| Op { path: path(at), change: change.clone() }).collect()
     };
     let logs = (0..=changes.len()).map(|count| {
-        let journal =
-            Journal { unsynced: count % 2 == 1, epoch: count as u64, transaction: 1, ops: ops(&changes[..count]) };
+        let journal = Journal {
+            unsynced: count % 2 == 1,
+            kept: count % 3 == 1,
+            epoch: count as u64,
+            transaction: 1,
+            ops: ops(&changes[..count]),
+        };
         journal.encode()
     });
     let mut seeds: Vec<Vec<u8>> = logs.map(|log| log[..log.len() - DIGEST_BYTES].to_vec()).collect();
     // A record of kind 5 has no number of the oldest generation.
-    let mut older = Journal { unsynced: false, epoch: 0, transaction: 1, ops: ops(&changes[5..6]) }.encode();
+    let mut older =
+        Journal { unsynced: false, kept: false, epoch: 0, transaction: 1, ops: ops(&changes[5..6]) }.encode();
     older.truncate(older.len() - DIGEST_BYTES - 8);
     older[32] = 5;
     seeds.push(older);

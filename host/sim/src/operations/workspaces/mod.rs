@@ -118,7 +118,12 @@ pub(super) fn view(disk: &Tree) -> Tree {
     }
     drop(known);
     let fs = SimFs::holding(disk);
-    let mut view = disk.without(|path| path == "upper" || path == "upper2");
+    // The record of a commit that was parked, or whose removal was lost with the power, stays for the next commits.
+    let is_done = |path: &str| path.contains(".onionskin/done-");
+    let mut view = disk.without(|path| path == "upper" || path == "upper2" || is_done(path));
+    if view.below("top/.onionskin").is_empty() && disk.get("top/.onionskin").is_some() {
+        view = view.remove("top/.onionskin");
+    }
     for upper in ["/upper", "/upper2"] {
         let opened = Workspace::open(fs.clone(), &grants(&fs, &fs.root()), &options(upper));
         let Ok(mut workspace) = opened else { continue };
