@@ -168,7 +168,7 @@ fn a_forged_path_is_refused_though_its_digest_is_right() {
 #[test]
 fn an_unknown_version_is_refused_though_its_digest_is_right() {
     for (at, value) in
-        [(0, b'o'), (8, 2), (8, 0), (9, 1), (10, 2), (11, 1), (28, 0), (28, 3), (31, 1), (32, 0), (32, 6)]
+        [(0, b'o'), (8, 2), (8, 0), (9, 1), (10, 4), (11, 1), (28, 0), (28, 3), (31, 1), (32, 0), (32, 6)]
     {
         let mut log = log();
         log[at] = value;

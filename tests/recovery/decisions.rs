@@ -178,13 +178,34 @@ fn an_entry_is_kept_once() {
     let before = staged(obstacle).file("ws/.onionskin/parked-7", journal(ops()).encode()).file(KEPT, "of others");
     let scene = Scene::with(TIMELESS, &before);
     for time in ["first", "second"] {
-        opened(&scene.fs).expect("an obstacle locks nobody out");
+        let found = opened(&scene.fs).expect("an obstacle locks nobody out");
+        let is_kept = |finding: &onionskin::recover::Finding| {
+            (finding.path.as_str(), finding.verdict) == ("a", Quarantined) && finding.detail.contains("kept-0")
+        };
+        assert!(found.iter().any(is_kept), "the {time} time: {found:?}");
         let kept = scene.fs.tree().below("ws/.onionskin/quarantine-7");
         assert_eq!(kept.len(), 1, "the {time} time: {kept}");
     }
     let free = before.remove("ws/new");
     let expected: Findings<'_> = &[(Quarantined, "a"), (RolledForward, "."), (Swept, ".onionskin/tx-7")];
     check("without the obstacle", &free, &Ok(expected), &new_tree().file(KEPT, "of others"));
+}
+
+/// Content that was applied as a second name, and into which others have written since, stays; nothing else of the
+/// decision is held up.
+#[test]
+fn a_path_into_which_others_wrote_after_it_was_applied_stays() {
+    let applied = decided(old_tree()).remove("ws/a").remove("ws/.onionskin/tx-7/0");
+    let before = applied.file("ws/a", "A new, of others").same("ws/.onionskin/tx-7/0", "ws/a");
+    check("written into", &before, &Ok(FORWARD), &new_tree().file("ws/a", "A new, of others"));
+}
+
+/// The record of a decision that a workspace waits for stays when it is complete, however often the root is opened.
+#[test]
+fn the_record_of_a_commit_stays() {
+    let log = onionskin::journal::Journal { kept: true, ..journal(ops()) }.encode();
+    let before = staged(old_tree()).file("ws/.onionskin/log", &log);
+    check("a commit", &before, &Ok(FORWARD), &new_tree().file("ws/.onionskin/done-7", &log));
 }
 
 /// The same for links, whose text is compared.

@@ -192,7 +192,8 @@ fn quarantined_records_stay() {
 fn inspect_reports_what_opening_finds() {
     let mut wrong = Vec::new();
     let staging = plain().file("ws/.onionskin/tx-7/0", "new");
-    let switch = journal(vec![Op { path: path("d"), change: Change::Switch }]).encode();
+    let switch = Op { path: path("d"), change: Change::Switch };
+    let switch = journal(vec![switch, crate::put("d/b", 0, "new", crate::old(1))]).encode();
     let put = journal(vec![crate::put("a", 0, "new", crate::old(1))]).encode();
     let swap = plain().file("ws/.onionskin-7.new/b", "new").file("ws/.onionskin/tx-7/intent", &switch);
     for (context, before) in [
