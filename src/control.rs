@@ -177,13 +177,13 @@ pub fn parse_pointer(path: &RelPath, text: &str) -> Option<(u64, u64)> {
 
 /// Returns whether a directory is made so that no other user can look into it: the control directory, staging,
 /// and a tree that is being prepared. What is below one of these need not be private itself. The directories
-/// above a generation are not, because readers pass them.
+/// above a generation are opened afterwards, because readers pass them.
 pub fn is_private(path: &RelPath) -> bool {
     if is_reserved(path.name()) {
         return true;
     }
     let below = path.below(&entry(DIRECTORIES)).map(|rest| rest.depth());
-    path.is_within(&directory()) && below.is_none_or(|depth| depth == 2)
+    path.is_within(&directory()) && below.is_none_or(|depth| depth <= 2)
 }
 
 /// Whether a transaction may change a path: no name of ours is in it, or it is inside a generation

@@ -67,9 +67,9 @@ impl<F: Fs> Executor<F> {
         self.fs.read_link(&dir, name).map_err(|cause| Error::failed(Call::ReadLink, (root, path), cause))
     }
 
-    /// Reads a whole file in pieces; `each` returns whether to continue. The caller must have checked that
-    /// the entry is a regular file, because a pipe may block.
+    /// Reads a whole file in pieces; `each` returns whether to continue.
     pub fn read_pieces(&mut self, at: &At, each: &mut dyn FnMut(&[u8]) -> bool) -> Result<()> {
+        self.check_file(at)?;
         let (dir, name) = self.parent(at.root, &at.path)?;
         let file = self.fs.open_file(&dir, name).map_err(|cause| Error::failed(Call::Open, at, cause))?;
         let mut offset = 0;
@@ -83,11 +83,21 @@ impl<F: Fs> Executor<F> {
         }
     }
 
+    /// Refuses all but a regular file: a pipe may block whoever opens it, and a device has no end.
+    fn check_file(&mut self, at: &At) -> Result<()> {
+        match self.stat_in(at.root, &at.path)?.map(|stat| stat.kind) {
+            Some(Kind::Other) => Err(ErrorKind::NotAFile.at(at)),
+            // The open has an answer of its own.
+            Some(Kind::File | Kind::Directory | Kind::Symlink) | None => Ok(()),
+        }
+    }
+
     /// Reads up to `length` bytes from `offset`; returns fewer only at the end of the file.
     ///
     /// The file stays open for the next call, until [`Executor::forget_sources`] or a read from its start.
     pub fn read_at(&mut self, at: &At, mut offset: u64, length: usize) -> Result<Vec<u8>> {
         if offset == 0 || self.reading.as_ref().is_none_or(|(known, _)| known != at) {
+            self.check_file(at)?;
             let (dir, name) = self.parent(at.root, &at.path)?;
             let file = self.fs.open_file(&dir, name).map_err(|cause| Error::failed(Call::Open, at, cause))?;
             self.reading = Some((at.clone(), file));
@@ -116,6 +126,7 @@ impl<F: Fs> Executor<F> {
     /// Opens a regular file for a caller that keeps it open. Writing in place is permitted only for files
     /// that the workspace owns.
     pub fn open_one(&mut self, at: &At, write: bool) -> Result<F::File> {
+        self.check_file(at)?;
         let (dir, name) = self.parent(at.root, &at.path)?;
         let opened = if write { self.fs.open_to_write(&dir, name) } else { self.fs.open_file(&dir, name) };
         opened.map_err(|cause| Error::failed(Call::Open, at, cause))

@@ -194,7 +194,9 @@ impl<F: Fs> State<F> {
             }
             above.extend([inside.clone(), base.parent()]);
             // Readers come through the link, and see in the control directory only the names that they know.
-            plan.set_attributes(&control::directory(), Attributes::Mode(PASSABLE), "readers pass it");
+            for place in [&control::directory(), &inside, &base.parent()] {
+                plan.set_attributes(place, Attributes::Mode(PASSABLE), "readers pass it");
+            }
         } else {
             above.push(base.parent());
         }
@@ -360,7 +362,7 @@ fn switch_ops(switched: &RelPath, resolved: &Resolved, pointer: Option<Change>) 
     ops
 }
 
-/// The mode of a control directory with generations: others can pass it, and not list it.
+/// The mode of the directories above a generation: others can pass them, and not list them.
 const PASSABLE: u32 = 0o711;
 
 /// Appends the steps that build the new tree at `base`.

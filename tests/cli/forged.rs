@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use onionskin::path::RelPath;
-use onionskin::workspace::map::{Header, Map, Origin, Record, Seen};
+use onionskin::workspace::map::{Header, Map, Origin, Record};
 
 use crate::ground;
 use crate::world::World;
@@ -48,6 +48,28 @@ fn forge(world: &World, name: &str, forged: impl FnOnce(&mut Header, &mut Map)) 
 
 fn named(place: &Path) -> String {
     place.canonicalize().expect("it is there").to_str().expect("a plain name").to_owned()
+}
+
+/// A pipe or a device in the place of a record is refused by every command, and opened by none: an archive can carry
+/// one.
+#[test]
+fn a_pipe_among_the_records_of_a_workspace_is_not_opened() {
+    for name in ["map", "file"] {
+        let world = world();
+        assert_eq!(world.run_with(&["workspace", "put", "up", "file"], "new\n").code, 0);
+        let records = world.at("up/.onionskin/workspace");
+        let files = fs::read_dir(records.join("files")).expect("it is there").flatten();
+        let content = files.map(|entry| entry.path()).find(|path| fs::read(path).is_ok_and(|bytes| bytes == b"new\n"));
+        let place = if name == "map" { records.join(name) } else { content.expect("the content has a file") };
+        fs::remove_file(&place).expect("it is there");
+        let made = std::process::Command::new("mkfifo").arg(&place).status();
+        assert!(made.is_ok_and(|status| status.success()), "a new pipe");
+        for command in COMMANDS {
+            let run = world.run(&[&["workspace"], command].concat());
+            let is_about_content = matches!(command[0], "diff" | "cat" | "review" | "export" | "commit");
+            assert!(run.code == 1 || name != "map" && !is_about_content, "{name}, {command:?}: {}", run.err);
+        }
+    }
 }
 
 /// A map that names another directory as its lower: without an identity, with that of the true lower, and with one of

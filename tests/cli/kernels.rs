@@ -124,8 +124,10 @@ impl Place {
 
     /// Leaves the root as a crash after the decision does, with every path in its place.
     fn decide(&self, publish: &str, context: &str) {
-        // The directory that is published has no name for a moment.
-        self.crash(publish, context, |place| place.at("s/.onionskin/log").exists() && place.at("s/conf/b").exists());
+        // The directory that is published has no name for a moment, and another entry in its place then.
+        self.crash(publish, context, |place| {
+            place.at("s/.onionskin/log").exists() && place.content("s/conf/b") == "old"
+        });
     }
 
     /// Leaves the root in a state that a crash of a change leaves.

@@ -109,6 +109,39 @@ fn a_program_whose_output_is_not_read_is_stopped() {
     drop(unread);
 }
 
+/// Time, where nobody reads what the program says about errors, nor what this command does.
+#[test]
+fn a_program_whose_errors_are_not_read_is_stopped() {
+    let ground = ground();
+    let program = written(
+        &ground,
+        "errors.wasm",
+        r#"(module
+            (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 1)
+            (func (export "_start")
+                (i32.store (i32.const 0) (i32.const 16))
+                (i32.store (i32.const 4) (i32.const 4096))
+                (loop $again
+                    (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8)))
+                    (br $again))))"#,
+    );
+    let start = Instant::now();
+    let mut run = Command::new(env!("CARGO_BIN_EXE_onionskin"))
+        .args(["run", "--lower", &as_data(&ground.at("top")), "--timeout", "1s"])
+        .arg(program)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let unread = run.stderr.take().expect("it is piped");
+    let ended = run.wait().expect("it ends");
+    assert_eq!(ended.code(), Some(1));
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    drop(unread);
+}
+
 /// Memory: tables count, too, and all instances share one budget.
 #[test]
 fn tables_and_all_instances_have_one_budget() {

@@ -14,6 +14,9 @@ use crate::{Context, FAILED, Format, Stop, streams};
 /// The additional time for the work after the end of the program.
 const AFTER: Duration = Duration::from_secs(2);
 
+/// The time for the last message.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// Whether the limit is still in force.
 #[derive(Default)]
 pub(super) struct Bound {
@@ -56,12 +59,19 @@ fn stop(context: &Context, arguments: &Run) -> ! {
         "{}: stopped, since it ran longer than its --timeout allows; what it changed was not looked at",
         arguments.program()
     );
-    // If the message cannot be written, the exit code remains.
-    let _ = match context.format {
-        Format::Text => streams::aside(&text!("{}\n", message)),
-        Format::Json => {
-            streams::aside_json_after_program(&json!({"exit": FAILED, "message": message.as_str(), "layers": []}))
-        }
-    };
+    let format = context.format;
+    let (done, written) = channel();
+    // Nobody may read the stream, or the program may still be writing to it.
+    thread::spawn(move || {
+        // If the message cannot be written, the exit code remains.
+        let _ = match format {
+            Format::Text => streams::aside(&text!("{}\n", message)),
+            Format::Json => {
+                streams::aside_json_after_program(&json!({"exit": FAILED, "message": message.as_str(), "layers": []}))
+            }
+        };
+        let _nobody_waits_any_more = done.send(());
+    });
+    let _or_it_is_not_read = written.recv_timeout(PATIENCE);
     process::exit(FAILED.into())
 }

@@ -4,6 +4,7 @@ mod after;
 mod arguments;
 mod bound;
 mod temporary;
+pub(crate) use temporary::private;
 mod uppers;
 
 use std::process::{Command, ExitCode};

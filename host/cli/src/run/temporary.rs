@@ -77,7 +77,7 @@ impl Drop for Temporary {
 }
 
 /// Creates directories without access for other users.
-pub(super) fn private() -> DirBuilder {
+pub(crate) fn private() -> DirBuilder {
     #[cfg_attr(not(unix), expect(unused_mut, reason = "there are no modes"))]
     let mut builder = DirBuilder::new();
     #[cfg(unix)]

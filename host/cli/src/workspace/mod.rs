@@ -232,9 +232,9 @@ fn close(workspace: Workspace, text: Text, json: Value) -> Result<Answer, Error>
     Ok(answer)
 }
 
-/// Creates a directory unless it exists.
+/// Creates a directory without access for other users, unless it exists.
 fn make_directory(path: &Path) -> Result<(), Error> {
-    match fs::create_dir(path) {
+    match crate::run::private().create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => made.map_err(|source| Error::Io { action: "make the directory", path: path.to_owned(), source }),
     }
