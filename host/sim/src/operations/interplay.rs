@@ -12,7 +12,7 @@ use super::files::{refused, replace};
 use super::pointers::record;
 use super::scenes::{conversations, workspace};
 use super::{Action, FaultyFs, Mutation, Operation, open_as, open_faulty, same_content};
-use crate::simfs::{Fault, Harm, SimFs, Verb, When};
+use crate::simfs::{Fault, Harm, SimFs, Switches, Verb, When};
 use crate::tree;
 use crate::tree::Tree;
 
@@ -120,19 +120,24 @@ fn independent() -> Tree {
 /// owner, with the entries in the former directory; the operation opens it.
 fn late() -> Vec<Operation> {
     let open = Action::Bare(|faulty| open_faulty(faulty).map(drop));
+    // A scene has other times than the log of the run that made it.
+    let timeless = Switches { times: false, ..Switches::default() };
     vec![
         Operation {
+            switches: timeless,
             stages: |_| vec![switched()],
             matches: same_content,
             ..Operation::new("late-swap", "entries that came while a directory was switched", late_swap, open)
         },
         Operation {
+            switches: timeless,
             stages: |_| vec![switched()],
             matches: same_content,
             ..Operation::new("", "the same without hard links", late_swap, open)
         }
         .without_links("late-swap-no-links"),
         Operation {
+            switches: timeless,
             stages: |_| vec![pointed()],
             matches: same_content,
             ..Operation::new("late-pointer", "entries that came before the first generation", late_pointer, open)
