@@ -184,7 +184,10 @@ impl<F: Fs> Workspace<F> {
         let origin = place.origin();
         // Moved back to its place in the lowers, it needs no record.
         let is_home = matches!((&origin, self.map.inherited(new)), (Origin::Lower(one), Some(other)) if *one == other);
+        // A directory for what was made in it alone: so are those on the way to that.
+        let is_implied = matches!(place, Place::Directory) && self.map.origin(old).is_none();
         records.push(Record::Shows(new.clone(), (!is_home).then_some(origin)));
+        let moved = if is_implied { self.with_directories(old, moved) } else { moved };
         for (path, origin) in moved {
             let text = [new.as_str(), &path[old.as_str().len()..]].concat();
             // Or the map could not be read back.
@@ -192,6 +195,26 @@ impl<F: Fs> Workspace<F> {
             records.push(Record::Shows(path, Some(origin)));
         }
         self.decide(Plan::new(), &records)
+    }
+
+    /// Adds the directories between one of the workspace and the records below it, which are in order.
+    fn with_directories(&self, top: &RelPath, records: Vec<(String, Origin)>) -> Vec<(String, Origin)> {
+        let mut all = Vec::new();
+        let mut last = String::new();
+        for (path, origin) in records {
+            for (end, _) in path.match_indices('/').filter(|(end, _)| *end > top.as_str().len()) {
+                match self.map.nearest(&path[..end]) {
+                    Some((Origin::Directory, "")) => {}
+                    // Below it there are those of the lowers.
+                    Some((_, "")) => break,
+                    _ if last.starts_with(&path[..=end]) => {}
+                    _ => all.push((path[..end].to_owned(), Origin::Directory)),
+                }
+            }
+            last.clone_from(&path);
+            all.push((path, origin));
+        }
+        all
     }
 
     /// Checks that the workspace accepts a change, and parses the path: every change starts here.
@@ -280,7 +303,8 @@ impl<F: Fs> Workspace<F> {
         if known.as_ref().is_some_and(|seen| !all || seen.below != 0) {
             return Ok(());
         }
-        if known.is_some() && self.map.showing(&lower).is_empty() {
+        let is_noted = known.is_some() || (!shows_itself && self.is_noted_above(&lower));
+        if is_noted && self.map.showing(&lower).is_empty() {
             // It has been hidden: what is there now has not been seen.
             return Ok(());
         }
@@ -290,6 +314,10 @@ impl<F: Fs> Workspace<F> {
             return Ok(());
         }
         let mut seen = lower::seen_as(&mut self.state.exec, &self.lowers, &lower, found.as_ref(), all)?;
+        let is_directory = seen.entry.is_some_and(|entry| entry.kind == Kind::Directory);
+        if all && is_directory && self.is_disturbed(&lower)? {
+            seen.below = lower::another(seen.below);
+        }
         if let Some(known) = known {
             if seen.below == 0 {
                 return Ok(());
@@ -475,7 +503,7 @@ impl<F: Fs> Workspace<F> {
         let staged = self.state.run(plan);
         self.state.exec.close(&file);
         let mut records = Vec::new();
-        let noted = staged.and_then(|_| self.touch(path, true, &mut records));
+        let noted = staged.and_then(|_| self.touch_all(path, &mut records));
         // What was noted is what was copied.
         if let Err(error) = noted.and_then(|()| self.check_unchanged(path, source)) {
             self.remove_file(number);

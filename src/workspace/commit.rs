@@ -7,7 +7,7 @@ use super::choice::{self, Part};
 use super::conflict;
 use super::difference::{Delta, find};
 use super::glob::Select;
-use super::map::{Header, Map, Origin, Record, Seen};
+use super::map::{Header, Map, Origin, Record, Seen, known};
 use super::proof::adopt;
 use super::target::{Content, Target};
 use super::view::Place;
@@ -94,7 +94,7 @@ impl<F: Fs + Clone> Workspace<F> {
         }
         let settles = |index: usize| (parts[index].is_carried() && !deltas[index].is_mask()) || is_withdrawn[index];
         let is_settled: Vec<bool> = (0..deltas.len()).map(settles).collect();
-        let mut next = self.rebase(&deltas, &is_settled, &dropped)?;
+        let mut next = self.rebase(&deltas, &is_settled, &is_withdrawn, &dropped)?;
         self.mask(&deltas, &parts, &mut next)?;
         for (delta, part) in deltas.iter().zip(&parts) {
             if part.is_carried() {
@@ -169,6 +169,10 @@ impl<F: Fs + Clone> Workspace<F> {
         for path in masked {
             let seen = lower::seen(&mut self.state.exec, &self.lowers[1..], &path, true)?;
             if seen.entry.is_some() {
+                // What was noted below it is of a time when another entry hid that.
+                let over: Vec<Record> =
+                    next.seen_within(&path).map(|(below, _)| Record::Saw(known(below), None)).collect();
+                next.apply(&over);
                 next.apply(&[Record::Shows(path.clone(), Some(Origin::Nowhere)), Record::Saw(path, Some(seen))]);
             }
         }

@@ -12,6 +12,7 @@ use super::choice::Part;
 use super::difference::{Delta, find};
 use super::glob::Select;
 use super::map::{Origin, Seen};
+use super::view::Place;
 use super::{Workspace, choice, lower};
 use crate::error::Error;
 use crate::fs::{Fs, Kind};
@@ -141,10 +142,35 @@ impl<F: Fs> Workspace<F> {
         let has_changed = if was_directory {
             kind != Some(Kind::Directory)
         } else {
-            // What has come into a directory that was moved is shown where that is now.
-            kind.is_some() && !self.moves().iter().any(|(_, source)| path.is_within(source))
+            // What has come into a directory that was moved is shown where that is now, unless changes there hide it.
+            kind.is_some() && !self.is_shown(path)?
         };
         Ok(has_changed.then(|| path.clone()))
+    }
+
+    /// Checks whether somebody else has changed what the workspace hides below a directory of the lowers, so that a
+    /// digest of it would have what nobody has seen.
+    pub(super) fn is_disturbed(&mut self, top: &RelPath) -> Result<bool, Error> {
+        let mut compared = Compared::new();
+        for delta in self.difference_within(top)? {
+            if delta.path != *top
+                && self.changed_note(&delta.path, delta.old_kind(), &mut compared)?.is_some()
+                && !self.is_shown(&delta.path)?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Checks whether an entry of the lowers is shown anywhere.
+    fn is_shown(&mut self, lower: &RelPath) -> Result<bool, Error> {
+        for path in self.map.showing(lower) {
+            if matches!(self.find_place(&path)?, Some(Place::Lower(shown, ..)) if shown == *lower) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Checks whether a path of the lowers differs from its note.

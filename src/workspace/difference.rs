@@ -111,9 +111,20 @@ impl<F: Fs> Workspace<F> {
     /// # Errors
     /// The filesystem's failures.
     pub(super) fn difference(&mut self) -> Result<Vec<Delta>, Error> {
+        let mut deltas = self.difference_within(&RelPath::ROOT)?;
+        if self.lowers.len() > 1 {
+            let scaffolds = self.scaffolds(&deltas)?;
+            deltas.extend(scaffolds);
+            order::sort_by(&mut deltas, |one, other| one.path.cmp(&other.path));
+        }
+        Ok(deltas)
+    }
+
+    /// As [`Workspace::difference`], at and below a path, without the directories that a commit has to make.
+    pub(super) fn difference_within(&mut self, top: &RelPath) -> Result<Vec<Delta>, Error> {
         self.forget_sources();
         let mut deltas = Vec::new();
-        let mut waiting = Vec::from([RelPath::ROOT]);
+        let mut waiting = Vec::from([top.clone()]);
         while let Some(path) = waiting.pop() {
             self.looked.clear();
             let before = self.look_below(&path)?;
@@ -127,11 +138,6 @@ impl<F: Fs> Workspace<F> {
         }
         order::sort_by(&mut deltas, |one, other| one.path.cmp(&other.path));
         mark_unlisted(&mut deltas);
-        if self.lowers.len() > 1 {
-            let scaffolds = self.scaffolds(&deltas)?;
-            deltas.extend(scaffolds);
-            order::sort_by(&mut deltas, |one, other| one.path.cmp(&other.path));
-        }
         Ok(deltas)
     }
 

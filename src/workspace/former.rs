@@ -9,9 +9,10 @@ use alloc::vec::Vec;
 
 use super::choice::Part;
 use super::difference::{Delta, find};
+use super::glob::Select;
 use super::map::{Map, Origin, Record, Seen, known};
 use super::view::Place;
-use super::{Workspace, layout, lower};
+use super::{Workspace, choice, layout, lower};
 use crate::error::Error;
 use crate::fs::{Fs, Kind, Stat};
 use crate::order;
@@ -101,6 +102,15 @@ impl<F: Fs> Workspace<F> {
         Some(number)
     }
 
+    /// Returns the paths of the lowers that are in conflict.
+    fn disturbed(&mut self) -> Result<Vec<RelPath>, Error> {
+        let deltas = self.difference()?;
+        let all = Select::default();
+        let parts = choice::choose(&deltas, &all, &[]);
+        let conflicts = self.conflicts_of(&deltas, &parts, &all)?;
+        Ok(conflicts.into_iter().map(|conflict| conflict.path).collect())
+    }
+
     /// Returns the map of a checkpoint, as changes against the lowers as they are now. `since` is above every file
     /// that existed when it was made, and so above the number of every earlier commit.
     ///
@@ -108,6 +118,9 @@ impl<F: Fs> Workspace<F> {
     /// The filesystem's failures, and with [`crate::error::ErrorKind::Conflicts`] the paths that cannot come back.
     pub(super) fn brought_back(&mut self, map: &Map, since: u64) -> Result<Map, Error> {
         let former = self.map.former_since(since);
+        let disturbed = if former.is_empty() { Vec::new() } else { self.disturbed()? };
+        // Of what was in conflict there, nothing has been seen.
+        let is_disturbed = |path: &RelPath| disturbed.iter().any(|below| below.is_within(path));
         let mut lost: Vec<String> = Vec::new();
         let mut shows = Vec::new();
         for (path, origin) in map.origins_below(&RelPath::ROOT) {
@@ -158,7 +171,7 @@ impl<F: Fs> Workspace<F> {
         for (path, seen) in map.seen_within(&RelPath::ROOT) {
             let path = known(path);
             let is_former = former.iter().any(|(lower, _)| lower.is_within(&path));
-            let seen = if is_former && seen.below != 0 {
+            let seen = if is_former && seen.below != 0 && !is_disturbed(&path) {
                 lower::seen(&mut self.state.exec, &self.lowers, &path, true)?
             } else {
                 seen.clone()
@@ -169,14 +182,16 @@ impl<F: Fs> Workspace<F> {
             let now = lower::seen(&mut self.state.exec, &self.lowers, &path, true)?;
             // What is a conflict before the restore stays one.
             let noted = match self.map.seen(&path) {
-                Some(noted) => Some(noted.clone()).filter(|noted| lower::has_changed(noted, &now)),
-                None => Some(Seen::of(None)).filter(|_| now.entry.is_some()),
+                Some(noted) if lower::has_changed(noted, &now) => Some(noted.clone()),
+                Some(_) if !is_disturbed(&path) => None,
+                _ => Some(Seen::of(None)).filter(|_| now.entry.is_some()),
             };
             let is_itself = matches!(self.find_place(&path)?, Some(Place::Lower(shown, ..)) if shown == path);
-            let is_conflict = !is_itself && {
-                let kind = now.entry.map(|entry| entry.kind);
-                self.changed_note(&path, kind, &mut Vec::new())?.is_some()
-            };
+            let is_conflict = is_disturbed(&path)
+                || (!is_itself && {
+                    let kind = now.entry.map(|entry| entry.kind);
+                    self.changed_note(&path, kind, &mut Vec::new())?.is_some()
+                });
             records.push(Record::Saw(path, Some(noted.filter(|_| is_conflict).unwrap_or(now))));
         }
         records.extend(self.map.former());

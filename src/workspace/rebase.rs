@@ -33,6 +33,11 @@ fn is_below_one_of(sorted: &[&RelPath], path: &RelPath) -> bool {
     true
 }
 
+/// Checks whether a note says what was below its path as well.
+fn says_all(seen: &Seen) -> bool {
+    seen.below != 0 || seen.entry.is_none_or(|entry| entry.kind != Kind::Directory)
+}
+
 impl<F: Fs> Workspace<F> {
     /// Returns the note of a path of the lowers, or of the nearest one above it.
     fn nearest_note(&self, path: &RelPath) -> Option<(RelPath, &Seen)> {
@@ -46,12 +51,23 @@ impl<F: Fs> Workspace<F> {
         }
     }
 
+    /// Checks whether the note of a path above this one says what was here.
+    pub(super) fn is_noted_above(&self, path: &RelPath) -> bool {
+        self.nearest_note(path).is_some_and(|(at, seen)| at != *path && says_all(seen))
+    }
+
     /// Returns the map after a commit of the settled differences: those that are carried out, and those that are
-    /// given up. `dropped` are records that show nothing and are given up.
+    /// given up, which are withdrawn. `dropped` are records that show nothing and are given up.
     ///
     /// Records whose paths and sources the commit does not change stay as they are. Of all others the remaining
     /// differences are recorded one by one.
-    pub(super) fn rebase(&mut self, deltas: &[Delta], is_settled: &[bool], dropped: &[RelPath]) -> Result<Map, Error> {
+    pub(super) fn rebase(
+        &mut self,
+        deltas: &[Delta],
+        is_settled: &[bool],
+        is_withdrawn: &[bool],
+        dropped: &[RelPath],
+    ) -> Result<Map, Error> {
         let settled: Vec<&RelPath> =
             deltas.iter().zip(is_settled).filter(|(_, settled)| **settled).map(|(delta, _)| &delta.path).collect();
         let mut shows: Vec<(RelPath, Origin)> = Vec::new();
@@ -59,7 +75,12 @@ impl<F: Fs> Workspace<F> {
             self.map.origins_below(&RelPath::ROOT).map(|(path, origin)| (known(path), origin.clone())).collect();
         let mut changed: Vec<RelPath> = dropped.to_vec();
         for (path, origin) in &all {
-            let source_changes = matches!(origin, Origin::Lower(source) if has_within(&settled, source));
+            let source_changes = match origin {
+                Origin::Lower(source) if has_within(&settled, source) => true,
+                // Another one could come to light where it was.
+                Origin::Lower(source) if is_below_one_of(&settled, source) => self.find_place(path)?.is_none(),
+                _ => false,
+            };
             if has_within(&settled, path) || source_changes {
                 changed.push(path.clone());
             }
@@ -100,7 +121,9 @@ impl<F: Fs> Workspace<F> {
         let mut is_covered = alloc::vec![false; deltas.len()];
         for (index, delta) in deltas.iter().enumerate() {
             let path = &delta.path;
-            let above = find(deltas, &path.parent()).filter(|above| deltas[*above].kind() != Some(Kind::Directory));
+            // Where the end of a directory is given up, it is there again, with what stays a change in it.
+            let above = find(deltas, &path.parent())
+                .filter(|above| deltas[*above].kind() != Some(Kind::Directory) && !is_withdrawn[*above]);
             is_covered[index] = above.is_some_and(|above| is_settled[above] || is_covered[above]);
             if is_settled[index] || is_covered[index] || delta.is_scaffold {
                 continue;
@@ -118,10 +141,9 @@ impl<F: Fs> Workspace<F> {
             if moved.binary_search(&path).is_ok() {
                 continue;
             }
-            let is_noted = self.nearest_note(path).is_some_and(|(at, seen)| {
-                let was_directory = seen.entry.is_some_and(|entry| entry.kind == Kind::Directory);
-                !is_over(&at, seen) && (at == *path || seen.below != 0 || !was_directory)
-            });
+            let is_noted = self
+                .nearest_note(path)
+                .is_some_and(|(at, seen)| !is_over(&at, seen) && (at == *path || says_all(seen)));
             if is_noted {
                 continue;
             }
@@ -141,7 +163,8 @@ impl<F: Fs> Workspace<F> {
                     let is_directory = delta.old_kind() == Some(Kind::Directory);
                     let all = !is_directory || (delta.ends_directory() && !has_within(&settled, path));
                     // Below a directory that the topmost lower gets, those below it show.
-                    let is_new = find(deltas, &path.parent()).is_some_and(|parent| is_settled[parent]);
+                    let is_new =
+                        find(deltas, &path.parent()).is_some_and(|parent| is_settled[parent] && !is_withdrawn[parent]);
                     let lowers = &self.lowers[usize::from(is_new)..];
                     notes.push((path.clone(), lower::seen(&mut self.state.exec, lowers, path, all)?));
                 }

@@ -113,8 +113,8 @@ impl<F: Fs> Workspace<F> {
     }
 
     /// Returns the map without some differences, with what checkpoints need.
-    fn rebased(&mut self, deltas: &[Delta], is_settled: &[bool], dropped: &[RelPath]) -> Result<Map, Error> {
-        let mut next = self.rebase(deltas, is_settled, dropped)?;
+    fn rebased(&mut self, deltas: &[Delta], is_withdrawn: &[bool], dropped: &[RelPath]) -> Result<Map, Error> {
+        let mut next = self.rebase(deltas, is_withdrawn, is_withdrawn, dropped)?;
         next.apply(&self.map.former());
         Ok(next)
     }
