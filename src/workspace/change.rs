@@ -9,7 +9,6 @@ use super::view::{Place, check_file};
 use super::{Workspace, layout, lower};
 use crate::error::{CommitPhase, Error, ErrorKind, Limit};
 use crate::fs::{Call, Cause, Fs, Kind, Stat};
-use crate::journal::OldEntry;
 use crate::limits::{MAP_BYTES_MAX, MAP_SLACK_BYTES, PATH_BYTES_MAX};
 use crate::path::{At, RelPath};
 use crate::persist::file::check_chunk;
@@ -178,16 +177,18 @@ impl<F: Fs> Workspace<F> {
         let mut records = Vec::new();
         self.touch(old, false, &mut records)?;
         self.touch_all(new, &mut records)?;
-        let moved: Vec<(String, Origin)> =
-            self.map.origins_below(old).map(|(path, origin)| (path.to_owned(), origin.clone())).collect();
+        // A directory for what was made in it alone: so are those on the way to that.
+        let is_implied = matches!(place, Place::Directory) && self.map.origin(old).is_none();
+        let moved: Vec<(String, Origin)> = if is_implied {
+            self.map.with_directories(old)
+        } else {
+            self.map.origins_below(old).map(|(path, origin)| (path.to_owned(), origin.clone())).collect()
+        };
         records.push(self.erasing(old)?);
         let origin = place.origin();
         // Moved back to its place in the lowers, it needs no record.
         let is_home = matches!((&origin, self.map.inherited(new)), (Origin::Lower(one), Some(other)) if *one == other);
-        // A directory for what was made in it alone: so are those on the way to that.
-        let is_implied = matches!(place, Place::Directory) && self.map.origin(old).is_none();
         records.push(Record::Shows(new.clone(), (!is_home).then_some(origin)));
-        let moved = if is_implied { self.with_directories(old, moved) } else { moved };
         for (path, origin) in moved {
             let text = [new.as_str(), &path[old.as_str().len()..]].concat();
             // Or the map could not be read back.
@@ -195,26 +196,6 @@ impl<F: Fs> Workspace<F> {
             records.push(Record::Shows(path, Some(origin)));
         }
         self.decide(Plan::new(), &records)
-    }
-
-    /// Adds the directories between one of the workspace and the records below it, which are in order.
-    fn with_directories(&self, top: &RelPath, records: Vec<(String, Origin)>) -> Vec<(String, Origin)> {
-        let mut all = Vec::new();
-        let mut last = String::new();
-        for (path, origin) in records {
-            for (end, _) in path.match_indices('/').filter(|(end, _)| *end > top.as_str().len()) {
-                match self.map.nearest(&path[..end]) {
-                    Some((Origin::Directory, "")) => {}
-                    // Below it there are those of the lowers.
-                    Some((_, "")) => break,
-                    _ if last.starts_with(&path[..=end]) => {}
-                    _ => all.push((path[..end].to_owned(), Origin::Directory)),
-                }
-            }
-            last.clone_from(&path);
-            all.push((path, origin));
-        }
-        all
     }
 
     /// Checks that the workspace accepts a change, and parses the path: every change starts here.
@@ -309,8 +290,7 @@ impl<F: Fs> Workspace<F> {
             return Ok(());
         }
         if known.is_none() && was_directory {
-            let entry = OldEntry { kind: Kind::Directory, size: 0, modified: None };
-            records.push(Record::Saw(lower, Some(Seen::of(Some(entry)))));
+            records.push(Record::Saw(lower, Some(Seen::directory())));
             return Ok(());
         }
         let mut seen = lower::seen_as(&mut self.state.exec, &self.lowers, &lower, found.as_ref(), all)?;

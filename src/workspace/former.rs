@@ -134,8 +134,12 @@ impl<F: Fs> Workspace<F> {
                     lost.push(path.as_str().into());
                 }
                 // What the workspace had in it made it a directory.
-                let origin = if is_end(origin) && map.has_below(&path) { Origin::Directory } else { origin.clone() };
-                shows.push((path, origin));
+                let is_directory = is_end(origin) && map.has_below(&path);
+                if is_directory {
+                    let inside = map.with_directories(&path).into_iter();
+                    shows.extend(inside.map(|(path, origin)| (known(&path), origin)));
+                }
+                shows.push((path, if is_directory { Origin::Directory } else { origin.clone() }));
             }
         }
         order::sort_by(&mut shows, |(one, _), (other, _)| one.cmp(other));
@@ -184,7 +188,8 @@ impl<F: Fs> Workspace<F> {
             let noted = match self.map.seen(&path) {
                 Some(noted) if lower::has_changed(noted, &now) => Some(noted.clone()),
                 Some(_) if !is_disturbed(&path) => None,
-                _ => Some(Seen::of(None)).filter(|_| now.entry.is_some()),
+                _ if now.entry.is_some() => Some(Seen::of(None)),
+                _ => Some(Seen::directory()),
             };
             let is_itself = matches!(self.find_place(&path)?, Some(Place::Lower(shown, ..)) if shown == path);
             let is_conflict = is_disturbed(&path)

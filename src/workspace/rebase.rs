@@ -7,7 +7,6 @@ use super::map::{Map, Origin, Record, Seen, known};
 use super::{Workspace, conflict, lower};
 use crate::error::Error;
 use crate::fs::{Fs, Kind};
-use crate::journal::OldEntry;
 use crate::order;
 use crate::path::RelPath;
 
@@ -70,6 +69,12 @@ impl<F: Fs> Workspace<F> {
     ) -> Result<Map, Error> {
         let settled: Vec<&RelPath> =
             deltas.iter().zip(is_settled).filter(|(_, settled)| **settled).map(|(delta, _)| &delta.path).collect();
+        let withdrawn: Vec<&RelPath> = deltas
+            .iter()
+            .zip(is_withdrawn)
+            .filter(|(_, withdrawn)| **withdrawn)
+            .map(|(delta, _)| &delta.path)
+            .collect();
         let mut shows: Vec<(RelPath, Origin)> = Vec::new();
         let all: Vec<(RelPath, Origin)> =
             self.map.origins_below(&RelPath::ROOT).map(|(path, origin)| (known(path), origin.clone())).collect();
@@ -77,8 +82,10 @@ impl<F: Fs> Workspace<F> {
         for (path, origin) in &all {
             let source_changes = match origin {
                 Origin::Lower(source) if has_within(&settled, source) => true,
-                // Another one could come to light where it was.
-                Origin::Lower(source) if is_below_one_of(&settled, source) => self.find_place(path)?.is_none(),
+                // It is gone, and another one could come to light there, or it needs a directory that is given up.
+                Origin::Lower(source) if is_below_one_of(&settled, source) || is_below_one_of(&withdrawn, path) => {
+                    self.find_place(path)?.is_none()
+                }
                 _ => false,
             };
             if has_within(&settled, path) || source_changes {
@@ -154,9 +161,7 @@ impl<F: Fs> Workspace<F> {
                 Some(note) if self.map.seen(&note).is_some() => stale.push(note),
                 Some(_) => {
                     let was_directory = self.map.origin(path).is_none() && self.map.has_below(path);
-                    let directory = OldEntry { kind: Kind::Directory, size: 0, modified: None };
-                    let entry = was_directory.then_some(directory);
-                    notes.push((path.clone(), Seen::of(entry)));
+                    notes.push((path.clone(), if was_directory { Seen::directory() } else { Seen::of(None) }));
                 }
                 None => {
                     // Content counts, but not of what stays a directory, or was settled in part.

@@ -36,6 +36,13 @@ fn replace_outside(world: &World, path: &str, node: &Node) {
     Outside { fs: &world.fs, top: "lower" }.replace(path, node);
 }
 
+/// Somebody else removes a file of the topmost lower.
+fn remove_outside(world: &World, path: &str) {
+    let place = world.fs.walk(&world.fs.root(), &format!("lower/{path}"), false);
+    let (dir, name) = place.expect("its directory is there");
+    world.fs.remove_file(&dir, &name).expect("it is there");
+}
+
 fn file(text: &str) -> Node {
     Node::File(text.as_bytes().to_vec())
 }
@@ -187,4 +194,48 @@ fn what_stays_in_a_directory_that_was_to_go_is_no_conflict() {
     commit(&world, &mut workspace, Select::default(), OnConflict::Fail).expect("nothing is in conflict");
     let (lower, _) = world.lowers();
     assert_eq!(lower, tree! { file "d/a" = "somebody's"; dir "c/b"; });
+}
+
+/// Seed 3109507: what had been moved was gone, and its record kept the directory that was given up.
+#[test]
+fn a_directory_that_is_given_up_is_given_up_although_something_is_missing_in_it() {
+    let world = World::new(&tree! { file "lower/c" = "c"; file "lower/d/a" = "a"; });
+    let mut workspace = world.create();
+    workspace.rename("c", "d/a").expect("a file can be replaced");
+    replace_outside(&world, "d", &file("somebody's"));
+    remove_outside(&world, "c");
+    let select = Select { only: vec!["d".to_owned()], except: vec!["d/a".to_owned()] };
+    assert_eq!(workspace.refresh(&select, Resolution::Theirs).expect("a side was chosen"), ["d"]);
+    assert_eq!(workspace.conflicts(&select).expect("they can be listed"), [""; 0]);
+    assert_eq!(shown(&mut workspace).0.get("d"), Some(&file("somebody's")));
+}
+
+/// Seed 3115059: a restore took for granted what somebody else had removed.
+#[test]
+fn a_restore_keeps_a_conflict_where_a_directory_is_gone() {
+    let world = World::new(&tree! { file "lower/d" = "d"; file "below/d/a" = "a"; });
+    let mut workspace = world.create();
+    workspace.put("d", b"ours".to_vec()).expect("a file");
+    let kept = workspace.checkpoint("").expect("there is room");
+    commit(&world, &mut workspace, Select::default(), OnConflict::Fail).expect("nothing is in conflict");
+    remove_outside(&world, "d");
+    workspace.put("d/a", b"ours".to_vec()).expect("a file");
+    world.empty("below");
+    assert_eq!(workspace.conflicts(&Select::default()).expect("they can be listed"), ["d", "d/a"]);
+    workspace.restore(kept).expect("all can come back");
+    assert_eq!(workspace.conflicts(&Select::default()).expect("they can be listed"), ["d"]);
+}
+
+/// Seed 3127369: a directory came back, and those on the way to the entries of the workspace had no record.
+#[test]
+fn a_restore_brings_back_the_directories_on_the_way() {
+    let world = World::new(&tree! { file "lower/d/sub/a" = "a"; });
+    let mut workspace = world.create();
+    workspace.make_directory("d/sub/ours").expect("a free name");
+    replace_outside(&world, "d", &file("somebody's"));
+    let kept = workspace.checkpoint("").expect("there is room");
+    let shows = shown(&mut workspace);
+    commit(&world, &mut workspace, except(&["d/sub"]), OnConflict::Ours).expect("a side was chosen");
+    workspace.restore(kept).expect("all can come back");
+    assert_eq!(shown(&mut workspace), shows);
 }

@@ -25,9 +25,10 @@ const LENGTH: usize = 48;
 const STEPS: usize = 30_000;
 
 /// The seeds of failures that were found and mended: they are always tried.
-const FOUND: [u64; 28] = [
+const FOUND: [u64; 36] = [
     886, 981, 1896, 1945, 2097, 2704, 8974, 11683, 12965, 30638, 31168, 43403, 52092, 60842, 100246, 101234, 106663,
-    110494, 113039, 115584, 1005261, 1008523, 1042516, 1045814, 1053627, 2000336, 2017376, 2017554,
+    110494, 113039, 115584, 1005261, 1008523, 1042516, 1045814, 1053627, 2000336, 2017376, 2017554, 2026485, 2044161,
+    3109507, 3115059, 3123198, 3127369, 3147881, 3151273,
 ];
 
 /// A generator of random numbers: SplitMix64.
@@ -336,18 +337,23 @@ impl Run {
         }
     }
 
-    /// Changes something in the workspace.
-    fn change(&mut self) -> String {
-        let (path, other, token) = (self.random.path(), self.random.path(), self.token());
-        let act = self.random.below(12);
-        let (mut expected, (lowers, _)) = (self.shown(), self.lowers());
-        // What was moved is known by what is shown in its new place, and can be removed there.
+    /// What was moved is known by what is shown in its new place, and can be removed there. Returns what is shown.
+    fn know_what_was_moved(&mut self) -> Model {
+        let (shown, (lowers, _)) = (self.shown(), self.lowers());
         for (path, based) in &mut self.based {
-            let there = lowers.0.get(path).filter(|node| is_elsewhere(&expected, path, node));
+            let there = lowers.0.get(path).filter(|node| is_elsewhere(&shown, path, node));
             if there.is_some_and(|node| !based.states.iter().flatten().any(|state| state == node)) {
                 based.states.push(there.cloned());
             }
         }
+        shown
+    }
+
+    /// Changes something in the workspace.
+    fn change(&mut self) -> String {
+        let (path, other, token) = (self.random.path(), self.random.path(), self.token());
+        let act = self.random.below(12);
+        let mut expected = self.know_what_was_moved();
         let workspace = self.workspace.as_mut().expect("it is open");
         let (told, answer, wanted) = match act {
             0..=2 => {
@@ -468,6 +474,9 @@ impl Run {
                 self.based.get(path)
             );
         }
+        if conflicts == OnConflict::Ours {
+            self.accept(&named, &merged);
+        }
         told
     }
 
@@ -503,10 +512,17 @@ impl Run {
             };
             assert!(is_right, "{told}: {path} was {before:?} and is {after:?}; named {named:?}");
         }
-        for (path, based) in self.based.iter_mut().filter(|(path, _)| is_named(path)) {
-            based.states.push(lowers.0.get(path).cloned());
-        }
+        self.accept(&named, &lowers);
         told
+    }
+
+    /// What the lowers have at the paths of conflicts is known once a side was chosen.
+    fn accept(&mut self, named: &[String], lowers: &Model) {
+        for (path, based) in &mut self.based {
+            if named.iter().any(|named| path == named || is_below(path, named) || is_below(named, path)) {
+                based.states.push(lowers.0.get(path).cloned());
+            }
+        }
     }
 
     fn keep(&mut self) -> String {
@@ -520,7 +536,7 @@ impl Run {
             1 if !self.checkpoints.is_empty() => {
                 let index = self.random.below(self.checkpoints.len());
                 let Checkpoint { number, shown, disturbances, based } = self.checkpoints[index].clone();
-                let present = self.shown();
+                let present = self.know_what_was_moved();
                 match self.workspace().restore(number) {
                     Ok(before) => {
                         self.kept(before, present);

@@ -18,7 +18,8 @@ use alloc::vec::Vec;
 use core::ops::Bound;
 
 use super::Quota;
-use crate::journal::Old;
+use crate::fs::Kind;
+use crate::journal::{Old, OldEntry};
 use crate::order;
 use crate::path::RelPath;
 
@@ -56,6 +57,11 @@ impl Seen {
     /// A state of which only the entry is known.
     pub const fn of(entry: Old) -> Self {
         Self { entry, below: 0, kept: None }
+    }
+
+    /// Returns the state of a directory, of which neither size nor time has a meaning.
+    pub const fn directory() -> Self {
+        Self::of(Some(OldEntry { kind: Kind::Directory, size: 0, modified: None }))
     }
 }
 
@@ -212,6 +218,27 @@ impl Map {
     /// Returns the records below a path, in order.
     pub fn origins_below(&self, path: &RelPath) -> impl Iterator<Item = (&str, &Origin)> {
         self.below(path.as_str()).filter_map(|(path, entry)| Some((path.as_str(), entry.origin.as_ref()?)))
+    }
+
+    /// Returns the records below a directory that is one for these alone, in order, and further ones for the directories
+    /// on the way to them: those that it needs once no entry of the lowers shows in it.
+    pub fn with_directories(&self, top: &RelPath) -> Vec<(String, Origin)> {
+        let mut all = Vec::new();
+        let mut last = "";
+        for (path, origin) in self.origins_below(top) {
+            for (end, _) in path.match_indices('/').filter(|(end, _)| *end > top.as_str().len()) {
+                match self.nearest(&path[..end]) {
+                    Some((Origin::Directory, "")) => {}
+                    // Below it there are those of the lowers.
+                    Some((_, "")) => break,
+                    _ if last.starts_with(&path[..=end]) => {}
+                    _ => all.push((path[..end].to_owned(), Origin::Directory)),
+                }
+            }
+            last = path;
+            all.push((path.to_owned(), origin.clone()));
+        }
+        all
     }
 
     /// Lists every path of the lowers that was touched, at or below the given one, in order.
