@@ -276,11 +276,16 @@ impl<F: Fs> Workspace<F> {
         let place = self.find_place(&lower)?;
         // A directory for the changes in it alone: somebody else has put another entry in its place.
         let was_directory = matches!(place, Some(Place::Directory)) && self.map.origin(&lower).is_none();
+        let known = self.map.seen(&lower).cloned();
         let shows_itself = match (place, &found) {
             (Some(Place::Lower(shown, _, _)), _) => shown == lower,
-            (place, found) => place.is_none() && found.is_none(),
+            // What was moved from here has its base here.
+            (None, None) => {
+                known.as_ref().is_none_or(|seen| seen.entry.is_none()) || self.map.showing(&lower).is_empty()
+            }
+            _ => false,
         };
-        let known = self.map.seen(&lower).filter(|_| !shows_itself).cloned();
+        let known = known.filter(|_| !shows_itself);
         if known.as_ref().is_some_and(|seen| !all || seen.below != 0) {
             return Ok(());
         }

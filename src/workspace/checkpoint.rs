@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::map::{Header, Map, Origin, Record, known};
+use super::map::{Header, Map, Origin, Record, Seen, known};
 use super::view::Place;
 use super::{Options, Workspace, layout, lower};
 use crate::error::{CommitPhase, Error, ErrorKind};
@@ -74,6 +74,9 @@ impl<F: Fs + Clone> Workspace<F> {
         map.apply(&records);
         for directory in above {
             let mut again = recorded(map.with_directories(&directory));
+            if map.seen(&directory).is_none() {
+                again.push(Record::Saw(directory.clone(), Some(Seen::directory())));
+            }
             again.insert(0, Record::Shows(directory, Some(Origin::Directory)));
             map.apply(&again);
             records.extend(again);

@@ -239,3 +239,59 @@ fn a_restore_brings_back_the_directories_on_the_way() {
     workspace.restore(kept).expect("all can come back");
     assert_eq!(shown(&mut workspace), shows);
 }
+
+/// Seed 4013480: an entry that was removed made the directory that it had been in.
+#[test]
+fn a_checkpoint_makes_no_directory_for_what_was_removed() {
+    let world = World::new(&tree! { file "lower/d/sub/a" = "a"; });
+    let mut workspace = world.create();
+    workspace.rename("d/sub/a", "d/a").expect("a free name");
+    replace_outside(&world, "d", &file("somebody's"));
+    let shows = shown(&mut workspace);
+    let kept = workspace.checkpoint("").expect("there is room");
+    workspace.restore(kept).expect("all can come back");
+    assert_eq!(shown(&mut workspace), shows);
+}
+
+/// Seed 4015475: the note of what had been moved was replaced when somebody had removed that.
+#[test]
+fn another_entry_in_the_place_of_one_that_was_moved_and_is_gone_is_a_conflict() {
+    let world = World::new(&tree! { file "lower/c" = "c"; });
+    let mut workspace = world.create();
+    workspace.rename("c", "b").expect("a free name");
+    remove_outside(&world, "c");
+    workspace.put("c", b"ours".to_vec()).expect("a free name");
+    replace_outside(&world, "c", &Node::Directory);
+    assert_eq!(workspace.conflicts(&Select::default()).expect("they can be listed"), ["c"]);
+}
+
+/// Seed 4012329: the number of the commit, by another owner, was below that of the checkpoint before it.
+#[test]
+fn a_checkpoint_holds_across_a_commit_of_the_next_owner() {
+    let world = World::new(&tree! { dir "lower/a"; dir "lower/b"; });
+    let mut workspace = world.create();
+    workspace.put("a/c", b"1".to_vec()).expect("a free name");
+    commit(&world, &mut workspace, Select::default(), OnConflict::Fail).expect("nothing is in conflict");
+    workspace.put("b/c", b"2".to_vec()).expect("a free name");
+    workspace.rename("a/c", "b/c").expect("a file can be replaced");
+    let kept = workspace.checkpoint("").expect("there is room");
+    drop(workspace);
+    let mut workspace = world.open();
+    commit(&world, &mut workspace, only(&["a"]), OnConflict::Fail).expect("nothing is in conflict");
+    workspace.restore(kept).expect("all can come back");
+}
+
+/// Seed 4045246: a checkpoint made a directory of one for changes alone, without a note that it had been one.
+#[test]
+fn a_checkpoint_keeps_a_conflict_where_a_directory_is_gone() {
+    let world = World::new(&tree! { file "lower/c" = "c"; file "lower/d/a" = "a"; });
+    let mut workspace = world.create();
+    workspace.rename("c", "d/c").expect("a free name");
+    remove_outside(&world, "c");
+    world.empty("lower");
+    let select = only(&["d"]);
+    assert_eq!(workspace.conflicts(&select).expect("they can be listed"), ["c", "d"]);
+    let kept = workspace.checkpoint("").expect("there is room");
+    workspace.restore(kept).expect("all can come back");
+    assert_eq!(workspace.conflicts(&select).expect("they can be listed"), ["d"]);
+}

@@ -226,7 +226,8 @@ impl Map {
         let mut all = Vec::new();
         let mut last = "";
         for (path, origin) in self.origins_below(top) {
-            for (end, _) in path.match_indices('/').filter(|(end, _)| *end > top.as_str().len()) {
+            let is_there = *origin != Origin::Nowhere;
+            for (end, _) in path.match_indices('/').filter(|(end, _)| is_there && *end > top.as_str().len()) {
                 match self.nearest(&path[..end]) {
                     Some((Origin::Directory, "")) => {}
                     // Below it there are those of the lowers.
@@ -235,7 +236,9 @@ impl Map {
                     _ => all.push((path[..end].to_owned(), Origin::Directory)),
                 }
             }
-            last = path;
+            if is_there {
+                last = path;
+            }
             all.push((path.to_owned(), origin.clone()));
         }
         all
