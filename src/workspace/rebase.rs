@@ -181,7 +181,8 @@ impl<F: Fs> Workspace<F> {
             shows.into_iter().map(|(path, origin)| Record::Shows(path, Some(origin))).collect();
         for (path, seen) in self.map.seen_within(&RelPath::ROOT) {
             let path = known(path);
-            if stale.contains(&path) || !is_over(&path, seen) {
+            let is_covered = find(deltas, &path).is_some_and(|index| is_covered[index]);
+            if stale.contains(&path) || !(is_covered || is_over(&path, seen)) {
                 records.push(Record::Saw(path, Some(seen.clone())));
             }
         }

@@ -295,3 +295,18 @@ fn a_checkpoint_keeps_a_conflict_where_a_directory_is_gone() {
     workspace.restore(kept).expect("all can come back");
     assert_eq!(workspace.conflicts(&select).expect("they can be listed"), ["d"]);
 }
+
+/// Seed 5002738: notes of entries that a commit hid were compared with nothing.
+#[test]
+fn what_a_commit_hid_comes_back_without_a_conflict() {
+    let world = World::new(&tree! { file "lower/d/a" = "a"; file "lower/d/b/c" = "c"; file "below/d/c" = "c"; });
+    let mut workspace = world.create();
+    let kept = workspace.checkpoint("").expect("there is room");
+    workspace.remove_tree("d").expect("it is there");
+    workspace.put("d", b"ours".to_vec()).expect("a free name");
+    let select = Select { only: vec!["d".to_owned()], except: vec!["d/b".to_owned()] };
+    commit(&world, &mut workspace, select, OnConflict::Fail).expect("nothing is in conflict");
+    commit(&world, &mut workspace, Select::default(), OnConflict::Fail).expect("nothing is in conflict");
+    workspace.restore(kept).expect("all can come back");
+    assert_eq!(workspace.conflicts(&Select::default()).expect("they can be listed"), [""; 0]);
+}
