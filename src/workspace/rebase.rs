@@ -75,13 +75,18 @@ impl<F: Fs> Workspace<F> {
             .filter(|(_, withdrawn)| **withdrawn)
             .map(|(delta, _)| &delta.path)
             .collect();
+        // Those that are no directories after the commit hide what is below them.
+        let is_end = |index: &usize| {
+            is_settled[*index] && !is_withdrawn[*index] && deltas[*index].kind() != Some(Kind::Directory)
+        };
+        let ended: Vec<&RelPath> = (0..deltas.len()).filter(is_end).map(|index| &deltas[index].path).collect();
         let mut shows: Vec<(RelPath, Origin)> = Vec::new();
         let all: Vec<(RelPath, Origin)> =
             self.map.origins_below(&RelPath::ROOT).map(|(path, origin)| (known(path), origin.clone())).collect();
         let mut changed: Vec<RelPath> = dropped.to_vec();
         for (path, origin) in &all {
             let source_changes = match origin {
-                Origin::Lower(source) if has_within(&settled, source) => true,
+                Origin::Lower(source) if has_within(&settled, source) || is_below_one_of(&ended, source) => true,
                 // It is gone, and another one could come to light there, or it needs a directory that is given up.
                 Origin::Lower(source) if is_below_one_of(&settled, source) || is_below_one_of(&withdrawn, path) => {
                     self.find_place(path)?.is_none()

@@ -310,3 +310,16 @@ fn what_a_commit_hid_comes_back_without_a_conflict() {
     workspace.restore(kept).expect("all can come back");
     assert_eq!(workspace.conflicts(&Select::default()).expect("they can be listed"), [""; 0]);
 }
+
+/// Seed 6037215: a commit hid what had been moved over an empty directory from a lower below.
+#[test]
+fn a_directory_that_was_moved_stays_when_a_commit_hides_its_place() {
+    let world = World::new(&tree! { dir "lower/a"; file "lower/d/x" = "x"; dir "below/d/c"; });
+    let mut workspace = world.create();
+    workspace.rename("d/c", "a").expect("an empty directory can be replaced");
+    workspace.remove_tree("d").expect("it is there");
+    workspace.put("d", b"ours".to_vec()).expect("a free name");
+    let shows = shown(&mut workspace);
+    commit(&world, &mut workspace, Select::default(), OnConflict::Fail).expect("nothing is in conflict");
+    assert_eq!(shown(&mut workspace), shows);
+}
