@@ -1,7 +1,7 @@
 //! Changes of the merged tree: each stages its content, then appends one record.
 
 use alloc::borrow::ToOwned;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::map::{self, Origin, Record, Seen};
@@ -179,18 +179,14 @@ impl<F: Fs> Workspace<F> {
         self.touch_all(new, &mut records)?;
         // A directory for what was made in it alone: so are those on the way to that.
         let is_implied = matches!(place, Place::Directory) && self.map.origin(old).is_none();
-        let moved: Vec<(String, Origin)> = if is_implied {
-            self.map.with_directories(old)
-        } else {
-            self.map.origins_below(old).map(|(path, origin)| (path.to_owned(), origin.clone())).collect()
-        };
+        let moved = if is_implied { self.map.with_directories(old) } else { self.map.recorded_below(old) };
         records.push(self.erasing(old)?);
         let origin = place.origin();
         // Moved back to its place in the lowers, it needs no record.
         let is_home = matches!((&origin, self.map.inherited(new)), (Origin::Lower(one), Some(other)) if *one == other);
         records.push(Record::Shows(new.clone(), (!is_home).then_some(origin)));
         for (path, origin) in moved {
-            let text = [new.as_str(), &path[old.as_str().len()..]].concat();
+            let text = [new.as_str(), &path.as_str()[old.as_str().len()..]].concat();
             // Or the map could not be read back.
             let path = RelPath::parse_any(&text).map_err(|rule| Error::invalid_path(&text, rule))?;
             records.push(Record::Shows(path, Some(origin)));

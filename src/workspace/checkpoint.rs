@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::map::{Header, Map, Origin, Record, Seen, known};
+use super::map::{Header, Map, Origin, Record, Seen};
 use super::view::Place;
 use super::{Options, Workspace, layout, lower};
 use crate::error::{CommitPhase, Error, ErrorKind};
@@ -214,6 +214,6 @@ impl<F: Fs + Clone> Workspace<F> {
     }
 }
 
-fn recorded(shows: Vec<(String, Origin)>) -> Vec<Record> {
-    shows.into_iter().map(|(path, origin)| Record::Shows(known(&path), Some(origin))).collect()
+fn recorded(shows: Vec<(RelPath, Origin)>) -> Vec<Record> {
+    shows.into_iter().map(|(path, origin)| Record::Shows(path, Some(origin))).collect()
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::choice::{self, Part};
 use super::conflict;
-use super::difference::{Delta, find};
+use super::difference::{Delta, find, sources_of};
 use super::glob::Select;
 use super::map::{Header, Map, Origin, Record, Seen, known};
 use super::proof::adopt;
@@ -15,7 +15,6 @@ use super::{Workspace, layout, lower};
 use crate::error::{Error, ErrorKind};
 use crate::fs::{Fs, Kind};
 use crate::journal::{Change as Step, OldEntry};
-use crate::order;
 use crate::path::{At, RelPath, RootId};
 use crate::plan::Plan;
 use crate::store::{Durability, Preopens, Receipt, Store};
@@ -80,9 +79,7 @@ impl<F: Fs + Clone> Workspace<F> {
 
     /// Stages what is carried out, and makes the map after it.
     fn prepare(&mut self, target: &mut Target<F>, options: &CommitOptions) -> Result<Next, Error> {
-        let deltas = self.difference()?;
-        let mut parts = choice::choose(&deltas, &options.paths, &[]);
-        let conflicts = self.conflicts_of(&deltas, &parts, &options.paths)?;
+        let (deltas, mut parts, conflicts) = self.difference_and_conflicts(&options.paths)?;
         if options.conflicts == OnConflict::Fail {
             conflict::refuse(&conflicts)?;
         }
@@ -145,8 +142,7 @@ impl<F: Fs + Clone> Workspace<F> {
             return Ok(());
         }
         let carried = || deltas.iter().zip(parts).filter(|(_, part)| part.is_carried()).map(|(delta, _)| delta);
-        let mut moved: Vec<&RelPath> = carried().filter_map(Delta::source).collect();
-        order::sort(&mut moved);
+        let moved = sources_of(deltas, &|index| parts[index].is_carried());
         let mut masked = Vec::new();
         for delta in carried() {
             let path = &delta.path;

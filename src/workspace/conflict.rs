@@ -9,7 +9,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::choice::Part;
-use super::difference::{Delta, find};
+use super::difference::{Delta, find, sources_of};
 use super::glob::Select;
 use super::map::{Origin, Seen};
 use super::view::Place;
@@ -38,24 +38,26 @@ impl<F: Fs> Workspace<F> {
     /// # Errors
     /// The filesystem's failures.
     pub fn conflicts(&mut self, select: &Select) -> Result<Vec<String>, Error> {
-        let conflicts = self.difference().and_then(|deltas| {
-            let parts = choice::choose(&deltas, select, &[]);
-            self.conflicts_of(&deltas, &parts, select)
-        });
-        Ok(listed(&self.checked(conflicts)?))
+        let found = self.difference_and_conflicts(select);
+        Ok(listed(&self.checked(found)?.2))
+    }
+
+    /// Compares the lowers with the merged tree, and finds the conflicts of the differences that are carried out.
+    pub(super) fn difference_and_conflicts(
+        &mut self,
+        select: &Select,
+    ) -> Result<(Vec<Delta>, Vec<Part>, Vec<Conflict>), Error> {
+        let deltas = self.difference()?;
+        let parts = choice::choose(&deltas, select, &[]);
+        let conflicts = self.conflicts_of(&deltas, &parts, select)?;
+        Ok((deltas, parts, conflicts))
     }
 
     /// Finds the conflicts of the differences that are carried out.
-    pub(super) fn conflicts_of(
-        &mut self,
-        deltas: &[Delta],
-        parts: &[Part],
-        select: &Select,
-    ) -> Result<Vec<Conflict>, Error> {
+    fn conflicts_of(&mut self, deltas: &[Delta], parts: &[Part], select: &Select) -> Result<Vec<Conflict>, Error> {
         let mut conflicts = Vec::new();
         let mut compared = Compared::new();
-        let mut moved: Vec<&RelPath> = deltas.iter().filter_map(Delta::source).collect();
-        order::sort(&mut moved);
+        let moved = sources_of(deltas, &|_| true);
         for (index, delta) in deltas.iter().enumerate() {
             if parts[index].is_carried()
                 && !delta.is_scaffold
@@ -138,8 +140,7 @@ impl<F: Fs> Workspace<F> {
             at = at.parent();
         }
         // Without a note it is a directory that changes were made in, or has come since.
-        let was_directory = self.map.origin(path).is_none() && self.map.has_below(path);
-        let has_changed = if was_directory {
+        let has_changed = if self.map.was_directory(path) {
             kind != Some(Kind::Directory)
         } else {
             // What has come into a directory that was moved is shown where that is now, unless changes there hide it.

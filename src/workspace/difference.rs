@@ -64,6 +64,19 @@ impl Delta {
     }
 }
 
+/// Returns the paths of some of these differences, by index.
+pub(super) fn paths_of<'d>(deltas: &'d [Delta], some: &dyn Fn(usize) -> bool) -> Vec<&'d RelPath> {
+    (0..deltas.len()).filter(|index| some(*index)).map(|index| &deltas[index].path).collect()
+}
+
+/// Returns the paths of the lowers from which entries were moved by some of these differences, sorted.
+pub(super) fn sources_of<'d>(deltas: &'d [Delta], some: &dyn Fn(usize) -> bool) -> Vec<&'d RelPath> {
+    let moved = (0..deltas.len()).filter(|index| some(*index));
+    let mut sources: Vec<&RelPath> = moved.filter_map(|index| deltas[index].source()).collect();
+    order::sort(&mut sources);
+    sources
+}
+
 /// Finds the difference at a path in a list that is sorted by path.
 pub(super) fn find(deltas: &[Delta], path: &RelPath) -> Option<usize> {
     deltas.binary_search_by(|delta| delta.path.cmp(path)).ok()

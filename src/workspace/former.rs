@@ -8,11 +8,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::choice::Part;
-use super::difference::{Delta, find};
+use super::difference::{Delta, find, sources_of};
 use super::glob::Select;
 use super::map::{Map, Origin, Record, Seen, known};
 use super::view::Place;
-use super::{Workspace, choice, layout, lower};
+use super::{Workspace, layout, lower};
 use crate::error::Error;
 use crate::fs::{Fs, Kind, Stat};
 use crate::order;
@@ -28,8 +28,7 @@ impl<F: Fs> Workspace<F> {
         }
         let commit = self.files.next;
         self.files.next += 1;
-        let mut moved: Vec<&RelPath> = deltas.iter().filter_map(Delta::source).collect();
-        order::sort(&mut moved);
+        let moved = sources_of(deltas, &|_| true);
         let mut has_files = false;
         for (delta, _) in deltas.iter().zip(parts).filter(|(_, part)| part.is_carried()) {
             let path = &delta.path;
@@ -102,15 +101,6 @@ impl<F: Fs> Workspace<F> {
         Some(number)
     }
 
-    /// Returns the paths of the lowers that are in conflict.
-    fn disturbed(&mut self) -> Result<Vec<RelPath>, Error> {
-        let deltas = self.difference()?;
-        let all = Select::default();
-        let parts = choice::choose(&deltas, &all, &[]);
-        let conflicts = self.conflicts_of(&deltas, &parts, &all)?;
-        Ok(conflicts.into_iter().map(|conflict| conflict.path).collect())
-    }
-
     /// Returns the map of a checkpoint, as changes against the lowers as they are now. `since` is above every file
     /// that existed when it was made, and so above the number of every earlier commit.
     ///
@@ -118,14 +108,12 @@ impl<F: Fs> Workspace<F> {
     /// The filesystem's failures, and with [`crate::error::ErrorKind::Conflicts`] the paths that cannot come back.
     pub(super) fn brought_back(&mut self, map: &Map, since: u64) -> Result<Map, Error> {
         let former = self.map.former_since(since);
-        let disturbed = if former.is_empty() { Vec::new() } else { self.disturbed()? };
+        let conflicts =
+            if former.is_empty() { Vec::new() } else { self.difference_and_conflicts(&Select::default())?.2 };
         // Of what was in conflict there, nothing has been seen.
-        let is_disturbed = |path: &RelPath| disturbed.iter().any(|below| below.is_within(path));
+        let is_disturbed = |path: &RelPath| conflicts.iter().any(|conflict| conflict.path.is_within(path));
         let mut lost: Vec<String> = Vec::new();
-        let mut shows = Vec::new();
-        for (path, origin) in map.origins_below(&RelPath::ROOT) {
-            shows.push((known(path), origin.clone()));
-        }
+        let mut shows = map.recorded_below(&RelPath::ROOT);
         let is_end = |origin: &Origin| matches!(origin, Origin::Nowhere | Origin::File(_) | Origin::Link(_));
         for (lower, origin) in &former {
             for path in map.showing(lower) {
@@ -136,8 +124,7 @@ impl<F: Fs> Workspace<F> {
                 // What the workspace had in it made it a directory.
                 let is_directory = is_end(origin) && map.has_below(&path);
                 if is_directory {
-                    let inside = map.with_directories(&path).into_iter();
-                    shows.extend(inside.map(|(path, origin)| (known(&path), origin)));
+                    shows.extend(map.with_directories(&path));
                 }
                 shows.push((path, if is_directory { Origin::Directory } else { origin.clone() }));
             }

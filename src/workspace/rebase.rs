@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::difference::{Delta, find};
+use super::difference::{Delta, find, paths_of, sources_of};
 use super::map::{Map, Origin, Record, Seen, known};
 use super::{Workspace, conflict, lower};
 use crate::error::Error;
@@ -67,22 +67,14 @@ impl<F: Fs> Workspace<F> {
         is_withdrawn: &[bool],
         dropped: &[RelPath],
     ) -> Result<Map, Error> {
-        let settled: Vec<&RelPath> =
-            deltas.iter().zip(is_settled).filter(|(_, settled)| **settled).map(|(delta, _)| &delta.path).collect();
-        let withdrawn: Vec<&RelPath> = deltas
-            .iter()
-            .zip(is_withdrawn)
-            .filter(|(_, withdrawn)| **withdrawn)
-            .map(|(delta, _)| &delta.path)
-            .collect();
+        let settled = paths_of(deltas, &|index| is_settled[index]);
+        let withdrawn = paths_of(deltas, &|index| is_withdrawn[index]);
         // Those that are no directories after the commit hide what is below them.
-        let is_end = |index: &usize| {
-            is_settled[*index] && !is_withdrawn[*index] && deltas[*index].kind() != Some(Kind::Directory)
-        };
-        let ended: Vec<&RelPath> = (0..deltas.len()).filter(is_end).map(|index| &deltas[index].path).collect();
+        let ended = paths_of(deltas, &|index| {
+            is_settled[index] && !is_withdrawn[index] && deltas[index].kind() != Some(Kind::Directory)
+        });
         let mut shows: Vec<(RelPath, Origin)> = Vec::new();
-        let all: Vec<(RelPath, Origin)> =
-            self.map.origins_below(&RelPath::ROOT).map(|(path, origin)| (known(path), origin.clone())).collect();
+        let all = self.map.recorded_below(&RelPath::ROOT);
         let mut changed: Vec<RelPath> = dropped.to_vec();
         for (path, origin) in &all {
             let source_changes = match origin {
@@ -114,14 +106,11 @@ impl<F: Fs> Workspace<F> {
             }
         }
         // Of a directory whose record does not stay, each entry is moved by itself.
-        let is_moved = |delta: &&Delta| {
-            let is_settled = find(deltas, &delta.path).is_some_and(|index| is_settled[index]);
-            !is_settled && (delta.kind() != Some(Kind::Directory) || is_below_one_of(&kept, &delta.path))
-        };
-        let mut moved: Vec<&RelPath> = deltas.iter().filter(is_moved).filter_map(Delta::source).collect();
-        order::sort(&mut moved);
-        let mut sources: Vec<&RelPath> = deltas.iter().filter_map(Delta::source).collect();
-        order::sort(&mut sources);
+        let moved = sources_of(deltas, &|index| {
+            let delta = &deltas[index];
+            !is_settled[index] && (delta.kind() != Some(Kind::Directory) || is_below_one_of(&kept, &delta.path))
+        });
+        let sources = sources_of(deltas, &|_| true);
         // The note of a settled path, and a digest of which a part is settled, are of a former state.
         let is_over = |path: &RelPath, seen: &Seen| {
             settled.binary_search(&path).is_ok() || (seen.below != 0 && has_within(&settled, path))
@@ -165,7 +154,7 @@ impl<F: Fs> Workspace<F> {
                 // It stays a conflict.
                 Some(note) if self.map.seen(&note).is_some() => stale.push(note),
                 Some(_) => {
-                    let was_directory = self.map.origin(path).is_none() && self.map.has_below(path);
+                    let was_directory = self.map.was_directory(path);
                     notes.push((path.clone(), if was_directory { Seen::directory() } else { Seen::of(None) }));
                 }
                 None => {

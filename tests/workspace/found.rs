@@ -323,3 +323,15 @@ fn a_directory_that_was_moved_stays_when_a_commit_hides_its_place() {
     commit(&world, &mut workspace, Select::default(), OnConflict::Fail).expect("nothing is in conflict");
     assert_eq!(shown(&mut workspace), shows);
 }
+
+/// Seed 7017406: a directory that shows one from elsewhere, with changes in it, counted as one that was gone.
+#[test]
+fn a_directory_in_one_that_was_moved_is_no_conflict() {
+    let world = World::new(&tree! { file "lower/a/a" = "1"; file "lower/a/b/c" = "2"; file "lower/d/x" = "x"; });
+    let mut workspace = world.create();
+    workspace.rename("a", "d/c").expect("a free name");
+    let select = Select { only: vec!["a/a".to_owned()], except: vec!["**/b".to_owned()] };
+    commit(&world, &mut workspace, select, OnConflict::Fail).expect("nothing is in conflict");
+    workspace.rename("d", "a").expect("a free name");
+    assert_eq!(workspace.conflicts(&Select::default()).expect("they can be listed"), [""; 0]);
+}

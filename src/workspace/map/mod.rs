@@ -220,9 +220,19 @@ impl Map {
         self.below(path.as_str()).filter_map(|(path, entry)| Some((path.as_str(), entry.origin.as_ref()?)))
     }
 
+    /// Checks whether changes were made in what the lowers have at a path: it was a directory.
+    pub fn was_directory(&self, path: &RelPath) -> bool {
+        self.origin(path).is_none() && self.has_below(path) && self.moved_above(path).is_none()
+    }
+
+    /// Returns the records below a path, in order, for changes of the map.
+    pub fn recorded_below(&self, path: &RelPath) -> Vec<(RelPath, Origin)> {
+        self.origins_below(path).map(|(path, origin)| (known(path), origin.clone())).collect()
+    }
+
     /// Returns the records below a directory that is one for these alone, in order, and further ones for the directories
     /// on the way to them: those that it needs once no entry of the lowers shows in it.
-    pub fn with_directories(&self, top: &RelPath) -> Vec<(String, Origin)> {
+    pub fn with_directories(&self, top: &RelPath) -> Vec<(RelPath, Origin)> {
         let mut all = Vec::new();
         let mut last = "";
         for (path, origin) in self.origins_below(top) {
@@ -233,13 +243,13 @@ impl Map {
                     // Below it there are those of the lowers.
                     Some((_, "")) => break,
                     _ if last.starts_with(&path[..=end]) => {}
-                    _ => all.push((path[..end].to_owned(), Origin::Directory)),
+                    _ => all.push((known(&path[..end]), Origin::Directory)),
                 }
             }
             if is_there {
                 last = path;
             }
-            all.push((path.to_owned(), origin.clone()));
+            all.push((known(path), origin.clone()));
         }
         all
     }
