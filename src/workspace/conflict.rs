@@ -98,22 +98,24 @@ impl<F: Fs> Workspace<F> {
         moved: &[&RelPath],
         compared: &mut Compared,
     ) -> Result<Option<RelPath>, Error> {
-        // A copy of what is not there any more.
-        let under = self.map.under(&delta.path);
-        if under != delta.path
-            && delta.source().is_none()
-            && self.map.seen(&under).is_some_and(|seen| seen.entry.is_some())
-            && lower::stat(&mut self.state.exec, &self.lowers, &under)?.is_none()
-        {
-            return Ok(Some(under));
-        }
-        if moved.binary_search(&&delta.path).is_ok() {
+        let changed = if moved.binary_search(&&delta.path).is_ok() {
             // Its content goes along, whatever it is now; an entry of another kind is another entry.
             let noted = self.map.seen(&delta.path).and_then(|seen| seen.entry).map(|entry| entry.kind);
             let is_another = noted.is_some() && noted != delta.old_kind();
-            return Ok(is_another.then(|| delta.path.clone()));
+            is_another.then(|| delta.path.clone())
+        } else {
+            self.changed_note(&delta.path, delta.old_kind(), compared)?
+        };
+        if changed.is_some() {
+            return Ok(changed);
         }
-        self.changed_note(&delta.path, delta.old_kind(), compared)
+        // A copy of what is not there any more.
+        let under = self.map.under(&delta.path);
+        let is_gone = under != delta.path
+            && delta.source().is_none()
+            && self.map.seen(&under).is_some_and(|seen| seen.entry.is_some())
+            && lower::stat(&mut self.state.exec, &self.lowers, &under)?.is_none();
+        Ok(is_gone.then_some(under))
     }
 
     /// Returns the path of the note that contradicts the present entry of the lowers at a path, of this kind.

@@ -335,3 +335,16 @@ fn a_directory_in_one_that_was_moved_is_no_conflict() {
     workspace.rename("d", "a").expect("a free name");
     assert_eq!(workspace.conflicts(&Select::default()).expect("they can be listed"), [""; 0]);
 }
+
+/// Seed 8005726: the entry that would go had another name in the list.
+#[test]
+fn a_conflict_is_named_by_the_entry_that_would_go() {
+    let world = World::new(&tree! { file "lower/d/a" = "a"; file "lower/d/b" = "b"; });
+    let mut workspace = world.create();
+    workspace.rename("d", "e").expect("a free name");
+    workspace.remove("e/a").expect("it is there");
+    let (dir, _) = world.fs.walk(&world.fs.root(), "lower/d", false).expect("it is there");
+    world.fs.rename((&dir, "d"), (&dir, "e")).expect("a free name");
+    let named = workspace.conflicts(&Select::default()).expect("they can be listed");
+    assert!(named.iter().any(|path| path == "e/a"), "{named:?}");
+}
