@@ -29,6 +29,9 @@ pub(super) struct Conflict {
     pub(super) by: Result<usize, RelPath>,
 }
 
+/// The differences, their parts for a choice of paths, and the conflicts of those that are carried out.
+pub(super) type Found = (Vec<Delta>, Vec<Part>, Vec<Conflict>);
+
 /// The paths of the lowers that were compared with their notes, and whether they have changed.
 pub(super) type Compared = Vec<(RelPath, bool)>;
 
@@ -43,10 +46,7 @@ impl<F: Fs> Workspace<F> {
     }
 
     /// Compares the lowers with the merged tree, and finds the conflicts of the differences that are carried out.
-    pub(super) fn difference_and_conflicts(
-        &mut self,
-        select: &Select,
-    ) -> Result<(Vec<Delta>, Vec<Part>, Vec<Conflict>), Error> {
+    pub(super) fn difference_and_conflicts(&mut self, select: &Select) -> Result<Found, Error> {
         let deltas = self.difference()?;
         let parts = choice::choose(&deltas, select, &[]);
         let conflicts = self.conflicts_of(&deltas, &parts, select)?;

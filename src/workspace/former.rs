@@ -124,7 +124,8 @@ impl<F: Fs> Workspace<F> {
                 // What the workspace had in it made it a directory.
                 let is_directory = is_end(origin) && map.has_below(&path);
                 if is_directory {
-                    shows.extend(map.with_directories(&path));
+                    let inside = map.with_directories(&path).into_iter();
+                    shows.extend(inside.filter(|(path, _)| map.origin(path).is_none()));
                 }
                 shows.push((path, if is_directory { Origin::Directory } else { origin.clone() }));
             }

@@ -348,3 +348,18 @@ fn a_conflict_is_named_by_the_entry_that_would_go() {
     let named = workspace.conflicts(&Select::default()).expect("they can be listed");
     assert!(named.iter().any(|path| path == "e/a"), "{named:?}");
 }
+
+/// Seed 9002151: a directory came back with the former records in it, beside those of what a commit had replaced.
+#[test]
+fn a_restore_of_a_directory_that_was_gone_has_what_was_moved_there() {
+    let world = World::new(&tree! { file "lower/a" = "a"; dir "lower/c"; });
+    let mut workspace = world.create();
+    workspace.rename("a", "c/a").expect("a free name");
+    let (dir, name) = world.fs.walk(&world.fs.root(), "lower/c", false).expect("it is there");
+    world.fs.remove_dir(&dir, &name).expect("it is empty");
+    let shows = shown(&mut workspace);
+    let kept = workspace.checkpoint("").expect("there is room");
+    commit(&world, &mut workspace, Select::default(), OnConflict::Ours).expect("a side was chosen");
+    workspace.restore(kept).expect("all can come back");
+    assert_eq!(shown(&mut workspace), shows);
+}
