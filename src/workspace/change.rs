@@ -1,7 +1,7 @@
 //! Changes of the merged tree: each stages its content, then appends one record.
 
 use alloc::borrow::ToOwned;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::map::{self, Origin, Record, Seen};
@@ -9,7 +9,6 @@ use super::view::{Place, check_file};
 use super::{Workspace, layout, lower};
 use crate::error::{CommitPhase, Error, ErrorKind, Limit};
 use crate::fs::{Call, Cause, Fs, Kind, Stat};
-use crate::journal::OldEntry;
 use crate::limits::{MAP_BYTES_MAX, MAP_SLACK_BYTES, PATH_BYTES_MAX};
 use crate::path::{At, RelPath};
 use crate::persist::file::check_chunk;
@@ -178,15 +177,16 @@ impl<F: Fs> Workspace<F> {
         let mut records = Vec::new();
         self.touch(old, false, &mut records)?;
         self.touch_all(new, &mut records)?;
-        let moved: Vec<(String, Origin)> =
-            self.map.origins_below(old).map(|(path, origin)| (path.to_owned(), origin.clone())).collect();
+        // A directory for what was made in it alone: so are those on the way to that.
+        let is_implied = matches!(place, Place::Directory) && self.map.origin(old).is_none();
+        let moved = if is_implied { self.map.with_directories(old) } else { self.map.recorded_below(old) };
         records.push(self.erasing(old)?);
         let origin = place.origin();
         // Moved back to its place in the lowers, it needs no record.
         let is_home = matches!((&origin, self.map.inherited(new)), (Origin::Lower(one), Some(other)) if *one == other);
         records.push(Record::Shows(new.clone(), (!is_home).then_some(origin)));
         for (path, origin) in moved {
-            let text = [new.as_str(), &path[old.as_str().len()..]].concat();
+            let text = [new.as_str(), &path.as_str()[old.as_str().len()..]].concat();
             // Or the map could not be read back.
             let path = RelPath::parse_any(&text).map_err(|rule| Error::invalid_path(&text, rule))?;
             records.push(Record::Shows(path, Some(origin)));
@@ -272,24 +272,33 @@ impl<F: Fs> Workspace<F> {
         let place = self.find_place(&lower)?;
         // A directory for the changes in it alone: somebody else has put another entry in its place.
         let was_directory = matches!(place, Some(Place::Directory)) && self.map.origin(&lower).is_none();
+        let known = self.map.seen(&lower).cloned();
         let shows_itself = match (place, &found) {
             (Some(Place::Lower(shown, _, _)), _) => shown == lower,
-            (place, found) => place.is_none() && found.is_none(),
+            // What was moved from here has its base here.
+            (None, None) => {
+                known.as_ref().is_none_or(|seen| seen.entry.is_none()) || self.map.showing(&lower).is_empty()
+            }
+            _ => false,
         };
-        let known = self.map.seen(&lower).filter(|_| !shows_itself).cloned();
+        let known = known.filter(|_| !shows_itself);
         if known.as_ref().is_some_and(|seen| !all || seen.below != 0) {
             return Ok(());
         }
-        if known.is_some() && self.map.showing(&lower).is_empty() {
+        let is_noted = known.is_some() || (!shows_itself && self.is_noted_above(&lower));
+        if is_noted && self.map.showing(&lower).is_empty() {
             // It has been hidden: what is there now has not been seen.
             return Ok(());
         }
         if known.is_none() && was_directory {
-            let entry = OldEntry { kind: Kind::Directory, size: 0, modified: None };
-            records.push(Record::Saw(lower, Some(Seen::of(Some(entry)))));
+            records.push(Record::Saw(lower, Some(Seen::directory())));
             return Ok(());
         }
         let mut seen = lower::seen_as(&mut self.state.exec, &self.lowers, &lower, found.as_ref(), all)?;
+        let is_directory = seen.entry.is_some_and(|entry| entry.kind == Kind::Directory);
+        if all && is_directory && self.is_disturbed(&lower)? {
+            seen.below = lower::another(seen.below);
+        }
         if let Some(known) = known {
             if seen.below == 0 {
                 return Ok(());
@@ -475,7 +484,7 @@ impl<F: Fs> Workspace<F> {
         let staged = self.state.run(plan);
         self.state.exec.close(&file);
         let mut records = Vec::new();
-        let noted = staged.and_then(|_| self.touch(path, true, &mut records));
+        let noted = staged.and_then(|_| self.touch_all(path, &mut records));
         // What was noted is what was copied.
         if let Err(error) = noted.and_then(|()| self.check_unchanged(path, source)) {
             self.remove_file(number);

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::map::{Header, Map, Origin, Record, known};
+use super::map::{Header, Map, Origin, Record, Seen};
 use super::view::Place;
 use super::{Options, Workspace, layout, lower};
 use crate::error::{CommitPhase, Error, ErrorKind};
@@ -60,11 +60,7 @@ impl<F: Fs + Clone> Workspace<F> {
             if lower::stat(&mut self.state.exec, &self.lowers, &source)?.is_some() {
                 continue;
             }
-            let below: Vec<Record> = self
-                .map
-                .origins_below(&path)
-                .map(|(below, origin)| Record::Shows(known(below), Some(origin.clone())))
-                .collect();
+            let below = recorded(self.map.with_directories(&path));
             let is_directory = self.map.has_below(&path);
             let parent = path.parent();
             // It is a directory for what was moved there alone: somebody else has put another entry in its place.
@@ -77,9 +73,10 @@ impl<F: Fs + Clone> Workspace<F> {
         let mut map = self.map.clone();
         map.apply(&records);
         for directory in above {
-            let inside = map.origins_below(&directory);
-            let inside = inside.map(|(path, origin)| Record::Shows(known(path), Some(origin.clone())));
-            let mut again: Vec<Record> = inside.collect();
+            let mut again = recorded(map.with_directories(&directory));
+            if map.seen(&directory).is_none() {
+                again.push(Record::Saw(directory.clone(), Some(Seen::directory())));
+            }
             again.insert(0, Record::Shows(directory, Some(Origin::Directory)));
             map.apply(&again);
             records.extend(again);
@@ -215,4 +212,8 @@ impl<F: Fs + Clone> Workspace<F> {
         // The workspace exists: only reading it can fail.
         Self::attach(other, fs, preopens, options).map_err(|error| error.with_kind(ErrorKind::NeedsRecovery))
     }
+}
+
+fn recorded(shows: Vec<(RelPath, Origin)>) -> Vec<Record> {
+    shows.into_iter().map(|(path, origin)| Record::Shows(path, Some(origin))).collect()
 }

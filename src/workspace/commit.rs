@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 
 use super::choice::{self, Part};
 use super::conflict;
-use super::difference::{Delta, find};
+use super::difference::{Delta, find, sources_of};
 use super::glob::Select;
-use super::map::{Header, Map, Origin, Record};
+use super::map::{Header, Map, Origin, Record, known};
 use super::proof::adopt;
 use super::target::{Content, Target};
 use super::view::Place;
@@ -16,7 +16,6 @@ use crate::control;
 use crate::error::{Error, ErrorKind};
 use crate::fs::{Fs, Kind};
 use crate::journal::{self, Change as Step, OldEntry};
-use crate::order;
 use crate::path::{At, RelPath, RootId};
 use crate::plan::Plan;
 use crate::store::{Durability, Preopens, Receipt, Store};
@@ -78,9 +77,7 @@ impl<F: Fs + Clone> Workspace<F> {
 
     /// Stages what is carried out, and makes the map after it.
     fn prepare(&mut self, target: &mut Target<F>, options: &CommitOptions) -> Result<Map, Error> {
-        let deltas = self.difference()?;
-        let mut parts = choice::choose(&deltas, &options.paths, &[]);
-        let conflicts = self.conflicts_of(&deltas, &parts, &options.paths)?;
+        let (deltas, mut parts, conflicts) = self.difference_and_conflicts(&options.paths)?;
         if options.conflicts == OnConflict::Fail {
             conflict::refuse(&conflicts)?;
         }
@@ -92,7 +89,7 @@ impl<F: Fs + Clone> Workspace<F> {
         }
         let settles = |index: usize| (parts[index].is_carried() && !deltas[index].is_mask()) || is_withdrawn[index];
         let is_settled: Vec<bool> = (0..deltas.len()).map(settles).collect();
-        let mut next = self.rebase(&deltas, &is_settled, &dropped)?;
+        let mut next = self.rebase(&deltas, &is_settled, &is_withdrawn, &dropped)?;
         self.mask(&deltas, &parts, &mut next)?;
         for (delta, part) in deltas.iter().zip(&parts) {
             if part.is_carried() {
@@ -142,8 +139,7 @@ impl<F: Fs + Clone> Workspace<F> {
             return Ok(());
         }
         let carried = || deltas.iter().zip(parts).filter(|(_, part)| part.is_carried()).map(|(delta, _)| delta);
-        let mut moved: Vec<&RelPath> = carried().filter_map(Delta::source).collect();
-        order::sort(&mut moved);
+        let moved = sources_of(deltas, &|index| parts[index].is_carried());
         let mut masked = Vec::new();
         for delta in carried() {
             let path = &delta.path;
@@ -166,6 +162,10 @@ impl<F: Fs + Clone> Workspace<F> {
         for path in masked {
             let seen = lower::seen(&mut self.state.exec, &self.lowers[1..], &path, true)?;
             if seen.entry.is_some() {
+                // What was noted below it is of a time when another entry hid that.
+                let over: Vec<Record> =
+                    next.seen_within(&path).map(|(below, _)| Record::Saw(known(below), None)).collect();
+                next.apply(&over);
                 next.apply(&[Record::Shows(path.clone(), Some(Origin::Nowhere)), Record::Saw(path, Some(seen))]);
             }
         }

@@ -9,9 +9,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::choice::Part;
-use super::difference::{Delta, find};
+use super::difference::{Delta, find, sources_of};
 use super::glob::Select;
 use super::map::{Origin, Seen};
+use super::view::Place;
 use super::{Workspace, choice, lower};
 use crate::error::Error;
 use crate::fs::{Fs, Kind};
@@ -28,6 +29,9 @@ pub(super) struct Conflict {
     pub(super) by: Result<usize, RelPath>,
 }
 
+/// The differences, their parts for a choice of paths, and the conflicts of those that are carried out.
+pub(super) type Found = (Vec<Delta>, Vec<Part>, Vec<Conflict>);
+
 /// The paths of the lowers that were compared with their notes, and whether they have changed.
 pub(super) type Compared = Vec<(RelPath, bool)>;
 
@@ -37,24 +41,23 @@ impl<F: Fs> Workspace<F> {
     /// # Errors
     /// The filesystem's failures.
     pub fn conflicts(&mut self, select: &Select) -> Result<Vec<String>, Error> {
-        let conflicts = self.difference().and_then(|deltas| {
-            let parts = choice::choose(&deltas, select, &[]);
-            self.conflicts_of(&deltas, &parts, select)
-        });
-        Ok(listed(&self.checked(conflicts)?))
+        let found = self.difference_and_conflicts(select);
+        Ok(listed(&self.checked(found)?.2))
+    }
+
+    /// Compares the lowers with the merged tree, and finds the conflicts of the differences that are carried out.
+    pub(super) fn difference_and_conflicts(&mut self, select: &Select) -> Result<Found, Error> {
+        let deltas = self.difference()?;
+        let parts = choice::choose(&deltas, select, &[]);
+        let conflicts = self.conflicts_of(&deltas, &parts, select)?;
+        Ok((deltas, parts, conflicts))
     }
 
     /// Finds the conflicts of the differences that are carried out.
-    pub(super) fn conflicts_of(
-        &mut self,
-        deltas: &[Delta],
-        parts: &[Part],
-        select: &Select,
-    ) -> Result<Vec<Conflict>, Error> {
+    fn conflicts_of(&mut self, deltas: &[Delta], parts: &[Part], select: &Select) -> Result<Vec<Conflict>, Error> {
         let mut conflicts = Vec::new();
         let mut compared = Compared::new();
-        let mut moved: Vec<&RelPath> = deltas.iter().filter_map(Delta::source).collect();
-        order::sort(&mut moved);
+        let moved = sources_of(deltas, &|_| true);
         for (index, delta) in deltas.iter().enumerate() {
             if parts[index].is_carried()
                 && !delta.is_scaffold
@@ -95,22 +98,24 @@ impl<F: Fs> Workspace<F> {
         moved: &[&RelPath],
         compared: &mut Compared,
     ) -> Result<Option<RelPath>, Error> {
-        // A copy of what is not there any more.
-        let under = self.map.under(&delta.path);
-        if under != delta.path
-            && delta.source().is_none()
-            && self.map.seen(&under).is_some_and(|seen| seen.entry.is_some())
-            && lower::stat(&mut self.state.exec, &self.lowers, &under)?.is_none()
-        {
-            return Ok(Some(under));
-        }
-        if moved.binary_search(&&delta.path).is_ok() {
+        let changed = if moved.binary_search(&&delta.path).is_ok() {
             // Its content goes along, whatever it is now; an entry of another kind is another entry.
             let noted = self.map.seen(&delta.path).and_then(|seen| seen.entry).map(|entry| entry.kind);
             let is_another = noted.is_some() && noted != delta.old_kind();
-            return Ok(is_another.then(|| delta.path.clone()));
+            is_another.then(|| delta.path.clone())
+        } else {
+            self.changed_note(&delta.path, delta.old_kind(), compared)?
+        };
+        if changed.is_some() {
+            return Ok(changed);
         }
-        self.changed_note(&delta.path, delta.old_kind(), compared)
+        // A copy of what is not there any more.
+        let under = self.map.under(&delta.path);
+        let is_gone = under != delta.path
+            && delta.source().is_none()
+            && self.map.seen(&under).is_some_and(|seen| seen.entry.is_some())
+            && lower::stat(&mut self.state.exec, &self.lowers, &under)?.is_none();
+        Ok(is_gone.then_some(under))
     }
 
     /// Returns the path of the note that contradicts the present entry of the lowers at a path, of this kind.
@@ -137,14 +142,38 @@ impl<F: Fs> Workspace<F> {
             at = at.parent();
         }
         // Without a note it is a directory that changes were made in, or has come since.
-        let was_directory = self.map.origin(path).is_none() && self.map.has_below(path);
-        let has_changed = if was_directory {
+        let has_changed = if self.map.was_directory(path) {
             kind != Some(Kind::Directory)
         } else {
-            // What has come into a directory that was moved is shown where that is now.
-            kind.is_some() && !self.moves().iter().any(|(_, source)| path.is_within(source))
+            // What has come into a directory that was moved is shown where that is now, unless changes there hide it.
+            kind.is_some() && !self.is_shown(path)?
         };
         Ok(has_changed.then(|| path.clone()))
+    }
+
+    /// Checks whether somebody else has changed what the workspace hides below a directory of the lowers, so that a
+    /// digest of it would have what nobody has seen.
+    pub(super) fn is_disturbed(&mut self, top: &RelPath) -> Result<bool, Error> {
+        let mut compared = Compared::new();
+        for delta in self.difference_within(top)? {
+            if delta.path != *top
+                && self.changed_note(&delta.path, delta.old_kind(), &mut compared)?.is_some()
+                && !self.is_shown(&delta.path)?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Checks whether an entry of the lowers is shown anywhere.
+    fn is_shown(&mut self, lower: &RelPath) -> Result<bool, Error> {
+        for path in self.map.showing(lower) {
+            if matches!(self.find_place(&path)?, Some(Place::Lower(shown, ..)) if shown == *lower) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Checks whether a path of the lowers differs from its note.

@@ -64,6 +64,19 @@ impl Delta {
     }
 }
 
+/// Returns the paths of some of these differences, by index.
+pub(super) fn paths_of<'d>(deltas: &'d [Delta], some: &dyn Fn(usize) -> bool) -> Vec<&'d RelPath> {
+    (0..deltas.len()).filter(|index| some(*index)).map(|index| &deltas[index].path).collect()
+}
+
+/// Returns the paths of the lowers from which entries were moved by some of these differences, sorted.
+pub(super) fn sources_of<'d>(deltas: &'d [Delta], some: &dyn Fn(usize) -> bool) -> Vec<&'d RelPath> {
+    let moved = (0..deltas.len()).filter(|index| some(*index));
+    let mut sources: Vec<&RelPath> = moved.filter_map(|index| deltas[index].source()).collect();
+    order::sort(&mut sources);
+    sources
+}
+
 /// Finds the difference at a path in a list that is sorted by path.
 pub(super) fn find(deltas: &[Delta], path: &RelPath) -> Option<usize> {
     deltas.binary_search_by(|delta| delta.path.cmp(path)).ok()
@@ -111,9 +124,20 @@ impl<F: Fs> Workspace<F> {
     /// # Errors
     /// The filesystem's failures.
     pub(super) fn difference(&mut self) -> Result<Vec<Delta>, Error> {
+        let mut deltas = self.difference_within(&RelPath::ROOT)?;
+        if self.lowers.len() > 1 {
+            let scaffolds = self.scaffolds(&deltas)?;
+            deltas.extend(scaffolds);
+            order::sort_by(&mut deltas, |one, other| one.path.cmp(&other.path));
+        }
+        Ok(deltas)
+    }
+
+    /// As [`Workspace::difference`], at and below a path, without the directories that a commit has to make.
+    pub(super) fn difference_within(&mut self, top: &RelPath) -> Result<Vec<Delta>, Error> {
         self.forget_sources();
         let mut deltas = Vec::new();
-        let mut waiting = Vec::from([RelPath::ROOT]);
+        let mut waiting = Vec::from([top.clone()]);
         while let Some(path) = waiting.pop() {
             self.looked.clear();
             let before = self.look_below(&path)?;
@@ -127,11 +151,6 @@ impl<F: Fs> Workspace<F> {
         }
         order::sort_by(&mut deltas, |one, other| one.path.cmp(&other.path));
         mark_unlisted(&mut deltas);
-        if self.lowers.len() > 1 {
-            let scaffolds = self.scaffolds(&deltas)?;
-            deltas.extend(scaffolds);
-            order::sort_by(&mut deltas, |one, other| one.path.cmp(&other.path));
-        }
         Ok(deltas)
     }
 

@@ -8,7 +8,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::choice::Part;
-use super::difference::{Delta, find};
+use super::difference::{Delta, find, sources_of};
+use super::glob::Select;
 use super::map::{Map, Origin, Record, Seen, known};
 use super::view::Place;
 use super::{Workspace, layout, lower};
@@ -27,8 +28,7 @@ impl<F: Fs> Workspace<F> {
         }
         let commit = self.files.next;
         self.files.next += 1;
-        let mut moved: Vec<&RelPath> = deltas.iter().filter_map(Delta::source).collect();
-        order::sort(&mut moved);
+        let moved = sources_of(deltas, &|_| true);
         let mut has_files = false;
         for (delta, _) in deltas.iter().zip(parts).filter(|(_, part)| part.is_carried()) {
             let path = &delta.path;
@@ -108,11 +108,12 @@ impl<F: Fs> Workspace<F> {
     /// The filesystem's failures, and with [`crate::error::ErrorKind::Conflicts`] the paths that cannot come back.
     pub(super) fn brought_back(&mut self, map: &Map, since: u64) -> Result<Map, Error> {
         let former = self.map.former_since(since);
+        let conflicts =
+            if former.is_empty() { Vec::new() } else { self.difference_and_conflicts(&Select::default())?.2 };
+        // Of what was in conflict there, nothing has been seen.
+        let is_disturbed = |path: &RelPath| conflicts.iter().any(|conflict| conflict.path.is_within(path));
         let mut lost: Vec<String> = Vec::new();
-        let mut shows = Vec::new();
-        for (path, origin) in map.origins_below(&RelPath::ROOT) {
-            shows.push((known(path), origin.clone()));
-        }
+        let mut shows = map.recorded_below(&RelPath::ROOT);
         let is_end = |origin: &Origin| matches!(origin, Origin::Nowhere | Origin::File(_) | Origin::Link(_));
         for (lower, origin) in &former {
             for path in map.showing(lower) {
@@ -121,8 +122,12 @@ impl<F: Fs> Workspace<F> {
                     lost.push(path.as_str().into());
                 }
                 // What the workspace had in it made it a directory.
-                let origin = if is_end(origin) && map.has_below(&path) { Origin::Directory } else { origin.clone() };
-                shows.push((path, origin));
+                let is_directory = is_end(origin) && map.has_below(&path);
+                if is_directory {
+                    let inside = map.with_directories(&path).into_iter();
+                    shows.extend(inside.filter(|(path, _)| map.origin(path).is_none()));
+                }
+                shows.push((path, if is_directory { Origin::Directory } else { origin.clone() }));
             }
         }
         order::sort_by(&mut shows, |(one, _), (other, _)| one.cmp(other));
@@ -158,7 +163,7 @@ impl<F: Fs> Workspace<F> {
         for (path, seen) in map.seen_within(&RelPath::ROOT) {
             let path = known(path);
             let is_former = former.iter().any(|(lower, _)| lower.is_within(&path));
-            let seen = if is_former && seen.below != 0 {
+            let seen = if is_former && seen.below != 0 && !is_disturbed(&path) {
                 lower::seen(&mut self.state.exec, &self.lowers, &path, true)?
             } else {
                 seen.clone()
@@ -169,14 +174,17 @@ impl<F: Fs> Workspace<F> {
             let now = lower::seen(&mut self.state.exec, &self.lowers, &path, true)?;
             // What is a conflict before the restore stays one.
             let noted = match self.map.seen(&path) {
-                Some(noted) => Some(noted.clone()).filter(|noted| lower::has_changed(noted, &now)),
-                None => Some(Seen::of(None)).filter(|_| now.entry.is_some()),
+                Some(noted) if lower::has_changed(noted, &now) => Some(noted.clone()),
+                Some(_) if !is_disturbed(&path) => None,
+                _ if now.entry.is_some() => Some(Seen::of(None)),
+                _ => Some(Seen::directory()),
             };
             let is_itself = matches!(self.find_place(&path)?, Some(Place::Lower(shown, ..)) if shown == path);
-            let is_conflict = !is_itself && {
-                let kind = now.entry.map(|entry| entry.kind);
-                self.changed_note(&path, kind, &mut Vec::new())?.is_some()
-            };
+            let is_conflict = is_disturbed(&path)
+                || (!is_itself && {
+                    let kind = now.entry.map(|entry| entry.kind);
+                    self.changed_note(&path, kind, &mut Vec::new())?.is_some()
+                });
             records.push(Record::Saw(path, Some(noted.filter(|_| is_conflict).unwrap_or(now))));
         }
         records.extend(self.map.former());

@@ -148,6 +148,11 @@ pub(super) fn content<F: Fs>(exec: &mut Executor<F>, at: &At, stat: &Stat) -> Re
     Ok(total)
 }
 
+/// Returns a digest that a directory with this one has not: of what has not been seen as it is.
+pub(super) fn another(digest: u64) -> u64 {
+    (!digest).max(1)
+}
+
 /// Returns a digest of all below a directory; never 0. Where a content cannot be read, its time counts.
 fn digest<F: Fs>(exec: &mut Executor<F>, lowers: &[At], top: &RelPath) -> Result<u64, Error> {
     let (mut digest, mut count) = (SEED, 0);

@@ -77,14 +77,26 @@ impl<F: Fs> Workspace<F> {
                 None => return Ok(None),
             }
         }
-        let [base, ours, theirs] = &texts[..] else { return Ok(None) };
+        let [base, ours, theirs] = &mut texts[..] else { return Ok(None) };
         if sum(SEED, base) != seen.below {
             return Ok(None);
         }
+        // Whether the last line has an end is a change of its own: a mark needs a line for itself, and lines that
+        // differ in their end alone are no different lines.
+        let [was_open, is_open, are_open] = [&mut *base, &mut *ours, &mut *theirs].map(close);
         let merged = match diffy::merge_bytes(base, ours, theirs) {
             Err(_) if !marked => return Ok(None),
-            Ok(merged) | Err(merged) => merged,
+            Ok(mut merged) => {
+                if if is_open == was_open { are_open } else { is_open } {
+                    merged.pop();
+                }
+                merged
+            }
+            Err(merged) => merged,
         };
+        if are_open {
+            theirs.pop();
+        }
         Ok(texts.pop().map(|theirs| Merged { text: merged, theirs }))
     }
 
@@ -98,4 +110,13 @@ impl<F: Fs> Workspace<F> {
         let is_text = text.len() as u64 <= SUMMED_BYTES_MAX && lines < MERGED_LINES_MAX && !text.contains(&0);
         Ok(Some(text).filter(|_| is_text))
     }
+}
+
+/// Ends the last line of a text; returns whether it had no end.
+fn close(text: &mut Vec<u8>) -> bool {
+    let is_open = text.last().is_some_and(|byte| *byte != b'\n');
+    if is_open {
+        text.push(b'\n');
+    }
+    is_open
 }

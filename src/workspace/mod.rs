@@ -243,6 +243,8 @@ impl<F: Fs + Clone> Workspace<F> {
                 }
             };
         }
+        // Commits are numbered after the checkpoints before them.
+        files.next = files.next.max(files.frozen);
         let (places, lowers) = lowers_of(&mut state, &header, options)?;
         // Space for further records is not torn.
         let is_torn = bytes[end.length as usize..].iter().any(|byte| *byte != 0);

@@ -2,12 +2,11 @@
 
 use alloc::vec::Vec;
 
-use super::difference::{Delta, find};
+use super::difference::{Delta, find, paths_of, sources_of};
 use super::map::{Map, Origin, Record, Seen, known};
 use super::{Workspace, conflict, lower};
 use crate::error::Error;
 use crate::fs::{Fs, Kind};
-use crate::journal::OldEntry;
 use crate::order;
 use crate::path::RelPath;
 
@@ -33,6 +32,11 @@ fn is_below_one_of(sorted: &[&RelPath], path: &RelPath) -> bool {
     true
 }
 
+/// Checks whether a note says what was below its path as well.
+fn says_all(seen: &Seen) -> bool {
+    seen.below != 0 || seen.entry.is_none_or(|entry| entry.kind != Kind::Directory)
+}
+
 impl<F: Fs> Workspace<F> {
     /// Returns the note of a path of the lowers, or of the nearest one above it.
     fn nearest_note(&self, path: &RelPath) -> Option<(RelPath, &Seen)> {
@@ -46,20 +50,41 @@ impl<F: Fs> Workspace<F> {
         }
     }
 
+    /// Checks whether the note of a path above this one says what was here.
+    pub(super) fn is_noted_above(&self, path: &RelPath) -> bool {
+        self.nearest_note(path).is_some_and(|(at, seen)| at != *path && says_all(seen))
+    }
+
     /// Returns the map after a commit of the settled differences: those that are carried out, and those that are
-    /// given up. `dropped` are records that show nothing and are given up.
+    /// given up, which are withdrawn. `dropped` are records that show nothing and are given up.
     ///
     /// Records whose paths and sources the commit does not change stay as they are. Of all others the remaining
     /// differences are recorded one by one.
-    pub(super) fn rebase(&mut self, deltas: &[Delta], is_settled: &[bool], dropped: &[RelPath]) -> Result<Map, Error> {
-        let settled: Vec<&RelPath> =
-            deltas.iter().zip(is_settled).filter(|(_, settled)| **settled).map(|(delta, _)| &delta.path).collect();
+    pub(super) fn rebase(
+        &mut self,
+        deltas: &[Delta],
+        is_settled: &[bool],
+        is_withdrawn: &[bool],
+        dropped: &[RelPath],
+    ) -> Result<Map, Error> {
+        let settled = paths_of(deltas, &|index| is_settled[index]);
+        let withdrawn = paths_of(deltas, &|index| is_withdrawn[index]);
+        // Those that are no directories after the commit hide what is below them.
+        let ended = paths_of(deltas, &|index| {
+            is_settled[index] && !is_withdrawn[index] && deltas[index].kind() != Some(Kind::Directory)
+        });
         let mut shows: Vec<(RelPath, Origin)> = Vec::new();
-        let all: Vec<(RelPath, Origin)> =
-            self.map.origins_below(&RelPath::ROOT).map(|(path, origin)| (known(path), origin.clone())).collect();
+        let all = self.map.recorded_below(&RelPath::ROOT);
         let mut changed: Vec<RelPath> = dropped.to_vec();
         for (path, origin) in &all {
-            let source_changes = matches!(origin, Origin::Lower(source) if has_within(&settled, source));
+            let source_changes = match origin {
+                Origin::Lower(source) if has_within(&settled, source) || is_below_one_of(&ended, source) => true,
+                // It is gone, and another one could come to light there, or it needs a directory that is given up.
+                Origin::Lower(source) if is_below_one_of(&settled, source) || is_below_one_of(&withdrawn, path) => {
+                    self.find_place(path)?.is_none()
+                }
+                _ => false,
+            };
             if has_within(&settled, path) || source_changes {
                 changed.push(path.clone());
             }
@@ -81,14 +106,11 @@ impl<F: Fs> Workspace<F> {
             }
         }
         // Of a directory whose record does not stay, each entry is moved by itself.
-        let is_moved = |delta: &&Delta| {
-            let is_settled = find(deltas, &delta.path).is_some_and(|index| is_settled[index]);
-            !is_settled && (delta.kind() != Some(Kind::Directory) || is_below_one_of(&kept, &delta.path))
-        };
-        let mut moved: Vec<&RelPath> = deltas.iter().filter(is_moved).filter_map(Delta::source).collect();
-        order::sort(&mut moved);
-        let mut sources: Vec<&RelPath> = deltas.iter().filter_map(Delta::source).collect();
-        order::sort(&mut sources);
+        let moved = sources_of(deltas, &|index| {
+            let delta = &deltas[index];
+            !is_settled[index] && (delta.kind() != Some(Kind::Directory) || is_below_one_of(&kept, &delta.path))
+        });
+        let sources = sources_of(deltas, &|_| true);
         // The note of a settled path, and a digest of which a part is settled, are of a former state.
         let is_over = |path: &RelPath, seen: &Seen| {
             settled.binary_search(&path).is_ok() || (seen.below != 0 && has_within(&settled, path))
@@ -100,7 +122,9 @@ impl<F: Fs> Workspace<F> {
         let mut is_covered = alloc::vec![false; deltas.len()];
         for (index, delta) in deltas.iter().enumerate() {
             let path = &delta.path;
-            let above = find(deltas, &path.parent()).filter(|above| deltas[*above].kind() != Some(Kind::Directory));
+            // Where the end of a directory is given up, it is there again, with what stays a change in it.
+            let above = find(deltas, &path.parent())
+                .filter(|above| deltas[*above].kind() != Some(Kind::Directory) && !is_withdrawn[*above]);
             is_covered[index] = above.is_some_and(|above| is_settled[above] || is_covered[above]);
             if is_settled[index] || is_covered[index] || delta.is_scaffold {
                 continue;
@@ -118,10 +142,9 @@ impl<F: Fs> Workspace<F> {
             if moved.binary_search(&path).is_ok() {
                 continue;
             }
-            let is_noted = self.nearest_note(path).is_some_and(|(at, seen)| {
-                let was_directory = seen.entry.is_some_and(|entry| entry.kind == Kind::Directory);
-                !is_over(&at, seen) && (at == *path || seen.below != 0 || !was_directory)
-            });
+            let is_noted = self
+                .nearest_note(path)
+                .is_some_and(|(at, seen)| !is_over(&at, seen) && (at == *path || says_all(seen)));
             if is_noted {
                 continue;
             }
@@ -131,17 +154,16 @@ impl<F: Fs> Workspace<F> {
                 // It stays a conflict.
                 Some(note) if self.map.seen(&note).is_some() => stale.push(note),
                 Some(_) => {
-                    let was_directory = self.map.origin(path).is_none() && self.map.has_below(path);
-                    let directory = OldEntry { kind: Kind::Directory, size: 0, modified: None };
-                    let entry = was_directory.then_some(directory);
-                    notes.push((path.clone(), Seen::of(entry)));
+                    let was_directory = self.map.was_directory(path);
+                    notes.push((path.clone(), if was_directory { Seen::directory() } else { Seen::of(None) }));
                 }
                 None => {
                     // Content counts, but not of what stays a directory, or was settled in part.
                     let is_directory = delta.old_kind() == Some(Kind::Directory);
                     let all = !is_directory || (delta.ends_directory() && !has_within(&settled, path));
                     // Below a directory that the topmost lower gets, those below it show.
-                    let is_new = find(deltas, &path.parent()).is_some_and(|parent| is_settled[parent]);
+                    let is_new =
+                        find(deltas, &path.parent()).is_some_and(|parent| is_settled[parent] && !is_withdrawn[parent]);
                     let lowers = &self.lowers[usize::from(is_new)..];
                     notes.push((path.clone(), lower::seen(&mut self.state.exec, lowers, path, all)?));
                 }
@@ -153,7 +175,8 @@ impl<F: Fs> Workspace<F> {
             shows.into_iter().map(|(path, origin)| Record::Shows(path, Some(origin))).collect();
         for (path, seen) in self.map.seen_within(&RelPath::ROOT) {
             let path = known(path);
-            if stale.contains(&path) || !is_over(&path, seen) {
+            let is_covered = find(deltas, &path).is_some_and(|index| is_covered[index]);
+            if stale.contains(&path) || !(is_covered || is_over(&path, seen)) {
                 records.push(Record::Saw(path, Some(seen.clone())));
             }
         }

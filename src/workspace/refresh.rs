@@ -11,7 +11,7 @@ use super::difference::Delta;
 use super::glob::Select;
 use super::map::{Header, Map, Origin, Record};
 use super::merge::Merged;
-use super::{Workspace, choice, layout, lower};
+use super::{Workspace, layout, lower};
 use crate::error::Error;
 use crate::fs::Fs;
 use crate::path::RelPath;
@@ -39,9 +39,7 @@ impl<F: Fs> Workspace<F> {
     pub fn refresh(&mut self, select: &Select, resolution: Resolution) -> Result<Vec<String>, Error> {
         self.sync()?;
         self.check_usable()?;
-        let deltas = self.difference()?;
-        let parts = choice::choose(&deltas, select, &[]);
-        let conflicts = self.conflicts_of(&deltas, &parts, select)?;
+        let (deltas, _, conflicts) = self.difference_and_conflicts(select)?;
         let paths = conflict::listed(&conflicts);
         if paths.is_empty() {
             return Ok(paths);
@@ -113,8 +111,8 @@ impl<F: Fs> Workspace<F> {
     }
 
     /// Returns the map without some differences, with what checkpoints need.
-    fn rebased(&mut self, deltas: &[Delta], is_settled: &[bool], dropped: &[RelPath]) -> Result<Map, Error> {
-        let mut next = self.rebase(deltas, is_settled, dropped)?;
+    fn rebased(&mut self, deltas: &[Delta], is_withdrawn: &[bool], dropped: &[RelPath]) -> Result<Map, Error> {
+        let mut next = self.rebase(deltas, is_withdrawn, is_withdrawn, dropped)?;
         next.apply(&self.map.former());
         Ok(next)
     }

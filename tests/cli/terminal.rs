@@ -39,6 +39,28 @@ fn a_commit_asks() {
     assert_eq!((code, world.at("lower/gone").exists()), (0, false), "{screen}");
 }
 
+/// A side is chosen for the conflicts that are listed, and for no others: what comes while the question is open is
+/// refused.
+#[test]
+fn a_side_is_chosen_for_what_is_listed() {
+    for side in ["--ours", "--theirs"] {
+        let world = changed();
+        let before = world.done(&["workspace", "changes", "up"]);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_onionskin"));
+        command
+            .args(["workspace", "commit", "up", "--into", "lower", side])
+            .current_dir(world.at(""))
+            .env("ONIONSKIN_CACHE_DIR", crate::ground::cache());
+        let theirs = || std::fs::write(world.at("lower/a.txt"), "somebody's, and longer\n").expect("a file");
+        let Seen { code, screen } = screen::run_beside(command, "y\n", theirs);
+        assert_eq!(code, 1, "{screen}");
+        assert!(!screen.contains("conflict  a.txt") && screen.contains("nothing was committed: a.txt"), "{screen}");
+        assert_eq!(world.text("lower/a.txt"), "somebody's, and longer\n");
+        assert_eq!(world.done(&["workspace", "changes", "up"]), before);
+        assert!(world.at("lower/gone").exists());
+    }
+}
+
 /// A discard asks likewise; `--yes` answers in advance.
 #[test]
 fn a_discard_asks() {

@@ -64,7 +64,7 @@ fn a_program_that_is_compiled_too_long_is_stopped() {
 }
 
 /// A module with many functions of many variables each, and a body that changes one of them.
-fn slow_to_compile() -> Vec<u8> {
+pub(crate) fn slow_to_compile() -> Vec<u8> {
     const FUNCTIONS: u32 = 4000;
     const LOCALS: u32 = 50_000;
     let mut types = TypeSection::new();

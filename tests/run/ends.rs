@@ -317,3 +317,72 @@ fn impossible_requests_are_refused() {
     assert!(!inside.exists(), "it was created all the same");
     ground.assert_lowers_stay();
 }
+
+/// A run with two directories in which earlier runs have left changes, whose program changes no more.
+fn commits_two(ground: &Ground, upper: &Path) -> Option<Said> {
+    let greedy = program("greedy")?.to_str().expect("a plain name").to_owned();
+    let (top, base) = (as_data(&ground.at("top")), format!("{}::/srv/base", ground.at("base").display()));
+    let run = ["run", "--lower", &top, "--lower", &base, "--upper", upper.to_str().expect("a plain name")];
+    for directory in ["/data", "/srv/base"] {
+        let said = onionskin([&run[..], &[&greedy, "note", directory, "0"]].concat());
+        assert_eq!(said.code, Some(0), "{}", said.err);
+    }
+    fs::write(ground.at("idle.wasm"), onionskin_tests::wat::parse_str(IDLE).expect("it is WebAssembly")).expect("ours");
+    let idle = ground.at("idle.wasm");
+    Some(onionskin([&run[..], &["--commit", idle.to_str().expect("a plain name")]].concat()))
+}
+
+const IDLE: &str = r#"(module (memory (export "memory") 1) (func (export "_start")))"#;
+
+/// Of several directories each is committed by itself, in order. The first failure ends that, and the account says
+/// which ones are committed, and where the changes of the others are.
+#[test]
+fn the_account_of_several_commits_is_true() {
+    let (ground, other) = (ground(), ground());
+    let upper = ground.at("upper");
+    // Nobody else holds them.
+    let Some(said) = commits_two(&other, &other.at("upper")) else { return };
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let (top, base) = (other.at("top"), other.at("base"));
+    let end = format!("/data: committed to {}\n/srv/base: committed to {}\n", top.display(), base.display());
+    assert!(said.err.ends_with(&end), "{}", said.err);
+    // Another owner holds the second one.
+    let onionskin = onionskin_host::Onionskin::load().expect("the component");
+    let held = onionskin.store(ground.at("base")).open(&onionskin_host::OpenOptions::default()).expect("it is free");
+    let said = commits_two(&ground, &upper).expect("it was built");
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.err.contains(&format!("/data: committed to {}\n", ground.at("top").display())), "{}", said.err);
+    let kept = format!("/srv/base: not committed; kept in {}:", upper.join("srv-base").display());
+    assert!(said.err.contains(&kept), "{}", said.err);
+    assert!(said.err.contains(&format!("{}: ", ground.at("base").display())), "the cause is named: {}", said.err);
+    assert_eq!(tree(&ground.at("top")).keys().collect::<Vec<_>>(), ["note"]);
+    assert_eq!(workspace("changes", &upper.join("data"), &[]).out, "");
+    drop(held);
+    let into = ground.at("base");
+    let commit = workspace("commit", &upper.join("srv-base"), &["--into".as_ref(), into.as_ref(), "--yes".as_ref()]);
+    assert_eq!(commit.code, Some(0), "{}", commit.err);
+    assert!(into.join("note").exists());
+}
+
+/// A conflict in any of them is found before one is committed.
+#[test]
+fn a_conflict_in_one_of_several_directories_commits_none() {
+    let ground = ground();
+    let upper = ground.at("upper");
+    let (top, base) = (as_data(&ground.at("top")), format!("{}::/srv/base", ground.at("base").display()));
+    let Some(greedy) = program("greedy") else { return };
+    let run = ["run", "--lower", &top, "--lower", &base, "--upper", upper.to_str().expect("a plain name")];
+    let greedy = greedy.to_str().expect("a plain name");
+    let said = onionskin([&run[..], &[greedy, "note", "/srv/base", "0"]].concat());
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    fs::write(ground.at("base/note"), "somebody's").expect("a writable directory");
+    let before = tree(&ground.at("top"));
+    let said = commits_two(&ground, &upper).expect("it was built");
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    for (guest, name) in [("/data", "data"), ("/srv/base", "srv-base")] {
+        let kept = format!("{guest}: not committed; kept in {}:", upper.join(name).display());
+        assert!(said.err.contains(&kept), "{}", said.err);
+    }
+    assert_eq!(tree(&ground.at("top")), before);
+    assert_eq!(fs::read_to_string(ground.at("base/note")).expect("it is there"), "somebody's");
+}

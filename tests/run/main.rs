@@ -7,9 +7,11 @@
 //! | so do the tools of uutils, command by command | [`coreutils`] |
 //! | so do programs in Python and JavaScript | [`languages`] |
 //! | a module for WASI preview 1 runs as a component does | [`modules`] |
+//! | programs that throw, or have a heap of objects, run; what else the host has not is named | [`proposals`] |
 //! | nothing that a program imports or names leads out of its layer | [`attacks`] |
 //! | nothing that a program hoards, or is made of, ends the host | [`hoards`] |
 //! | a damaged program ends, with its bound or an error that names it, and the host lives | [`mutants`] |
+//! | a program is compiled within limits, and not without the command; a person sees that it takes time | [`compiling`] |
 //! | the resources of a program are bounded, and it sees its grants and nothing else | [`bounds`] |
 //! | the changes are handled as requested, and the summary says how | [`ends`] |
 //! | the changes can be looked at while the program runs | [`beside`] |
@@ -21,6 +23,7 @@
 mod attacks;
 mod beside;
 mod bounds;
+mod compiling;
 mod coreutils;
 mod database;
 mod ends;
@@ -29,6 +32,7 @@ mod hoards;
 mod languages;
 mod modules;
 mod mutants;
+mod proposals;
 mod review;
 mod trial;
 

@@ -5,7 +5,9 @@
 //! vanish, and are replaced by copies of themselves. Commits take random paths, over one lower and over two.
 //! `ONIONSKIN_LAWS=N` takes N steps instead of the bounded number; `ONIONSKIN_LAWS_SEED=N` begins with that seed.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind, set_hook, take_hook};
 
 use onionskin::error::ErrorKind;
 use onionskin::fs::{Cause, Fs as _, Kind};
@@ -23,7 +25,12 @@ const LENGTH: usize = 48;
 const STEPS: usize = 30_000;
 
 /// The seeds of failures that were found and mended: they are always tried.
-const FOUND: [u64; 13] = [886, 981, 1896, 1945, 2097, 2704, 8974, 11683, 12965, 30638, 31168, 43403, 52092];
+const FOUND: [u64; 46] = [
+    886, 981, 1896, 1945, 2097, 2704, 8974, 11683, 12965, 30638, 31168, 43403, 52092, 60842, 100246, 101234, 106663,
+    110494, 113039, 115584, 1005261, 1008523, 1042516, 1045814, 1053627, 2000336, 2017376, 2017554, 2026485, 2044161,
+    3109507, 3115059, 3123198, 3127369, 3147881, 3151273, 4012329, 4013480, 4015475, 4045246, 5002738, 6037215,
+    7013245, 7017406, 8005726, 9002151,
+];
 
 /// A generator of random numbers: SplitMix64.
 pub(crate) struct Random(pub(crate) u64);
@@ -68,9 +75,9 @@ impl Random {
 }
 
 /// Somebody else, who changes a directory.
-struct Outside<'a> {
-    fs: &'a SimFs,
-    top: &'a str,
+pub(crate) struct Outside<'a> {
+    pub(crate) fs: &'a SimFs,
+    pub(crate) top: &'a str,
 }
 
 impl Outside<'_> {
@@ -115,6 +122,13 @@ impl Outside<'_> {
             Node::File(bytes) => self.write(dir, name, bytes),
             Node::Link(text) => self.fs.symlink(text, dir, name).expect("the name is free"),
         }
+    }
+
+    /// Makes an entry, in the place of what is there.
+    pub(crate) fn replace(&self, path: &str, node: &Node) {
+        let (dir, name) = self.place(path).expect("its directory is there");
+        self.remove(&dir, &name);
+        self.make(&dir, &name, node);
     }
 
     /// Changes something; says what.
@@ -195,12 +209,22 @@ fn inodes(fs: &SimFs, tree: &Model) -> BTreeMap<String, (u64, Option<u64>)> {
 }
 
 /// What the changes at a path are based on.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Based {
     /// What the lowers had when a difference began, and what commits brought to light there since.
     states: Vec<Option<Node>>,
     /// Somebody else has made the same change, for now.
     is_equal: bool,
+}
+
+/// A state that was kept.
+#[derive(Clone)]
+struct Checkpoint {
+    number: u64,
+    shown: Model,
+    /// How often somebody else had changed the lowers.
+    disturbances: usize,
+    based: BTreeMap<String, Based>,
 }
 
 struct Run {
@@ -213,8 +237,7 @@ struct Run {
     tokens: usize,
     /// For each path at which the workspace differs from the lowers: what its differences are based on.
     based: BTreeMap<String, Based>,
-    /// The numbers of checkpoints, what they showed, and how often somebody else had changed the lowers.
-    checkpoints: Vec<(u64, Model, usize)>,
+    checkpoints: Vec<Checkpoint>,
     disturbances: usize,
 }
 
@@ -270,7 +293,7 @@ impl Run {
     }
 
     fn step(&mut self) {
-        let (mut before, _) = self.lowers();
+        let (mut before, topmost) = self.lowers();
         let (act, outside) = (self.random.below(20), 9..=13);
         let told = match act {
             0..=8 => self.change(),
@@ -287,11 +310,12 @@ impl Run {
             18 => self.keep(),
             _ => self.other(),
         };
-        let (now, _) = self.lowers();
+        let (now, topmost_now) = self.lowers();
         if told.starts_with("commit") {
             // What the commit changed, and what lowers below show again, is known.
             for (path, based) in &mut self.based {
-                if before.0.get(path) != now.0.get(path) {
+                let differs = |one: &Model, other: &Model| one.0.get(path) != other.0.get(path);
+                if differs(&before, &now) || differs(&topmost, &topmost_now) {
                     based.states.push(now.0.get(path).cloned());
                 }
             }
@@ -314,18 +338,23 @@ impl Run {
         }
     }
 
-    /// Changes something in the workspace.
-    fn change(&mut self) -> String {
-        let (path, other, token) = (self.random.path(), self.random.path(), self.token());
-        let act = self.random.below(12);
-        let (mut expected, (lowers, _)) = (self.shown(), self.lowers());
-        // What was moved is known by what is shown in its new place, and can be removed there.
+    /// What was moved is known by what is shown in its new place, and can be removed there. Returns what is shown.
+    fn know_what_was_moved(&mut self) -> Model {
+        let (shown, (lowers, _)) = (self.shown(), self.lowers());
         for (path, based) in &mut self.based {
-            let there = lowers.0.get(path).filter(|node| is_elsewhere(&expected, path, node));
+            let there = lowers.0.get(path).filter(|node| is_elsewhere(&shown, path, node));
             if there.is_some_and(|node| !based.states.iter().flatten().any(|state| state == node)) {
                 based.states.push(there.cloned());
             }
         }
+        shown
+    }
+
+    /// Changes something in the workspace.
+    fn change(&mut self) -> String {
+        let (path, other, token) = (self.random.path(), self.random.path(), self.token());
+        let act = self.random.below(12);
+        let mut expected = self.know_what_was_moved();
         let workspace = self.workspace.as_mut().expect("it is open");
         let (told, answer, wanted) = match act {
             0..=2 => {
@@ -355,9 +384,13 @@ impl Run {
         let (found, (lowers, _)) = (self.shown(), self.lowers());
         // A directory that somebody else replaced is one for as long as there are changes in it.
         let ended = |path: &str| {
-            expected.0.get(path) == Some(&Node::Directory)
-                && lowers.0.get(path) != Some(&Node::Directory)
-                && found.0.get(path) == lowers.0.get(path)
+            let was_directory = expected.0.get(path) == Some(&Node::Directory);
+            was_directory
+                && match found.0.get(path) {
+                    None => lowers.0.get(path) != Some(&Node::Directory),
+                    // Where it was moved, it is that of another path.
+                    Some(node) => *node != Node::Directory && lowers.0.values().any(|lower| node == lower),
+                }
         };
         let ends: Vec<&String> = expected.0.keys().filter(|path| ended(path)).collect();
         for path in found.0.keys().chain(expected.0.keys()) {
@@ -446,6 +479,9 @@ impl Run {
                 self.based.get(path)
             );
         }
+        if conflicts == OnConflict::Ours {
+            self.accept(&named, &merged);
+        }
         told
     }
 
@@ -481,29 +517,41 @@ impl Run {
             };
             assert!(is_right, "{told}: {path} was {before:?} and is {after:?}; named {named:?}");
         }
-        for (path, based) in self.based.iter_mut().filter(|(path, _)| is_named(path)) {
-            based.states.push(lowers.0.get(path).cloned());
-        }
+        self.accept(&named, &lowers);
         told
+    }
+
+    /// What the lowers have at the paths of conflicts is known once a side was chosen.
+    fn accept(&mut self, named: &[String], lowers: &Model) {
+        for (path, based) in &mut self.based {
+            if named.iter().any(|named| path == named || is_below(path, named) || is_below(named, path)) {
+                based.states.push(lowers.0.get(path).cloned());
+            }
+        }
     }
 
     fn keep(&mut self) -> String {
         match self.random.below(3) {
             0 => {
                 let number = self.workspace().checkpoint("kept").expect("there is room");
-                let shows = self.shown();
-                self.checkpoints.push((number, shows, self.disturbances));
+                let shown = self.shown();
+                self.kept(number, shown);
                 format!("checkpoint {number}")
             }
             1 if !self.checkpoints.is_empty() => {
                 let index = self.random.below(self.checkpoints.len());
-                let (number, kept, disturbances) = self.checkpoints[index].clone();
-                let present = self.shown();
+                let Checkpoint { number, shown, disturbances, based } = self.checkpoints[index].clone();
+                let present = self.know_what_was_moved();
                 match self.workspace().restore(number) {
                     Ok(before) => {
-                        self.checkpoints.push((before, present, self.disturbances));
+                        self.kept(before, present);
                         if disturbances == self.disturbances {
-                            assert_eq!(self.shown(), kept, "restore {number}");
+                            assert_eq!(self.shown(), shown, "restore {number}");
+                        }
+                        // What its changes were based on was known then.
+                        for (path, Based { states, .. }) in based {
+                            let fresh = || Based { is_equal: true, ..Based::default() };
+                            self.based.entry(path).or_insert_with(fresh).states.extend(states);
                         }
                     }
                     Err(error) => {
@@ -528,6 +576,11 @@ impl Run {
         }
     }
 
+    fn kept(&mut self, number: u64, shown: Model) {
+        let (disturbances, based) = (self.disturbances, self.based.clone());
+        self.checkpoints.push(Checkpoint { number, shown, disturbances, based });
+    }
+
     fn other(&mut self) -> String {
         self.workspace().sync().expect("there is room");
         self.workspace = None;
@@ -544,15 +597,58 @@ fn a_review_is_the_commit_and_nothing_is_lost_in_silence() {
     let steps = number("ONIONSKIN_LAWS").map_or(STEPS, |steps| usize::try_from(steps).expect("a number"));
     let first = number("ONIONSKIN_LAWS_SEED").unwrap_or(1);
     for seed in FOUND.into_iter().chain((first..).take(steps.div_ceil(LENGTH))) {
-        let mut run = Run::new(seed);
-        for step in 0..LENGTH {
-            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run.step()));
-            if let Err(failure) = outcome {
-                println!("ONIONSKIN_LAWS_SEED={seed}, step {step}, after:");
-                run.story.iter().filter(|told| !told.is_empty()).for_each(|told| println!("  {told}"));
-                std::panic::resume_unwind(failure);
-            }
+        if let Err(failed) = take(seed, None) {
+            let Failed { step, story, failure, .. } = shortened(seed, failed);
+            println!("ONIONSKIN_LAWS_SEED={seed}, step {step}, after:");
+            story.iter().filter(|told| !told.is_empty()).for_each(|told| println!("  {told}"));
+            resume_unwind(failure);
         }
     }
     println!("{steps} steps");
+}
+
+/// A step that failed.
+struct Failed {
+    step: usize,
+    /// The steps before it.
+    story: Vec<String>,
+    failure: Box<dyn Any + Send>,
+    /// The numbers with which each step began.
+    numbers: Vec<u64>,
+}
+
+/// Takes the steps of a seed: all of them, or some, with the numbers that each had among all.
+fn take(seed: u64, some: Option<&[(u64, bool)]>) -> Result<(), Failed> {
+    let mut run = Run::new(seed);
+    let mut numbers = Vec::new();
+    for step in 0..some.map_or(LENGTH, <[_]>::len) {
+        if let Some((number, is_taken)) = some.map(|some| some[step]) {
+            if !is_taken {
+                continue;
+            }
+            run.random = Random(number);
+        }
+        numbers.push(run.random.0);
+        if let Err(failure) = catch_unwind(AssertUnwindSafe(|| run.step())) {
+            return Err(Failed { step, story: run.story, failure, numbers });
+        }
+    }
+    Ok(())
+}
+
+/// Leaves out the steps without which it fails as well.
+fn shortened(seed: u64, mut failed: Failed) -> Failed {
+    let mut some: Vec<(u64, bool)> = failed.numbers.iter().map(|number| (*number, true)).collect();
+    let hook = take_hook();
+    set_hook(Box::new(|_| {}));
+    for step in (0..failed.step).rev() {
+        some[step].1 = false;
+        match take(seed, Some(&some)) {
+            Err(shorter) => failed = Failed { step: failed.step, ..shorter },
+            Ok(()) => some[step].1 = true,
+        }
+    }
+    set_hook(hook);
+    let last = take(seed, Some(&some));
+    last.err().unwrap_or(failed)
 }

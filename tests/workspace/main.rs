@@ -9,10 +9,12 @@
 //! | commits are atomic, may be partial, and detect conflicts | [`commits`] |
 //! | a refresh takes the changes of others in, by lines or by choice, whole or not at all | [`refreshes`] |
 //! | a review is the commit, and nothing that others did is lost in silence, in random sequences | [`laws`] |
+//! | what that search found stays mended | [`found`] |
 //!
 //! Crashes and faults of every operation are in the suite `crash`, under names with `workspace`.
 
 mod commits;
+mod found;
 mod laws;
 mod model;
 mod pains;

@@ -151,6 +151,36 @@ fn what_is_no_text_or_too_long_is_no_merge() {
     }
 }
 
+/// A last line without an end: it is no other line, and a mark after it stands on a line of its own.
+#[test]
+fn the_end_of_the_last_line_is_merged_by_itself() {
+    let refreshed = |base: &str, ours: &str, theirs: &str, how| {
+        let world = World::new(&tree! { file "lower/a" = base; });
+        let mut workspace = world.create();
+        workspace.put("a", ours.into()).expect("a file");
+        write_outside(&world.fs, "lower/a", theirs.as_bytes());
+        let answer = workspace.refresh(&all(), how).map_err(|error| error.kind());
+        answer.map(|_| content(&mut workspace, "a"))
+    };
+    for (base, ours, theirs, merged) in [
+        ("a\nb\nc", "A\nb\nc", "a\nb\nc\n", "A\nb\nc\n"),
+        ("a\nb\nc\n", "a\nb\nc", "A\nb\nc\n", "A\nb\nc"),
+        ("a\nb\nc", "A\nb\nc", "a\nb\nC", "A\nb\nC"),
+        ("a\nb\nc", "a\nb\nc\n", "a\nb\nc\nd", "a\nb\nc\nd\n"),
+        // The end that both added was doubled, with its line.
+        ("a\nc\nc\nc", "a\nc\nB\nc\nc\n", "A\nc\nc\nc\n", "A\nc\nB\nc\nc\n"),
+    ] {
+        assert_eq!(
+            refreshed(base, ours, theirs, Resolution::Merge).as_deref(),
+            Ok(merged),
+            "{base:?} {ours:?} {theirs:?}"
+        );
+    }
+    let marked = refreshed("a\nb", "a\nours", "a\ntheirs", Resolution::Mark).expect("lines are marked");
+    assert_eq!(marked, "a\n<<<<<<< ours\nours\n||||||| original\nb\n=======\ntheirs\n>>>>>>> theirs\n");
+    assert_eq!(refreshed("a\nb", "a\nours", "a\ntheirs", Resolution::Merge), Err(ErrorKind::Conflicts));
+}
+
 /// What a limit of bytes leaves room for is the content of the user.
 #[test]
 fn a_limit_of_bytes_costs_the_merge_and_not_the_change() {

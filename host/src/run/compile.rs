@@ -4,13 +4,14 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Read, Write as _};
+use std::num::NonZero;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use wasmtime::{Config, Engine};
+use wasmtime::{Config, Engine, Module};
 
 use super::program::STACK_BYTES;
 use super::{adapt, compose};
@@ -18,6 +19,9 @@ use super::{adapt, compose};
 /// The memory limit of a process that compiles a program, in bytes. CPython needs a quarter of it.
 #[cfg(unix)]
 const MEMORY_BYTES_MAX: u64 = 4 << 30;
+
+/// The maximum of threads that compile. Each has a stack and a heap of its own within the memory of the process.
+const THREADS_MAX: usize = 8;
 
 /// The time limit for compiling a program that has no time limit.
 const TIME_MAX: Duration = Duration::from_secs(30 * 60);
@@ -61,13 +65,21 @@ impl Settings {
     const LAYERED: &str = "--layered";
     const TIMED: &str = "--timed";
 
+    /// Returns the engine that runs a program. It compiles on the thread that asks: the threads of a pool have small
+    /// stacks, and an embedder may have that pool for itself.
     pub(super) fn engine(self) -> wasmtime::Result<Engine> {
+        Engine::new(self.config().parallel_compilation(false))
+    }
+
+    fn config(self) -> Config {
         let mut config = Config::new();
+        // Compilers of C++, Swift and Kotlin make programs that need these. Their heap counts as memory of the program.
+        config.wasm_exceptions(true).wasm_gc(true);
         config.wasm_component_model(true).epoch_interruption(self.is_timed).max_wasm_stack(STACK_BYTES);
         config.async_stack_size(2 * STACK_BYTES);
         // These are for debuggers; without them there is a third less to load at each start.
         config.native_unwind_info(cfg!(windows)).wasm_backtrace_max_frames(None).generate_address_map(false);
-        Engine::new(&config)
+        config
     }
 
     fn arguments(self) -> impl Iterator<Item = &'static str> {
@@ -84,6 +96,8 @@ impl Settings {
     fn compile(self, wasm: &[u8], engine: &Engine) -> wasmtime::Result<Vec<u8>> {
         let mut program = Cow::Borrowed(wasm);
         if adapt::is_module(&program) {
+            // The adapter would say what does not fit, and not which proposal the module needs.
+            Module::validate(engine, &program)?;
             program = Cow::Owned(adapt::adapt(&program)?);
         }
         if self.is_layered
@@ -213,7 +227,8 @@ pub fn compile_for_parent(arguments: &[String]) -> ExitCode {
         let mut wasm = Vec::new();
         io::stdin().lock().read_to_end(&mut wasm)?;
         let settings = Settings::of(arguments);
-        let code = settings.compile_or_fail(&wasm, &settings.engine()?)?;
+        let engine = Engine::new(settings.config().parallel_compilation(start_threads()))?;
+        let code = settings.compile_or_fail(&wasm, &engine)?;
         io::stdout().lock().write_all(&code)?;
         Ok::<_, wasmtime::Error>(())
     };
@@ -225,6 +240,12 @@ pub fn compile_for_parent(arguments: &[String]) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Starts the threads that compile. Where that is not possible, returns `false`, and one compiles alone.
+fn start_threads() -> bool {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX);
+    rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK_BYTES).build_global().is_ok()
 }
 
 #[cfg(unix)]

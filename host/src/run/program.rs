@@ -1,5 +1,6 @@
 //! Loads a program, composes it with the filesystem that it needs, compiles it, and starts it.
 
+use std::any::Any;
 use std::cell::OnceCell;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,11 @@ pub struct Program {
     wasm: Vec<u8>,
     cache: Cache,
     compiler: Compiler,
+    announce: Announce,
 }
+
+/// Begins to show that a program is compiled, until the result is dropped.
+type Announce = Box<dyn Fn() -> Box<dyn Any> + Send + Sync>;
 
 /// The result of a start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +79,8 @@ impl Program {
     /// If the file cannot be read.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let wasm = fs::read(path).map_err(|error| Error::io("read the program", path, error))?;
-        Ok(Self { path: path.to_owned(), wasm, cache: Cache::of_user(), compiler: Compiler::Here })
+        let (path, cache, compiler) = (path.to_owned(), Cache::of_user(), Compiler::Here);
+        Ok(Self { path, wasm, cache, compiler, announce: Box::new(|| Box::new(())) })
     }
 
     /// Compiles in a separate process, if the cache has no compiled code. The command starts a program that
@@ -84,6 +90,14 @@ impl Program {
     #[must_use]
     pub fn compile_with(mut self, command: impl Fn() -> Command + Send + Sync + 'static) -> Self {
         self.compiler = Compiler::Child(Box::new(command));
+        self
+    }
+
+    /// Calls this before the program is compiled, and drops the result afterwards: for a person who waits. A program
+    /// whose code is in the cache is not compiled.
+    #[must_use]
+    pub fn announce<T: 'static>(mut self, begin: impl Fn() -> T + Send + Sync + 'static) -> Self {
+        self.announce = Box::new(move || Box::new(begin()));
         self
     }
 
@@ -164,7 +178,10 @@ impl Program {
         if settings.is_layered {
             digest.update(blake3::hash(OVERLAY).as_bytes());
         }
-        cached(engine, &self.cache, &digest.finalize(), || self.compiler.compile(&self.wasm, settings, engine, until))
+        cached(engine, &self.cache, &digest.finalize(), || {
+            let _shown = (self.announce)();
+            self.compiler.compile(&self.wasm, settings, engine, until)
+        })
     }
 
     fn failed(&self, action: &'static str) -> impl Fn(wasmtime::Error) -> Error {

@@ -11,11 +11,11 @@ use wasmtime::component::ResourceAny;
 pub use builder::WorkspaceBuilder;
 
 use crate::Error;
-use crate::bindings::types::{Durability, Error as GuestError, Finding, Receipt};
+use crate::bindings::types::{Durability, Error as GuestError, ErrorKind, Finding, Receipt};
 use crate::bindings::workspace::{
     Change, ChangePage, Entry, GuestWorkspace, Kept, LeftOut, Quota, Reason, Resolution, Select, Stat,
 };
-use crate::grants::Access;
+use crate::grants::{Access, published};
 use crate::instance::Instance;
 use crate::lock::RootLock;
 use crate::options::CommitOptions;
@@ -98,7 +98,26 @@ impl Workspace {
             None if self.lock.is_none() => self.builder.observed()?,
             None => self.builder.opened(Vec::new(), Access::Read, None)?,
         };
-        self.opened.insert(opened).call(run)
+        self.opened.insert(opened).call(run).map_err(|error| self.explained(error))
+    }
+
+    /// Says of a link that `pointer` publishes how to reach what it leads to.
+    fn explained(&self, error: Error) -> Error {
+        let Error::Guest { error: GuestError { kind: ErrorKind::SymlinkRefused, ref subject, .. }, .. } = error else {
+            return error;
+        };
+        let links = self.builder.lowers.iter().map(|lower| lower.join(subject));
+        match links.into_iter().find(|link| published(link).is_some()) {
+            Some(link) => Error::Layout {
+                guest: subject.clone(),
+                text: format!(
+                    "it is published by `pointer`, and here it is a link: a workspace over {} reads and changes what it \
+                     shows",
+                    link.display()
+                ),
+            },
+            None => error,
+        }
     }
 
     /// As [`Workspace::call`], in an instance with one more directory for writing, which is locked.

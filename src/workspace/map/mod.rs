@@ -18,7 +18,8 @@ use alloc::vec::Vec;
 use core::ops::Bound;
 
 use super::Quota;
-use crate::journal::{Digest, Old};
+use crate::fs::Kind;
+use crate::journal::{Digest, Old, OldEntry};
 use crate::order;
 use crate::path::RelPath;
 
@@ -56,6 +57,11 @@ impl Seen {
     /// A state of which only the entry is known.
     pub const fn of(entry: Old) -> Self {
         Self { entry, below: 0, kept: None }
+    }
+
+    /// Returns the state of a directory, of which neither size nor time has a meaning.
+    pub const fn directory() -> Self {
+        Self::of(Some(OldEntry { kind: Kind::Directory, size: 0, modified: None }))
     }
 }
 
@@ -212,6 +218,40 @@ impl Map {
     /// Returns the records below a path, in order.
     pub fn origins_below(&self, path: &RelPath) -> impl Iterator<Item = (&str, &Origin)> {
         self.below(path.as_str()).filter_map(|(path, entry)| Some((path.as_str(), entry.origin.as_ref()?)))
+    }
+
+    /// Checks whether changes were made in what the lowers have at a path: it was a directory.
+    pub fn was_directory(&self, path: &RelPath) -> bool {
+        self.origin(path).is_none() && self.has_below(path) && self.moved_above(path).is_none()
+    }
+
+    /// Returns the records below a path, in order, for changes of the map.
+    pub fn recorded_below(&self, path: &RelPath) -> Vec<(RelPath, Origin)> {
+        self.origins_below(path).map(|(path, origin)| (known(path), origin.clone())).collect()
+    }
+
+    /// Returns the records below a directory that is one for these alone, in order, and further ones for the directories
+    /// on the way to them: those that it needs once no entry of the lowers shows in it.
+    pub fn with_directories(&self, top: &RelPath) -> Vec<(RelPath, Origin)> {
+        let mut all = Vec::new();
+        let mut last = "";
+        for (path, origin) in self.origins_below(top) {
+            let is_there = *origin != Origin::Nowhere;
+            for (end, _) in path.match_indices('/').filter(|(end, _)| is_there && *end > top.as_str().len()) {
+                match self.nearest(&path[..end]) {
+                    Some((Origin::Directory, "")) => {}
+                    // Below it there are those of the lowers.
+                    Some((_, "")) => break,
+                    _ if last.starts_with(&path[..=end]) => {}
+                    _ => all.push((known(&path[..end]), Origin::Directory)),
+                }
+            }
+            if is_there {
+                last = path;
+            }
+            all.push((known(path), origin.clone()));
+        }
+        all
     }
 
     /// Lists every path of the lowers that was touched, at or below the given one, in order.

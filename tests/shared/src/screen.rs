@@ -49,7 +49,23 @@ pub fn run_with_input(command: Command, typed: &str) -> Seen {
     seen(command, terminal(), typed)
 }
 
-fn seen(mut command: Command, (mut person, program): (File, OwnedFd), typed: &str) -> Seen {
+/// As [`run`], with an act of somebody else before each answer.
+pub fn run_beside(mut command: Command, typed: &str, act: impl FnMut()) -> Seen {
+    let (person, program) = terminal();
+    command.stdin(program.try_clone().expect("another handle"));
+    seen_beside(command, (person, program), typed, act)
+}
+
+fn seen(command: Command, terminal: (File, OwnedFd), typed: &str) -> Seen {
+    seen_beside(command, terminal, typed, || {})
+}
+
+fn seen_beside(
+    mut command: Command,
+    (mut person, program): (File, OwnedFd),
+    typed: &str,
+    mut act: impl FnMut(),
+) -> Seen {
     let side = || Stdio::from(program.try_clone().expect("another handle"));
     let mut running = command.stdout(side()).stderr(side()).spawn().expect("the program starts");
     // The screen ends once no process holds the side of the program.
@@ -62,6 +78,7 @@ fn seen(mut command: Command, (mut person, program): (File, OwnedFd), typed: &st
         screen.extend_from_slice(&piece[..length]);
         if screen.len() > answered && screen.ends_with(QUESTION) {
             answered = screen.len();
+            act();
             person.write_all(lines.next().unwrap_or(END).as_bytes()).expect("the text can be typed");
         }
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use onionskin_host::run::Layers;
-use onionskin_host::{Change, CommitOptions, Error, Onionskin, Select, Workspace, WorkspaceBuilder};
+use onionskin_host::{Change, CommitOptions, Error, ErrorKind, Kind, Onionskin, Select, WorkspaceBuilder};
 use serde_json::{Value, json};
 
 use super::arguments::What;
@@ -31,14 +31,25 @@ struct Settled {
 enum Fate {
     Kept,
     Committed,
+    /// They are decided, and the next open completes the commit.
+    Decided,
+    /// Only the next open can find out whether they are.
+    Unknown,
     Discarded,
 }
 
 impl Fate {
+    /// Whether the changes are not in the upper directory any more.
+    const fn has_ended(self) -> bool {
+        matches!(self, Self::Committed | Self::Discarded)
+    }
+
     const fn word(self) -> &'static str {
         match self {
             Self::Kept => "kept",
             Self::Committed => "committed",
+            Self::Decided => "decided",
+            Self::Unknown => "unknown",
             Self::Discarded => "discarded",
         }
     }
@@ -109,15 +120,16 @@ pub(super) fn settle(
         match fate {
             Fate::Committed if !changes.is_empty() => {
                 // After a failure the others stay as they are, and the account says so.
-                let committed = if failure.is_none() { commit(&builder, &layers) } else { Ok(()) };
-                failure = failure.or(committed.err());
-                if failure.is_some() {
+                own = Fate::Kept;
+                if failure.is_none() {
+                    (own, failure) = commit(&builder, &layers);
+                }
+                if own != Fate::Committed {
                     uppers.keep();
-                    own = Fate::Kept;
                 }
             }
             Fate::Discarded if !uppers.is_temporary() && is_changed => builder.open()?.discard()?,
-            Fate::Kept | Fate::Committed | Fate::Discarded => {}
+            Fate::Kept | Fate::Committed | Fate::Decided | Fate::Unknown | Fate::Discarded => {}
         }
         settled.push(Settled { layers, changes, fate: own });
     }
@@ -172,11 +184,34 @@ fn changes(builder: &WorkspaceBuilder) -> Result<Vec<Change>, Error> {
     Ok(changes)
 }
 
-fn commit(builder: &WorkspaceBuilder, layers: &Layers) -> Result<(), Error> {
-    let mut workspace: Workspace = builder.open()?;
+/// Commits, and returns what became of the changes, and the failure.
+fn commit(builder: &WorkspaceBuilder, layers: &Layers) -> (Fate, Option<Error>) {
     let into = layers.lowers.first().expect("a layer without lowers is refused before the program starts");
-    workspace.commit(into, &CommitOptions::default())?;
-    workspace.close()
+    let mut workspace = match builder.open() {
+        Ok(workspace) => workspace,
+        Err(error) => return (Fate::Kept, Some(error)),
+    };
+    match workspace.commit(into, &CommitOptions::default()) {
+        Ok(_) => (Fate::Committed, workspace.close().err()),
+        Err(error) => (fate_after(error.kind()), Some(error)),
+    }
+}
+
+/// Returns what became of the changes whose commit failed like this.
+fn fate_after(failure: Kind) -> Fate {
+    match failure {
+        Kind::Contract(ErrorKind::NeedsRecovery) => Fate::Decided,
+        Kind::Contract(ErrorKind::OutcomeUnknown)
+        | Kind::InjectedCrash
+        | Kind::OutOfFuel
+        | Kind::OutOfTime
+        | Kind::OutOfMemory
+        | Kind::Stopped
+        | Kind::Cancelled
+        | Kind::Fault => Fate::Unknown,
+        // It is refused before it is decided.
+        _ => Fate::Kept,
+    }
 }
 
 fn listed(layers: &Layers, changes: &[Change], all: bool) -> Text {
@@ -222,6 +257,14 @@ impl Settled {
                 text!("{}: discarded{}\n", layers.guest, way)
             }
             Fate::Kept => text!("{}: {}{}\n", layers.guest, why, way_on(layers)),
+            Fate::Decided => {
+                let upper = word(&layers.upper);
+                text!("{}: decided, and not complete; onionskin recover {} completes it\n", layers.guest, upper)
+            }
+            Fate::Unknown => {
+                let upper = word(&layers.upper);
+                text!("{}: committed or not; onionskin recover {} finds out\n", layers.guest, upper)
+            }
         }
     }
 }
@@ -258,10 +301,25 @@ fn summary(settled: &[Settled], code: u8, message: Option<&str>) -> Value {
         json!({
             "guest": it.layers.guest,
             "lowers": it.layers.lowers,
-            "upper": if it.fate == Fate::Kept { json!(it.layers.upper) } else { Value::Null },
+            "upper": if it.fate.has_ended() { Value::Null } else { json!(it.layers.upper) },
             "changes": show::changes_json(&it.changes),
             "fate": it.fate.word(),
         })
     };
     json!({"exit": code, "message": message, "layers": settled.iter().map(one).collect::<Vec<_>>()})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_that_may_be_committed() {
+        assert!(fate_after(Kind::Contract(ErrorKind::Conflicts)) == Fate::Kept);
+        assert!(fate_after(Kind::Io) == Fate::Kept);
+        assert!(fate_after(Kind::Contract(ErrorKind::NeedsRecovery)) == Fate::Decided);
+        assert!(fate_after(Kind::Contract(ErrorKind::OutcomeUnknown)) == Fate::Unknown);
+        // A component that ended in the middle says nothing.
+        assert!(fate_after(Kind::Fault) == Fate::Unknown);
+    }
 }

@@ -24,9 +24,11 @@ directories with layers have an upper directory each, below that of --upper: /da
 
 --commit writes the changes to the topmost lower when the program exits with 0; when it does not, they are
 kept. Several directories are written one after another in the order in which they are named, each atomically; one
-with a conflict comes first. After a failure the rest are kept, and the summary says what was committed. What the program is given is what is named here: no other file, no network, no environment. It
-shares standard input, output and error with this command, and the summary goes to standard error. With
---format json it is the last line there, an object on a line of its own, after an empty one.
+with a conflict comes first. After a failure the rest are kept, and the summary says of each whether it was committed.
+
+What the program is given is what is named here: no other file, no network, no environment. It shares standard input,
+output and error with this command, and the summary goes to standard error. With --format json it is the last line
+there, an object on a line of its own, after an empty one.
 
 Everything after PROGRAM is the program's, whatever it looks like. --timeout ends all but a commit: compiling,
 running, waiting, and the work after the end, for which there are two seconds more.

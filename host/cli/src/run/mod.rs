@@ -3,6 +3,7 @@
 mod after;
 mod arguments;
 mod bound;
+mod compiling;
 mod temporary;
 pub(crate) use temporary::private;
 mod uppers;
@@ -15,6 +16,7 @@ use onionskin_host::{Error, Trap};
 pub(super) use self::arguments::Run;
 use self::arguments::What;
 use self::bound::Bound;
+use self::compiling::Compiling;
 use self::uppers::Uppers;
 use super::terminal::Terminal;
 use super::text::{Sentence, Text, text};
@@ -52,6 +54,8 @@ pub(super) fn run(context: &Context, arguments: &Run) -> Result<(), Stop> {
         // If the path of this program is unknown, this process compiles.
         Err(_) => program,
     };
+    let name = text!("{}", arguments.program());
+    let program = program.announce(move || Compiling::of(&name));
     let uppers = Uppers::make(arguments, what)?;
     bound::within(context, arguments, |bound| start(context, arguments, &program, world, uppers, terminal, bound))
 }

@@ -102,15 +102,21 @@ pub(super) fn commit(context: &Context, arguments: &Commit) -> Result<Answer, St
     } else {
         Vec::new()
     };
+    let conflicts = match (arguments.ours, arguments.theirs) {
+        (true, _) => OnConflict::Ours,
+        (_, true) => OnConflict::Theirs,
+        (false, false) => OnConflict::Fail,
+    };
+    let mut options = CommitOptions::default().paths(paths.clone()).conflicts(conflicts);
     if !arguments.yes {
         let changes = workspace.changes(&paths)?;
-        let conflicts = workspace.conflicts(&paths)?;
+        let named = workspace.conflicts(&paths)?;
         let mut text = show::changes(&changes, true);
         for path in &merged {
             text.push(&text!("merged  {}\n", path));
         }
         let carried = changes.iter().filter(|change| show::is_carried(change)).count();
-        for path in &conflicts {
+        for path in &named {
             text.push(&text!("conflict  {}\n", path));
         }
         let question = text!("Write {} to {}?", render::count(carried as u64, "change"), arguments.into);
@@ -123,13 +129,11 @@ pub(super) fn commit(context: &Context, arguments: &Commit) -> Result<Answer, St
         if !is_confirmed(&mut terminal, &text, &question)? {
             return Err(Stop::Declined);
         }
+        if workspace.conflicts(&paths)? != named {
+            // A side was chosen for those that were listed, and for no others.
+            options = options.conflicts(OnConflict::Fail);
+        }
     }
-    let conflicts = match (arguments.ours, arguments.theirs) {
-        (true, _) => OnConflict::Ours,
-        (_, true) => OnConflict::Theirs,
-        (false, false) => OnConflict::Fail,
-    };
-    let options = CommitOptions::default().paths(paths.clone()).conflicts(conflicts);
     let committed = workspace.commit(&arguments.into, &options);
     let receipt = committed.or_else(|error| with_choice(error, &mut workspace, &paths, &arguments.into))?;
     let answer = render::receipt(&arguments.into, &receipt, workspace.recovered());
