@@ -9,8 +9,8 @@ use wasmtime::{Config, Engine};
 
 /// The most bytes that the component may have: 512 KiB.
 const SIZE_MAX: usize = 512 << 10;
-/// The most bytes that the overlay may have: 320 KiB.
-const OVERLAY_SIZE_MAX: usize = 320 << 10;
+/// The most bytes that the overlay may have: 336 KiB.
+const OVERLAY_SIZE_MAX: usize = 336 << 10;
 
 /// Returns the functions that the component imports, by interface.
 fn imports() -> BTreeMap<String, Vec<String>> {

@@ -438,7 +438,7 @@ fn read_path<'b>(reader: &mut Reader<'b>) -> &'b str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{path, sample, seen, shows};
+    use super::super::tests::{sample, shows};
     use super::*;
     use alloc::vec;
 
