@@ -382,8 +382,15 @@ fn facts<F: Fs>(exec: &mut Executor<F>, scope: Scope, journal: &Journal) -> Resu
         let own = journal.ops.iter().filter(|op| op.change == Change::Switch || !named.switches(&op.path));
         let parents: BTreeSet<RelPath> = own.map(|op| op.path.parent()).collect();
         for parent in parents.iter().filter(|parent| !parent.is_root()) {
-            if is_directory(exec, parent)? {
-                exec.check_reach(&control::directory(), parent, REACH)?;
+            if !is_directory(exec, parent)? {
+                continue;
+            }
+            let control = control::directory();
+            if let Err(error) = exec.check_reach(&control, parent, REACH)
+                // Where not even our own names can be changed, this is no sign of a mount.
+                && exec.check_reach(&control, &control, REACH).err().and_then(|own| own.cause()) != error.cause()
+            {
+                return Err(error);
             }
         }
     }

@@ -3,7 +3,7 @@
 use onionskin_sim::explore::{Plan, Totals, explore};
 use onionskin_sim::operations;
 
-use crate::support::{Sum, operations};
+use crate::support::{Sum, bounds, operations};
 
 /// Explores each operation under every model for which it makes a promise; recoveries are crashed in turn until no new
 /// state appears.
@@ -11,7 +11,7 @@ use crate::support::{Sum, operations};
 fn every_operation_survives_every_crash() {
     let mut sum = Sum::default();
     for operation in operations() {
-        let report = explore(&operation, &operation.plan(&Plan { shown: 1, ..Plan::default() }));
+        let report = explore(&operation, &operation.plan(&Plan { shown: 1, bounds: bounds(), ..Plan::default() }));
         println!("{}: {:?}", operation.name, report.totals());
         sum.add(&report, !operation.endless);
     }

@@ -5,7 +5,7 @@ use onionskin_sim::explore::{Plan, explore};
 use onionskin_sim::faults::{Sweep, sweep};
 use onionskin_sim::operations;
 
-use crate::support::{Sum, is_full};
+use crate::support::{Sum, bounds, is_full};
 
 /// The operations that have a test here.
 pub(crate) const FOUND: &[&str] = &["late-swap", "late-pointer", "late-swap-no-links", "swap-new", "swap-nested"];
@@ -16,7 +16,10 @@ fn holds(name: &str) {
     let all = operations::all();
     let operation = all.iter().find(|operation| operation.name == name).expect("the list names operations");
     let mut sum = Sum::default();
-    sum.add(&explore(operation, &operation.plan(&Plan { shown: 1, ..Plan::default() })), !operation.endless);
+    sum.add(
+        &explore(operation, &operation.plan(&Plan { shown: 1, bounds: bounds(), ..Plan::default() })),
+        !operation.endless,
+    );
     sum.conclude(name);
     let stride = if is_full() { 1 } else { 5 };
     let report = sweep(operation, &operation.sweep(&Sweep { shown: 1, stride, recoveries: 3, ..Sweep::default() }));

@@ -5,14 +5,14 @@ use onionskin_sim::explore::{Plan, explore};
 use onionskin_sim::faults::{Sweep, sweep};
 use onionskin_sim::operations::lent;
 
-use crate::support::{Sum, is_full};
+use crate::support::{Sum, bounds, is_full};
 
 /// As for the operations without lent calls; the modes are part of the states, and every call is watched.
 #[test]
 fn every_entry_keeps_its_mode_through_every_crash() {
     let mut sum = Sum::default();
     for operation in lent::all() {
-        let report = explore(&operation, &operation.plan(&Plan { shown: 1, ..Plan::default() }));
+        let report = explore(&operation, &operation.plan(&Plan { shown: 1, bounds: bounds(), ..Plan::default() }));
         println!("{}: {:?}", operation.name, report.totals());
         sum.add(&report, true);
     }

@@ -1,5 +1,6 @@
 //! Support for the suites: the selection of operations, the bounds, and the output of figures.
 
+use onionskin_sim::Bounds;
 use onionskin_sim::explore::{Report, Totals};
 use onionskin_sim::operations::{self, Operation};
 
@@ -15,6 +16,16 @@ pub(crate) fn operations() -> Vec<Operation> {
 /// Returns whether the bounds for continuous integration are lifted.
 pub(crate) fn is_full() -> bool {
     std::env::var("ONIONSKIN_CRASH").is_ok_and(|value| value == "full")
+}
+
+/// Returns how far the states of a loss of power are enumerated. A bounded run takes a sixteenth of the largest windows
+/// that are tried whole, and a quarter of the samples.
+pub(crate) fn bounds() -> Bounds {
+    let full = Bounds::default();
+    if is_full() {
+        return full;
+    }
+    Bounds { exhaustive_ops: 11, exhaustive_subsets: full.exhaustive_subsets / 16, samples: full.samples / 4, ..full }
 }
 
 /// Returns a number from the environment.

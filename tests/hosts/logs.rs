@@ -345,7 +345,7 @@ fn forged_numbers_are_detected() {
     let (version, epoch, transaction, count) = (8, 12, 20, 28);
     for (context, at, bytes, expected) in [
         ("version", version, vec![2, 0], Opened::Stopped),
-        ("flags", version + 2, vec![2, 0], Opened::Stopped),
+        ("flags", version + 2, vec![4, 0], Opened::Stopped),
         ("epoch", epoch, 5_u64.to_le_bytes().to_vec(), Opened::Quarantined),
         ("transaction", transaction, 999_u64.to_le_bytes().to_vec(), Opened::Parked),
         ("count", count, u32::MAX.to_le_bytes().to_vec(), Opened::Stopped),

@@ -101,11 +101,10 @@ impl StoreBuilder {
 
     /// What opening would find and do, without doing it: the root is granted for reading alone.
     ///
-    /// Records of other users are refused as by an open. It takes no lock, so it keeps no owner out. Where another owner of the operating system's lock is at
+    /// It reads the records of other users, too, and carries nothing out. It takes no lock, so it keeps no owner out. Where another owner of the operating system's lock is at
     /// work, the first finding says so, and the others may be that work.
     pub fn inspect(&self) -> Result<Vec<Finding>, Error> {
         let grants = self.grants()?;
-        self.check(&grants)?;
         let is_held = grants.filesystem().is_none() && is_held(grants.named_root(), grants.root())?;
         let in_use = is_held.then(in_use);
         let findings = self

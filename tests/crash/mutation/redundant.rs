@@ -118,7 +118,6 @@ pub(crate) const SYNCS: Rows = &[
             "materialize-directory: Recovery sync-dir ws/.onionskin #1",
             "materialize-directory: Recovery sync-dir ws/.onionskin #2",
             "materialize-directory: Recovery sync-dir ws/.onionskin #3",
-            "swap-reshape: Recovery sync-dir ws/.onionskin #0",
             "swap-reshape: Recovery sync-dir ws/.onionskin #1",
             "swap-reshape: Recovery sync-dir ws/.onionskin #2",
             "swap-reshape: Recovery sync-dir ws/.onionskin #3",
@@ -290,5 +289,14 @@ pub(crate) const ORDERS: Rows = &[
             "Recovery sync-dir root | remove-file staging",
             "Recovery sync-file staging | link staging > staging",
         ],
+    ),
+    (
+        "a question before the decision, about a file that is replaced: its second name is removed at once",
+        &["Operation sync-dir root | link target > staging"],
+    ),
+    (
+        "the sync is for entries that others add to a directory between its last reading and the renames of a recovery; \
+         the scene has no others",
+        &["Recovery rename target > old | sync-dir root", "Recovery sync-dir root | rename new > target"],
     ),
 ];
