@@ -96,11 +96,12 @@ fn a_directory_that_a_pointer_replaces() {
 /// removed, and new entries are carried.
 #[test]
 fn a_switched_directory_with_work_of_others_is_kept() {
-    type Write<'a> = &'a [(&'a str, &'a str, &'a str)];
+    /// What others write, by directory, name and content, and what is kept of it, by name and content.
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str, &'a str)], Option<(&'a str, &'a str)>);
     let delete = Op { path: path("d/deleted"), change: Change::Delete { old: old(3) } };
     let switch = Op { path: path("d"), change: Change::Switch };
     let log = journal(vec![switch, put("d/f", 0, "new", old(3)), delete]).encode();
-    let cases: [(&str, Write<'_>, Option<(&str, &str)>); 7] = [
+    let cases: [Case<'_>; 7] = [
         ("as it was", &[], None),
         ("a new entry", &[("d", "of-others", "late")], None),
         ("changed", &[("d", "f", "of others")], Some(("f", "of others"))),
