@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use onionskin_sim::SimFs;
 use onionskin_sim::explore::{Plan, Subject, Totals, explore};
+use onionskin_sim::{Bounds, SimFs};
 
 use crate::shipped::{Shipped, all, record};
 
@@ -22,10 +22,15 @@ fn it_survives_every_crash_as_the_core_does() {
     let mut recoveries = 0;
     let is_full = std::env::var("ONIONSKIN_CRASH").is_ok_and(|value| value == "full");
     let rounds_max = if is_full { Plan::default().rounds_max } else { ROUNDS_MAX };
+    // The core is explored further; here both have to agree.
+    let bounds = match Bounds::default() {
+        full if is_full => full,
+        full => Bounds { exhaustive_ops: 8, exhaustive_subsets: 1 << 9, samples: 256, ..full },
+    };
     let start = Instant::now();
     let mut in_component = Duration::ZERO;
     for shipped in all() {
-        let plan = shipped.native.plan(&Plan { shown: 1, rounds_max, ..Plan::default() });
+        let plan = shipped.native.plan(&Plan { shown: 1, rounds_max, bounds, ..Plan::default() });
         let begun = Instant::now();
         let component = explore(&shipped, &plan);
         in_component += begun.elapsed();
