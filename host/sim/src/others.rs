@@ -82,6 +82,8 @@ enum Deed {
     Within,
     /// The entry is removed, and a link is made in its place.
     Link,
+    /// A directory is made where nothing is.
+    Directory,
 }
 
 const CONTENT: &[u8] = b"the work of others";
@@ -94,6 +96,7 @@ impl Deed {
         match self {
             Self::Anew | Self::Older | Self::Within => Node::File { bytes: Arc::new(CONTENT.to_vec()), group: None },
             Self::Link => Node::Symlink(TEXT.into()),
+            Self::Directory => Node::Directory,
         }
     }
 
@@ -107,6 +110,9 @@ impl Deed {
             let file = fs.open_to_write(&dir, name)?;
             fs.set_size(&file, 0)?;
             return fs.write(&file, 0, CONTENT).map(drop);
+        }
+        if self == Self::Directory {
+            return fs.make_dir(&dir, name);
         }
         match fs.remove_file(&dir, name) {
             Ok(()) | Err(Cause::NoEntry) => {}
@@ -181,7 +187,9 @@ fn changes(context: &Context<'_>, tree: &Tree) -> Vec<(String, Deed)> {
             Some(Node::File { group: None, .. }) => {
                 changes.extend([Deed::Anew, Deed::Older, Deed::Within, Deed::Link].map(|deed| (path.to_owned(), deed)));
             }
-            Some(_) | None => changes.extend([Deed::Anew, Deed::Older, Deed::Link].map(|deed| (path.to_owned(), deed))),
+            Some(_) => changes.extend([Deed::Anew, Deed::Older, Deed::Link].map(|deed| (path.to_owned(), deed))),
+            None => changes
+                .extend([Deed::Anew, Deed::Older, Deed::Link, Deed::Directory].map(|deed| (path.to_owned(), deed))),
         }
     }
     changes
@@ -209,7 +217,10 @@ fn case(
     let holds = |name: &str| tree.iter().any(|(path, _)| String::from_utf8_lossy(path).contains(name));
     let places: Vec<String> = tree
         .iter()
-        .filter(|(_, node)| **node == deed.node())
+        .filter(|(other, node)| {
+            // Of directories there are many.
+            **node == deed.node() && (deed != Deed::Directory || *other == path.as_bytes())
+        })
         .map(|(path, _)| String::from_utf8_lossy(path).into_owned())
         .collect();
     let parked = holds(".onionskin/parked-");
@@ -219,7 +230,8 @@ fn case(
     let kept = !is_there && places.iter().any(|place| place.contains(".onionskin/quarantine-"));
     let text = match opened {
         Err(error) => Some(format!("locked out: {error}")),
-        Ok(()) if places.is_empty() => Some("the work of others is lost".to_owned()),
+        // An empty directory holds no work.
+        Ok(()) if places.is_empty() && deed != Deed::Directory => Some("the work of others is lost".to_owned()),
         Ok(()) if !parked && !is_stage(context, allowed, &tree, &changed) => {
             Some("neither old nor new beside it".to_owned())
         }
@@ -278,8 +290,7 @@ fn is_stage(context: &Context<'_>, allowed: u32, tree: &Tree, changed: &[String]
         let stage = &stages[number];
         std::iter::once(stage).chain(&passes).any(|known| {
             let found = restored(known);
-            // Where others changed the proof of a commit, the workspace may count it as not made: its changes are
-            // equal to those of the lower then, and vanish. A generation goes when others replace the link to it.
+            // A generation goes when others replace the link to it.
             subject.matches_harmed(&found, stage)
                 || has_records(stage, changed) && found.without(is_own) == stage.without(is_own)
         })
@@ -290,5 +301,5 @@ fn is_stage(context: &Context<'_>, allowed: u32, tree: &Tree, changed: &[String]
 fn has_records(tree: &Tree, changed: &[String]) -> bool {
     let is_pointer =
         |path: &String| matches!(tree.get(path), Some(Node::Symlink(text)) if text.contains(".onionskin/directories/"));
-    changed.iter().any(is_pointer) || tree.iter().any(|(path, _)| path.ends_with(b"/.onionskin/workspace"))
+    changed.iter().any(is_pointer)
 }
