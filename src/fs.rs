@@ -365,9 +365,9 @@ pub trait Fs {
         Err(Cause::Unsupported)
     }
     /// Gives the file or directory `to` the mode, owner, group, access control lists and extended attributes
-    /// of `from`, and with `times` its times. The name of `from` is `.` for the directory itself. Where one cannot be given, the mode is narrowed so that no more
-    /// users have access than to `from`. Returns whether all were given. Visible at once; durable after a sync
-    /// of `to`.
+    /// of `from`, and with `times` its times. The name of `from` is `.` for the directory itself. Where one
+    /// cannot be given, the mode is narrowed so that no more users have access than to `from`. Returns whether
+    /// all were given. Visible at once; durable after a sync of `to`.
     fn copy_attributes(
         &self,
         _from: Named<'_, Self::Dir>,

@@ -131,6 +131,15 @@ impl Journal {
         })
     }
 
+    /// Returns the changes that stand for themselves: not those of the entries of a directory that is switched, which
+    /// recovery compares only, nor the pointer of a switch.
+    pub fn whole(&self) -> impl Iterator<Item = &Op> {
+        let switched = self.ops.iter().find(|op| op.change == Change::Switch).map(|op| &op.path);
+        let is_whole =
+            move |op: &&Op| op.change == Change::Switch || !switched.is_some_and(|path| op.path.is_within(path));
+        self.ops.iter().filter(is_whole)
+    }
+
     /// Returns the numbers of the directories of generations that are to be published.
     pub fn directories(&self) -> impl Iterator<Item = u64> {
         self.ops.iter().filter_map(|op| match op.change {
@@ -139,17 +148,14 @@ impl Journal {
         })
     }
 
-    /// Returns the existing directories that get a new entry under its final name, each once. A directory that is
-    /// switched is another one.
+    /// Returns the existing directories that get a new entry under its final name, each once.
     pub fn filled(&self) -> BTreeSet<RelPath> {
-        let switched = self.ops.iter().find(|op| op.change == Change::Switch).map(|op| &op.path);
         let made: BTreeSet<&RelPath> =
             self.ops.iter().filter(|op| op.change == Change::MakeDir).map(|op| &op.path).collect();
         let mut filled = BTreeSet::new();
-        for op in &self.ops {
+        for op in self.whole() {
             let parent = op.path.parent();
-            let is_part = switched.is_some_and(|switched| op.path.is_within(switched));
-            if matches!(op.change, Change::Put { .. } | Change::MakeDir) && !is_part && !made.contains(&parent) {
+            if matches!(op.change, Change::Put { .. } | Change::MakeDir) && !made.contains(&parent) {
                 filled.insert(parent);
             }
         }

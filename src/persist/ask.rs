@@ -44,12 +44,8 @@ impl<F: Fs> State<F> {
     /// [`ErrorKind::NotCommitted`] with the path and the cause; nothing has changed.
     pub(super) fn ask_entries(&mut self, journal: &Journal) -> Result<(), Error> {
         let own = self.own_entries(journal.transaction)?;
-        let switched = journal.ops.iter().find(|op| op.change == Change::Switch).map(|op| &op.path);
-        for op in &journal.ops {
+        for op in journal.whole() {
             let answer = match &op.change {
-                Change::Put { .. } | Change::Delete { .. } if switched.is_some_and(|path| op.path.is_within(path)) => {
-                    Ok(())
-                }
                 Change::Put { old: Some(old), .. } | Change::Delete { old: Some(old) }
                     if old.kind != Kind::Directory =>
                 {

@@ -145,10 +145,8 @@ impl<F: Fs> State<F> {
     /// The check precedes the decision, because afterwards a failure could not be undone.
     fn check_reach(&mut self, journal: &Journal) -> Result<(), Error> {
         let mut asked: Vec<RelPath> = Vec::new();
-        let switched = journal.ops.iter().find(|op| op.change == Change::Switch).map(|op| &op.path);
         // The entries of a directory that is switched were looked at when its successor was prepared.
-        let is_part = |op: &&Op| op.change != Change::Switch && switched.is_some_and(|path| op.path.is_within(path));
-        for op in journal.ops.iter().filter(|op| !is_part(op)) {
+        for op in journal.whole() {
             let mut parent = op.path.parent();
             // A directory that this decision makes does not exist yet: check the parent in which it is made.
             while self.exec.dir(RootId::STORE, &parent).is_err() && !parent.is_root() {

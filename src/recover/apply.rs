@@ -84,23 +84,15 @@ pub(super) fn is_bad_put(fact: &Fact) -> bool {
     )
 }
 
-/// Returns the changes of a decision, without the parts of a switch.
-fn changed(journal: &Journal) -> impl Iterator<Item = &Op> {
-    let switched = journal.ops.iter().find(|op| op.change == Change::Switch).map(|op| &op.path);
-    let is_whole =
-        move |op: &&Op| op.change == Change::Switch || !switched.is_some_and(|switched| op.path.is_within(switched));
-    journal.ops.iter().filter(is_whole)
-}
-
 fn count(journal: &Journal) -> usize {
-    changed(journal).count()
+    journal.whole().count()
 }
 
 /// Returns the paths that a decision changes as text: the first few, and the number of the others.
 pub(super) fn paths(journal: &Journal) -> String {
     const SHOWN: usize = 16;
     let mut text = String::new();
-    for (number, op) in changed(journal).take(SHOWN).enumerate() {
+    for (number, op) in journal.whole().take(SHOWN).enumerate() {
         text.push_str(if number > 0 { ", " } else { "" });
         text.push_str(op.path.shown());
     }
@@ -112,7 +104,7 @@ pub(super) fn paths(journal: &Journal) -> String {
 
 /// Returns the deepest directory that contains every path of a decision, for messages.
 pub(super) fn common_directory(journal: &Journal) -> RelPath {
-    let mut paths = changed(journal).map(|op| match op.change {
+    let mut paths = journal.whole().map(|op| match op.change {
         Change::Switch | Change::Pointer { .. } => op.path.clone(),
         Change::Put { .. } | Change::Delete { .. } | Change::MakeDir | Change::RemoveDir => op.path.parent(),
     });

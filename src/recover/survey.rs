@@ -379,8 +379,7 @@ fn facts<F: Fs>(exec: &mut Executor<F>, scope: Scope, journal: &Journal) -> Resu
     let named = ByPath::of(journal);
     if scope == Scope::All {
         // Something may have been mounted over a directory since.
-        let own = journal.ops.iter().filter(|op| op.change == Change::Switch || !named.switches(&op.path));
-        let parents: BTreeSet<RelPath> = own.map(|op| op.path.parent()).collect();
+        let parents: BTreeSet<RelPath> = journal.whole().map(|op| op.path.parent()).collect();
         for parent in parents.iter().filter(|parent| !parent.is_root()) {
             if !is_directory(exec, parent)? {
                 continue;
