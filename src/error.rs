@@ -507,7 +507,7 @@ impl Error {
             K::LimitExceeded => ("over the limit of ", "; write in smaller parts"),
             K::Unsupported => ("not supported: ", ""),
             K::NotFound | K::InvalidArgument => ("", ""),
-            K::NotCommitted => ("", "; nothing was changed, try again"),
+            K::NotCommitted => ("", "; nothing was changed"),
             K::NeedsRecovery => ("", "; decided but not finished, open the root again and it is completed"),
             K::OutcomeUnknown => ("", "; the outcome is unknown, open the root again to learn it"),
             K::Corrupt => ("", "; nothing was touched"),
@@ -580,7 +580,7 @@ mod tests {
                 Error::not_merged(&paths),
                 "a: cannot be merged, nor can b\u{fffd}c; nothing was changed, choose a side for it",
             ),
-            (failed(ErrorKind::NotCommitted), "a/b: cannot be written: no space left; nothing was changed, try again"),
+            (failed(ErrorKind::NotCommitted), "a/b: cannot be written: no space left; nothing was changed"),
             (
                 failed(ErrorKind::OutcomeUnknown),
                 "a/b: cannot be written: no space left; the outcome is unknown, open the root again to learn it",

@@ -140,6 +140,8 @@ pub enum Cause {
     Loop,
     /// The call was interrupted and may be repeated.
     Interrupted,
+    /// Another part of the system uses the entry, as with a mount point.
+    Busy,
     /// The host does not offer this call.
     Unsupported,
     /// The name cannot be represented, for example because it is not UTF-8.
@@ -167,6 +169,7 @@ impl Cause {
             Self::ReadOnly => "read-only filesystem",
             Self::Loop => "a symbolic link is in the way",
             Self::Interrupted => "interrupted",
+            Self::Busy => "in use by the system, such as a mount point",
             Self::Unsupported => "not supported here",
             Self::IllegalName => "a name that is not UTF-8",
             Self::Other => "the host gave no reason",

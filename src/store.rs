@@ -438,6 +438,12 @@ impl<F: Fs> State<F> {
         in_the_way.map_or(Ok(()), |parked| Err(parked.log_error()))
     }
 
+    /// Refuses to go on beside a decision of a workspace that could not be completed.
+    pub(crate) fn check_kept(&self) -> Result<(), Error> {
+        let kept = self.parked.iter().find(|parked| parked.journal.kept);
+        kept.map_or(Ok(()), |parked| Err(parked.error(&recover::apply::common_directory(&parked.journal))))
+    }
+
     /// Returns whether a parked decision needs the generations of a directory.
     pub(crate) fn is_parked_directory(&self, number: u64) -> bool {
         self.parked.iter().any(|parked| parked.journal.directories().any(|directory| directory == number))

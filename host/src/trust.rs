@@ -117,6 +117,21 @@ pub(crate) fn other_owner(root: &Path) -> Option<String> {
     }
 }
 
+/// Returns the nearest existing place at or above a path, if it is on a filesystem that is mounted read-only.
+pub(crate) fn read_only(path: &Path) -> Option<PathBuf> {
+    #[cfg(unix)]
+    {
+        let place = path.ancestors().find(|place| place.symlink_metadata().is_ok())?;
+        let flags = rustix::fs::statvfs(place).ok()?.f_flag;
+        flags.contains(rustix::fs::StatVfsMountFlags::RDONLY).then(|| place.to_owned())
+    }
+    #[cfg(not(unix))]
+    {
+        let _there_is_no_such_call = path;
+        None
+    }
+}
+
 /// Returns the first of a directory and those above it in which another user could replace the entries of this user: it
 /// belongs to another user, or every user may write in it and its sticky bit is not set.
 ///

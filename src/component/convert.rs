@@ -211,6 +211,7 @@ const fn cause_out(value: Cause) -> types::Cause {
         Cause::ReadOnly => types::Cause::ReadOnly,
         Cause::Loop => types::Cause::Loop,
         Cause::Interrupted => types::Cause::Interrupted,
+        Cause::Busy => types::Cause::Busy,
         Cause::Unsupported => types::Cause::Unsupported,
         Cause::IllegalName => types::Cause::IllegalName,
         Cause::Other => types::Cause::Other,

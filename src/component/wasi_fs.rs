@@ -232,12 +232,12 @@ const fn cause(code: ErrorCode) -> Cause {
         ErrorCode::ReadOnly => Cause::ReadOnly,
         ErrorCode::Loop => Cause::Loop,
         ErrorCode::Interrupted => Cause::Interrupted,
+        ErrorCode::Busy => Cause::Busy,
         ErrorCode::Unsupported => Cause::Unsupported,
         ErrorCode::IllegalByteSequence => Cause::IllegalName,
         ErrorCode::WouldBlock
         | ErrorCode::Already
         | ErrorCode::BadDescriptor
-        | ErrorCode::Busy
         | ErrorCode::Deadlock
         | ErrorCode::FileTooLarge
         | ErrorCode::InProgress

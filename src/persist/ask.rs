@@ -60,6 +60,25 @@ impl<F: Fs> State<F> {
         Ok(())
     }
 
+    /// Asks whether an entry can be replaced, before anything is prepared for that.
+    ///
+    /// # Errors
+    ///
+    /// As for [`State::ask_entries`].
+    pub(crate) fn ask_first(&mut self, number: u64, path: &RelPath) -> Result<(), Error> {
+        let Some(kind) = self.exec.kind(path)? else { return Ok(()) };
+        self.run(self.control_plan())?;
+        let own = self.own_entries(number)?;
+        let answer = match kind {
+            Kind::Directory => self.ask_replace(path, (&own.file, &own.directory), own.onto_directory),
+            Kind::File | Kind::Symlink | Kind::Other => {
+                self.ask_replace(path, (&own.directory, &own.file), own.onto_file)
+            }
+        };
+        self.remove_own(&control::ask(number))?;
+        answer.map_err(|error| error.with_kind(ErrorKind::NotCommitted))
+    }
+
     /// Asks whether the directories that a decision fills can be. The draft of the log, which names them, is
     /// durable, so that a file that a crash leaves in one of them is found.
     ///
@@ -79,10 +98,15 @@ impl<F: Fs> State<F> {
                 Error::failed(Call::Fill, &directory, cause).with_kind(ErrorKind::NotCommitted)
             })?;
         }
+        self.remove_own(&place)
+    }
+
+    /// Removes the own entries of a transaction.
+    fn remove_own(&mut self, place: &RelPath) -> Result<(), Error> {
         let mut plan = Plan::new();
-        plan.remove_file(&file, "all is asked");
+        plan.remove_file(&place.child(FILE), "all is asked");
         plan.remove_dir(&place.child(DIRECTORY), "all is asked");
-        plan.remove_dir(&place, "all is asked");
+        plan.remove_dir(place, "all is asked");
         self.run(plan)
     }
 

@@ -11,7 +11,7 @@ use crate::limits::{ENTRIES_MAX, LOG_BYTES_MAX, RECORDS_MAX};
 use crate::path::{RelPath, RootId};
 use crate::plan::Plan;
 use crate::recover::Verdict;
-use crate::recover::survey::REACH;
+use crate::recover::facts::REACH;
 use crate::store::State;
 
 /// Appends the steps that record the intent of a transaction before any entry outside its staging is

@@ -65,6 +65,8 @@ impl<F: Fs> State<F> {
             return Err(Error::invalid_argument(link.shown(), why));
         }
         self.make_parents(number, resolved, options)?;
+        let asked = self.ask_first(number, &path);
+        self.or_abandon(number, asked)?;
         let journal = self.journal(number, switch_ops(&path, resolved, None), !options.synced());
         let base = control::sibling_new(&path, number);
         let prepared = self.prepare(&intent_of(&journal), resolved, (exists.then_some(&path), &base));
@@ -89,6 +91,8 @@ impl<F: Fs> State<F> {
         let text = control::pointer_text(&path, directory, generation);
         match current {
             Current::Directory => {
+                let asked = self.ask_first(number, &path);
+                self.or_abandon(number, asked)?;
                 let journal = self.journal(number, switch_ops(&path, resolved, Some(pointer)), !options.synced());
                 let prepared = self.prepare(&intent_of(&journal), resolved, (Some(&path), &base));
                 self.or_abandon(number, prepared)?;

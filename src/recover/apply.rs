@@ -10,8 +10,8 @@ use crate::fs::Kind;
 use crate::journal::{ByPath, Change, Journal, Op};
 use crate::path::{At, RelPath};
 use crate::plan::Attributes;
+use crate::recover::facts::{Decision, Fact, Staged, Target};
 use crate::recover::plan::Piece;
-use crate::recover::survey::{Decision, Fact, Staged, Target};
 use crate::recover::{Finding, Scope, Verdict};
 use crate::tree;
 
@@ -64,7 +64,9 @@ pub fn apply(journal: &Journal, decision: &Decision, scope: Scope, round: &mut P
         round.plan.remove_file(&decision.path, "all of it has been applied");
     }
     round.plan.sync_control("or the log could come back after its staging is gone");
-    note_completed(&mut round.findings, journal);
+    if round.findings.iter().all(|finding| finding.verdict != Verdict::RolledBack) {
+        note_completed(&mut round.findings, journal);
+    }
     Ok(())
 }
 
@@ -103,7 +105,7 @@ pub(super) fn paths(journal: &Journal) -> String {
 }
 
 /// Returns the deepest directory that contains every path of a decision, for messages.
-pub(super) fn common_directory(journal: &Journal) -> RelPath {
+pub(crate) fn common_directory(journal: &Journal) -> RelPath {
     let mut paths = journal.whole().map(|op| match op.change {
         Change::Switch | Change::Pointer { .. } => op.path.clone(),
         Change::Put { .. } | Change::Delete { .. } | Change::MakeDir | Change::RemoveDir => op.path.parent(),
@@ -118,14 +120,17 @@ pub(super) fn common_directory(journal: &Journal) -> RelPath {
 }
 
 fn switch(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Piece) -> Result<(), Error> {
-    let Fact::Switch { at, new, old, .. } = fact else { return Ok(()) };
+    let Fact::Switch { at, new, old, is_undone, .. } = fact else { return Ok(()) };
     let path = &op.path;
     let (new_path, old_path) =
         (control::sibling_new(path, journal.transaction), control::sibling_old(path, journal.transaction));
     let plan = &mut round.plan;
     match (at.is_some(), new.is_some(), old.is_some()) {
         // Already switched: the next part handles the remaining work.
-        (true, false, _) => return Ok(()),
+        (true, false, _) => {
+            round.findings.extend(is_undone.then(|| undone(path)));
+            return Ok(());
+        }
         (true, true, false) => {
             plan.rename(path, &old_path, "the old one makes room; it stays whole");
             if scope == Scope::All {
@@ -136,8 +141,7 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Pie
         (false, true, _) => plan.rename(&new_path, path, "the new one takes its place"),
         (false, false, true) => {
             plan.rename(&old_path, path, "the last copy goes back to its place");
-            let detail = "its new content is gone; the former one was put back";
-            round.findings.push(Finding::new(path, Verdict::RolledBack, detail));
+            round.findings.push(undone(path));
         }
         (false, false, false) | (true, true, true) => {
             let what = format!(
@@ -149,6 +153,11 @@ fn switch(journal: &Journal, op: &Op, fact: &Fact, scope: Scope, round: &mut Pie
     }
     plan.sync_parent(path, "or the old one could go while the new one has no name");
     Ok(())
+}
+
+fn undone(path: &RelPath) -> Finding {
+    let detail = "its new content was removed by others; the former one is in its place";
+    Finding::new(path, Verdict::RolledBack, detail)
 }
 
 fn delete(op: &Op, fact: &Fact, named: &ByPath<'_>, round: &mut Piece) -> Result<(), Error> {

@@ -10,6 +10,7 @@
 
 pub mod abandon;
 pub mod apply;
+pub mod facts;
 pub mod overtaken;
 pub(crate) mod parked;
 pub mod plan;
@@ -133,7 +134,7 @@ pub(crate) fn settle<F: Fs>(exec: &mut Executor<F>, scope: Scope) -> Result<Sett
             };
             debug_assert_eq!(steps.commit(), None, "recovery decides nothing");
             match exec.run(steps) {
-                Ok(()) => settled.findings.extend(piece.findings),
+                Ok(()) => settled.note(piece.findings),
                 Err(error) if snapshot.decision.is_some() => settled.park(exec, &snapshot, error)?,
                 Err(error) => {
                     settled.leave(&piece.place, &error);
@@ -149,6 +150,16 @@ pub(crate) fn settle<F: Fs>(exec: &mut Executor<F>, scope: Scope) -> Result<Sett
 }
 
 impl Settled {
+    /// Adds the findings of a piece that was carried out. A round that puts a directory back and the one that completes
+    /// its decision find the same.
+    fn note(&mut self, findings: Vec<Finding>) {
+        for finding in findings {
+            if finding.verdict != Verdict::RolledBack || !self.findings.contains(&finding) {
+                self.findings.push(finding);
+            }
+        }
+    }
+
     /// Parks the decision of a round that cannot be completed now. It gets a name of its own, so that other decisions
     /// can be made, and a directory that it switched half-way gets its former name back. A record that cannot be moved
     /// keeps its name.
@@ -174,7 +185,8 @@ impl Settled {
         if let Ok(plan) = parked::restore(exec, journal) {
             let _tried_again_at_the_next_open = exec.run(plan);
         }
-        let (number, reason) = (journal.transaction, error.clause());
+        let number = journal.transaction;
+        let reason = error.clause() + &parked::nameless(exec, journal);
         if decision.reason.as_ref() != Some(&reason) {
             let _only_for_people = exec.run(parked::describe(number, &reason, decision.reason.is_some()));
             exec.close(&control::reason(number));
@@ -248,9 +260,14 @@ pub(crate) fn foresee<F: Fs>(exec: &mut Executor<F>) -> Result<(Vec<Finding>, Ve
                 findings.push(Parked { record, journal: journal.clone(), reason }.finding());
             }
             (Ok(journal), Ok(foreseen)) => {
-                let completes = has(&foreseen, Verdict::RolledForward);
+                let is_undone = has(&foreseen, Verdict::RolledBack);
+                let is_ended = is_undone || has(&foreseen, Verdict::RolledForward);
                 findings.extend(foreseen);
-                if !completes {
+                if is_undone {
+                    // What looks like a remain goes back to its place.
+                    passed.insert(control::transaction(journal.transaction));
+                }
+                if !is_ended {
                     apply::note_completed(&mut findings, journal);
                 }
             }

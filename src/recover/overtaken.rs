@@ -14,8 +14,8 @@ use crate::fs::{Fs, Kind};
 use crate::journal::{ByPath, Change, Journal, OldEntry, Op};
 use crate::path::{At, RelPath, RootId};
 use crate::plan::Plan;
+use crate::recover::facts::{Fact, Staged, Target};
 use crate::recover::plan::Piece;
-use crate::recover::survey::{Fact, Staged, Target};
 use crate::recover::{Finding, Verdict};
 use crate::tree::{self, Tree};
 

@@ -85,6 +85,18 @@ pub(super) fn describe(number: u64, reason: &str, is_described: bool) -> Plan {
     plan
 }
 
+/// Returns the place of the former content of each switched path that has no entry, as the end of a reason.
+pub(super) fn nameless<F: Fs>(exec: &mut Executor<F>, journal: &Journal) -> String {
+    let mut text = String::new();
+    for op in journal.ops.iter().filter(|op| op.change == Change::Switch) {
+        let old = control::sibling_old(&op.path, journal.transaction);
+        if matches!(exec.kind(&op.path), Ok(None)) && matches!(exec.kind(&old), Ok(Some(_))) {
+            text = format!("; its former content is at {old} until then");
+        }
+    }
+    text
+}
+
 /// Returns the plan that gives each directory that was switched half-way its former name back.
 ///
 /// # Errors

@@ -12,7 +12,8 @@ use crate::journal::{Damage, Journal};
 use crate::path::RelPath;
 use crate::plan::Plan;
 use crate::recover::apply;
-use crate::recover::survey::{Decision, Snapshot};
+use crate::recover::facts::Decision;
+use crate::recover::survey::Snapshot;
 use crate::recover::{Finding, Scope, Verdict, sweep};
 use crate::tree;
 

@@ -15,7 +15,7 @@ use super::{Workspace, layout, lower};
 use crate::control;
 use crate::error::{Error, ErrorKind};
 use crate::fs::{Fs, Kind};
-use crate::journal::{self, Change as Step, OldEntry};
+use crate::journal::{self, Change as Step, Journal, OldEntry};
 use crate::path::{At, RelPath, RootId};
 use crate::plan::Plan;
 use crate::store::{Durability, Preopens, Receipt, Store};
@@ -249,6 +249,17 @@ impl<F: Fs + Clone> Workspace<F> {
         })
     }
 
+    /// Asks whether the map can be replaced after a decision in the lower. Without one, a commit has nothing to do, and
+    /// must not say so of changes that an earlier decision holds.
+    fn ask_map(&mut self, target: &Target<F>, journal: Option<&Journal>) -> Result<(), Error> {
+        if journal.is_none() {
+            return target.state.check_kept();
+        }
+        let number = self.state.take_number();
+        let asked = self.state.ask_first(number, &layout::map());
+        asked.inspect_err(|_| self.state.abandon(number))
+    }
+
     /// Decides, and lets the workspace go on from there.
     fn conclude(&mut self, mut target: Target<F>, durability: Durability, next: Map) -> Result<Receipt, Error> {
         if let Err(error) = target.check_parked() {
@@ -261,6 +272,10 @@ impl<F: Fs + Clone> Workspace<F> {
             return Err(error);
         }
         let journal = target.journal();
+        if let Err(error) = self.ask_map(&target, journal.as_ref()) {
+            target.state.abandon(target.number);
+            return Err(error);
+        }
         let proof = journal.as_ref().map(|journal| journal::digest(&journal.encode()));
         let waits = Header { files: self.files.next, proof, ..self.header.clone() };
         let (bytes, end) = next.encode(&waits);

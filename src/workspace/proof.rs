@@ -15,7 +15,8 @@ use crate::order;
 use crate::path::RelPath;
 use crate::plan::Plan;
 use crate::records::Records;
-use crate::recover::survey::{self, read_log};
+use crate::recover::facts::read_log;
+use crate::recover::survey;
 use crate::recover::{Finding, Scope, Verdict};
 use crate::store::{Preopens, State, Store};
 

@@ -36,6 +36,7 @@ mod hostile;
 mod kernels;
 mod look;
 mod patch;
+mod place;
 mod readme;
 mod reads;
 mod review;

@@ -99,6 +99,7 @@ const fn cause_out(cause: Cause) -> above::ErrorCode {
         Cause::ReadOnly => above::ErrorCode::ReadOnly,
         Cause::Loop => above::ErrorCode::Loop,
         Cause::Interrupted => above::ErrorCode::Interrupted,
+        Cause::Busy => above::ErrorCode::Busy,
         Cause::Unsupported => above::ErrorCode::Unsupported,
         Cause::IllegalName => above::ErrorCode::IllegalByteSequence,
         Cause::Io | Cause::Other => above::ErrorCode::Io,

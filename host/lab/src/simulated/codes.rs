@@ -22,6 +22,7 @@ pub(super) const fn code(cause: Cause) -> ErrorCode {
         Cause::NotPermitted => ErrorCode::NotPermitted,
         Cause::Loop => ErrorCode::Loop,
         Cause::Interrupted => ErrorCode::Interrupted,
+        Cause::Busy => ErrorCode::Busy,
         Cause::Unsupported => ErrorCode::Unsupported,
         Cause::IllegalName | Cause::Other => ErrorCode::Invalid,
     }

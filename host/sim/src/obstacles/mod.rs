@@ -48,6 +48,7 @@ impl Default for ObstacleSweep {
                 Cause::Io,
                 Cause::NotPermitted,
                 Cause::ReadOnly,
+                Cause::Busy,
                 Cause::Unsupported,
                 Cause::Other,
             ],

@@ -78,7 +78,7 @@ impl State {
     /// A mount point is busy: it can be neither removed nor renamed.
     fn check_not_mounted(&self, parent: Ino, ino: Ino) -> Result<(), Cause> {
         let mounted = self.disk.inode(parent).device != self.disk.inode(ino).device;
-        if mounted { Err(Cause::Other) } else { Ok(()) }
+        if mounted { Err(Cause::Busy) } else { Ok(()) }
     }
 
     pub(crate) fn rename(&mut self, from: (&Dir, &str), to: (&Dir, &str)) -> Result<(), Cause> {
