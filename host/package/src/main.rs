@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
 use onionskin_package::contract::{Contract, snapshot};
+use onionskin_package::sections::strip;
 use onionskin_package::{languages, pages, release};
 
 /// Makes the releases of Onionskin.
@@ -36,6 +37,11 @@ enum Command {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Prints the length of a component in bytes, as it is released: without its custom sections.
+    Size {
+        /// The component.
+        component: PathBuf,
+    },
     /// Writes SHA256SUMS for every file of a directory.
     Checksums {
         /// The directory.
@@ -53,6 +59,11 @@ fn main() -> Result<()> {
             for path in release::make(&workspace, &components, &revision, &out)? {
                 println!("{}", path.display());
             }
+            Ok(())
+        }
+        Command::Size { component } => {
+            let built = fs::read(&component).with_context(|| component.display().to_string())?;
+            println!("{}", strip(&built).with_context(|| component.display().to_string())?.len());
             Ok(())
         }
         Command::Checksums { out } => release::checksums(&out),
