@@ -27,12 +27,15 @@ pub(crate) struct Meter {
     /// Whether space may have been freed since the last complete count.
     is_stale: bool,
     open: Vec<Weak<File>>,
+    /// Whether growth was refused.
+    pub(crate) was_denied: bool,
 }
 
 impl Meter {
     /// Counts the existing files and names.
     pub(crate) fn new(directories: Vec<(String, PathBuf)>, quota: Quota) -> io::Result<Self> {
-        let mut meter = Self { directories, quota, held: Growth::default(), is_stale: false, open: Vec::new() };
+        let held = Growth::default();
+        let mut meter = Self { directories, quota, held, is_stale: false, open: Vec::new(), was_denied: false };
         meter.held = meter.count()?;
         Ok(meter)
     }
@@ -59,6 +62,7 @@ impl Meter {
             self.held.bytes += growth.bytes;
             self.held.entries += growth.entries;
         }
+        self.was_denied |= !fits;
         fits
     }
 

@@ -1,7 +1,9 @@
 //! The limits of a program, and its world.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::io::Read as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use onionskin_tests::wasm_encoder::{
@@ -86,27 +88,39 @@ pub(crate) fn slow_to_compile() -> Vec<u8> {
     module.finish()
 }
 
+/// Returns a command that runs a program for a second at most.
+fn limited(ground: &Ground, program: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_onionskin"));
+    command.args(["run", "--lower", &as_data(&ground.at("top")), "--timeout", "1s"]).arg(program);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+/// Starts a command and asserts that it ends soon, as a failure.
+#[track_caller]
+fn ends_soon(command: &mut Command) -> Child {
+    let start = Instant::now();
+    let mut run = command.spawn().expect("the program starts");
+    let ended = run.wait().expect("it ends");
+    assert_eq!(ended.code(), Some(1));
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    run
+}
+
+/// Returns the message of a command that has ended.
+fn message(mut run: Child) -> String {
+    let mut message = String::new();
+    run.stderr.take().expect("it is piped").read_to_string(&mut message).expect("it is text");
+    message
+}
+
 /// Time, for a program that writes to a standard output without a reader.
 #[test]
 fn a_program_whose_output_is_not_read_is_stopped() {
     let (ground, Some(program)) = (ground(), program("attack")) else { return };
-    let start = Instant::now();
-    let mut run = Command::new(env!("CARGO_BIN_EXE_onionskin"))
-        .args(["run", "--lower", &as_data(&ground.at("top")), "--timeout", "1s"])
-        .arg(program)
-        .arg("flood")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let unread = run.stdout.take().expect("it is piped");
-    let ended = run.wait_with_output().expect("it ends");
-    let message = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(1), "{message}");
-    assert!(message.contains("longer than its --timeout allows"), "{message}");
-    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
-    drop(unread);
+    let run = ends_soon(limited(&ground, &program).arg("flood").stdout(Stdio::piped()));
+    let message = message(run);
+    assert_eq!(message.matches("longer than its --timeout allows").count(), 1, "{message}");
 }
 
 /// Time, where nobody reads what the program says about errors, nor what this command does.
@@ -126,20 +140,19 @@ fn a_program_whose_errors_are_not_read_is_stopped() {
                     (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8)))
                     (br $again))))"#,
     );
-    let start = Instant::now();
-    let mut run = Command::new(env!("CARGO_BIN_EXE_onionskin"))
-        .args(["run", "--lower", &as_data(&ground.at("top")), "--timeout", "1s"])
-        .arg(program)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let unread = run.stderr.take().expect("it is piped");
-    let ended = run.wait().expect("it ends");
-    assert_eq!(ended.code(), Some(1));
-    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
-    drop(unread);
+    ends_soon(&mut limited(&ground, &program));
+}
+
+/// Time, for a program that is read from a pipe to which nobody writes.
+#[test]
+fn a_program_that_is_never_read_is_stopped() {
+    let ground = ground();
+    let pipe = ground.at("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("coreutils are there");
+    assert!(made.success(), "a pipe");
+    let message = message(ends_soon(&mut limited(&ground, &pipe)));
+    assert_eq!(message.matches("longer than its --timeout allows").count(), 1, "{message}");
+    assert!(!ground.at("upper").exists(), "nothing was started");
 }
 
 /// Memory: tables count, too, and all instances share one budget.
@@ -262,6 +275,7 @@ fn an_upper_directory_holds_no_more_than_it_may() {
             assert_eq!(said.code, Some(1), "{message}");
             // For a stream the C library of WASI reports nothing but a failure.
             assert!(said.err.contains("Quota exceeded") || said.err.contains("I/O error"), "{message}");
+            assert!(said.err.contains("than its --max-bytes or --max-entries allow"), "{message}");
         } else {
             assert_eq!(said.code, Some(0), "{message}");
         }

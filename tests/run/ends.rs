@@ -197,7 +197,27 @@ fn exit_codes_arrive_whole_and_a_program_without_files_runs() {
             }
         }
     }
+    // What does not fit into a byte is a failure, and no byte of it.
+    for code in [256, 512, u32::MAX] {
+        let said = ground.layered(&["--commit"], &module(code), &[]);
+        assert_eq!(said.code, Some(1), "{code}: {said:?}");
+    }
     ground.assert_lowers_stay();
+}
+
+/// An argument that a module of preview 1 cannot take is refused with its length, and does not end it with a trap.
+#[test]
+fn an_argument_that_is_too_long_for_a_module_is_refused() {
+    let ground = ground();
+    let text = r#"(module
+        (import "wasi_snapshot_preview1" "args_sizes_get" (func $sizes (param i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (func (export "_start") (drop (call $sizes (i32.const 0) (i32.const 4)))))"#;
+    let program = written(&ground, "module.wasm", text);
+    let said = ground.layered(&[], &program, &[&"x".repeat(59_000)]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let said = ground.layered(&[], &program, &[&"x".repeat(59_001)]);
+    assert!(said.code == Some(1) && said.err.contains("59001 bytes"), "{said:?}");
 }
 
 /// The upper directory of a program is readable by its owner only; and a temporary one is removed with its run, or by

@@ -72,13 +72,13 @@ pub(super) fn abilities(root: &Path, found: &Abilities) -> Answer {
     };
     let mut rows = vec![
         vec![root.into(), text!("{}: {}", tier.0, tier.1)],
-        vec!["  symbolic links".into(), answer(found.symlinks).into()],
-        vec!["  hard links".into(), answer(found.hard_links).into()],
-        vec!["  directory sync".into(), answer(found.directory_sync).into()],
-        vec!["  case-sensitive".into(), answer(found.case_sensitive).into()],
+        vec![text!("  symbolic links"), answer(found.symlinks).into()],
+        vec![text!("  hard links"), answer(found.hard_links).into()],
+        vec![text!("  directory sync"), answer(found.directory_sync).into()],
+        vec![text!("  case-sensitive"), answer(found.case_sensitive).into()],
     ];
     if !found.reason.is_empty() {
-        rows.push(vec!["  reason".into(), text!("{}", Sentence(&found.reason))]);
+        rows.push(vec![text!("  reason"), text!("{}", Sentence(&found.reason))]);
     }
     let json = json!({
         "tier": tier.0,

@@ -63,8 +63,14 @@ impl<T: Show + ?Sized> Show for &T {
 
 impl Show for str {
     fn show(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.chars().try_for_each(|letter| match letter {
+        // At an end a blank cannot be seen.
+        let inner = self.trim_matches(' ');
+        let start = self.len() - self.trim_start_matches(' ').len();
+        let is_at_end = |at: usize| at < start || at >= start + inner.len();
+        self.char_indices().try_for_each(|(at, letter)| match letter {
             '\\' => out.write_str("\\\\"),
+            ' ' if is_at_end(at) => out.write_str("\\x20"),
+            letter if is_blank(letter) => code(letter, out),
             letter => escape(letter, out),
         })
     }
@@ -198,9 +204,19 @@ impl FromIterator<Self> for Text {
 pub(crate) fn is_acting(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,
-            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Checks whether a letter of a name looks as a blank, or as nothing. Contents have many of them: the blank of Chinese
+/// texts, and the sign that chooses the form of the letter before.
+fn is_blank(letter: char) -> bool {
+    matches!(letter,
+        '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{2800}' | '\u{3000}'
+        | '\u{fe00}'..='\u{fe0f}')
 }
 
 /// Writes a letter, or its escape.
@@ -210,9 +226,13 @@ fn escape(letter: char, out: &mut impl fmt::Write) -> fmt::Result {
         '\r' => out.write_str("\\r"),
         '\t' => out.write_str("\\t"),
         letter if letter.is_ascii_control() => write!(out, "\\x{:02x}", u32::from(letter)),
-        letter if is_acting(letter) => write!(out, "\\u{{{:x}}}", u32::from(letter)),
+        letter if is_acting(letter) => code(letter, out),
         letter => out.write_char(letter),
     }
+}
+
+fn code(letter: char, out: &mut impl fmt::Write) -> fmt::Result {
+    write!(out, "\\u{{{:x}}}", u32::from(letter))
 }
 
 /// Returns JSON on one line, exact, in which acting letters are escapes of JSON.
@@ -273,6 +293,14 @@ mod tests {
             assert_eq!(Text::from(&name), Text::from(Path::new(&name)));
         }
         assert_eq!(Text::from("größe 大 'x'").as_str(), "größe 大 'x'");
+    }
+
+    /// What looks as a blank is escaped in a name, and left in a content, but for blanks between other letters.
+    #[test]
+    fn blanks_of_names_are_seen() {
+        assert_eq!(Text::from(" a b  ").as_str(), "\\x20a b\\x20\\x20");
+        assert_eq!(Text::from("a\u{a0}b\u{3000}\u{fe0f}").as_str(), "a\\u{a0}b\\u{3000}\\u{fe0f}");
+        assert_eq!(Text::of_lines(" a\u{a0}b \n").as_str(), " a\u{a0}b \n");
     }
 
     /// No letter reaches the terminal that acts on it, of all that there are; and no two names look alike.

@@ -200,6 +200,11 @@ impl Watch {
         }
     }
 
+    /// Returns whether a call was refused because of a quota.
+    pub(crate) fn quota_was_denied(&self) -> bool {
+        self.meters.iter().any(|meter| lock(meter).was_denied)
+    }
+
     /// Returns the meter that counts this path.
     fn meter(&self, path: &str) -> Option<MutexGuard<'_, Meter>> {
         self.meters.iter().map(|meter| lock(meter)).find(|meter| meter.counts(path))

@@ -15,24 +15,36 @@ const MODULE: &[u8] = b"\0asm\x01\0\0\0";
 /// The function with which a module exits. The adapter passes on success and failure only.
 const EXIT: (&str, &str) = (PREVIEW1, "proc_exit");
 
-/// The function with which a component exits; the parameter is the same.
-const EXIT_WITH_CODE: (&str, &str) = ("wasi:cli/exit@0.2.12", "exit-with-code");
+/// The function that takes its place. That of WASI takes a byte, to which 256 is 0.
+pub(super) const EXIT_WITH_CODE: (&str, &str) = ("onionskin:run/exit", "exit");
 
 /// The declaration of that function.
 const DECLARED: &str = "
-package onionskin:exit;
+package onionskin:run;
+
+interface exit {
+    exit: func(code: u32);
+}
 
 world exits {
-    import wasi:cli/exit@0.2.12;
-}
-
-package wasi:cli@0.2.12 {
-    interface exit {
-        exit: func(status: result);
-        exit-with-code: func(status-code: u8);
-    }
+    import exit;
 }
 ";
+
+/// The most bytes of an argument or a variable with its value: the adapter of wasmtime keeps each in 64 KiB with its own
+/// state, and traps for one more.
+const TEXT_BYTES_MAX: usize = 59_000;
+
+/// Checks that a module can be given each of these texts.
+pub(super) fn check_texts<'a>(texts: impl Iterator<Item = &'a str>) -> wasmtime::Result<()> {
+    match texts.map(str::len).find(|length| *length > TEXT_BYTES_MAX) {
+        None => Ok(()),
+        Some(length) => Err(wasmtime::Error::msg(format!(
+            "an argument or variable has {length} bytes, and a module of WASI preview 1 takes {TEXT_BYTES_MAX} in each: \
+             pass a file, or build the program for WASI 0.2"
+        ))),
+    }
+}
 
 /// Returns whether the bytes are a module of WebAssembly, and no component.
 pub(super) fn is_module(wasm: &[u8]) -> bool {

@@ -9,7 +9,7 @@ use wasmtime::error::Context as _;
 use crate::component::OVERLAY;
 
 /// The version of the composition. It changes with the composition, since cached code includes its result.
-pub(super) const VERSION: &str = "2";
+pub(super) const VERSION: &str = "3";
 
 /// The interface through which the component imports its directories.
 const PREOPENS: &str = "wasi:filesystem/preopens";

@@ -5,9 +5,10 @@ use std::time::Instant;
 use wasmtime::component::{Linker, Resource, ResourceTable};
 use wasmtime::{ResourceLimiter, StoreContextMut};
 use wasmtime_wasi::filesystem::Descriptor;
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::World;
+use super::adapt::EXIT_WITH_CODE;
 use super::world::is_upper;
 use crate::faults::{self, Watch, Watched};
 use crate::grants::{Access, Granted};
@@ -157,6 +158,10 @@ pub(super) fn link(world: &World, directories: Option<&str>, linker: &mut Linker
             .instance(faults::PREOPENS)?
             .func_wrap("get-directories", |_: Store<'_>, (): ()| Ok((Vec::<(Resource<Descriptor>, String)>::new(),)))?;
     }
+    let (interface, name) = EXIT_WITH_CODE;
+    linker.instance(interface)?.func_wrap(name, |_: Store<'_>, (code,): (u32,)| -> wasmtime::Result<()> {
+        Err(I32Exit(code.cast_signed()).into())
+    })?;
     if world.limits.time.is_some() {
         super::wait::shadow(linker)?;
     }

@@ -17,10 +17,10 @@ use super::compile::{Compiler, Settings, TooLate};
 use super::machine::{self, Machine};
 use super::wait::{Alarm, Late};
 use super::world::utf8;
-use super::{Layers, World, compose};
+use super::{Layers, World, adapt, compose};
 use crate::cache::Cache;
 use crate::component::{OVERLAY, cached};
-use crate::faults::Injected;
+use crate::faults::{Injected, Watched as _};
 use crate::lock::RootLock;
 use crate::{Error, Onionskin};
 
@@ -50,6 +50,8 @@ pub struct Ended {
     pub how: How,
     /// Whether a request for memory beyond the limit was denied.
     pub memory_was_denied: bool,
+    /// Whether a call was refused because of the quota of an upper directory.
+    pub quota_was_denied: bool,
 }
 
 /// The ways to end.
@@ -134,10 +136,15 @@ impl Program {
             Some(name) => name,
             None => utf8(Path::new(self.path.file_name().unwrap_or_default()))?,
         };
+        if adapt::is_module(&self.wasm) {
+            let variables = world.environment.iter().flat_map(|(name, value)| [name, value]);
+            let texts = world.arguments.iter().chain(variables).map(String::as_str);
+            adapt::check_texts(texts.chain([name])).map_err(self.failed("start"))?;
+        }
         let grants = world.grants()?;
         let command = match self.command(world, until) {
             Err(Error::Program { source, .. }) if source.is::<TooLate>() => {
-                return Ok(Ended { how: How::NotCompiled, memory_was_denied: false });
+                return Ok(Ended { how: How::NotCompiled, memory_was_denied: false, quota_was_denied: false });
             }
             command => command?,
         };
@@ -155,7 +162,9 @@ impl Program {
             Err(error) => return Err(self.failed("start")(error)),
         };
         drop(alarm);
-        Ok(Ended { how, memory_was_denied: store.data().memory.was_denied })
+        let machine = store.data_mut();
+        let quota_was_denied = machine.watch().is_some_and(|watch| watch.quota_was_denied());
+        Ok(Ended { how, memory_was_denied: machine.memory.was_denied, quota_was_denied })
     }
 
     fn command(&self, world: &World, until: Option<Instant>) -> Result<CommandPre<Machine>, Error> {

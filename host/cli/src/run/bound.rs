@@ -17,16 +17,22 @@ const AFTER: Duration = Duration::from_secs(2);
 /// The time for the last message.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Whether the limit is still in force.
+/// The state of the limit.
 #[derive(Default)]
 pub(super) struct Bound {
     is_lifted: AtomicBool,
+    has_ended: AtomicBool,
 }
 
 impl Bound {
     /// Lifts the limit for a commit or a question, neither of which is abandoned half-way.
     pub(super) fn lift(&self) {
         self.is_lifted.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that the limit ended the program, which is reported already.
+    pub(super) fn ended(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
     }
 }
 
@@ -46,7 +52,7 @@ pub(super) fn within(
             result
         });
         if ended.recv_timeout(most) == Err(RecvTimeoutError::Timeout) && !bound.is_lifted.load(Ordering::Relaxed) {
-            stop(context, arguments);
+            stop(context, arguments, bound);
         }
         run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
@@ -54,11 +60,13 @@ pub(super) fn within(
 
 /// Ends this process. The changes of the program are in its upper directory, as after a crash; a temporary one is
 /// removed by the next run.
-fn stop(context: &Context, arguments: &Run) -> ! {
-    let message = text!(
-        "{}: stopped, since it ran longer than its --timeout allows; what it changed was not looked at",
-        arguments.program()
-    );
+fn stop(context: &Context, arguments: &Run, bound: &Bound) -> ! {
+    let program = arguments.program();
+    let message = if context.format == Format::Text && bound.has_ended.load(Ordering::Relaxed) {
+        text!("{}: what it changed was not looked at", program)
+    } else {
+        text!("{}: stopped, since it ran longer than its --timeout allows; what it changed was not looked at", program)
+    };
     let format = context.format;
     let (done, written) = channel();
     // Nobody may read the stream, or the program may still be writing to it.

@@ -44,6 +44,16 @@ pub(super) fn run(context: &Context, arguments: &Run) -> Result<(), Stop> {
         ));
     }
     let world = arguments.world()?;
+    bound::within(context, arguments, |bound| {
+        // It may be a pipe, and is read before an upper is made for it.
+        let program = read(arguments)?;
+        let uppers = Uppers::make(arguments, what)?;
+        start(context, arguments, &program, world, uppers, terminal, bound)
+    })
+}
+
+/// Reads the program, and lets another process compile it.
+fn read(arguments: &Run) -> Result<Program, Stop> {
     let program = Program::read(arguments.program())?;
     let program = match std::env::current_exe() {
         Ok(this) => program.compile_with(move || {
@@ -55,9 +65,7 @@ pub(super) fn run(context: &Context, arguments: &Run) -> Result<(), Stop> {
         Err(_) => program,
     };
     let name = text!("{}", arguments.program());
-    let program = program.announce(move || Compiling::of(&name));
-    let uppers = Uppers::make(arguments, what)?;
-    bound::within(context, arguments, |bound| start(context, arguments, &program, world, uppers, terminal, bound))
+    Ok(program.announce(move || Compiling::of(&name)))
 }
 
 /// Starts the program, and handles its changes.
@@ -79,6 +87,9 @@ fn start(
     }
     let code = code(&ended.how);
     let message = end_message(arguments, &ended);
+    if ended.how == How::TimedOut {
+        bound.ended();
+    }
     let uppers = if ended.how == How::NotCompiled { None } else { Some(uppers) };
     after::settle(context, what, uppers, code, message, terminal, bound)?;
     if code == 0 { Ok(()) } else { Err(Stop::Exited(code)) }
@@ -103,14 +114,17 @@ fn end_message(arguments: &Run, ended: &Ended) -> Option<Text> {
             program
         ),
         How::Trapped(why) => text!("{}: the program failed: {}", program, Sentence(why.trim_end_matches('.'))),
-        How::Exited(0) => return None,
+        How::Exited(0) if !ended.quota_was_denied => return None,
         How::Exited(code) => text!("{}: exited with {}", program, code),
         How::Injected { .. } => return None,
     };
-    let denied = "; it had wanted more memory than its --memory allows";
-    match (&ended.how, ended.memory_was_denied) {
-        (_, true) => Some(text!("{}{}", end, denied)),
-        (How::Exited(_), false) => None,
-        (_, false) => Some(end),
+    let mut denied = Text::default();
+    if ended.memory_was_denied {
+        denied.push(&text!("; it had wanted more memory than its --memory allows"));
     }
+    if ended.quota_was_denied {
+        denied.push(&text!("; it had wanted to write more than its --max-bytes or --max-entries allow"));
+    }
+    let is_expected = matches!(ended.how, How::Exited(_)) && denied.is_empty();
+    (!is_expected).then(|| text!("{}{}", end, denied))
 }

@@ -66,11 +66,11 @@ impl Drop for Temporary {
     fn drop(&mut self) {
         if !self.is_kept {
             // The next run retries a failed removal, as long as the file beside it exists.
-            let removed = fs::remove_dir_all(&self.directory);
-            if removed.is_err()
-                && let Some(running) = self.running.take()
-            {
-                let _it_stays = running.keep();
+            if fs::remove_dir_all(&self.directory).is_err() {
+                let _it_stays = match self.running.take() {
+                    Some(running) => running.keep().map(drop).map_err(|error| error.error),
+                    None => File::create_new(running(&self.directory)).map(drop),
+                };
             }
         }
     }
@@ -83,6 +83,12 @@ pub(crate) fn private() -> DirBuilder {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder
+}
+
+fn running(directory: &Path) -> PathBuf {
+    let mut path = directory.to_owned().into_os_string();
+    path.push(RUNNING);
+    path.into()
 }
 
 fn beside(running: &Path) -> PathBuf {
