@@ -298,6 +298,12 @@ impl Error {
         ErrorKind::PreconditionFailed.at(path).with_detail(Detail::Now(now))
     }
 
+    /// Creates the error for paths that do not meet the conditions of a transaction; the subject is the first.
+    pub(crate) fn unexpected(paths: Vec<String>) -> Self {
+        let first = paths.first().cloned().unwrap_or_default();
+        ErrorKind::PreconditionFailed.named(&first).with_detail(Detail::Changed(paths))
+    }
+
     /// Creates the error for paths that changed while they were read; the subject is the first.
     pub fn conflicts(paths: &[String]) -> Self {
         let first = paths.first().map_or("", String::as_str);
@@ -492,6 +498,9 @@ impl Error {
             }
             K::InvalidJson => ("is not JSON: ", "; nothing was written"),
             K::ReadOnly => ("cannot be changed: it is granted for reading alone, or the system refuses", ""),
+            K::PreconditionFailed if matches!(self.0.detail, Detail::Changed(_)) => {
+                ("is not as it was expected to be", "; nothing was changed, look at it and try again")
+            }
             K::PreconditionFailed => ("has changed and is now a ", "; look at it and try again"),
             K::Conflicts if matches!(self.0.detail, Detail::Reason(_)) => ("", ""),
             K::Conflicts => ("changed while it was read", "; try again"),
@@ -519,7 +528,7 @@ impl Error {
             (Detail::Limit(limit, maximum), _) => write!(f, "{maximum} {}", limit.unit())?,
             (Detail::Now(now), _) => write!(f, "{now}")?,
             (Detail::Changed(paths), _) if paths.len() > 1 => {
-                f.write_str(", as did ")?;
+                f.write_str(if self.kind() == K::Conflicts { ", as did " } else { ", nor is " })?;
                 write_in_one_line(f, &paths[1..].join(", "))?;
             }
             (Detail::Reason(reason), _) => write_in_one_line(f, reason)?,

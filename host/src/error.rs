@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::bindings::types::{Cause, Error as GuestError, ErrorKind};
+use crate::holder::Holder;
 use crate::trust::Distrust;
 pub use kind::Kind;
 
@@ -48,6 +49,8 @@ pub enum Error {
     Locked {
         /// The root.
         root: PathBuf,
+        /// The process of the owner, where the system names it.
+        holder: Option<Holder>,
     },
     /// Another user could have written records that an open would carry out with the rights of this user. They
     /// were not read.
@@ -172,7 +175,7 @@ impl Error {
         match self {
             Self::Guest { root, error } if error.subject.is_empty() => root.clone(),
             Self::Guest { error, .. } => PathBuf::from(&error.subject),
-            Self::Trap { root, .. } | Self::Locked { root } => root.clone(),
+            Self::Trap { root, .. } | Self::Locked { root, .. } => root.clone(),
             Self::Grant(
                 Grant::LinkLeadsOut { link: path, .. }
                 | Grant::LinkLeavesRoot { link: path, .. }
@@ -202,12 +205,13 @@ impl fmt::Display for Error {
                 link.display(),
                 target.display()
             ),
-            Self::Locked { root } => write!(
-                f,
-                "{}: another owner has this root open. Wait until it has finished, or end it; \
-                 its lock goes with it.",
-                root.display()
-            ),
+            Self::Locked { root, holder } => {
+                write!(f, "{}: another owner has this root open", root.display())?;
+                if let Some(holder) = holder {
+                    write!(f, ", {holder}")?;
+                }
+                f.write_str(". Wait until it has finished, or end it; its lock goes with it.")
+            }
             Self::Untrusted { path, why } => write!(
                 f,
                 "{}: {}, who could have planted what an open would carry out with your rights. Look at it; then \

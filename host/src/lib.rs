@@ -63,6 +63,7 @@ mod faults;
 pub mod filesystem;
 mod grants;
 mod guests;
+mod holder;
 mod instance;
 mod linkage;
 mod links;
@@ -94,6 +95,7 @@ pub use component::{Builder, COMPONENT, MEMORY_BYTES_DEFAULT, OVERLAY, Onionskin
 pub use error::{Error, Grant, Kind, Trap};
 pub use faults::{Fault, Faults, HostCall, Outcome};
 pub use guests::{GuestRoots, Rights, add_to_linker};
+pub use holder::Holder;
 pub use options::{CommitOptions, DirectoryOptions, OpenOptions, WriteOptions};
 pub use store::{Source, Store, StoreBuilder, Transaction, Writer};
 /// The engine, whose types are part of this interface: see [`Builder::engine`] and [`filesystem`].

@@ -66,7 +66,7 @@ pub(super) fn ownership_in(value: types::Ownership) -> Ownership {
     }
 }
 
-fn precondition_in(value: types::Precondition) -> Result<Precondition, Error> {
+pub(super) fn precondition_in(value: types::Precondition) -> Result<Precondition, Error> {
     Ok(match value {
         types::Precondition::None => Precondition::None,
         types::Precondition::Absent => Precondition::Absent,

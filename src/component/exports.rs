@@ -7,7 +7,7 @@ use core::cell::RefCell;
 use super::bindings::exports::onionskin::fs::{capabilities, store as wit, types};
 use super::convert::{
     abilities_out, content_in, directory_options_in, error_out, finding_out, fingerprint_out, ownership_in,
-    receipt_out, source_in, step_out, write_options_in,
+    precondition_in, receipt_out, source_in, step_out, write_options_in,
 };
 use super::wasi_fs::{WasiFs, preopens};
 use crate::persist::{file, transaction};
@@ -165,6 +165,11 @@ impl wit::GuestTransaction for Transaction {
 
     fn rename(&self, old: String, new: String) -> Result<(), types::Error> {
         self.0.borrow_mut().rename(&old, &new).map_err(error_out)
+    }
+
+    fn expect(&self, path: String, when: types::Precondition) -> Result<(), types::Error> {
+        let when = precondition_in(when).map_err(error_out)?;
+        self.0.borrow_mut().expect(&path, when).map_err(error_out)
     }
 
     fn keep_generations(&self, newest: u32) {

@@ -9,6 +9,7 @@ use crate::fs::Fs;
 use crate::journal::{Change, Journal, Op};
 use crate::limits::{ENTRIES_MAX, LOG_BYTES_MAX, RECORDS_MAX};
 use crate::path::{RelPath, RootId};
+use crate::persist::expect::Expected;
 use crate::plan::Plan;
 use crate::recover::Verdict;
 use crate::recover::facts::REACH;
@@ -71,7 +72,7 @@ impl<F: Fs> State<F> {
     ///
     /// [`ErrorKind::NotCommitted`] with the staging removed, or an error after which this store refuses
     /// further changes.
-    pub(crate) fn decide(&mut self, journal: &Journal) -> Result<(), Error> {
+    pub(crate) fn decide(&mut self, journal: &Journal, expected: &Expected) -> Result<(), Error> {
         let has_staging = journal.ops.iter().any(|op| matches!(op.change, Change::Put { .. } | Change::Switch));
         let bytes = encode(journal);
         let bytes = bytes.inspect_err(|_| self.abandon(journal.transaction))?;
@@ -80,7 +81,7 @@ impl<F: Fs> State<F> {
             self.abandon(journal.transaction);
             return Err(Error::invalid_argument(op.path.shown(), "is not for a transaction to change"));
         }
-        if let Err(error) = self.prepare_decision(journal, bytes, has_staging) {
+        if let Err(error) = self.prepare_decision(journal, expected, (bytes, has_staging)) {
             self.abandon(journal.transaction);
             return Err(error);
         }
@@ -92,7 +93,12 @@ impl<F: Fs> State<F> {
     }
 
     /// Checks that a decision can be completed, and writes the draft of its log.
-    fn prepare_decision(&mut self, journal: &Journal, bytes: Vec<u8>, has_staging: bool) -> Result<(), Error> {
+    fn prepare_decision(
+        &mut self,
+        journal: &Journal,
+        expected: &Expected,
+        (bytes, has_staging): (Vec<u8>, bool),
+    ) -> Result<(), Error> {
         self.check_log()?;
         journal.ops.iter().try_for_each(|op| self.check_parked(&op.path))?;
         self.run(self.control_plan())?;
@@ -103,6 +109,7 @@ impl<F: Fs> State<F> {
         self.run_synced(plan, !journal.unsynced)?;
         self.ask_directories(journal)?;
         // The questions took time: this is the last look before the decision.
+        self.check_expected(expected)?;
         self.check_owner()
     }
 

@@ -9,6 +9,7 @@ use crate::fs::{Fs, Kind};
 use crate::journal::{Change, Op};
 use crate::path::{At, RelPath, RootId};
 use crate::persist::companions;
+use crate::persist::expect::Expected;
 use crate::persist::transaction::{Changes, DirectoryOptions, Entry, Pending, Publish};
 use crate::resolve::Missing;
 use crate::store::State;
@@ -21,6 +22,8 @@ pub(crate) struct Resolved {
     pub(crate) pointer: Option<RelPath>,
     /// The changes.
     pub(crate) changes: Changes,
+    /// The conditions, by real path.
+    pub(crate) expected: Expected,
     /// Directories that do not exist yet, including parents.
     pub(crate) made: BTreeSet<RelPath>,
 }
@@ -31,7 +34,7 @@ impl<F: Fs> State<F> {
     pub(crate) fn resolve_changes(
         &mut self,
         directory: &RelPath,
-        pending: Changes,
+        (pending, expected): (Changes, Expected),
         options: DirectoryOptions,
     ) -> Result<Resolved, Error> {
         let policy = options.symlinks;
@@ -76,7 +79,7 @@ impl<F: Fs> State<F> {
             return Err(ErrorKind::NotDirectory.at(file));
         }
         self.refuse_stale_journals(&changes)?;
-        Ok(Resolved { directory: place, pointer, changes, made })
+        Ok(Resolved { directory: place, pointer, changes, expected, made })
     }
 
     /// Refuses a database beside a journal that is not part of the same change.
@@ -117,7 +120,7 @@ impl<F: Fs> State<F> {
             ops.push(Op { path: path.clone(), change });
         }
         let journal = self.journal(number, ops, !options.synced());
-        self.decide(&journal)
+        self.decide(&journal, &resolved.expected)
     }
 
     /// Returns the kind of the entry at the directory of a transaction that replaces it as a whole.

@@ -16,6 +16,7 @@ use crate::limits::ENTRIES_MAX;
 use crate::path::{At, RelPath, RootId};
 use crate::persist::decide;
 use crate::persist::directory::Resolved;
+use crate::persist::expect::Expected;
 use crate::persist::transaction::{DirectoryOptions, Pending};
 use crate::plan::{Attributes, Plan};
 use crate::recover::{Finding, Verdict};
@@ -71,7 +72,7 @@ impl<F: Fs> State<F> {
         let base = control::sibling_new(&path, number);
         let prepared = self.prepare(&intent_of(&journal), resolved, (exists.then_some(&path), &base));
         self.or_abandon(number, prepared)?;
-        self.decide(&journal)
+        self.decide(&journal, &resolved.expected)
     }
 
     /// Commits by one rename of a link.
@@ -102,7 +103,7 @@ impl<F: Fs> State<F> {
                 plan.sync_parent(&path, "or the log could name a link that was lost");
                 let ran = self.run_synced(plan, options.synced());
                 self.or_abandon(number, ran)?;
-                self.decide(&journal)
+                self.decide(&journal, &resolved.expected)
             }
             Current::Generation(..) | Current::Nothing => {
                 let ops = Vec::from([Op { path: path.clone(), change: pointer }]);
@@ -111,7 +112,7 @@ impl<F: Fs> State<F> {
                 let intent = self.journal(number, ops, !options.synced());
                 let prepared = self.prepare(&intent, resolved, (from, &base));
                 self.or_abandon(number, prepared)?;
-                self.switch_link(number, &path, text, options)
+                self.switch_link((number, &resolved.expected), &path, text, options)
             }
         }
     }
@@ -119,13 +120,13 @@ impl<F: Fs> State<F> {
     /// The switch itself when a link, or nothing, makes room for a link.
     fn switch_link(
         &mut self,
-        number: u64,
+        (number, expected): (u64, &Expected),
         path: &RelPath,
         text: String,
         options: DirectoryOptions,
     ) -> Result<(), Error> {
-        let owner = self.check_owner();
-        self.or_abandon(number, owner)?;
+        let asked = self.check_expected(expected).and_then(|()| self.check_owner());
+        self.or_abandon(number, asked)?;
         let link = control::transaction(number).child(control::LINK);
         let mut plan = Plan::new();
         plan.symlink(&text, &link, "the link, not yet in its place");

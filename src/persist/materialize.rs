@@ -10,6 +10,7 @@ use crate::journal::{Change, Op};
 use crate::path::{At, RelPath, RootId};
 use crate::persist::companions::{self, Travels};
 use crate::persist::decide;
+use crate::persist::expect::Expected;
 use crate::persist::file::{self, check_chunk};
 use crate::plan::{Attributes, Plan};
 use crate::resolve::Missing;
@@ -205,7 +206,7 @@ impl<F: Fs> State<F> {
         }
         let applied = ops.len() as u64;
         let journal = self.journal(number, ops, false);
-        self.decide(&journal)?;
+        self.decide(&journal, &Expected::default())?;
         Ok(self.receipt(Durability::Full, applied, bytes))
     }
 
@@ -239,7 +240,7 @@ impl<F: Fs> State<F> {
             changed = tree::changes(&seen, &now.inspect_err(|_| self.abandon(number))?);
             if changed.is_empty() {
                 self.control_durable = true;
-                self.decide(&intent)?;
+                self.decide(&intent, &Expected::default())?;
                 let bytes =
                     seen.iter().filter(|entry| entry.stat.kind == Kind::File).map(|entry| entry.stat.size).sum();
                 return Ok(self.receipt(Durability::Full, seen.len() as u64 + 1, bytes));

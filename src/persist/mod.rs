@@ -7,6 +7,7 @@ mod attributes;
 pub mod companions;
 pub mod decide;
 pub mod directory;
+pub mod expect;
 pub mod file;
 pub mod generation;
 pub mod materialize;

@@ -13,6 +13,7 @@ use crate::journal::{Digest, Old};
 use crate::limits::ENTRIES_MAX;
 use crate::path::{RelPath, RootId};
 use crate::persist::companions;
+use crate::persist::expect::Conditions;
 use crate::persist::file::check_chunk;
 use crate::persist::staging::Growing;
 use crate::plan::Plan;
@@ -97,6 +98,7 @@ pub struct Transaction<F: Fs> {
     pub(super) begun: bool,
     pub(super) done: bool,
     pub(super) pending: Changes,
+    pub(super) expected: Conditions,
     pub(super) growing: Option<Growing>,
     pub(super) next_index: u32,
     pub(super) bytes: u64,
@@ -124,6 +126,7 @@ impl<F: Fs> Store<F> {
             begun: false,
             done: false,
             pending: Changes::new(),
+            expected: Conditions::new(),
             growing: None,
             next_index: 0,
             bytes: 0,
@@ -248,14 +251,16 @@ impl<F: Fs> Transaction<F> {
     /// See the contract of `transaction.commit`.
     pub fn commit(mut self) -> Result<Receipt, Error> {
         self.settle_growing()?;
-        let pending = core::mem::take(&mut self.pending);
+        let (pending, expected) = (core::mem::take(&mut self.pending), core::mem::take(&mut self.expected));
         let state = &mut *self.state.borrow_mut();
         state.check_usable()?;
+        let expected = state.resolve_expected(&self.directory, expected, self.options.symlinks)?;
         if pending.is_empty() {
+            state.check_owner()?;
             return Ok(state.receipt(self.options.durability, 0, 0));
         }
         let applied = pending.len() as u64;
-        let resolved = state.resolve_changes(&self.directory, pending, self.options)?;
+        let resolved = state.resolve_changes(&self.directory, (pending, expected), self.options)?;
         state.keep_attributes(self.number, &resolved, self.options)?;
         match self.options.publish {
             Publish::InPlace => state.commit_in_place(self.number, &resolved, self.options)?,
@@ -267,7 +272,7 @@ impl<F: Fs> Transaction<F> {
         Ok(state.receipt(achieved, applied, self.bytes))
     }
 
-    fn parse(&self, path: &str) -> Result<RelPath, Error> {
+    pub(super) fn parse(&self, path: &str) -> Result<RelPath, Error> {
         let below = parse(path)?;
         parse(self.directory.join(&below).as_str()).map(|_| below)
     }

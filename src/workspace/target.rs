@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::fs::{Fs, Kind, Stat};
 use crate::journal::{Change as Step, Journal, LINK_LENGTH, Old, Op};
 use crate::path::{At, RelPath};
+use crate::persist::expect::Expected;
 use crate::plan::{Attributes, Plan};
 use crate::store::{Durability, Receipt, State};
 
@@ -139,7 +140,7 @@ impl<F: Fs> Target<F> {
     /// Decides on what is staged, and completes it.
     pub(super) fn decide(&mut self, journal: Option<&Journal>, durability: Durability) -> Result<Receipt, Error> {
         if let Some(journal) = journal {
-            self.state.decide(journal)?;
+            self.state.decide(journal, &Expected::default())?;
         }
         let applied = journal.map_or(0, |journal| journal.ops.len() as u64);
         let achieved = if self.synced { Durability::Full } else { durability };

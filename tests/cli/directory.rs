@@ -104,3 +104,46 @@ fn put_dir_explains_itself() {
         assert_eq!(text.matches("COMMIT").count(), 1, "{mode}:\n{text}");
     }
 }
+
+/// Conditions name files that the change need not touch: they hold, or nothing changes and the error names those that do
+/// not.
+#[test]
+fn put_dir_with_conditions() {
+    // `printf old | sha256sum`
+    const OLD: &str = "cba06b5736faf67e54b07b561eae94395e774c517a7d910a54369e1263ccfbd4";
+    let world = world();
+    let put = |expected: &[&str]| {
+        let expected = expected.iter().flat_map(|expected| ["--expect", expected]);
+        let arguments: Vec<&str> = ["put-dir", "root", "d", "--from", "src"].into_iter().chain(expected).collect();
+        world.run(&arguments)
+    };
+    let unchanged = format!("put=unchanged=sha256:{OLD}");
+    let refused = put(&[&unchanged, "gone=absent", &format!("none=unchanged=sha256:{OLD}")]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.err.contains("d/gone: is not as it was expected to be, nor is d/none"), "{refused:?}");
+    assert_eq!(world.text("root/d/put"), "old");
+    assert_eq!(put(&["put=unchanged"]).code, 2, "a condition that is none");
+    let done = put(&[&unchanged, "none=absent"]);
+    assert_eq!((done.code, world.text("root/d/put").as_str()), (0, "new"), "{done:?}");
+    let again = put(&[&unchanged]);
+    assert!(again.code == 1 && again.err.contains("d/put"), "{again:?}");
+}
+
+/// Without `--wait` a root of another owner is refused at once, with the process where the system names it; with it, the
+/// command has its turn.
+#[test]
+fn a_command_waits_for_its_turn() {
+    let world = world();
+    let root = fs::File::open(world.at("root")).expect("a directory");
+    root.lock().expect("nobody else has it");
+    let refused = world.run(&["put-dir", "root", "d", "--from", "src", "--wait", "50ms"]);
+    assert!(refused.code == 1 && refused.err.contains("another owner has this root open"), "{refused:?}");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            root.unlock().expect("it is held");
+        });
+        world.done(&["put-dir", "root", "d", "--from", "src", "--wait", "2m"]);
+    });
+    assert_eq!(world.text("root/d/put"), "new");
+}

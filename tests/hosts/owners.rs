@@ -1,10 +1,22 @@
 //! A root has one owner at a time.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use onionskin_host::trust::Distrust;
-use onionskin_host::{Error, ErrorKind, Fault, OpenOptions, Ownership, Publish, Store, Trap, Verdict, WriteOptions};
+use onionskin_host::{
+    Error, ErrorKind, Fault, Onionskin, OpenOptions, Ownership, Publish, Store, Trap, Verdict, WriteOptions,
+};
 
 use crate::ground;
+use crate::runtime::runtimes;
 use crate::scene::{Scene, error_of, onionskin, publish, refused, run};
+
+/// A time in which an owner is not done.
+const SHORT: Duration = Duration::from_millis(50);
+
+/// A time in which it is done on any machine.
+const LONG: Duration = Duration::from_secs(120);
 
 fn owner(token: &str) -> OpenOptions {
     OpenOptions::default().owner(Ownership::LockFile(token.to_owned()))
@@ -22,7 +34,7 @@ fn a_second_session_is_refused() {
     let second = onionskin().store(scene.root());
     for result in [second.open(&OpenOptions::default()).map(drop), second.probe().map(drop)] {
         let error = error_of("second", result);
-        assert!(matches!(&error, Error::Locked { root } if *root == scene.root()), "{error:?}");
+        assert!(matches!(&error, Error::Locked { root, .. } if *root == scene.root()), "{error:?}");
         assert_eq!(error.kind().as_str(), "locked");
     }
     let found = second.inspect().expect("an inspection changes nothing");
@@ -34,6 +46,55 @@ fn a_second_session_is_refused() {
     store.close().expect("the store closes");
     assert_eq!(scene.text("root/file"), "newer");
     scene.done();
+}
+
+/// One that waits gets the root when its owner is done; and one that waits for too short a time is refused, with the
+/// process of the owner.
+#[test]
+fn one_that_waits_gets_its_turn() {
+    let scene = Scene::new(&[("root/file", "old")]);
+    let first = scene.open();
+    let second = onionskin().store(scene.root());
+    let start = Instant::now();
+    let error = error_of("for a moment", second.clone().wait(SHORT).open(&OpenOptions::default()));
+    assert!(start.elapsed() >= SHORT, "{:?}", start.elapsed());
+    let Error::Locked { holder, .. } = &error else { panic!("{error:?}") };
+    let own = std::process::id();
+    assert!(holder.as_ref().is_none_or(|holder| holder.process == own), "{error:?}");
+    if cfg!(target_os = "linux") && holder.is_some() {
+        assert!(error.to_string().contains(&format!("process {own} (")), "{error}");
+    }
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| second.clone().wait(LONG).open(&OpenOptions::default()).and_then(Store::close));
+        thread::sleep(SHORT);
+        write(&first, "new").expect("the first goes on");
+        first.close().expect("the store closes");
+        waits.join().expect("no panic").expect("the root is free");
+    });
+    assert_eq!(scene.text("root/file"), "new");
+    scene.done();
+}
+
+/// Futures wait, too, and leave the owner the calls that it needs to come to its end.
+#[test]
+fn futures_that_wait_take_no_call_of_the_owner() {
+    for (name, runtime) in runtimes() {
+        let place = ground::scratch();
+        ground::write(&place.path().join("file"), "old");
+        let few = Onionskin::builder().calls_at_once(1).build().expect("the component loads");
+        runtime.block_on(async {
+            let builder = few.store(place.path()).wait(LONG);
+            let first = builder.open_async(&OpenOptions::default()).await.expect("the root is free");
+            let waiting = tokio::spawn(async move { builder.open_async(&OpenOptions::default()).await });
+            // It has begun to wait.
+            tokio::time::sleep(SHORT).await;
+            first.replace("file", "new", &WriteOptions::default()).await.expect("the call is made");
+            first.close().await.unwrap_or_else(|error| panic!("{name}: {error}"));
+            let second = waiting.await.expect("no panic").unwrap_or_else(|error| panic!("{name}: {error}"));
+            second.close().await.expect("it closes");
+        });
+        assert_eq!(std::fs::read_to_string(place.path().join("file")).expect("it is there"), "new", "{name}");
+    }
 }
 
 /// The same root under another name is the same root.

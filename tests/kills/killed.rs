@@ -147,7 +147,7 @@ impl Work {
 }
 
 /// Prints without the test harness, which would capture the line.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     #[expect(clippy::disallowed_methods, reason = "the parent reads it")]
     let mut out = std::io::stdout().lock();
     // A closed pipe means that the process is about to be killed.

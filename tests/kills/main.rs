@@ -8,6 +8,7 @@
 #![cfg(unix)]
 
 mod killed;
+mod owners;
 
 use onionskin_tests::ground;
 

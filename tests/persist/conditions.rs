@@ -1,13 +1,15 @@
 //! Preconditions are checked immediately before the change, and a failed check changes nothing.
 
 use onionskin::error::{Error, ErrorKind, Fingerprint};
-use onionskin::fs::Kind;
+use onionskin::fs::{Fs as _, Kind};
 use onionskin::journal;
 use onionskin::path::RelPath;
+use onionskin::persist::transaction::Publish;
 use onionskin::store::{Durability, Precondition, Store, WriteOptions};
 use onionskin_sim::{SimFs, Switches, Tree, tree};
 
-use crate::support::{Outcome, Scene, check, check_with, on_condition, receipt, refused};
+use crate::support::intercept::InterceptFs;
+use crate::support::{Outcome, PUBLISH, Scene, check, check_with, on_condition, outcome, publish, receipt, refused};
 
 fn before() -> Tree {
     tree! {
@@ -130,5 +132,107 @@ fn a_condition_counts_for_identical_content_too() {
         let options = WriteOptions { keep_identical: true, ..on_condition(when) };
         let act = |store: &Store<SimFs>| store.replace(path, b"old".to_vec(), &options);
         check(&format!("{options:?}"), &before(), act, refused(kind, path), &before());
+    }
+}
+
+/// The conditions of a transaction, on paths that it changes and on others, in each way to publish: all hold and it is
+/// committed, or nothing changes and the error names those that do not.
+#[test]
+fn a_transaction_has_conditions() {
+    let old = || looks(3, None, Some(b"old"));
+    /// The name of a case, its conditions, the outcome, and the begin of the message.
+    type Case<'a> = (&'a str, Vec<(&'a str, Precondition)>, Outcome<()>, &'a str);
+    let cases: [Case<'_>; 9] = [
+        ("none", vec![], Ok(()), ""),
+        ("all hold", vec![("a", old()), ("b", old()), ("new", Precondition::Absent)], Ok(()), ""),
+        ("nothing is known", vec![("a", Precondition::None), ("none", Precondition::None)], Ok(()), ""),
+        ("below what is not there", vec![("x/y/z", Precondition::Absent)], Ok(()), ""),
+        ("a name is taken", vec![("a", Precondition::Absent)], refused("precondition-failed", "d/a"), "d/a"),
+        ("not there", vec![("x/y", old())], refused("precondition-failed", "d/x/y"), "d/x/y"),
+        ("of one name", vec![("twin", Precondition::SingleLink)], refused("precondition-failed", "d/twin"), "d/twin"),
+        (
+            "several",
+            vec![("b", looks(4, None, None)), ("a", looks(3, None, Some(b"new"))), ("sub/c", old())],
+            refused("precondition-failed", "d/a"),
+            "d/a: is not as it was expected to be, nor is d/b, d/sub/c; nothing was changed, look at it and try again",
+        ),
+        ("the last one counts", vec![("a", Precondition::Absent), ("a", old())], Ok(()), ""),
+    ];
+    let before = tree! {
+        file "lower/original" = "ground truth";
+        file "ws/d/a" = "old";
+        file "ws/d/b" = "old";
+        file "ws/d/sub/c" = "other";
+        same "ws/d/twin" = "ws/d/sub/c";
+    };
+    for mode in PUBLISH {
+        for (context, conditions, expected, message) in &cases {
+            let context = format!("{context}, {mode:?}");
+            let scene = Scene::new(&before);
+            let store = scene.open();
+            let mut transaction = store.begin("d", publish(mode)).expect("a directory");
+            transaction.put("a", b"newer".to_vec()).expect("staged");
+            for (path, when) in conditions {
+                transaction.expect(path, when.clone()).expect("a path");
+            }
+            let committed = transaction.commit();
+            if let Err(error) = &committed {
+                assert!(error.to_string().starts_with(message), "{context}: {error}");
+                drop(store);
+                scene.ends_as(&context, &before);
+            } else {
+                // The next one reads what this one published.
+                let mut second = store.begin("d", publish(mode)).expect("a directory");
+                second.put("b", b"second".to_vec()).expect("staged");
+                second.expect("a", looks(5, None, Some(b"newer"))).expect("a path");
+                assert_eq!(outcome(second.commit().map(|_| ())), Ok(()), "{context}");
+                let mut third = store.begin("d", publish(mode)).expect("a directory");
+                third.put("b", b"third".to_vec()).expect("staged");
+                third.expect("b", old()).expect("a path");
+                assert_eq!(outcome(third.commit().map(|_| ())), refused("precondition-failed", "d/b"), "{context}");
+            }
+            assert_eq!(outcome(committed.map(|_| ())), *expected, "{context}");
+        }
+    }
+}
+
+/// A transaction that changes nothing checks its conditions all the same.
+#[test]
+fn a_transaction_without_changes_checks_its_conditions() {
+    let act = |store: &Store<SimFs>| {
+        let mut transaction = store.begin(".", publish(Publish::InPlace))?;
+        transaction.expect("file", looks(4, None, None))?;
+        transaction.commit().map(|_| ())
+    };
+    check("only a condition", &before(), act, refused("precondition-failed", "file"), &before());
+}
+
+/// A condition is checked as the last step before the decision: what another program changes while the transaction is
+/// prepared is noticed.
+#[test]
+fn a_condition_is_checked_just_before_the_decision() {
+    for mode in PUBLISH {
+        let scene = Scene::new(&tree! { dir "lower"; file "ws/d/a" = "old"; file "ws/d/read" = "old"; });
+        let fs = InterceptFs::on(&scene.fs);
+        let mut reads = 0;
+        fs.at_read_of("read", 2, move |fs| {
+            reads += 1;
+            if reads == 2 {
+                let ws = fs.open_dir(&fs.root(), "ws").expect("a directory");
+                let directory = fs.open_dir(&ws, "d").expect("a directory");
+                fs.remove_file(&directory, "read").expect("it is there");
+                let file = fs.create_file(&directory, "read").expect("a new file");
+                fs.write(&file, 0, b"of others").expect("it is written");
+            }
+        });
+        let store = fs.open().expect("an open");
+        let mut transaction = store.begin("d", publish(mode)).expect("a directory");
+        transaction.put("a", b"new".to_vec()).expect("staged");
+        transaction.expect("read", looks(3, None, Some(b"old"))).expect("a path");
+        let error = transaction.commit().expect_err("it has changed");
+        assert_eq!(error.kind(), ErrorKind::PreconditionFailed, "{mode:?}: {error}");
+        drop(store);
+        let after = tree! { dir "lower"; file "ws/d/a" = "old"; file "ws/d/read" = "of others"; };
+        scene.ends_as(&format!("{mode:?}"), &after);
     }
 }

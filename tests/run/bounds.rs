@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use onionskin_tests::wasm_encoder::{
@@ -96,21 +96,21 @@ fn limited(ground: &Ground, program: &Path) -> Command {
     command
 }
 
-/// Starts a command and asserts that it ends soon, as a failure.
+/// Starts a command, asserts that it ends soon, as a failure, and returns the errors that it printed, unread.
 #[track_caller]
-fn ends_soon(command: &mut Command) -> Child {
+fn ends_soon(command: &mut Command) -> ChildStderr {
     let start = Instant::now();
     let mut run = command.spawn().expect("the program starts");
     let ended = run.wait().expect("it ends");
     assert_eq!(ended.code(), Some(1));
     assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
-    run
+    run.stderr.take().expect("it is piped")
 }
 
 /// Returns the message of a command that has ended.
-fn message(mut run: Child) -> String {
+fn message(mut errors: ChildStderr) -> String {
     let mut message = String::new();
-    run.stderr.take().expect("it is piped").read_to_string(&mut message).expect("it is text");
+    errors.read_to_string(&mut message).expect("it is text");
     message
 }
 

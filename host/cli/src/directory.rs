@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use onionskin_host::{DirectoryOptions, Error, ErrorKind, Grant, GuestError, Publish, Receipt, Store, Transaction};
 
 use super::Context;
-use super::file::{CHUNK_BYTES, finish};
+use super::file::{CHUNK_BYTES, When, finish};
 use super::input::{Input, progress};
 use super::render::Answer;
 
@@ -23,6 +23,7 @@ const RESERVED: &str = ".onionskin";
 Examples:
   onionskin put-dir ./store conv-1 --from ./next
   onionskin put-dir ./store conv-1 --from ./next --publish pointer --remove draft.json old/notes.md
+  onionskin put-dir ./store conv-1 --from ./next --expect index.json=unchanged=sha256:9f86d081884c7d65... --wait 5s
 
 What is in DIR and not in SRC stays as it is, sub-directories included.")]
 pub(super) struct PutDir {
@@ -42,9 +43,32 @@ pub(super) struct PutDir {
     /// Also remove these files, named relative to DIR
     #[arg(long, value_name = "NAME", num_args = 1..)]
     remove: Vec<String>,
+    /// Change nothing unless the file NAME, relative to DIR, meets this condition: `absent`, `single-link`, or
+    /// `unchanged=sha256:HEX`. Also for files that are only read; may be repeated
+    #[arg(long, value_name = "NAME=CONDITION", value_parser = Expected::parse)]
+    expect: Vec<Expected>,
     /// Grant this directory for reading, for absolute links that lead there; may be repeated
     #[arg(long, value_name = "DIR")]
     lower: Vec<PathBuf>,
+}
+
+/// A condition for a file.
+#[derive(Clone)]
+struct Expected {
+    name: String,
+    when: When,
+}
+
+impl Expected {
+    fn parse(text: &str) -> Result<Self, String> {
+        // A name may hold the sign, and a condition begins with a word.
+        let starts = text.match_indices('=').map(|(at, _)| (&text[..at], &text[at + 1..]));
+        let found = starts.filter_map(|(name, when)| Some((name, When::parse(when).ok()?))).next();
+        let (name, when) = found.ok_or_else(|| {
+            "give NAME=absent, NAME=single-link, or NAME=unchanged=sha256: and 64 hexadecimal digits".to_owned()
+        })?;
+        Ok(Self { name: name.to_owned(), when })
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -103,6 +127,10 @@ fn stage(
     bar: &ProgressBar,
 ) -> Result<(), Error> {
     let chunk_bytes = store.limits()?.chunk_bytes.min(CHUNK_BYTES);
+    for Expected { name, when } in &arguments.expect {
+        let path = if arguments.dir == "." { name.clone() } else { format!("{}/{name}", arguments.dir) };
+        transaction.expect(name, &when.precondition(store, &path)?)?;
+    }
     for name in &arguments.remove {
         transaction.remove(name)?;
     }

@@ -103,7 +103,7 @@ enum Holds {
 
 /// A precondition in the form of the command line.
 #[derive(Clone)]
-enum When {
+pub(super) enum When {
     Absent,
     SingleLink,
     Unchanged(Vec<u8>),
@@ -112,7 +112,7 @@ enum When {
 impl When {
     const SHA256_BYTES: usize = 32;
 
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         match text {
             "absent" => return Ok(Self::Absent),
             "single-link" => return Ok(Self::SingleLink),
@@ -126,15 +126,19 @@ impl When {
     }
 
     /// Converts it to the form of the contract. A digest does not include the length: the present one is used, since
-    /// content of another length would not have the digest.
-    fn precondition(&self, store: &Store, path: &str) -> Result<Precondition, Error> {
+    /// content of another length would not have the digest. A file that is not there meets no such condition.
+    pub(super) fn precondition(&self, store: &Store, path: &str) -> Result<Precondition, Error> {
         match self {
             Self::Absent => Ok(Precondition::Absent),
             Self::SingleLink => Ok(Precondition::SingleLink),
             Self::Unchanged(digest) => {
-                let found = store.fingerprint(path, Evidence::Digest)?;
+                let size = match store.fingerprint(path, Evidence::Digest) {
+                    Ok(found) => found.size,
+                    Err(Error::Guest { error, .. }) if error.kind == ErrorKind::NotFound => 0,
+                    Err(error) => return Err(error),
+                };
                 let (kind, digest) = (NodeKind::File, Some(digest.clone()));
-                Ok(Precondition::Unchanged(Fingerprint { kind, digest, modified: None, ..found }))
+                Ok(Precondition::Unchanged(Fingerprint { kind, size, digest, modified: None }))
             }
         }
     }

@@ -23,6 +23,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use onionskin_host::{Error, Fault, Faults, Onionskin, OpenOptions, StoreBuilder};
@@ -78,6 +79,9 @@ struct Global {
     /// could write
     #[arg(long, global = true)]
     trust: bool,
+    /// Wait up to this time, such as 500ms or 5s, for a lock that another owner holds; without it, fail at once
+    #[arg(long, global = true, value_name = "TIME", value_parser = run::duration)]
+    wait: Option<Duration>,
     /// Stop the component just before its N-th call that makes a change (exit code 70); a normal run if N is beyond the
     /// last
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -192,19 +196,20 @@ struct Context {
     explain: bool,
     crash_at: Option<u64>,
     trust: bool,
+    wait: Duration,
     faults: Option<Faults>,
 }
 
 impl Context {
     fn new(global: Global) -> Self {
-        let Global { format, explain, trust, crash_at } = global;
+        let Global { format, explain, trust, wait, crash_at } = global;
         let faults = crash_at.map(|call| Faults::counting(Fault::TrapBefore(call)));
-        Self { format, explain, crash_at, trust, faults }
+        Self { format, explain, crash_at, trust, wait: wait.unwrap_or_default(), faults }
     }
 
     /// A root with its grants, and the requested crash.
     fn store(&self, root: &PathBuf, lowers: &[PathBuf]) -> Result<StoreBuilder, Error> {
-        let store = Onionskin::load()?.store(root).lowers(lowers);
+        let store = Onionskin::load()?.store(root).lowers(lowers).wait(self.wait);
         let store = if self.trust { store.trust_all() } else { store };
         Ok(match &self.faults {
             Some(faults) => store.faults(faults),

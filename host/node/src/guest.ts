@@ -28,6 +28,6 @@ export function guest(writable: string[], readable: string[] = [], watch?: Watch
 }
 
 /** Runs a function with one more directory, which is locked and may be changed in the meantime. */
-export function writing<T>(instance: Instance, directory: string, act: (place: string) => T): T {
-    return locked(directory, () => instance.granting(directory, act));
+export function writing<T>(instance: Instance, directory: string, wait: number, act: (place: string) => T): T {
+    return locked(directory, () => instance.granting(directory, act), wait);
 }

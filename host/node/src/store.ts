@@ -15,6 +15,8 @@ export interface StoreOptions {
     lower?: string[];
     /** Excludes a second owner by a lock file with this token, and not by a lock of the operating system. */
     token?: string;
+    /** The seconds to wait for the lock of the operating system, if another owner holds it; the call blocks. */
+    wait?: number;
     /** Called before each call of the component on the filesystem, for traces and tests. */
     watch?: Watch;
 }
@@ -43,8 +45,8 @@ export function breakLock(root: string, expected: string): void {
 }
 
 /** Opens a root, and completes or undoes interrupted changes. */
-export function openStore(root: string, { lower, token, watch }: StoreOptions = {}): Store {
-    return holding(token === undefined ? lock(root) : () => {}, (release) => {
+export function openStore(root: string, { lower, token, wait, watch }: StoreOptions = {}): Store {
+    return holding(token === undefined ? lock(root, wait) : () => {}, (release) => {
         const instance = guest([root], lower, watch);
         const owner: wit.Ownership = token === undefined ? { tag: "host" } : { tag: "lock-file", val: token };
         const place = realpathSync(root);

@@ -17,6 +17,8 @@ export interface WorkspaceOptions {
     moved?: boolean;
     /** Its limits. */
     quota?: wit.Quota;
+    /** The seconds to wait for each lock that another owner holds: on `upper`, and on a directory that a call writes. */
+    wait?: number;
     /** Called before each call of the component on the filesystem, for traces and tests. */
     watch?: Watch;
 }
@@ -30,8 +32,11 @@ export type CommitChoice = Choice & Partial<Pick<wit.CommitOptions, "durability"
  * Opens the workspace in `upper`, and completes or removes interrupted changes. If there is none, one
  * is created over `lower`.
  */
-export function openWorkspace(upper: string, { lower = [], moved, quota = {}, watch }: WorkspaceOptions = {}) {
-    return holding(lock(upper), (release) => {
+export function openWorkspace(
+    upper: string,
+    { lower = [], moved, quota = {}, wait = 0, watch }: WorkspaceOptions = {},
+) {
+    return holding(lock(upper, wait), (release) => {
         const at = realpathSync(upper);
         const instance = guest([], [at], watch);
         const remembered = describe(instance, at, lower.length > 0);
@@ -40,7 +45,7 @@ export function openWorkspace(upper: string, { lower = [], moved, quota = {}, wa
         instance.grants.set(at, true);
         const owner = { tag: "host" } as const;
         const how: wit.Options = { upper: at, lowers, owner, quota, moved: moved ? "accept" : "refuse" };
-        return new Workspace(instance, opened(instance, how, remembered ? "open" : "create"), release, how);
+        return new Workspace(instance, opened(instance, how, wait, remembered ? "open" : "create"), release, how, wait);
     });
 }
 
@@ -59,20 +64,20 @@ function describe(instance: Instance, upper: string, canBeMade: boolean): string
     }
 }
 
-function opened(instance: Instance, how: wit.Options, begin: "open" | "create"): wit.Workspace {
+function opened(instance: Instance, how: wit.Options, wait: number, begin: "open" | "create"): wit.Workspace {
     const call = () => instance.call(({ workspace: { Workspace } }) => Workspace[begin](how));
     try {
         return call();
     } catch (error) {
         if ((error as OnionskinError).kind !== "read-only") throw error;
-        return writing(instance, how.lowers[0]!, call); // A commit has to be completed.
+        return writing(instance, how.lowers[0]!, wait, call); // A commit has to be completed.
     }
 }
 
 /** An open workspace. A power loss may take changes that were not synced before it was closed. */
 export class Workspace extends WorkspaceCalls {
     /** @internal */
-    constructor(instance: Instance, workspace: wit.Workspace, release: () => void, private how: wit.Options) {
+    constructor(instance: Instance, workspace: wit.Workspace, release: () => void, private how: wit.Options, private wait: number) {
         super(instance, workspace, release);
     }
 
@@ -86,7 +91,7 @@ export class Workspace extends WorkspaceCalls {
 
     /** Commits changes to the topmost lower atomically. The workspace stays usable. */
     commit({ durability = "full", conflicts = "fail", ...choice }: CommitChoice = {}): wit.Receipt {
-        return writing(this.guest, this.how.lowers[0]!, (into) => {
+        return writing(this.guest, this.how.lowers[0]!, this.wait, (into) => {
             const receipt = this.call("commit", { into, paths: { ...SELECT, ...choice }, durability, conflicts });
             this.sync(); // Releases content that is no longer needed.
             return receipt;
@@ -96,12 +101,12 @@ export class Workspace extends WorkspaceCalls {
     /** Writes the merged tree to an empty directory, atomically, without what `leftOuts` returns, or other paths. */
     override exportTo(to: string, without?: string[], durability: wit.Durability = "full"): wit.Receipt {
         const left = without ?? this.leftOuts().map(({ path }) => path);
-        return writing(this.guest, to, (place) => super.exportTo(place, left, durability));
+        return writing(this.guest, to, this.wait, (place) => super.exportTo(place, left, durability));
     }
 
     /** Creates a second workspace from the present state, in an empty directory. */
     fork(upper: string): void {
-        writing(this.guest, upper, (place) => this.guest.drop(this.call("fork", { ...this.how, upper: place })));
+        writing(this.guest, upper, this.wait, (place) => this.guest.drop(this.call("fork", { ...this.how, upper: place })));
     }
 
     /** Discards every change, and the workspace itself. */

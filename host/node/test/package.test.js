@@ -98,6 +98,35 @@ test("the lock is that of the Rust host, both ways", async (t) => {
     openStore(at.root).close();
 });
 
+test("one that waits gets its turn", async (t) => {
+    const at = world(t);
+    const holder = spawn("flock", [at.root, "sleep", "0.5"], { stdio: "ignore" });
+    const ended = once(holder, "exit");
+    await eventually(() => spawnSync("flock", ["--nonblock", at.root, "true"]).status !== 0);
+    assert.throws(() => openStore(at.root, { wait: 0.05 }), { kind: "locked" });
+    openStore(at.root, { wait: 120 }).close();
+    await ended;
+});
+
+test("a transaction has conditions", (t) => {
+    const at = world(t);
+    const read = join(at.root, "read");
+    fs.writeFileSync(read, "old");
+    const store = openStore(at.root);
+    const seen = store.fingerprint("read", "digest");
+    const put = (content) => {
+        const change = store.transaction(".");
+        change.expect("read", { tag: "unchanged", val: seen });
+        change.put("written", content);
+        change.commit();
+    };
+    put("first");
+    fs.writeFileSync(read, "of others");
+    assert.throws(() => put("second"), { kind: "precondition-failed", subject: "read" });
+    store.close();
+    assert.equal(fs.readFileSync(join(at.root, "written"), "utf8"), "first");
+});
+
 test("a killed owner keeps nobody out", async (t) => {
     const at = world(t);
     const code = "openStore(process.argv[1]); console.log(); setInterval(() => {}, 1000)";

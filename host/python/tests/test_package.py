@@ -102,6 +102,36 @@ def test_a_killed_owner_keeps_nobody_out(root: Path) -> None:
     onionskin.open_store(root).close()
 
 
+def test_one_that_waits_gets_its_turn(root: Path) -> None:
+    code = f"import onionskin; store = onionskin.open_store({str(root)!r}); print(flush=True); input(); store.close()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:
+        assert owner.stdin is not None and owner.stdout is not None
+        owner.stdout.readline()
+        with pytest.raises(onionskin.LockedError):
+            onionskin.open_store(root, wait=0.05)
+        end = threading.Timer(0.2, owner.stdin.close)
+        end.start()
+        onionskin.open_store(root, wait=120).close()
+        end.join()
+
+
+def test_a_transaction_has_conditions(root: Path) -> None:
+    (root / "d").mkdir()
+    (root / "d" / "read").write_text("old")
+    with onionskin.open_store(root) as store:
+        seen = store.fingerprint("d/read", "digest")
+        with store.transaction("d") as change:
+            change.expect("read", ("unchanged", seen))
+            change.put("a", b"first")
+        (root / "d" / "read").write_text("of others")
+        with pytest.raises(onionskin.PreconditionFailedError) as raised, store.transaction("d") as change:
+            change.expect("read", ("unchanged", seen))
+            change.expect("a", "absent")
+            change.put("a", b"second")
+        assert "d/a" in str(raised.value) and "d/read" in str(raised.value)
+    assert (root / "d" / "a").read_text() == "first"
+
+
 def test_a_name_that_is_not_utf8_is_refused_and_kept(root: Path) -> None:
     (root / "d").mkdir()
     odd = os.fsencode(root / "d") + b"/\xff"

@@ -5,6 +5,7 @@ use std::mem;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex as Turns, Semaphore};
@@ -12,6 +13,7 @@ use tokio::sync::{Mutex as Turns, Semaphore};
 use super::ending::Ending;
 use super::task;
 use crate::error::Trap;
+use crate::lock::Pauses;
 use crate::{Error, Onionskin, Store, Workspace};
 
 /// An open store or workspace.
@@ -43,14 +45,25 @@ pub(super) struct Queue<S: Subject> {
     dropped: Mutex<Vec<Box<dyn Any + Send>>>,
 }
 
-/// Opens a subject on the pool.
+/// Opens a subject on the pool, and waits up to this time for a lock that another owner holds. The pauses take no call of
+/// others: the owner may need one to come to its end.
 pub(super) async fn open<S: Send + 'static>(
     onionskin: &Onionskin,
     root: PathBuf,
-    open: impl FnOnce() -> Result<S, Error> + Send + 'static,
+    wait: Duration,
+    open: impl Fn() -> Result<S, Error> + Clone + Send + 'static,
 ) -> Result<S, Error> {
-    let opened = task::run(onionskin.calls_at_once(), open).await;
-    opened.unwrap_or_else(|| Err(cancelled(root)))
+    let mut pauses = Pauses::within(wait);
+    loop {
+        let opened = task::run(onionskin.calls_at_once(), open.clone()).await;
+        match opened.unwrap_or_else(|| Err(cancelled(root.clone()))) {
+            Err(error @ Error::Locked { .. }) => match pauses.next() {
+                Some(pause) => task::pause(pause).await,
+                None => return Err(error),
+            },
+            opened => return opened,
+        }
+    }
 }
 
 fn cancelled(root: PathBuf) -> Error {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::queue::{Queue, open};
 use crate::error::Trap;
 use crate::{
-    Content, DirectoryOptions, Error, Evidence, Finding, Fingerprint, Limits, OpenOptions, Receipt, Source, Step,
-    Store, StoreBuilder, Transaction, WriteOptions, Writer,
+    Content, DirectoryOptions, Error, Evidence, Finding, Fingerprint, Limits, OpenOptions, Precondition, Receipt,
+    Source, Step, Store, StoreBuilder, Transaction, WriteOptions, Writer,
 };
 
 /// A [`Store`] whose calls are futures; see [`StoreBuilder::open_async`].
@@ -30,8 +30,8 @@ pub struct AsyncStore {
 impl StoreBuilder {
     /// As [`StoreBuilder::open`], without blocking. A future that is dropped releases the root.
     pub async fn open_async(&self, options: &OpenOptions) -> Result<AsyncStore, Error> {
-        let (builder, options) = (self.clone(), options.clone());
-        let store = open(self.onionskin(), self.root().to_owned(), move || builder.open(&options)).await?;
+        let ((wait, builder), options) = (self.at_once(), options.clone());
+        let store = open(self.onionskin(), self.root().to_owned(), wait, move || builder.open(&options)).await?;
         Ok(AsyncStore { queue: Arc::new(Queue::new(self.onionskin(), self.root().to_owned(), store)) })
     }
 }
@@ -234,6 +234,12 @@ impl AsyncTransaction {
     pub async fn rename(&mut self, old: &str, new: &str) -> Result<(), Error> {
         let (old, new) = (old.to_owned(), new.to_owned());
         self.0.use_it(move |change| change.rename(&old, &new)).await
+    }
+
+    /// As [`Transaction::expect`].
+    pub async fn expect(&mut self, path: &str, when: &Precondition) -> Result<(), Error> {
+        let (path, when) = (path.to_owned(), when.clone());
+        self.0.use_it(move |change| change.expect(&path, &when)).await
     }
 
     /// As [`Transaction::commit`].

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
@@ -135,4 +136,19 @@ pub(super) async fn run<T: Send + 'static>(
     let result = receiver.await.ok()?;
     drop(guard);
     Some(result.unwrap_or_else(|panicked| resume_unwind(panicked)))
+}
+
+/// Waits, without a runtime that has a clock.
+pub(super) async fn pause(time: Duration) {
+    let (sender, receiver) = oneshot::channel();
+    let sleep = move || {
+        thread::sleep(time);
+        // The receiver is gone if the future was dropped.
+        let _ = sender.send(());
+    };
+    match Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn_blocking(sleep)),
+        Err(_) => drop(thread::spawn(sleep)),
+    }
+    let _over_too_if_the_runtime_ends = receiver.await;
 }

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::queue::{Queue, open};
 use crate::{
@@ -33,10 +34,12 @@ impl WorkspaceBuilder {
 
     async fn opened_async(
         &self,
-        call: impl FnOnce(&Self) -> Result<Workspace, Error> + Send + 'static,
+        call: impl Fn(&Self) -> Result<Workspace, Error> + Clone + Send + 'static,
     ) -> Result<AsyncWorkspace, Error> {
-        let builder = self.clone();
-        let opened = open(self.onionskin(), self.upper().to_owned(), move || call(&builder)).await?;
+        let (time, builder) = (self.wait, self.clone().wait(Duration::ZERO));
+        // Its calls wait where they are made: each lock that they wait for is held for one call.
+        let call = move || call(&builder).map(|workspace| workspace.waiting(time));
+        let opened = open(self.onionskin(), self.upper().to_owned(), time, call).await?;
         Ok(AsyncWorkspace::new(self.clone(), opened))
     }
 }

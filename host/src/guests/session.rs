@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::component::{ResourceAny, Val};
 
@@ -94,7 +95,7 @@ impl GuestRoots {
             },
             cause: matches!(error, Error::Untrusted { .. }).then_some(Cause::NotPermitted),
         };
-        locks.push(Arc::new(RootLock::take(Path::new(path), &place).map_err(refused)?));
+        locks.push(Arc::new(RootLock::take(Path::new(path), &place, Duration::ZERO).map_err(refused)?));
         Trust::Own.records(&place).map_err(refused)
     }
 }

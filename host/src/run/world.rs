@@ -175,7 +175,7 @@ impl Layers {
         load: impl Fn() -> Result<&'o Onionskin, Error>,
     ) -> Result<RootLock, Error> {
         if self.is_made() {
-            let lock = RootLock::take(&self.upper, &self.upper)?;
+            let lock = RootLock::take(&self.upper, &self.upper, Duration::ZERO)?;
             let trust = if trust_all { Trust::All } else { Trust::Own };
             trust.upper(&self.upper)?;
             return Ok(lock);
@@ -187,7 +187,7 @@ impl Layers {
             workspace => workspace?,
         };
         workspace.close()?;
-        RootLock::take(&self.upper, &self.upper)
+        RootLock::take(&self.upper, &self.upper, Duration::ZERO)
     }
 
     /// Checks whether there is a workspace over the paths of these lowers. Further checks and recovery are

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::bindings::capabilities::{Abilities, Limits};
 use crate::bindings::types::{Finding, Ownership, Verdict};
@@ -25,6 +26,7 @@ pub struct StoreBuilder {
     faults: Option<Faults>,
     filesystem: Option<Arc<dyn Filesystem>>,
     trust: Trust,
+    wait: Duration,
 }
 
 impl Onionskin {
@@ -32,7 +34,15 @@ impl Onionskin {
     #[must_use]
     pub fn store(&self, root: impl AsRef<Path>) -> StoreBuilder {
         let (onionskin, root) = (self.clone(), root.as_ref().to_owned());
-        StoreBuilder { onionskin, root, lowers: Vec::new(), faults: None, filesystem: None, trust: Trust::Own }
+        StoreBuilder {
+            onionskin,
+            root,
+            lowers: Vec::new(),
+            faults: None,
+            filesystem: None,
+            trust: Trust::Own,
+            wait: Duration::ZERO,
+        }
     }
 }
 
@@ -66,6 +76,16 @@ impl StoreBuilder {
         self
     }
 
+    /// Waits up to this time for the lock on the root, if another owner holds it. Without this, the error is
+    /// [`Error::Locked`] at once.
+    ///
+    /// Owners that wait get the lock in no order that is promised, and each by chance as soon as the others.
+    #[must_use]
+    pub fn wait(mut self, time: Duration) -> Self {
+        self.wait = time;
+        self
+    }
+
     /// Records the calls of the component on the filesystem, and injects failures. Without this, calls are
     /// not wrapped. Has no effect on a filesystem of [`StoreBuilder::filesystem`].
     #[must_use]
@@ -82,7 +102,7 @@ impl StoreBuilder {
     pub fn open(&self, options: &OpenOptions) -> Result<Store, Error> {
         let grants = self.grants()?;
         let lock = match options.owner {
-            Ownership::Host => lock(&grants)?,
+            Ownership::Host => self.lock(&grants)?,
             Ownership::LockFile(_) => None,
         };
         self.check(&grants)?;
@@ -93,7 +113,7 @@ impl StoreBuilder {
     /// Leaves nothing behind.
     pub fn probe(&self) -> Result<Abilities, Error> {
         let grants = self.grants()?;
-        let lock = lock(&grants)?;
+        let lock = self.lock(&grants)?;
         self.check(&grants)?;
         self.start(grants, Access::Write, lock)?
             .call(|guest, engine| guest.onionskin_fs_capabilities().call_probe(engine, ROOT))
@@ -127,6 +147,12 @@ impl StoreBuilder {
             .infallible(|guest, engine| guest.onionskin_fs_capabilities().call_get_limits(engine))
     }
 
+    /// Returns the time to wait for the lock, and the builder of one that does not wait.
+    #[cfg(feature = "async")]
+    pub(crate) fn at_once(&self) -> (Duration, Self) {
+        (self.wait, self.clone().wait(Duration::ZERO))
+    }
+
     #[cfg(feature = "async")]
     pub(crate) fn onionskin(&self) -> &Onionskin {
         &self.onionskin
@@ -154,14 +180,17 @@ impl StoreBuilder {
         checked.map_err(|error| trust::named(error, grants.root(), grants.named_root()))
     }
 
+    /// Takes the lock on the root; returns `None` on a filesystem that no other process can open.
+    fn lock(&self, grants: &Grants) -> Result<Option<RootLock>, Error> {
+        if grants.filesystem().is_some() {
+            return Ok(None);
+        }
+        RootLock::take(grants.named_root(), grants.root(), self.wait).map(Some)
+    }
+
     fn start(&self, grants: Grants, access: Access, lock: Option<RootLock>) -> Result<Instance, Error> {
         Instance::start(&self.onionskin, grants.root_for(access), lock, self.faults.as_ref())
     }
-}
-
-/// Takes the lock on the root; returns `None` on a filesystem that no other process can open.
-fn lock(grants: &Grants) -> Result<Option<RootLock>, Error> {
-    if grants.filesystem().is_some() { Ok(None) } else { RootLock::take(grants.named_root(), grants.root()).map(Some) }
 }
 
 fn in_use() -> Finding {

@@ -7,7 +7,7 @@ use wasmtime::component::ResourceAny;
 
 use super::shared::Shared;
 use crate::Error;
-use crate::bindings::types::Receipt;
+use crate::bindings::types::{Precondition, Receipt};
 
 /// Changes to one directory that become visible atomically.
 ///
@@ -65,7 +65,22 @@ impl Transaction {
             .call(|guest, engine| guest.onionskin_fs_store().transaction().call_rename(engine, transaction, old, new))
     }
 
+    /// Sets the condition under which the commit changes anything: the entry at this path, which need not be one that
+    /// the transaction changes, must meet it just before the decision. Get the state of what was read from
+    /// [`Store::fingerprint`](crate::Store::fingerprint).
+    pub fn expect(&mut self, path: &str, when: &Precondition) -> Result<(), Error> {
+        let transaction = self.resource();
+        self.shared
+            .instance()
+            .call(|guest, engine| guest.onionskin_fs_store().transaction().call_expect(engine, transaction, path, when))
+    }
+
     /// Commits the transaction: all changes become visible together.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::PreconditionFailed`](crate::ErrorKind::PreconditionFailed) with all paths that do not meet their
+    /// conditions, and nothing changed.
     pub fn commit(mut self) -> Result<Receipt, Error> {
         let transaction = self.resource();
         // The component owns it from here, also if the call fails.

@@ -32,6 +32,7 @@ pub struct WorkspaceBuilder {
     moved: bool,
     faults: Option<Faults>,
     pub(super) trust: Trust,
+    pub(crate) wait: Duration,
 }
 
 impl Onionskin {
@@ -47,6 +48,7 @@ impl Onionskin {
             moved: false,
             faults: None,
             trust: Trust::Own,
+            wait: Duration::ZERO,
         }
     }
 }
@@ -70,6 +72,14 @@ impl WorkspaceBuilder {
     #[must_use]
     pub fn moved(mut self) -> Self {
         self.moved = true;
+        self
+    }
+
+    /// Waits up to this time for each lock that another owner holds: on the upper, and on the directories that are
+    /// written. Without this, the error is [`Error::Locked`] at once.
+    #[must_use]
+    pub fn wait(mut self, time: Duration) -> Self {
+        self.wait = time;
         self
     }
 
@@ -155,7 +165,7 @@ impl WorkspaceBuilder {
                 opened => return Ok(Workspace::beside(builder, opened?)),
             }
         }
-        Err(Error::Locked { root: self.upper.clone() })
+        Err(Error::Locked { root: self.upper.clone(), holder: None })
     }
 
     pub(super) fn observed(&self) -> Result<Opened, Error> {
@@ -204,7 +214,7 @@ impl WorkspaceBuilder {
     fn finished(&self) -> Result<Opened, Error> {
         let lock = match self.lowers.first() {
             Some(lower) => {
-                let lock = RootLock::take(lower, lower)?;
+                let lock = RootLock::take(lower, lower, self.wait)?;
                 self.trust.records(lower)?;
                 Some(lock)
             }
@@ -286,7 +296,7 @@ impl WorkspaceBuilder {
 
     /// Takes the lock on the upper, and then checks whose records it holds.
     fn lock(&self) -> Result<RootLock, Error> {
-        let lock = RootLock::take(&self.upper, &self.upper)?;
+        let lock = RootLock::take(&self.upper, &self.upper, self.wait)?;
         self.trust.upper(&self.upper)?;
         Ok(lock)
     }

@@ -4,6 +4,8 @@ mod builder;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+#[cfg(feature = "async")]
+use std::time::Duration;
 
 use wasmtime::Store;
 use wasmtime::component::ResourceAny;
@@ -120,6 +122,13 @@ impl Workspace {
         }
     }
 
+    /// Lets the calls of this workspace wait up to this time for the locks of directories that they write.
+    #[cfg(feature = "async")]
+    pub(crate) fn waiting(mut self, time: Duration) -> Self {
+        self.builder.wait = time;
+        self
+    }
+
     /// As [`Workspace::call`], in an instance with one more directory for writing, which is locked.
     fn call_with<T: Send>(
         &mut self,
@@ -131,7 +140,7 @@ impl Workspace {
         }
         let target = granted(directory)?;
         let name = target.guest.clone();
-        let lock = RootLock::take(directory, &target.host)?;
+        let lock = RootLock::take(directory, &target.host, self.builder.wait)?;
         self.builder.trust.records(directory)?;
         let is_topmost = match self.builder.lowers.first() {
             Some(lower) => granted(lower)?.host == target.host,

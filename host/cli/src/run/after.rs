@@ -84,7 +84,7 @@ pub(super) fn settle(
         let onionskin = Onionskin::load()?;
         for layers in all {
             // It was opened before the program, and has its changes, however the program ended.
-            let builder = onionskin.workspace(&layers.upper).lowers(&layers.lowers);
+            let builder = onionskin.workspace(&layers.upper).lowers(&layers.lowers).wait(context.wait);
             let builder = if context.trust { builder.trust_all() } else { builder };
             let changes = changes(&builder).inspect_err(|_| uppers.keep())?;
             open.push((layers, builder, changes));

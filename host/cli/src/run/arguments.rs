@@ -188,7 +188,7 @@ fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(|| "that is too much".to_owned())
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = with_unit(text)?;
     let seconds = |each: u64| number.checked_mul(each).map(Duration::from_secs).ok_or("that is too long".to_owned());
     match unit {

@@ -5,6 +5,7 @@ mod arguments;
 mod bound;
 mod compiling;
 mod temporary;
+pub(crate) use arguments::duration;
 pub(crate) use temporary::private;
 mod uppers;
 

@@ -155,7 +155,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<(), Stop> 
 
 /// An upper directory, and the requested crash.
 pub(super) fn session(context: &Context, upper: &Path) -> Result<WorkspaceBuilder, Error> {
-    let session = Onionskin::load()?.workspace(upper);
+    let session = Onionskin::load()?.workspace(upper).wait(context.wait);
     let session = if context.trust { session.trust_all() } else { session };
     Ok(match &context.faults {
         Some(faults) => session.faults(faults),

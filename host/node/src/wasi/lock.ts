@@ -6,13 +6,14 @@ import { holding, OnionskinError } from "../bindings.js";
 const CONFLICT = 75;
 
 /**
- * Takes the same lock of the operating system on a directory that the other hosts take, and returns a
- * function that releases it. The lock ends with this process. Node has no call for it: the program
+ * Takes the same lock of the operating system on a directory that the other hosts take, after waiting up
+ * to some seconds, which block, and returns a function that releases it. The lock ends with this process. Node has no call for it: the program
  * `flock` takes it on a handle of this process, which keeps it.
  */
-export function lock(root: string): () => void {
+export function lock(root: string, wait = 0): () => void {
     const directory = openSync(root, "r");
-    const options = ["--nonblock", "--conflict-exit-code", String(CONFLICT), "3"];
+    const patience = wait > 0 ? ["--timeout", String(wait)] : ["--nonblock"];
+    const options = [...patience, "--conflict-exit-code", String(CONFLICT), "3"];
     const { status, error } = spawnSync("flock", options, { stdio: ["ignore", "ignore", "inherit", directory] });
     let isHeld = status === 0;
     const release = () => {
@@ -27,8 +28,8 @@ export function lock(root: string): () => void {
 }
 
 /** Runs a function while it holds the lock on a directory. */
-export function locked<T>(root: string, act: () => T): T {
-    return holding(lock(root), (release) => {
+export function locked<T>(root: string, act: () => T, wait = 0): T {
+    return holding(lock(root, wait), (release) => {
         const answer = act();
         release();
         return answer;

@@ -3,7 +3,9 @@
 import fcntl
 import functools
 import os
+import random
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -70,15 +72,26 @@ def guest(writable: Iterable[AnyPath], readable: Iterable[AnyPath] = ()) -> clos
     return closing(Instance(*_compiled(component_path()), grants))
 
 
+# The longest pause between two attempts, in seconds: a release is noticed within it.
+PAUSE_MAX = 0.008
+
+
 @contextmanager
-def locked(root: AnyPath) -> Iterator[None]:
-    """Holds the same lock of the operating system that the other hosts take."""
+def locked(root: AnyPath, wait: float = 0.0) -> Iterator[None]:
+    """Holds the same lock of the operating system that the other hosts take, after up to ``wait`` seconds."""
     directory = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    until = time.monotonic() + wait
     try:
-        try:
-            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LockedError(f"{root}: another owner has this root open", str(root)) from None
+        while True:
+            try:
+                fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                left = until - time.monotonic()
+                if left <= 0:
+                    raise LockedError(f"{root}: another owner has this root open", str(root)) from None
+                # Random, so that of many that wait each gets its turn.
+                time.sleep(min(left, random.uniform(0, PAUSE_MAX)))
         yield
     finally:
         os.close(directory)

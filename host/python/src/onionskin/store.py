@@ -35,22 +35,25 @@ def break_lock(root: AnyPath, expected: str) -> None:
         instance.call("store", "break-lock", place(root), expected)
 
 
-def open_store(root: AnyPath, *, lower: Iterable[AnyPath] = (), token: str | None = None) -> "Store":
+def open_store(
+    root: AnyPath, *, lower: Iterable[AnyPath] = (), token: str | None = None, wait: float = 0.0
+) -> "Store":
     """Opens a root, and completes or undoes interrupted changes.
 
     The directories in ``lower`` may be read, for links that lead there. A second owner is kept out
-    by a lock of the operating system or, with ``token``, by a lock file that holds it.
+    by a lock of the operating system or, with ``token``, by a lock file that holds it. Up to ``wait``
+    seconds are spent waiting for that lock of the operating system; then the error is ``LockedError``.
     """
-    return Store(root, lower, token)
+    return Store(root, lower, token, wait)
 
 
 class Store(_bindings.StoreCalls):
     """An open root. Close it, or use it in a ``with`` statement."""
 
-    def __init__(self, root: AnyPath, lower: Iterable[AnyPath], token: str | None) -> None:
+    def __init__(self, root: AnyPath, lower: Iterable[AnyPath], token: str | None, wait: float) -> None:
         with ExitStack() as opened:
             if token is None:
-                opened.enter_context(locked(root))
+                opened.enter_context(locked(root, wait))
             instance = opened.enter_context(guest([root], lower))
             how = record(owner=token, trace="off")
             super().__init__(instance, instance.call("store", "[static]store.open", place(root), how))

@@ -23,14 +23,16 @@ def workspace(
     moved: bool = False,
     max_bytes: int | None = None,
     max_entries: int | None = None,
+    wait: float = 0.0,
 ) -> "Workspace":
     """Opens the workspace in ``upper``, and completes or removes interrupted changes.
 
     Where there is none, one is made over ``lower``, the topmost first. It remembers them, and refuses
-    others unless they ``moved``.
+    others unless they ``moved``. For each lock that another owner holds, ``wait`` seconds are waited
+    at most: for that of ``upper``, and of a directory that a later call writes.
     """
     quota = record(bytes=max_bytes, entries=max_entries)
-    return Workspace(upper, lower, record(owner=None, quota=quota, moved="accept" if moved else "refuse"))
+    return Workspace(upper, lower, record(owner=None, quota=quota, moved="accept" if moved else "refuse"), wait)
 
 
 def abandon(upper: AnyPath) -> None:
@@ -42,17 +44,17 @@ def abandon(upper: AnyPath) -> None:
 class Workspace(_bindings.WorkspaceCalls):
     """An open workspace. ``with`` closes it and keeps it; ``commit`` and ``discard`` are explicit."""
 
-    def __init__(self, upper: AnyPath, lower: Iterable[AnyPath], how: Any) -> None:
-        self._how, self.upper, self.lowers = how, place(upper), [*map(place, lower)]
+    def __init__(self, upper: AnyPath, lower: Iterable[AnyPath], how: Any, wait: float) -> None:
+        self._how, self._wait, self.upper, self.lowers = how, wait, place(upper), [*map(place, lower)]
         with ExitStack() as opened:
-            opened.enter_context(locked(upper))
+            opened.enter_context(locked(upper, wait))
             self._current = opened.enter_context(ExitStack())
             begin = self._remember()
             try:
                 self._open(begin)
             except ReadOnlyError:
                 # A commit has to be completed: only for that the topmost lower is granted for writing.
-                with locked(self.lowers[0]):
+                with locked(self.lowers[0], wait):
                     self._open("open", self.lowers[0])
             self._found = super().recovered()
             if self._found:  # A lower that was granted for writing is so no longer.
@@ -83,7 +85,7 @@ class Workspace(_bindings.WorkspaceCalls):
 
     def _call_with(self, writable: AnyPath, name: str, *arguments: object) -> Any:
         """Makes a call that writes one more directory, which is granted and locked in the meantime."""
-        with locked(writable):
+        with locked(writable, self._wait):
             self._open("open", place(writable))
             try:
                 answer = self._call(name, *arguments)
