@@ -151,6 +151,16 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Returns the cause of a rename or link that was only a question. Hosts have no word for a mount point or a
+    /// subvolume between its two names, and nothing was read or written that could have failed.
+    #[must_use]
+    pub const fn of_two_places(self) -> Self {
+        match self {
+            Self::Io | Self::Other => Self::CrossDevice,
+            other => other,
+        }
+    }
+
     /// Returns the cause as text.
     pub const fn text(self) -> &'static str {
         match self {

@@ -262,10 +262,9 @@ pub fn free<F: Fs>(exec: &mut Executor<F>, unused: &Generations, is_newest: bool
 /// Describes a directory that nothing leads to.
 pub fn described(unused: &Generations) -> String {
     let count = unused.numbers.len();
-    match &unused.owner {
-        Some(owner) => format!("{count} generations of {owner}, to which no link leads any more"),
-        None => format!("{count} generations of no known path, to which no link leads any more"),
-    }
+    let plural = if count == 1 { "" } else { "s" };
+    let owner = unused.owner.as_ref().map_or("no known path", |owner| owner.shown());
+    format!("{count} generation{plural} of {owner}, to which no link leads any more")
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::fs::{Cause, Fs};
 use crate::path::{At, RelPath, RootId};
 use crate::plan::Plan;
 use crate::records::Records;
+use crate::recover::facts::REACH;
 use crate::store::Preopens;
 use crate::tree;
 
@@ -86,7 +87,7 @@ fn refused(error: &Error) -> Abilities {
         case_sensitive: None,
         reason: match error.cause() {
             Some(Cause::NotPermitted | Cause::ReadOnly | Cause::Access) => {
-                "it is granted for reading alone".to_string()
+                format!("it is granted for reading alone, or the system refuses: {}", reason(error))
             }
             _ => reason(error),
         },
@@ -102,7 +103,8 @@ fn try_all<F: Fs>(exec: &mut Executor<F>, scratch: &RelPath) -> Abilities {
     let symlinks = Some(try_symlink(exec, scratch));
     let hard_links = Some(try_hard_link(exec, scratch));
     let case_sensitive = try_case(exec, scratch);
-    let (tier, directory_sync, reason) = match try_replace(exec, scratch) {
+    let reach = exec.check_reach(scratch, &RelPath::ROOT, REACH).map_err(|error| reason(&error));
+    let (tier, directory_sync, reason) = match reach.and_then(|()| try_replace(exec, scratch)) {
         Err(reason) => (Tier::Refused, None, reason),
         Ok(()) => try_sync(exec, scratch),
     };

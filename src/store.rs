@@ -182,7 +182,11 @@ impl<F: Fs> Store<F> {
             let settled = recover::settle(&mut state.exec, Scope::All).map_err(|error| {
                 let is_open = matches!(error.kind(), ErrorKind::NotCommitted | ErrorKind::NeedsRecovery);
                 let refused = is_open && error.is_refused_write();
-                if refused { ErrorKind::ReadOnly.at(&control::directory()) } else { error }
+                if refused {
+                    ErrorKind::ReadOnly.at(&control::directory()).because(format!(" ({})", error.clause()))
+                } else {
+                    error
+                }
             })?;
             (state.findings, state.parked) = (settled.findings, settled.parked);
             state.next = Records::read(&mut state.exec)?.next;
@@ -217,8 +221,11 @@ impl<F: Fs> Store<F> {
         state.check_owner()?;
         let Parked { record, journal, .. } = state.parked[index].clone();
         if let Err(stopped) = state.run(recover::abandon::give_up(&record, transaction)) {
+            let is_there = matches!(state.exec.kind(&record), Ok(Some(_)));
             let error = match stopped.phase() {
                 CommitPhase::Before => return Err(stopped),
+                // A rename that failed may have taken effect.
+                CommitPhase::At if is_there => return Err(stopped),
                 CommitPhase::At | CommitPhase::After => stopped.with_kind(ErrorKind::OutcomeUnknown),
             };
             return Err(state.fail(error));

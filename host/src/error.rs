@@ -271,9 +271,8 @@ fn guest_way_out(error: &GuestError) -> Option<&'static str> {
         (ErrorKind::InvalidJson, _) => Some("Correct it, or write it without asking for JSON."),
         (ErrorKind::Unsupported, _) => Some("Probe the root to learn what works there, and choose another way."),
         (ErrorKind::InvalidArgument, _) => Some("Change one of the arguments; nothing was touched."),
-        // A host does not distinguish a read-only mount from a broken disk.
-        (ErrorKind::NotCommitted, Some(Cause::Access | Cause::NotPermitted | Cause::ReadOnly | Cause::Io)) => {
-            Some("Probe the root to learn what works there.")
+        (ErrorKind::NotCommitted, Some(Cause::Access | Cause::NotPermitted)) => {
+            Some("Check owner, mode and attributes of it and of its directory.")
         }
         (ErrorKind::NotCommitted, Some(Cause::InsufficientSpace | Cause::Quota)) => Some("Make room first."),
         (ErrorKind::NeedsRecovery, _) => Some("Do not repeat the change."),

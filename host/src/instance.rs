@@ -89,13 +89,11 @@ impl Instance {
         if is_vague && let Err(reason) = (0..DESCRIPTORS).map(|_| File::open(NULL)).collect::<Result<Vec<_>, _>>() {
             error.message = format!("{}; {reason}", error.message);
         }
-        // Nor has wasmtime a word for this.
         if is_vague
             && self.grants.filesystem().is_none()
-            && let Some(place) = trust::read_only(&self.root().join(&error.subject))
+            && let Some(reason) = trust::obstacle(self.grants.root(), &self.root().join(&error.subject))
         {
-            error.message =
-                format!("{}; {} is on a filesystem that is mounted read-only", error.message, place.display());
+            error.message = format!("{}; {reason}", error.message);
         }
         if matches!(error.cause, Some(Cause::Access | Cause::NotPermitted))
             && let Some(owner) = trust::other_owner(self.grants.root())

@@ -16,7 +16,7 @@ use crate::holder::Holder;
 const QUESTION: Duration = Duration::from_millis(1);
 
 /// The maximum of questions that an owner waits for.
-const QUESTIONS_MAX: usize = 1000;
+const QUESTIONS_MAX: usize = 5000;
 
 /// The longest first pause of one that waits for a lock.
 const PAUSE_FIRST: Duration = Duration::from_micros(500);
@@ -81,6 +81,36 @@ fn is_taken(directory: &File) -> io::Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// A shared lock on a root, held while a question about it is asked: an owner that takes the root meanwhile waits for it.
+#[derive(Debug)]
+pub(crate) struct Question {
+    directory: File,
+}
+
+impl Question {
+    /// Takes the shared lock, and waits up to this time for an owner.
+    pub(crate) fn ask(root: &Path, place: &Path, wait: Duration) -> Result<Self, Error> {
+        let directory = File::open(place).map_err(|error| Error::io("open the root", root, error))?;
+        let mut pauses = Pauses::within(wait);
+        loop {
+            match directory.try_lock_shared() {
+                Ok(()) => return Ok(Self { directory }),
+                Err(TryLockError::WouldBlock) => match pauses.next() {
+                    Some(pause) => thread::sleep(pause),
+                    None => return Err(Error::Locked { root: root.to_owned(), holder: Holder::of(&directory) }),
+                },
+                Err(TryLockError::Error(error)) => return Err(Error::io("lock the root", root, error)),
+            }
+        }
+    }
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        let _closing_does_it_otherwise = self.directory.unlock();
+    }
 }
 
 /// The pauses between the attempts of one that waits for a lock: random, so that of many each gets its turn, and of

@@ -4,6 +4,7 @@
 //! Trusted are this user and root, and no entry that every user may write. A check is of one moment: whoever
 //! may rename the directory itself can replace it afterwards.
 
+use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -64,14 +65,19 @@ impl Trust {
     }
 }
 
-/// Checks a directory and the entries in it. What does not exist records nothing, and what cannot be read is
+/// The prefix of the names of staged files. An open removes them and reads none, and they have the owner and the mode of
+/// the files that they were to replace.
+const STAGED: &str = "file-";
+
+/// Checks a directory and the records in it. What does not exist records nothing, and what cannot be read is
 /// reported by the open.
 fn with_entries(directory: &Path) -> Result<(), Error> {
     if !check(directory)? {
         return Ok(());
     }
     let Ok(entries) = fs::read_dir(directory) else { return Ok(()) };
-    for entry in entries.flatten() {
+    let is_staged = |name: &OsStr| name.to_str().is_some_and(|name| name.starts_with(STAGED));
+    for entry in entries.flatten().filter(|entry| !is_staged(&entry.file_name())) {
         check(&entry.path())?;
     }
     Ok(())
@@ -117,19 +123,44 @@ pub(crate) fn other_owner(root: &Path) -> Option<String> {
     }
 }
 
-/// Returns the nearest existing place at or above a path, if it is on a filesystem that is mounted read-only.
-pub(crate) fn read_only(path: &Path) -> Option<PathBuf> {
+/// Returns a description of the filesystem that a path is on, where it is the reason why a change fails: it is
+/// read-only, or another one than that of the root. The system has no other word for them than an input/output error.
+pub(crate) fn obstacle(root: &Path, path: &Path) -> Option<String> {
     #[cfg(unix)]
     {
+        use rustix::fs::{Access, access};
         let place = path.ancestors().find(|place| place.symlink_metadata().is_ok())?;
-        let flags = rustix::fs::statvfs(place).ok()?.f_flag;
-        flags.contains(rustix::fs::StatVfsMountFlags::RDONLY).then(|| place.to_owned())
+        let directory = if place.is_dir() { place } else { place.parent()? };
+        if access(directory, Access::WRITE_OK) == Err(rustix::io::Errno::ROFS) {
+            return Some(format!("{} is on a read-only filesystem", directory.display()));
+        }
+        let own = mounted(root)?;
+        let below: Vec<&Path> = directory.ancestors().take_while(|above| *above != root).collect();
+        let control = root.join(CONTROL);
+        let places = below.into_iter().rev().chain([place, control.as_path()]);
+        let other =
+            places.filter(|place| place.starts_with(root)).find(|place| mounted(place).is_some_and(|it| it != own))?;
+        Some(format!("{} is on another filesystem than {}, or mounted there", other.display(), root.display()))
     }
     #[cfg(not(unix))]
     {
-        let _there_is_no_such_call = path;
+        let _there_are_no_such_calls = (root, path);
         None
     }
+}
+
+/// Returns the device of an entry, which is not followed, and its mount, where the system numbers them.
+#[cfg(unix)]
+fn mounted(path: &Path) -> Option<(u64, Option<u64>)> {
+    let device = std::os::unix::fs::MetadataExt::dev(&path.symlink_metadata().ok()?);
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+        let found = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT, StatxFlags::MNT_ID).ok();
+        Some((device, found.map(|found| found.stx_mnt_id)))
+    }
+    #[cfg(not(target_os = "linux"))]
+    Some((device, None))
 }
 
 /// Returns the first of a directory and those above it in which another user could replace the entries of this user: it

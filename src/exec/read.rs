@@ -194,7 +194,7 @@ impl<F: Fs> Executor<F> {
         match self.fs.rename((&source, name), (&target, name)) {
             Ok(()) => Err(Error::failed(Call::Reach, to, Cause::AlreadyExists)),
             Err(Cause::NoEntry) => Ok(()),
-            Err(cause) => Err(Error::failed(Call::Reach, to, cause)),
+            Err(cause) => Err(Error::failed(Call::Reach, to, cause.of_two_places())),
         }
     }
 

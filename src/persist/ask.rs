@@ -71,9 +71,7 @@ impl<F: Fs> State<F> {
         let own = self.own_entries(number)?;
         let answer = match kind {
             Kind::Directory => self.ask_replace(path, (&own.file, &own.directory), own.onto_directory),
-            Kind::File | Kind::Symlink | Kind::Other => {
-                self.ask_replace(path, (&own.directory, &own.file), own.onto_file)
-            }
+            Kind::File | Kind::Symlink | Kind::Other => self.ask_file(&own, path, kind),
         };
         self.remove_own(&control::ask(number))?;
         answer.map_err(|error| error.with_kind(ErrorKind::NotCommitted))
@@ -94,7 +92,7 @@ impl<F: Fs> State<F> {
             plan.rename(&file, &visitor, "asks whether the directory can be changed");
             plan.rename(&visitor, &file, "it can; nothing of it stays");
             self.run(plan).map_err(|error| {
-                let cause = error.cause().unwrap_or(Cause::Other);
+                let cause = error.cause().unwrap_or(Cause::Other).of_two_places();
                 Error::failed(Call::Fill, &directory, cause).with_kind(ErrorKind::NotCommitted)
             })?;
         }
@@ -147,9 +145,7 @@ impl<F: Fs> State<F> {
         if is_private || is_full || !self.exec.has_links(second)? {
             return Ok(());
         }
-        // Hosts have no word for a mount point or a subvolume, and nothing else is left.
-        let cause = if matches!(cause, Cause::Io | Cause::Other) { Cause::CrossDevice } else { cause };
-        Err(Error::failed(Call::Replace, path, cause).with_kind(ErrorKind::NotCommitted))
+        Err(Error::failed(Call::Replace, path, cause.of_two_places()).with_kind(ErrorKind::NotCommitted))
     }
 
     /// Asks about `path` by a rename, and compares the answer with that of the same rename of own entries.
@@ -199,6 +195,11 @@ impl<F: Fs> State<F> {
         let expected = self.exec.ask_rename(like, &full)?;
         self.ask_rename(&op.path, (&op.path, &new), (like, &full), expected)
     }
+}
+
+/// Returns whether a path below the directory of own entries is one of them.
+pub(crate) fn is_own(path: &RelPath) -> bool {
+    [DIRECTORY, FILE, LINKED].contains(&path.as_str())
 }
 
 /// Names in the directory of own entries.

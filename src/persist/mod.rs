@@ -2,7 +2,7 @@
 //!
 //! Each change stages its content in the control directory, is decided by one rename, and is then completed.
 
-mod ask;
+pub(crate) mod ask;
 mod attributes;
 pub mod companions;
 pub mod decide;

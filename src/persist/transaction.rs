@@ -193,8 +193,9 @@ impl<F: Fs> Transaction<F> {
     pub fn remove(&mut self, path: &str) -> Result<(), Error> {
         let path = self.parse(path)?;
         self.settle_growing()?;
-        let on_disk = self.kind_on_disk(&path)?;
         let full = self.full(&path);
+        self.state.borrow().check_parked(&full)?;
+        let on_disk = self.kind_on_disk(&path)?;
         match (self.pending_at(&path), on_disk) {
             (_, Some(Kind::Directory)) => return Err(ErrorKind::IsDirectory.at(&full)),
             (Some(Pending::Delete), _) | (None, None) => return Err(ErrorKind::NotFound.at(&full)),
@@ -218,8 +219,9 @@ impl<F: Fs> Transaction<F> {
         let (old, new) = (self.parse(old)?, self.parse(new)?);
         self.settle_growing()?;
         self.check_entries(&new)?;
-        let on_disk = self.kind_on_disk(&old)?;
         let full = self.full(&old);
+        self.state.borrow().check_parked(&full)?;
+        let on_disk = self.kind_on_disk(&old)?;
         let staged = match (self.pending_at(&old), on_disk) {
             (Some(Pending::Put(staged)), _) => staged.clone(),
             (Some(Pending::Delete), _) | (None, None) => return Err(ErrorKind::NotFound.at(&full)),

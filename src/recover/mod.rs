@@ -224,6 +224,7 @@ pub(crate) fn foresee<F: Fs>(exec: &mut Executor<F>) -> Result<(Vec<Finding>, Ve
         let planned = plan::plan(&snapshot);
         let Some(decision) = snapshot.decision else {
             findings.extend(snapshot.obstructed().map(|(place, error)| left(place, error)));
+            needed.extend(snapshot.remains.iter().flat_map(sweep::Remains::directories));
             findings.extend(planned?.into_iter().flat_map(|piece| piece.findings));
             return Ok((findings, needed));
         };
@@ -263,12 +264,13 @@ pub(crate) fn foresee<F: Fs>(exec: &mut Executor<F>) -> Result<(Vec<Finding>, Ve
                 let is_undone = has(&foreseen, Verdict::RolledBack);
                 let is_ended = is_undone || has(&foreseen, Verdict::RolledForward);
                 findings.extend(foreseen);
-                if is_undone {
-                    // What looks like a remain goes back to its place.
-                    passed.insert(control::transaction(journal.transaction));
-                }
                 if !is_ended {
                     apply::note_completed(&mut findings, journal);
+                }
+                if parked::is_nameless(exec, journal) {
+                    // What looks like a remain gets a name.
+                    passed.insert(control::transaction(journal.transaction));
+                    findings.push(sweep::swept(journal.transaction));
                 }
             }
             (Err(_), Ok(foreseen)) => findings.extend(foreseen),

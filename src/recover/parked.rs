@@ -85,6 +85,12 @@ pub(super) fn describe(number: u64, reason: &str, is_described: bool) -> Plan {
     plan
 }
 
+/// Returns whether a directory that was switched half-way has no name.
+pub(super) fn is_nameless<F: Fs>(exec: &mut Executor<F>, journal: &Journal) -> bool {
+    let mut is_nameless = |path: &RelPath| matches!(exec.kind(path), Ok(None));
+    journal.ops.iter().filter(|op| op.change == Change::Switch).map(|op| &op.path).any(|path| is_nameless(path))
+}
+
 /// Returns the place of the former content of each switched path that has no entry, as the end of a reason.
 pub(super) fn nameless<F: Fs>(exec: &mut Executor<F>, journal: &Journal) -> String {
     let mut text = String::new();

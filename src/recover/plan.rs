@@ -10,12 +10,13 @@ use crate::control;
 use crate::error::Error;
 use crate::journal::{Damage, Journal};
 use crate::path::RelPath;
+use crate::persist::ask;
 use crate::plan::Plan;
 use crate::recover::apply;
 use crate::recover::facts::Decision;
 use crate::recover::survey::Snapshot;
 use crate::recover::{Finding, Scope, Verdict, sweep};
-use crate::tree;
+use crate::tree::{self, Tree};
 
 /// A piece of recovery: the steps that handle one record.
 #[derive(Debug)]
@@ -145,7 +146,9 @@ fn sweep_all(snapshot: &Snapshot) -> Vec<Piece> {
     for (place, tree) in &snapshot.asks {
         let mut piece = Piece::new(place.clone());
         piece.findings.push(Finding::new(place, Verdict::Swept, "entries by which a change asked what it may do"));
-        tree::remove(&mut piece.plan, tree, place);
+        // Others may have put something there: it stays, and the directory with it.
+        let own: Tree = tree.iter().filter(|node| ask::is_own(&node.path)).cloned().collect();
+        tree::remove(&mut piece.plan, &own, place);
         pieces.push(piece);
     }
     if let Some(tree) = &snapshot.probe {

@@ -141,7 +141,10 @@ impl Snapshot {
         }
         for &number in self.records.reasons.iter().filter(|_| scope == Scope::All) {
             let path = control::reason(number);
-            let is_pending = self.records.parked.contains(&number) || is_left(&control::transaction(number));
+            // The plan of a decision that was given up removes its own.
+            let is_pending = self.records.parked.contains(&number)
+                || self.records.abandoned.contains(&number)
+                || is_left(&control::transaction(number));
             if !is_pending && !is_left(&path) {
                 self.loose.push(path);
             }

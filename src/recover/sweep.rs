@@ -65,6 +65,16 @@ pub enum Elsewhere {
     },
 }
 
+impl Remains {
+    /// Returns the numbers of the directories of generations that it prepared.
+    pub(super) fn directories(&self) -> impl Iterator<Item = u64> {
+        self.elsewhere.iter().filter_map(|elsewhere| match elsewhere {
+            Elsewhere::Generation { store, .. } => as_number(store.name()),
+            Elsewhere::Siblings { .. } => None,
+        })
+    }
+}
+
 /// Reads the remains of a transaction; `None` if its staging directory holds only strays.
 ///
 /// # Errors
@@ -235,9 +245,14 @@ pub fn sweep(remains: &Remains, scope: Scope) -> Piece {
     if !remains.strays {
         plan.remove_dir(&place, "staging that nothing needs");
     }
-    let detail = format!("the staging of transaction {}, which was complete or never decided", remains.number);
-    piece.findings.push(Finding::new(&place, Verdict::Swept, detail));
+    piece.findings.push(swept(remains.number));
     piece
+}
+
+/// Returns the finding about the staging of a transaction.
+pub(super) fn swept(number: u64) -> Finding {
+    let detail = format!("the staging of transaction {number}, which was complete or never decided");
+    Finding::new(&control::transaction(number), Verdict::Swept, detail)
 }
 
 fn remove(plan: &mut Plan, kind: Kind, tree: &Tree, path: &RelPath) {

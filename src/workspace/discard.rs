@@ -12,10 +12,13 @@ impl<F: Fs> Workspace<F> {
     /// full disk.
     ///
     /// # Errors
-    /// [`ErrorKind::NotCommitted`] when the workspace still exists; [`ErrorKind::NeedsRecovery`] when the
-    /// next open has to remove the rest.
+    /// [`ErrorKind::NotCommitted`] when the workspace still exists. What cannot be removed of one that was discarded is
+    /// left to the next use of the directory.
     pub fn discard(mut self) -> Result<(), Error> {
-        self.state.check_usable()?;
+        // A failure that only the next open can judge does not matter any more.
+        if self.observed.is_some() {
+            self.state.check_usable()?;
+        }
         discard(&mut self.state)
     }
 }
@@ -45,8 +48,9 @@ fn discard<F: Fs>(state: &mut State<F>) -> Result<(), Error> {
     plan.decides();
     plan.sync_dir(&layout::directory(), "or the map could come back without its files");
     state.run(plan).map_err(|error| judge(state, error))?;
-    let rest = layout::look(&mut state.exec).and_then(|found| state.run(found.clear()));
-    rest.map(drop).map_err(|error| error.with_kind(ErrorKind::NeedsRecovery))
+    // What cannot be removed now counts for nothing.
+    let _removed_by_the_next = layout::look(&mut state.exec).and_then(|found| state.run(found.clear()));
+    Ok(())
 }
 
 /// Determines the outcome of a discard that failed.

@@ -132,7 +132,7 @@ pub struct Workspace<F: Fs> {
     /// What the lowers were found to have, during this call.
     looked: Vec<(RelPath, Option<(At, Stat)>)>,
     /// Set where it is read beside its owner.
-    observed: Option<Observed>,
+    observed: Option<Observed<F>>,
 }
 
 /// The state of the contents, by number.
@@ -171,6 +171,13 @@ impl Files {
         written.dedup();
         written
     }
+}
+
+/// A map for the state after a commit that can be neither adopted nor removed now.
+struct Waits {
+    /// Whether the commit was decided.
+    is_done: bool,
+    error: Error,
 }
 
 impl<F: Fs + Clone> Workspace<F> {
@@ -217,7 +224,19 @@ impl<F: Fs + Clone> Workspace<F> {
     }
 
     /// Opens the workspace of an open store.
-    fn attach(mut state: State<F>, fs: F, preopens: &Preopens<F>, options: &Options) -> Result<Self, Error> {
+    fn attach(state: State<F>, fs: F, preopens: &Preopens<F>, options: &Options) -> Result<Self, Error> {
+        Self::attach_after(state, fs, preopens, options, None)
+    }
+
+    /// As [`Workspace::attach`], after a commit whose waiting map cannot be handled now.
+    fn attach_after(
+        mut state: State<F>,
+        fs: F,
+        preopens: &Preopens<F>,
+        options: &Options,
+        waits: Option<Waits>,
+    ) -> Result<Self, Error> {
+        let current = if waits.as_ref().is_some_and(|waits| waits.is_done) { layout::next() } else { layout::map() };
         let found = layout::look(&mut state.exec)?;
         if !found.map {
             check_map_is_there(&found)?;
@@ -227,8 +246,8 @@ impl<F: Fs + Clone> Workspace<F> {
             }
             return Err(ErrorKind::NotFound.of(&options.upper).because("there is no workspace in it"));
         }
-        let bytes = read_map(&mut state.exec, &layout::map())?;
-        let (map, header, end) = Map::decode(&bytes).map_err(|what| damaged(&layout::map(), what))?;
+        let bytes = read_map(&mut state.exec, &current)?;
+        let (map, header, end) = Map::decode(&bytes).map_err(|what| damaged(&current, what))?;
         let mut files = Files { next: header.files.max(1), ..Files::default() };
         files.next = map.files().chain(found.files.last().copied()).fold(files.next, |next, used| next.max(used + 1));
         let mut unread = None;
@@ -270,17 +289,40 @@ impl<F: Fs + Clone> Workspace<F> {
             looked: Vec::new(),
             observed: None,
         };
-        if found.next {
-            let is_done = workspace.settle_commit(fs.clone(), preopens)?;
+        if found.next && waits.is_none() {
+            let (is_done, obstacle) = workspace.settle_commit(fs.clone(), preopens)?;
             let Self { state, findings, .. } = workspace;
-            let mut workspace = Self::attach(state, fs, preopens, options)?;
+            let is_settled = obstacle.is_none();
+            let waits = obstacle.map(|error| Waits { is_done, error });
+            let mut workspace = Self::attach_after(state, fs, preopens, options, waits)?;
             workspace.findings.splice(0..0, findings);
-            if is_done {
+            if is_settled && is_done {
                 workspace.find(Verdict::RolledForward, "a commit was decided, and the workspace goes on from there");
-            } else {
+            } else if is_settled {
                 workspace.find(Verdict::Swept, "a commit was prepared and never decided");
             }
             return Ok(workspace);
+        }
+        match waits {
+            Some(Waits { is_done: true, error }) => {
+                let detail = format!(
+                    "a commit was decided and is complete, but its map cannot take its place: {}; the workspace can be \
+                     read, and discarded, and the next open tries again",
+                    error.clause()
+                );
+                workspace.find(Verdict::Parked, &detail);
+                workspace.count_bytes()?;
+                workspace.state.fail(error);
+                return Ok(workspace);
+            }
+            Some(Waits { is_done: false, error }) => {
+                workspace.leave(
+                    &layout::next(),
+                    "is of a commit that was never decided and cannot be removed now",
+                    &error,
+                );
+            }
+            None => {}
         }
         if let Some((path, error)) = unread {
             workspace.leave(&path, "cannot be read now", &error);

@@ -24,8 +24,9 @@ use crate::store::{Preopens, State, Store};
 const DONE_MAX: usize = 16;
 
 impl<F: Fs + Clone> Workspace<F> {
-    /// Finishes a commit that a crash interrupted: the lower shows whether it was decided.
-    pub(super) fn settle_commit(&mut self, fs: F, preopens: &Preopens<F>) -> Result<bool, Error> {
+    /// Finishes a commit that a crash interrupted: the lower shows whether it was decided. Returns that, and the obstacle
+    /// if its map can be neither adopted nor removed now.
+    pub(super) fn settle_commit(&mut self, fs: F, preopens: &Preopens<F>) -> Result<(bool, Option<Error>), Error> {
         let bytes = super::read_map(&mut self.state.exec, &layout::next())?;
         let (_, header, _) = Map::decode(&bytes).map_err(|what| super::damaged(&layout::next(), what))?;
         // The open completes a decided commit, or parks it.
@@ -51,17 +52,23 @@ impl<F: Fs + Clone> Workspace<F> {
             plan.sync_dir(&layout::directory(), "or it could be taken for one that was");
             plan
         };
-        self.state.run(plan).map_err(|error| error.with_kind(ErrorKind::NeedsRecovery))?;
+        let ran = self.state.run(plan);
+        let mut is_left = || matches!(self.state.exec.kind(&layout::next()), Ok(Some(_)));
+        match ran.map_err(|error| error.with_kind(ErrorKind::NeedsRecovery)) {
+            Ok(()) => {}
+            Err(error) if is_left() => return Ok((is_done, Some(error))),
+            Err(error) => return Err(error),
+        }
         if let Some(record) = record {
             target.forget_done(&record);
         }
-        Ok(is_done)
+        Ok((is_done, None))
     }
 }
 
 impl<F: Fs> State<F> {
     /// Returns the path of the record of a decision, whether it is complete or waits.
-    fn find_decision(&mut self, proof: &Digest) -> Result<Option<RelPath>, Error> {
+    pub(super) fn find_decision(&mut self, proof: &Digest) -> Result<Option<RelPath>, Error> {
         let records = Records::read(&mut self.exec)?;
         let done = records.done.iter().map(|number| control::done(*number));
         for path in survey::decisions(&records, Scope::All).into_iter().chain(done) {
@@ -87,12 +94,17 @@ impl<F: Fs> State<F> {
 
     /// Removes the record of a decision that is complete. One that stays, or comes back, is of no use to anybody.
     pub(super) fn forget_done(&mut self, record: &RelPath) {
-        if record.name().starts_with("done-") {
+        if is_done(record) {
             let mut plan = Plan::new();
             plan.remove_file(record, "the workspace has gone on");
             let _of_no_use = self.run(plan);
         }
     }
+}
+
+/// Returns whether a record of a decision says that it is complete.
+pub(super) fn is_done(record: &RelPath) -> bool {
+    record.name().starts_with("done-")
 }
 
 /// Builds the plan that makes the waiting map the current one.

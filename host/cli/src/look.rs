@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use onionskin_host::{Error, ErrorKind, Finding};
+use onionskin_host::{Error, ErrorKind, Finding, Verdict};
 
+use super::advice::Failure;
 use super::render::{self, Answer};
+use super::text::{Sentence, text};
 use super::{Context, workspace};
 
 #[derive(clap::Args)]
@@ -38,8 +40,12 @@ pub(super) fn probe(context: &Context, arguments: &Root) -> Result<Answer, Error
 }
 
 pub(super) fn inspect(context: &Context, arguments: &Root) -> Result<Answer, Error> {
-    let findings = context.store(&arguments.root, &[])?.inspect()?;
-    Ok(render::findings(&findings, "would be found"))
+    let store = context.store(&arguments.root, &[])?;
+    let mut answer = render::findings(&store.inspect()?, "would be found");
+    if let Err(error @ Error::Untrusted { .. }) = store.check_trust() {
+        answer.notes.push(text!("an open would be refused: {}", Sentence(Failure::from(error).message)));
+    }
+    Ok(answer)
 }
 
 pub(super) fn recover(context: &Context, arguments: &Recover) -> Result<Answer, Error> {
@@ -49,10 +55,17 @@ pub(super) fn recover(context: &Context, arguments: &Recover) -> Result<Answer, 
         findings.extend(store.free_generations()?);
     }
     if let Some(transaction) = arguments.abandon {
+        // What is parked besides is found by the next open.
+        findings.retain(|finding| finding.verdict != Verdict::Parked);
         findings.push(store.abandon(transaction)?);
     }
     let steps = if context.explain { Some(store.steps()?) } else { None };
     store.close()?;
+    if arguments.abandon.is_some() {
+        let store = context.store(&arguments.root.root, &[])?.open(&context.open_options())?;
+        findings.extend(store.recovered()?);
+        store.close()?;
+    }
     findings.extend(completed(context, &arguments.root.root)?);
     let answer = render::findings(&findings, "found");
     Ok(answer.with_steps(steps))

@@ -2,17 +2,27 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-use crate::bindings::capabilities::{Abilities, Limits};
+use crate::bindings::capabilities::{Abilities, Limits, Tier};
 use crate::bindings::types::{Finding, Ownership, Verdict};
 use crate::filesystem::Filesystem;
 use crate::grants::{Access, Grants, ROOT};
 use crate::instance::Instance;
-use crate::lock::{RootLock, is_held};
+use crate::lock::{Question, RootLock, is_held};
 use crate::options::OpenOptions;
 use crate::trust::{self, Trust};
 use crate::{Error, Faults, Onionskin, Store};
+
+/// The number of attempts of a probe that is refused.
+const PROBES_MAX: u32 = 3;
+
+/// The time between two of them.
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// The time for which a probe waits for an owner.
+const OWNER: Duration = Duration::from_secs(2);
 
 /// A root directory and further granted directories; see [`Onionskin::store`].
 ///
@@ -111,12 +121,37 @@ impl StoreBuilder {
 
     /// Tries what works at the root and answers with the strongest promise that can be kept there.
     /// Leaves nothing behind.
+    ///
+    /// It excludes no owner: one that opens the root meanwhile waits for it. It waits for an owner itself, for some
+    /// seconds.
     pub fn probe(&self) -> Result<Abilities, Error> {
-        let grants = self.grants()?;
-        let lock = self.lock(&grants)?;
-        self.check(&grants)?;
-        self.start(grants, Access::Write, lock)?
-            .call(|guest, engine| guest.onionskin_fs_capabilities().call_probe(engine, ROOT))
+        let mut tries = PROBES_MAX;
+        loop {
+            let grants = self.grants()?;
+            self.check(&grants)?;
+            let _question = match grants.filesystem() {
+                Some(_) => None,
+                None => Some(Question::ask(grants.named_root(), grants.root(), self.wait.max(OWNER))?),
+            };
+            let abilities = self
+                .start(grants, Access::Write, None)?
+                .call(|guest, engine| guest.onionskin_fs_capabilities().call_probe(engine, ROOT));
+            tries -= 1;
+            // Another probe may have used the same scratch directory.
+            if tries == 0 || abilities.as_ref().is_ok_and(|abilities| abilities.tier != Tier::Refused) {
+                return abilities;
+            }
+            thread::sleep(AGAIN);
+        }
+    }
+
+    /// Checks whose records an open would carry out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Untrusted`] if another user could have written one, and [`StoreBuilder::trust_all`] was not said.
+    pub fn check_trust(&self) -> Result<(), Error> {
+        self.check(&self.grants()?)
     }
 
     /// What opening would find and do, without doing it: the root is granted for reading alone.
