@@ -8,6 +8,8 @@ pub const NAME_BYTES_MAX: usize = 255;
 pub const DEPTH_MAX: usize = 128;
 /// Depth of a tree that is copied, carried or removed.
 pub const TREE_DEPTH_MAX: usize = 1024;
+/// Maximum number of components of a path in a record: a tree of the maximum depth, at a path of the maximum depth.
+pub const RECORD_DEPTH_MAX: usize = TREE_DEPTH_MAX + DEPTH_MAX;
 /// Bytes in one list that crosses into the component; the list is held in memory once.
 pub const CHUNK_BYTES_MAX: usize = 16 << 20;
 /// Bytes requested in one read and held while copying; wasmtime returns no more.

@@ -4,7 +4,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::limits::{DEPTH_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX};
+use crate::limits::{DEPTH_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX, RECORD_DEPTH_MAX};
 
 /// The prefix of every reserved name. Callers' names must not begin with it, in any case, because some
 /// filesystems fold case.
@@ -103,7 +103,7 @@ impl RelPath {
     /// # Errors
     ///
     /// [`PathRule::Empty`], [`PathRule::Absolute`], [`PathRule::EmptyComponent`], [`PathRule::Dots`],
-    /// [`PathRule::Nul`]: no tree has such a path.
+    /// [`PathRule::Nul`]: no tree has such a path. [`PathRule::Depth`] for more components than a record may have.
     pub fn parse_record(text: &str) -> Result<Self, PathRule> {
         if text.is_empty() {
             return Err(PathRule::Empty);
@@ -119,7 +119,7 @@ impl RelPath {
                 _ => {}
             }
         }
-        Ok(Self::of(text))
+        if text.split('/').count() > RECORD_DEPTH_MAX { Err(PathRule::Depth) } else { Ok(Self::of(text)) }
     }
 
     /// Creates a path from a text that was checked.

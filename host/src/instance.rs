@@ -91,7 +91,7 @@ impl Instance {
         }
         if is_vague
             && self.grants.filesystem().is_none()
-            && let Some(reason) = trust::obstacle(self.grants.root(), &self.root().join(&error.subject))
+            && let Some(reason) = trust::obstacle(self.grants.root(), &self.grants.root().join(&error.subject))
         {
             error.message = format!("{}; {reason}", error.message);
         }

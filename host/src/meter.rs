@@ -27,15 +27,22 @@ pub(crate) struct Meter {
     /// Whether space may have been freed since the last complete count.
     is_stale: bool,
     open: Vec<Weak<File>>,
-    /// Whether growth was refused.
-    pub(crate) was_denied: bool,
+    /// Which growth was refused.
+    pub(crate) denied: Denied,
+}
+
+/// The bounds of a quota that refused a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Denied {
+    pub(crate) bytes: bool,
+    pub(crate) entries: bool,
 }
 
 impl Meter {
     /// Counts the existing files and names.
     pub(crate) fn new(directories: Vec<(String, PathBuf)>, quota: Quota) -> io::Result<Self> {
         let held = Growth::default();
-        let mut meter = Self { directories, quota, held, is_stale: false, open: Vec::new(), was_denied: false };
+        let mut meter = Self { directories, quota, held, is_stale: false, open: Vec::new(), denied: Denied::default() };
         meter.held = meter.count()?;
         Ok(meter)
     }
@@ -62,7 +69,9 @@ impl Meter {
             self.held.bytes += growth.bytes;
             self.held.entries += growth.entries;
         }
-        self.was_denied |= !fits;
+        let refused = self.refuses(if fits { Growth::default() } else { growth });
+        self.denied.bytes |= refused.bytes;
+        self.denied.entries |= refused.entries;
         fits
     }
 
@@ -80,11 +89,18 @@ impl Meter {
     }
 
     fn fits(&self, growth: Growth) -> bool {
-        let is_within = |most: Option<u64>, held: u64, more: u64| {
-            more == 0 || most.is_none_or(|most| held.checked_add(more).is_some_and(|sum| sum <= most))
+        self.refuses(growth) == Denied::default()
+    }
+
+    /// Returns the bounds that growth would exceed.
+    fn refuses(&self, growth: Growth) -> Denied {
+        let exceeds = |most: Option<u64>, held: u64, more: u64| {
+            more > 0 && most.is_some_and(|most| held.checked_add(more).is_none_or(|sum| sum > most))
         };
-        is_within(self.quota.bytes, self.held.bytes, growth.bytes)
-            && is_within(self.quota.entries, self.held.entries, growth.entries)
+        Denied {
+            bytes: exceeds(self.quota.bytes, self.held.bytes, growth.bytes),
+            entries: exceeds(self.quota.entries, self.held.entries, growth.entries),
+        }
     }
 
     fn count(&self) -> io::Result<Growth> {

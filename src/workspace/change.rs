@@ -9,7 +9,7 @@ use super::view::{Place, check_file};
 use super::{Workspace, layout, lower};
 use crate::error::{CommitPhase, Error, ErrorKind, Limit};
 use crate::fs::{Call, Cause, Fs, Kind, Stat};
-use crate::limits::{MAP_BYTES_MAX, MAP_SLACK_BYTES, PATH_BYTES_MAX};
+use crate::limits::{MAP_BYTES_MAX, MAP_SLACK_BYTES, PATH_BYTES_MAX, RECORD_DEPTH_MAX};
 use crate::path::{At, RelPath};
 use crate::persist::file::check_chunk;
 use crate::plan::Plan;
@@ -548,6 +548,10 @@ impl<F: Fs> Workspace<F> {
 
     /// Appends records as one frame: the commit point of every change.
     pub(super) fn decide(&mut self, first: Plan, records: &[Record]) -> Result<(), Error> {
+        // No record is written that an open would refuse.
+        if let Some(path) = records.iter().map(Record::path).find(|path| path.depth() > RECORD_DEPTH_MAX) {
+            return Err(Error::limit(path.shown(), Limit::Depth, RECORD_DEPTH_MAX as u64));
+        }
         self.state.check_owner()?;
         self.renew()?;
         let mut frame = map::frame(self.end.sum, records);

@@ -558,6 +558,9 @@ fn check_lowers<F: Fs>(exec: &mut Executor<F>, lowers: &[Lower]) -> Result<(), E
 
 /// Returns the places of the lowers, which must be those that the workspace was created over.
 fn lowers_of<F: Fs>(state: &mut State<F>, header: &Header, options: &Options) -> Result<(Vec<String>, Vec<At>), Error> {
+    if header.lowers.is_empty() {
+        return Err(damaged(&layout::map(), "it names no lower directory"));
+    }
     let remembered: Vec<&str> = header.lowers.iter().map(|lower| lower.name.as_str()).collect();
     let names: Vec<&str> = options.lowers.iter().map(String::as_str).collect();
     let names = if names.is_empty() { remembered.clone() } else { names };

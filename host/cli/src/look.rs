@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use onionskin_host::{Error, ErrorKind, Finding, Verdict};
+use onionskin_host::{Error, Finding, Verdict};
 
 use super::advice::Failure;
 use super::render::{self, Answer};
@@ -45,6 +45,9 @@ pub(super) fn inspect(context: &Context, arguments: &Root) -> Result<Answer, Err
     if let Err(error @ Error::Untrusted { .. }) = store.check_trust() {
         answer.notes.push(text!("an open would be refused: {}", Sentence(Failure::from(error).message)));
     }
+    if arguments.root.join(WAITS).symlink_metadata().is_ok() {
+        answer.notes.push(text!("a commit of the workspace was begun; `onionskin recover` ends it"));
+    }
     Ok(answer)
 }
 
@@ -71,17 +74,17 @@ pub(super) fn recover(context: &Context, arguments: &Recover) -> Result<Answer, 
     Ok(answer.with_steps(steps))
 }
 
-/// Completes a commit of the workspace in a root, if there is one that was interrupted.
+/// The map of a workspace that waits for the end of a commit.
+const WAITS: &str = ".onionskin/workspace/next";
+
+/// Completes a commit of the workspace in a root, if there is one that was interrupted. Without such a commit it need not
+/// be one that can be opened.
 fn completed(context: &Context, root: &Path) -> Result<Vec<Finding>, Error> {
-    let session = workspace::session(context, root)?;
-    match session.observe() {
-        Err(Error::Guest { error, .. }) if error.kind == ErrorKind::NeedsRecovery => {
-            let workspace = session.open()?;
-            let findings = workspace.recovered().to_vec();
-            workspace.close()?;
-            Ok(findings)
-        }
-        // Without such a commit it need not be one that can be opened.
-        _ => Ok(Vec::new()),
+    if root.join(WAITS).symlink_metadata().is_err() {
+        return Ok(Vec::new());
     }
+    let workspace = workspace::session(context, root)?.open()?;
+    let findings = workspace.recovered().to_vec();
+    workspace.close()?;
+    Ok(findings)
 }

@@ -25,7 +25,7 @@ pub(crate) use streams::shadow_streams;
 
 use crate::ErrorCode;
 use crate::grants::ROOT;
-use crate::meter::{Growth, Meter};
+use crate::meter::{Denied, Growth, Meter};
 
 /// The fault to inject into the host calls of one or more stores and workspaces, and a record of the calls.
 ///
@@ -200,9 +200,13 @@ impl Watch {
         }
     }
 
-    /// Returns whether a call was refused because of a quota.
-    pub(crate) fn quota_was_denied(&self) -> bool {
-        self.meters.iter().any(|meter| lock(meter).was_denied)
+    /// Returns the bounds of a quota that refused a call.
+    pub(crate) fn denied(&self) -> Denied {
+        let all = self.meters.iter().map(|meter| lock(meter).denied);
+        all.fold(Denied::default(), |sum, one| Denied {
+            bytes: sum.bytes || one.bytes,
+            entries: sum.entries || one.entries,
+        })
     }
 
     /// Returns the meter that counts this path.

@@ -22,6 +22,7 @@ use crate::cache::Cache;
 use crate::component::{OVERLAY, cached};
 use crate::faults::{Injected, Watched as _};
 use crate::lock::RootLock;
+use crate::meter::Denied;
 use crate::{Error, Onionskin};
 
 /// The stack of a program, in bytes. An interpreter needs more than the default.
@@ -50,8 +51,16 @@ pub struct Ended {
     pub how: How,
     /// Whether a request for memory beyond the limit was denied.
     pub memory_was_denied: bool,
-    /// Whether a call was refused because of the quota of an upper directory.
-    pub quota_was_denied: bool,
+    /// Whether a write was refused because of the bytes of the quota of an upper directory.
+    pub bytes_were_denied: bool,
+    /// Whether an entry was refused because of the entries of that quota.
+    pub entries_were_denied: bool,
+}
+
+impl Ended {
+    fn new(how: How, memory_was_denied: bool, denied: Denied) -> Self {
+        Self { how, memory_was_denied, bytes_were_denied: denied.bytes, entries_were_denied: denied.entries }
+    }
 }
 
 /// The ways to end.
@@ -144,7 +153,7 @@ impl Program {
         let grants = world.grants()?;
         let command = match self.command(world, until) {
             Err(Error::Program { source, .. }) if source.is::<TooLate>() => {
-                return Ok(Ended { how: How::NotCompiled, memory_was_denied: false, quota_was_denied: false });
+                return Ok(Ended::new(How::NotCompiled, false, Denied::default()));
             }
             command => command?,
         };
@@ -163,8 +172,8 @@ impl Program {
         };
         drop(alarm);
         let machine = store.data_mut();
-        let quota_was_denied = machine.watch().is_some_and(|watch| watch.quota_was_denied());
-        Ok(Ended { how, memory_was_denied: machine.memory.was_denied, quota_was_denied })
+        let denied = machine.watch().map(|watch| watch.denied()).unwrap_or_default();
+        Ok(Ended::new(how, machine.memory.was_denied, denied))
     }
 
     fn command(&self, world: &World, until: Option<Instant>) -> Result<CommandPre<Machine>, Error> {

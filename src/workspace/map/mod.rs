@@ -79,6 +79,13 @@ pub enum Record {
 }
 
 impl Record {
+    /// Returns the path that it is about.
+    pub(super) const fn path(&self) -> &RelPath {
+        match self {
+            Self::Shows(path, _) | Self::Saw(path, _) | Self::Was(path, ..) => path,
+        }
+    }
+
     /// The file that it shows.
     fn file(&self) -> Option<u64> {
         match self {

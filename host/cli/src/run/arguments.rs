@@ -171,7 +171,13 @@ fn variable(text: &str) -> Result<Option<(String, String)>, String> {
 /// Parses a number, and returns it with the unit after it.
 fn with_unit(text: &str) -> Result<(u64, &str), String> {
     let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
-    let number = text[..end].parse().map_err(|_| "it has to begin with a whole number".to_owned())?;
+    if end == 0 {
+        return Err("it has to begin with a whole number".to_owned());
+    }
+    if text[end..].starts_with(['.', ',']) {
+        return Err("it has to be a whole number: take a smaller unit".to_owned());
+    }
+    let number = text[..end].parse().map_err(|_| "that is too much".to_owned())?;
     Ok((number, &text[end..]))
 }
 

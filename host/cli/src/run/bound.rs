@@ -1,14 +1,17 @@
 //! The time limit of a run, the work after its end included.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use std::{process, thread};
 
 use serde_json::json;
 
-use super::arguments::Run;
-use crate::text::text;
+use super::arguments::{Run, What};
+use super::temporary;
+use crate::text::{Text, text};
 use crate::{Context, FAILED, Format, Stop, streams};
 
 /// The additional time for the work after the end of the program.
@@ -22,12 +25,19 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub(super) struct Bound {
     is_lifted: AtomicBool,
     has_ended: AtomicBool,
+    /// The upper directories, once they were made, and whether they are temporary.
+    uppers: Mutex<Option<(Vec<PathBuf>, Option<PathBuf>)>>,
 }
 
 impl Bound {
     /// Lifts the limit for a commit or a question, neither of which is abandoned half-way.
     pub(super) fn lift(&self) {
         self.is_lifted.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes the upper directories, and the temporary one that holds them.
+    pub(super) fn has(&self, uppers: Vec<PathBuf>, temporary: Option<PathBuf>) {
+        *self.uppers.lock().unwrap_or_else(PoisonError::into_inner) = Some((uppers, temporary));
     }
 
     /// Notes that the limit ended the program, which is reported already.
@@ -58,15 +68,28 @@ pub(super) fn within(
     })
 }
 
-/// Ends this process. The changes of the program are in its upper directory, as after a crash; a temporary one is
-/// removed by the next run.
+/// Ends this process. The changes of the program are in its upper directory, as after a crash; a temporary one that was to
+/// be discarded is removed, by the next run if that fails.
 fn stop(context: &Context, arguments: &Run, bound: &Bound) -> ! {
     let program = arguments.program();
-    let message = if context.format == Format::Text && bound.has_ended.load(Ordering::Relaxed) {
-        text!("{}: what it changed was not looked at", program)
-    } else {
-        text!("{}: stopped, since it ran longer than its --timeout allows; what it changed was not looked at", program)
+    let uppers = bound.uppers.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let is_said = context.format == Format::Text && bound.has_ended.load(Ordering::Relaxed);
+    let limit = "stopped, since it ran longer than its --timeout allows";
+    let is_discarded = matches!(arguments.what(), Ok(What::Discard));
+    let fate = match &uppers {
+        None => Text::default(),
+        Some((_, Some(temporary))) if is_discarded => {
+            temporary::remove(temporary);
+            text!("what it changed was discarded")
+        }
+        Some((uppers, _)) => {
+            let places = Text::join(uppers.iter().map(|upper| text!("{}", upper)), ", ");
+            text!("what it changed was not looked at, and is in {}", places)
+        }
     };
+    let parts = [if is_said { Text::default() } else { text!("{}", limit) }, fate];
+    let parts = Text::join(parts.into_iter().filter(|part| !part.is_empty()), "; ");
+    let message = text!("{}: {}", program, parts);
     let format = context.format;
     let (done, written) = channel();
     // Nobody may read the stream, or the program may still be writing to it.

@@ -49,6 +49,9 @@ pub(super) fn run(context: &Context, arguments: &Run) -> Result<(), Stop> {
         // It may be a pipe, and is read before an upper is made for it.
         let program = read(arguments)?;
         let uppers = Uppers::make(arguments, what)?;
+        if !uppers.layers().is_empty() {
+            bound.has(uppers.layers().into_iter().map(|layers| layers.upper).collect(), uppers.temporary());
+        }
         start(context, arguments, &program, world, uppers, terminal, bound)
     })
 }
@@ -115,7 +118,7 @@ fn end_message(arguments: &Run, ended: &Ended) -> Option<Text> {
             program
         ),
         How::Trapped(why) => text!("{}: the program failed: {}", program, Sentence(why.trim_end_matches('.'))),
-        How::Exited(0) if !ended.quota_was_denied => return None,
+        How::Exited(0) if !ended.bytes_were_denied && !ended.entries_were_denied => return None,
         How::Exited(code) => text!("{}: exited with {}", program, code),
         How::Injected { .. } => return None,
     };
@@ -123,8 +126,14 @@ fn end_message(arguments: &Run, ended: &Ended) -> Option<Text> {
     if ended.memory_was_denied {
         denied.push(&text!("; it had wanted more memory than its --memory allows"));
     }
-    if ended.quota_was_denied {
-        denied.push(&text!("; it had wanted to write more than its --max-bytes or --max-entries allow"));
+    if ended.bytes_were_denied {
+        denied.push(&text!("; it had wanted to write more than its --max-bytes allows"));
+    }
+    if ended.entries_were_denied {
+        denied.push(&text!("; it had wanted to make more entries than its --max-entries allows"));
+    }
+    if matches!(ended.how, How::Exited(code) if u8::try_from(code).is_err()) {
+        denied.push(&text!("; this is a failure, since an exit code has one byte"));
     }
     let is_expected = matches!(ended.how, How::Exited(_)) && denied.is_empty();
     (!is_expected).then(|| text!("{}{}", end, denied))

@@ -67,10 +67,10 @@ impl Drop for Temporary {
         if !self.is_kept {
             // The next run retries a failed removal, as long as the file beside it exists.
             if fs::remove_dir_all(&self.directory).is_err() {
-                let _it_stays = match self.running.take() {
-                    Some(running) => running.keep().map(drop).map_err(|error| error.error),
-                    None => File::create_new(running(&self.directory)).map(drop),
-                };
+                match self.running.take() {
+                    Some(running) => drop(running.keep()),
+                    None => drop(File::create_new(running(&self.directory))),
+                }
             }
         }
     }
@@ -83,6 +83,17 @@ pub(crate) fn private() -> DirBuilder {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder
+}
+
+/// Removes a temporary directory whose run ends without dropping it, and the file beside it.
+pub(super) fn remove(directory: &Path) {
+    // The next run retries a failed removal, as long as the file beside it exists.
+    let running = running(directory);
+    if fs::remove_dir_all(directory).is_ok() {
+        let _the_next_run_removes_it = fs::remove_file(running);
+    } else if !running.exists() {
+        let _it_stays = File::create_new(running);
+    }
 }
 
 fn running(directory: &Path) -> PathBuf {

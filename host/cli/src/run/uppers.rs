@@ -77,6 +77,11 @@ impl Uppers {
         self.layers.clone()
     }
 
+    /// Returns the path of the temporary directory, if there is one.
+    pub(super) fn temporary(&self) -> Option<PathBuf> {
+        self.temporary.as_ref().map(|temporary| temporary.path().to_owned())
+    }
+
     /// Lets a temporary directory stay.
     pub(super) fn keep(&mut self) {
         if let Some(temporary) = &mut self.temporary {

@@ -1,6 +1,7 @@
 //! `review`: the choice of changes by a person, on a terminal or from a page.
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use onionskin_host::{Change, CommitOptions, Error, Receipt, Select, Workspace};
@@ -78,9 +79,18 @@ fn page(context: &Context, arguments: &Review, file: &Path) -> Result<Answer, St
     };
     let (page, changes, recovered) = observed(context, &arguments.upper, read)?;
     let failed = |source| Error::Io { action: "write the page", path: file.to_owned(), source };
-    fs::write(file, page).map_err(failed)?;
+    write_private(file, page.as_bytes()).map_err(failed)?;
     let text = text!("{}: {}\n", file, render::count(changes as u64, "change"));
     Ok(Answer::new(text, json!({"page": file, "changes": changes})).with_recovered(&recovered))
+}
+
+/// Writes a file that nobody else can read if it is new: the contents in it may be secrets.
+fn write_private(file: &Path, content: &[u8]) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)?.write_all(content)
 }
 
 /// Asks about each change, and commits what was taken.
