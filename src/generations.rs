@@ -14,12 +14,15 @@ use crate::error::Error;
 use crate::exec::Executor;
 use crate::fs::{Cause, Fs, Kind};
 use crate::journal::{Change, Journal, Op};
-use crate::limits::LOG_BYTES_MAX;
+use crate::limits::{LOG_BYTES_MAX, PATH_BYTES_MAX};
 use crate::path::{At, RelPath, RootId, check_name, is_reserved};
 use crate::plan::Plan;
 use crate::stray;
 use crate::text::as_number;
 use crate::tree;
+
+/// The length of a record up to which it is read: a path and its frame are shorter.
+const RECORD_BYTES_MAX: usize = 2 * PATH_BYTES_MAX;
 
 /// One directory of generations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,7 +63,7 @@ impl Generations {
         found.numbers.sort_unstable();
         if found.has_record {
             let bytes = exec.read_whole(&control::owner(directory), LOG_BYTES_MAX)?.unwrap_or_default();
-            found.owner = Journal::decode(&bytes).ok().and_then(|record| owner_in(record, directory));
+            found.owner = owner_in(&bytes, directory);
         }
         Ok(found)
     }
@@ -84,8 +87,9 @@ impl Generations {
     }
 }
 
-fn owner_in(record: Journal, directory: u64) -> Option<RelPath> {
-    let mut ops = record.ops.into_iter();
+/// Returns the path that the bytes of a record of a directory of generations name.
+fn owner_in(record: &[u8], directory: u64) -> Option<RelPath> {
+    let mut ops = Journal::decode(record).ok()?.ops.into_iter();
     match (ops.next(), ops.next()) {
         (Some(Op { path, change: Change::Pointer { directory: of, .. } }), None) if of == directory => Some(path),
         _ => None,
@@ -125,6 +129,45 @@ pub fn make(plan: &mut Plan, path: &RelPath, directory: u64) {
     plan.create(&owner, "the path that the generations belong to");
     plan.write(&owner, record(path, directory).encode(), "the path that the generations belong to");
     plan.sync_file(&owner, "or the generations could belong to none");
+}
+
+/// Returns the path to which a path leads through a link of `pointer`, at it or above it; `None` where there is none. A
+/// link that belongs to another path, or that leads to nothing, is a link like any other.
+///
+/// # Errors
+///
+/// The filesystem's failures, but for the refusal to read the link or its record.
+pub fn through<F: Fs>(exec: &mut Executor<F>, top: &At, path: &RelPath) -> Result<Option<RelPath>, Error> {
+    let (mut link, mut below) = (RelPath::ROOT, path.clone());
+    while let Some((name, rest)) = below.split_first() {
+        (link, below) = (link.child(name), rest);
+        match exec.stat_in(top.root, &top.path.join(&link))?.map(|stat| stat.kind) {
+            Some(Kind::Directory) => {}
+            Some(Kind::Symlink) => {
+                return match shown_by(exec, top, &link) {
+                    Err(error) if error.cause().is_some_and(is_refusal) => Ok(None),
+                    shown => Ok(shown?.map(|shown| shown.join(&below))),
+                };
+            }
+            Some(Kind::File | Kind::Other) | None => break,
+        }
+    }
+    Ok(None)
+}
+
+const fn is_refusal(cause: Cause) -> bool {
+    matches!(cause, Cause::NotPermitted | Cause::Access | Cause::IllegalName | Cause::NoEntry | Cause::NotDirectory)
+}
+
+/// Returns the generation that a link shows, if it belongs to the path of the link.
+fn shown_by<F: Fs>(exec: &mut Executor<F>, top: &At, link: &RelPath) -> Result<Option<RelPath>, Error> {
+    let text = exec.read_link(top.root, &top.path.join(link))?;
+    let Some((directory, number)) = control::parse_pointer(link, &text) else { return Ok(None) };
+    let record = At { root: top.root, path: top.path.join(&control::owner(directory)) };
+    let owner = owner_in(&exec.read_start(&record, RECORD_BYTES_MAX)?, directory);
+    let generation = control::generation(directory, number);
+    let is_there = exec.stat_in(top.root, &top.path.join(&generation))?.is_some();
+    Ok((is_there && owner.as_ref() == Some(link)).then_some(generation))
 }
 
 /// A generation, by the numbers of its directory and its own.
