@@ -136,38 +136,39 @@ pub fn make(plan: &mut Plan, path: &RelPath, directory: u64) {
 ///
 /// # Errors
 ///
-/// The filesystem's failures, but for the refusal to read the link or its record.
+/// The filesystem's failures.
 pub fn through<F: Fs>(exec: &mut Executor<F>, top: &At, path: &RelPath) -> Result<Option<RelPath>, Error> {
     let (mut link, mut below) = (RelPath::ROOT, path.clone());
     while let Some((name, rest)) = below.split_first() {
         (link, below) = (link.child(name), rest);
         match exec.stat_in(top.root, &top.path.join(&link))?.map(|stat| stat.kind) {
             Some(Kind::Directory) => {}
-            Some(Kind::Symlink) => {
-                return match shown_by(exec, top, &link) {
-                    Err(error) if error.cause().is_some_and(is_refusal) => Ok(None),
-                    shown => Ok(shown?.map(|shown| shown.join(&below))),
-                };
-            }
+            Some(Kind::Symlink) => return Ok(shown_by(exec, top, &link)?.map(|shown| shown.join(&below))),
             Some(Kind::File | Kind::Other) | None => break,
         }
     }
     Ok(None)
 }
 
-const fn is_refusal(cause: Cause) -> bool {
-    matches!(cause, Cause::NotPermitted | Cause::Access | Cause::IllegalName | Cause::NoEntry | Cause::NotDirectory)
-}
-
-/// Returns the generation that a link shows, if it belongs to the path of the link.
+/// Returns the generation that a link shows, if it belongs to the path of the link. Of a record that must not be read,
+/// which is one of another user, the text of the link is believed.
 fn shown_by<F: Fs>(exec: &mut Executor<F>, top: &At, link: &RelPath) -> Result<Option<RelPath>, Error> {
-    let text = exec.read_link(top.root, &top.path.join(link))?;
+    let below_top = |path: &RelPath| At { root: top.root, path: top.path.join(path) };
+    let Some(text) = relative_text(exec, &below_top(link), &[Cause::NotPermitted, Cause::Access])? else {
+        return Ok(None);
+    };
     let Some((directory, number)) = control::parse_pointer(link, &text) else { return Ok(None) };
-    let record = At { root: top.root, path: top.path.join(&control::owner(directory)) };
-    let owner = owner_in(&exec.read_start(&record, RECORD_BYTES_MAX)?, directory);
+    let is_owner = match exec.read_start(&below_top(&control::owner(directory)), RECORD_BYTES_MAX) {
+        Ok(record) => owner_in(&record, directory).as_ref() == Some(link),
+        Err(error) => match error.cause() {
+            Some(Cause::NoEntry | Cause::NotDirectory | Cause::Loop) => false,
+            Some(Cause::NotPermitted | Cause::Access) => true,
+            _ => return Err(error),
+        },
+    };
     let generation = control::generation(directory, number);
-    let is_there = exec.stat_in(top.root, &top.path.join(&generation))?.is_some();
-    Ok((is_there && owner.as_ref() == Some(link)).then_some(generation))
+    let at = below_top(&generation);
+    Ok((is_owner && exec.stat_in(at.root, &at.path)?.is_some()).then_some(generation))
 }
 
 /// A generation, by the numbers of its directory and its own.
@@ -204,7 +205,8 @@ pub fn led_to<F: Fs>(
                 _ if is_reserved(&name) => {}
                 Kind::Directory => waiting.push(path),
                 Kind::Symlink => {
-                    led.extend(relative_text(exec, &path)?.and_then(|text| generation_at(&path, &text)));
+                    let text = relative_text(exec, &At::store(path.clone()), &[Cause::NotPermitted])?;
+                    led.extend(text.and_then(|text| generation_at(&path, &text)));
                 }
                 Kind::File | Kind::Other => {}
             }
@@ -213,14 +215,14 @@ pub fn led_to<F: Fs>(
     Ok(Some(led))
 }
 
-/// Returns the text of a link; `None` for one that is absolute. Hosts refuse to read an absolute link with the
-/// cause of a call that is not permitted. The refusal of an absolute link is repeatable.
-fn relative_text<F: Fs>(exec: &mut Executor<F>, path: &RelPath) -> Result<Option<String>, Error> {
-    let refused = |error: &Error| error.cause() == Some(Cause::NotPermitted);
-    let answer = match exec.read_link(RootId::STORE, path) {
+/// Returns the text of a link; `None` for one that is absolute. Hosts refuse to read an absolute link with one of these
+/// causes. The refusal of an absolute link is repeatable.
+fn relative_text<F: Fs>(exec: &mut Executor<F>, link: &At, refusals: &[Cause]) -> Result<Option<String>, Error> {
+    let refused = |error: &Error| error.cause().is_some_and(|cause| refusals.contains(&cause));
+    let answer = match exec.read_link(link.root, &link.path) {
         Err(error) if refused(&error) => {
-            exec.stat(path)?;
-            exec.read_link(RootId::STORE, path)
+            exec.look(link)?;
+            exec.read_link(link.root, &link.path)
         }
         answer => answer,
     };

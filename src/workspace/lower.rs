@@ -83,8 +83,15 @@ pub(super) fn names<F: Fs>(
         match look(exec, lower, path)? {
             (at, Looked::Found(stat)) if stat.kind == Kind::Directory => {
                 for (name, mut kind) in exec.list(at.root, &at.path)? {
-                    if kind == Kind::Symlink && generations::through(exec, lower, &path.child(&name))?.is_some() {
-                        kind = Kind::Directory;
+                    if kind == Kind::Symlink {
+                        match generations::through(exec, lower, &path.child(&name)) {
+                            Ok(Some(_)) => kind = Kind::Directory,
+                            // A generation that must not be entered hinders no list: a look at its path says so.
+                            Err(error) if !matches!(error.cause(), Some(Cause::Access | Cause::NotPermitted)) => {
+                                return Err(error);
+                            }
+                            Ok(None) | Err(_) => {}
+                        }
                     }
                     names.push((name, kind));
                 }
