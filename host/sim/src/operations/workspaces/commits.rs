@@ -80,19 +80,18 @@ fn moved() -> Tree {
     })
 }
 
-/// With changes in a directory that is published by pointer.
+/// With a change in a directory that is published by pointer.
 fn published() -> Tree {
     static LEFT: OnceLock<Tree> = OnceLock::new();
     let generation = || {
         let tree = lowers()
             .symlink("top/conv", ".onionskin/directories/1/2")
             .file("top/.onionskin/directories/1/owner", record("conv", 1));
-        tree.file("top/.onionskin/directories/1/2/a", "a").file("top/.onionskin/directories/1/2/dir/b", "b")
+        tree.file("top/.onionskin/directories/1/2/a", "a").file("top/.onionskin/directories/1/2/b", "b")
     };
     made(&LEFT, generation, |faulty| {
         let mut workspace = create(faulty)?;
         workspace.put("conv/a", b"changed".to_vec())?;
-        workspace.remove_tree("conv/dir")?;
         workspace.sync()
     })
 }
