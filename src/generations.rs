@@ -14,12 +14,15 @@ use crate::error::Error;
 use crate::exec::Executor;
 use crate::fs::{Cause, Fs, Kind};
 use crate::journal::{Change, Journal, Op};
-use crate::limits::LOG_BYTES_MAX;
+use crate::limits::{LOG_BYTES_MAX, PATH_BYTES_MAX};
 use crate::path::{At, RelPath, RootId, check_name, is_reserved};
 use crate::plan::Plan;
 use crate::stray;
 use crate::text::as_number;
 use crate::tree;
+
+/// The length of a record up to which it is read: a path and its frame are shorter.
+const RECORD_BYTES_MAX: usize = 2 * PATH_BYTES_MAX;
 
 /// One directory of generations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,7 +63,7 @@ impl Generations {
         found.numbers.sort_unstable();
         if found.has_record {
             let bytes = exec.read_whole(&control::owner(directory), LOG_BYTES_MAX)?.unwrap_or_default();
-            found.owner = Journal::decode(&bytes).ok().and_then(|record| owner_in(record, directory));
+            found.owner = owner_in(&bytes, directory);
         }
         Ok(found)
     }
@@ -84,8 +87,9 @@ impl Generations {
     }
 }
 
-fn owner_in(record: Journal, directory: u64) -> Option<RelPath> {
-    let mut ops = record.ops.into_iter();
+/// Returns the path that the bytes of a record of a directory of generations name.
+fn owner_in(record: &[u8], directory: u64) -> Option<RelPath> {
+    let mut ops = Journal::decode(record).ok()?.ops.into_iter();
     match (ops.next(), ops.next()) {
         (Some(Op { path, change: Change::Pointer { directory: of, .. } }), None) if of == directory => Some(path),
         _ => None,
@@ -127,6 +131,46 @@ pub fn make(plan: &mut Plan, path: &RelPath, directory: u64) {
     plan.sync_file(&owner, "or the generations could belong to none");
 }
 
+/// Returns the path to which a path leads through a link of `pointer`, at it or above it; `None` where there is none. A
+/// link that belongs to another path, or that leads to nothing, is a link like any other.
+///
+/// # Errors
+///
+/// The filesystem's failures.
+pub fn through<F: Fs>(exec: &mut Executor<F>, top: &At, path: &RelPath) -> Result<Option<RelPath>, Error> {
+    let (mut link, mut below) = (RelPath::ROOT, path.clone());
+    while let Some((name, rest)) = below.split_first() {
+        (link, below) = (link.child(name), rest);
+        match exec.stat_in(top.root, &top.path.join(&link))?.map(|stat| stat.kind) {
+            Some(Kind::Directory) => {}
+            Some(Kind::Symlink) => return Ok(shown_by(exec, top, &link)?.map(|shown| shown.join(&below))),
+            Some(Kind::File | Kind::Other) | None => break,
+        }
+    }
+    Ok(None)
+}
+
+/// Returns the generation that a link shows, if it belongs to the path of the link. Of a record that must not be read,
+/// which is one of another user, the text of the link is believed.
+fn shown_by<F: Fs>(exec: &mut Executor<F>, top: &At, link: &RelPath) -> Result<Option<RelPath>, Error> {
+    let below_top = |path: &RelPath| At { root: top.root, path: top.path.join(path) };
+    let Some(text) = relative_text(exec, &below_top(link), &[Cause::NotPermitted, Cause::Access])? else {
+        return Ok(None);
+    };
+    let Some((directory, number)) = control::parse_pointer(link, &text) else { return Ok(None) };
+    let is_owner = match exec.read_start(&below_top(&control::owner(directory)), RECORD_BYTES_MAX) {
+        Ok(record) => owner_in(&record, directory).as_ref() == Some(link),
+        Err(error) => match error.cause() {
+            Some(Cause::NoEntry | Cause::NotDirectory | Cause::Loop) => false,
+            Some(Cause::NotPermitted | Cause::Access) => true,
+            _ => return Err(error),
+        },
+    };
+    let generation = control::generation(directory, number);
+    let at = below_top(&generation);
+    Ok((is_owner && exec.stat_in(at.root, &at.path)?.is_some()).then_some(generation))
+}
+
 /// A generation, by the numbers of its directory and its own.
 pub type Generation = (u64, u64);
 
@@ -161,7 +205,8 @@ pub fn led_to<F: Fs>(
                 _ if is_reserved(&name) => {}
                 Kind::Directory => waiting.push(path),
                 Kind::Symlink => {
-                    led.extend(relative_text(exec, &path)?.and_then(|text| generation_at(&path, &text)));
+                    let text = relative_text(exec, &At::store(path.clone()), &[Cause::NotPermitted])?;
+                    led.extend(text.and_then(|text| generation_at(&path, &text)));
                 }
                 Kind::File | Kind::Other => {}
             }
@@ -170,14 +215,14 @@ pub fn led_to<F: Fs>(
     Ok(Some(led))
 }
 
-/// Returns the text of a link; `None` for one that is absolute. Hosts refuse to read an absolute link with the
-/// cause of a call that is not permitted. The refusal of an absolute link is repeatable.
-fn relative_text<F: Fs>(exec: &mut Executor<F>, path: &RelPath) -> Result<Option<String>, Error> {
-    let refused = |error: &Error| error.cause() == Some(Cause::NotPermitted);
-    let answer = match exec.read_link(RootId::STORE, path) {
+/// Returns the text of a link; `None` for one that is absolute. Hosts refuse to read an absolute link with one of these
+/// causes. The refusal of an absolute link is repeatable.
+fn relative_text<F: Fs>(exec: &mut Executor<F>, link: &At, refusals: &[Cause]) -> Result<Option<String>, Error> {
+    let refused = |error: &Error| error.cause().is_some_and(|cause| refusals.contains(&cause));
+    let answer = match exec.read_link(link.root, &link.path) {
         Err(error) if refused(&error) => {
-            exec.stat(path)?;
-            exec.read_link(RootId::STORE, path)
+            exec.look(link)?;
+            exec.read_link(link.root, &link.path)
         }
         answer => answer,
     };

@@ -112,9 +112,9 @@ impl<F: Fs + Clone> Workspace<F> {
         let is_directory = delta.kind() == Some(Kind::Directory);
         let old = old.map(OldEntry::from);
         match old_kind {
-            Some(Kind::Directory) if !is_directory => target.push(path, Step::RemoveDir),
+            Some(Kind::Directory) if !is_directory => target.push(path, Step::RemoveDir)?,
             Some(kind) if delta.after.is_none() || (is_directory && kind != Kind::Directory) => {
-                target.push(path, Step::Delete { old });
+                target.push(path, Step::Delete { old })?;
             }
             _ => {}
         }
@@ -122,7 +122,7 @@ impl<F: Fs + Clone> Workspace<F> {
             None => Ok(()),
             Some(_) if is_directory => {
                 if old_kind != Some(Kind::Directory) {
-                    target.push(path, Step::MakeDir);
+                    target.push(path, Step::MakeDir)?;
                 }
                 Ok(())
             }

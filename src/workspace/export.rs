@@ -113,7 +113,7 @@ impl<F: Fs + Clone> Workspace<F> {
                 return Ok(false);
             }
             if entry.kind == Kind::Directory {
-                target.push(path, Step::MakeDir);
+                target.push(path, Step::MakeDir)?;
             } else if let Some(place) = workspace.find_place(path)? {
                 let content = workspace.content_for(target, path, &place)?;
                 target.put(path, content, None)?;

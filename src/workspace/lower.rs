@@ -1,7 +1,8 @@
 //! The lowers as one tree: the topmost entry at a path, with directories merged.
 //!
 //! An entry that is not a directory hides the entries of the lowers below at its path and further down.
-//! Reserved names are no content of a user and are left out.
+//! Reserved names are no content of a user and are left out. A directory that is published by `pointer` is read through
+//! its link.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,23 +11,62 @@ use super::map::{SEED, Seen, sum};
 use crate::error::{Error, Limit};
 use crate::exec::Executor;
 use crate::fs::{Cause, Fs, Kind, Stat};
+use crate::generations;
 use crate::journal::OldEntry;
 use crate::limits::{ENTRIES_MAX, SUMMED_BYTES_MAX};
 use crate::order;
 use crate::path::{At, RelPath, is_reserved};
 
+/// The result of a look into one lower.
+pub(super) enum Looked {
+    Found(Stat),
+    /// Something that is no directory is in the way, and hides what lowers below have.
+    Hidden,
+    Missing,
+}
+
+impl Looked {
+    /// Returns the entry, if there is one.
+    pub(super) fn found(self) -> Option<Stat> {
+        match self {
+            Self::Found(stat) => Some(stat),
+            Self::Hidden | Self::Missing => None,
+        }
+    }
+}
+
+/// Looks at a path of one lower. Returns its place as well, which is in a generation if a link of `pointer` is at the
+/// path or above it.
+pub(super) fn look<F: Fs>(exec: &mut Executor<F>, lower: &At, path: &RelPath) -> Result<(At, Looked), Error> {
+    let mut at = At { root: lower.root, path: lower.path.join(path) };
+    let mut looked = looked(exec, &at)?;
+    if matches!(looked, Looked::Hidden | Looked::Found(Stat { kind: Kind::Symlink, .. }))
+        && let Some(led) = generations::through(exec, lower, path)?
+    {
+        at.path = lower.path.join(&led);
+        looked = self::looked(exec, &at)?;
+    }
+    Ok((at, looked))
+}
+
+fn looked<F: Fs>(exec: &mut Executor<F>, at: &At) -> Result<Looked, Error> {
+    match exec.stat_in(at.root, &at.path) {
+        Ok(found) => Ok(found.map_or(Looked::Missing, Looked::Found)),
+        Err(error) => match error.cause() {
+            Some(Cause::NoEntry) => Ok(Looked::Missing),
+            Some(Cause::NotDirectory | Cause::Loop) => Ok(Looked::Hidden),
+            _ => Err(error),
+        },
+    }
+}
+
 /// Finds the entry at a path, and its place.
 pub(super) fn stat<F: Fs>(exec: &mut Executor<F>, lowers: &[At], path: &RelPath) -> Result<Option<(At, Stat)>, Error> {
     for lower in lowers {
-        let at = At { root: lower.root, path: lower.path.join(path) };
-        match exec.stat_in(at.root, &at.path) {
-            Ok(Some(stat)) => return Ok(Some((at, stat))),
-            Ok(None) => {}
-            Err(error) => match error.cause() {
-                Some(Cause::NoEntry) => {}
-                Some(Cause::NotDirectory | Cause::Loop) => return Ok(None),
-                _ => return Err(error),
-            },
+        match look(exec, lower, path)? {
+            (at, Looked::Found(stat)) => return Ok(Some((at, stat))),
+            (_, Looked::Hidden) => return Ok(None),
+            (_, Looked::Missing) => {}
         }
     }
     Ok(None)
@@ -39,13 +79,26 @@ pub(super) fn names<F: Fs>(
     path: &RelPath,
 ) -> Result<Vec<(String, Kind)>, Error> {
     let mut names = Vec::new();
-    for (index, lower) in lowers.iter().enumerate() {
-        match stat(exec, &lowers[index..=index], path)? {
-            Some((at, stat)) if stat.kind == Kind::Directory => names.extend(exec.list(at.root, &at.path)?),
-            Some(_) => break,
+    for lower in lowers {
+        match look(exec, lower, path)? {
+            (at, Looked::Found(stat)) if stat.kind == Kind::Directory => {
+                for (name, mut kind) in exec.list(at.root, &at.path)? {
+                    if kind == Kind::Symlink {
+                        match generations::through(exec, lower, &path.child(&name)) {
+                            Ok(Some(_)) => kind = Kind::Directory,
+                            // A generation that must not be entered hinders no list: a look at its path says so.
+                            Err(error) if !matches!(error.cause(), Some(Cause::Access | Cause::NotPermitted)) => {
+                                return Err(error);
+                            }
+                            Ok(None) | Err(_) => {}
+                        }
+                    }
+                    names.push((name, kind));
+                }
+            }
             // No entry here: but an entry on the way may hide those below.
-            None if is_hidden(exec, lower, path)? => break,
-            None => {}
+            (_, Looked::Found(_) | Looked::Hidden) => break,
+            (_, Looked::Missing) => {}
         }
     }
     names.retain(|(name, _)| !is_reserved(name));
@@ -53,19 +106,6 @@ pub(super) fn names<F: Fs>(
     order::sort_by(&mut names, |(one, _), (other, _)| one.cmp(other));
     names.dedup_by(|(other, _), (one, _)| one == other);
     Ok(names)
-}
-
-/// Checks whether an entry on the way to a path is not a directory.
-fn is_hidden<F: Fs>(exec: &mut Executor<F>, lower: &At, path: &RelPath) -> Result<bool, Error> {
-    let at = At { root: lower.root, path: lower.path.join(path) };
-    match exec.stat_in(at.root, &at.path) {
-        Ok(_) => Ok(false),
-        Err(error) => match error.cause() {
-            Some(Cause::NoEntry) => Ok(false),
-            Some(Cause::NotDirectory | Cause::Loop) => Ok(true),
-            _ => Err(error),
-        },
-    }
 }
 
 /// Returns the state of a path, to be compared later; with its content, and that of all below a directory, where
@@ -83,7 +123,7 @@ pub(super) fn seen_as<F: Fs>(
     found: Option<&(At, Stat)>,
     all: bool,
 ) -> Result<Seen, Error> {
-    let entry = found.map(|(_, stat)| look(stat));
+    let entry = found.map(|(_, stat)| noted_entry(stat));
     let below = match found {
         Some((_, stat)) if all && stat.kind == Kind::Directory => digest(exec, lowers, path)?,
         Some((at, stat)) if all => noted(exec, at, stat)?,
@@ -104,7 +144,7 @@ pub(super) fn has_changed(former: &Seen, now: &Seen) -> bool {
 }
 
 /// Of a directory neither size nor time has a meaning.
-fn look(stat: &Stat) -> OldEntry {
+fn noted_entry(stat: &Stat) -> OldEntry {
     match stat.kind {
         Kind::Directory => OldEntry { kind: Kind::Directory, size: 0, modified: None },
         Kind::File | Kind::Symlink | Kind::Other => OldEntry::from(*stat),
@@ -169,7 +209,7 @@ fn digest<F: Fs>(exec: &mut Executor<F>, lowers: &[At], top: &RelPath) -> Result
         for (name, _) in names {
             let path = directory.child(&name);
             let Some((at, stat)) = stat(exec, lowers, &path)? else { continue };
-            let entry = look(&stat);
+            let entry = noted_entry(&stat);
             let content = noted(exec, &at, &stat)?;
             digest = sum(digest, path.as_str().as_bytes());
             digest = sum(digest, &[entry.kind as u8]);

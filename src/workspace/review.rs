@@ -291,22 +291,19 @@ struct Review<'a> {
 }
 
 impl Review<'_> {
-    /// Checks whether an entry is moved as it is: a directory, if nothing of it stays.
+    /// Checks whether an entry is moved as it is.
     fn is_move(&self, index: usize, source: &RelPath) -> bool {
-        let is_over =
-            |other: usize| self.parts[other].is_carried() && self.deltas[other].kind() != Some(Kind::Directory);
-        match find(self.deltas, source) {
-            Some(other) if self.deltas[index].kind() == Some(Kind::Directory) => is_over(other),
-            Some(other) => self.parts[other].is_carried(),
-            None => false,
-        }
+        self.moved_to(source) == Some(index)
     }
 
-    /// Returns the index of the difference that moves the entry of the lowers at a path.
+    /// Returns the index of the difference that moves the entry of the lowers at a path: a directory, if nothing of it
+    /// stays. Where further ones show it, too, they are made anew.
     fn moved_to(&self, path: &RelPath) -> Option<usize> {
+        let from = find(self.deltas, path).filter(|from| self.parts[*from].is_carried())?;
+        let is_over = self.deltas[from].kind() != Some(Kind::Directory);
         let start = self.moves.partition_point(|(source, _)| *source < path);
         let moves = self.moves[start..].iter().take_while(|(source, _)| *source == path);
-        moves.map(|(_, index)| *index).find(|index| self.is_move(*index, path))
+        moves.map(|(_, index)| *index).find(|index| is_over || self.deltas[*index].kind() != Some(Kind::Directory))
     }
 
     /// Returns the source of a directory that is moved.

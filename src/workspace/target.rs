@@ -4,8 +4,9 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::difference::Delta;
+use super::lower;
 use crate::control;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::fs::{Fs, Kind, Stat};
 use crate::journal::{Change as Step, Journal, LINK_LENGTH, Old, Op};
 use crate::path::{At, RelPath};
@@ -49,8 +50,25 @@ pub(super) struct Target<F: Fs> {
 
 impl<F: Fs> Target<F> {
     /// Appends a change.
-    pub(super) fn push(&mut self, path: &RelPath, change: Step) {
-        self.ops.push(Op { path: path.clone(), change });
+    pub(super) fn push(&mut self, path: &RelPath, change: Step) -> Result<(), Error> {
+        let (at, _) = self.look(path)?;
+        self.ops.push(Op { path: at, change });
+        Ok(())
+    }
+
+    /// Returns the place and the entry of a path that is to be changed. Below a link of `pointer` it is in the generation
+    /// that the link shows.
+    fn look(&mut self, path: &RelPath) -> Result<(RelPath, Option<Stat>), Error> {
+        if !self.is_lower {
+            return Ok((path.clone(), None));
+        }
+        self.state.check_parked(path)?;
+        let (at, looked) = lower::look(&mut self.state.exec, &At::store(RelPath::ROOT), path)?;
+        if !control::may_change(&at.path) {
+            let way = "it is published by `pointer`: a commit changes what is in it, and not the directory; except it";
+            return Err(ErrorKind::Unsupported.at(path).because(way));
+        }
+        Ok((at.path, looked.found()))
     }
 
     /// Refuses a commit over an entry that has changed since it was compared.
@@ -59,7 +77,8 @@ impl<F: Fs> Target<F> {
             Kind::Directory => (stat.kind, 0, None),
             Kind::File | Kind::Symlink | Kind::Other => (stat.kind, stat.size, stat.modified),
         };
-        if self.state.exec.stat_deep(&delta.path)?.map(look) == delta.topmost().map(look) {
+        let (_, now) = self.look(&delta.path)?;
+        if now.map(look) == delta.topmost().map(look) {
             return Ok(());
         }
         Err(Error::conflicts(&[delta.path.to_string()]))
@@ -67,6 +86,7 @@ impl<F: Fs> Target<F> {
 
     /// Stages a file or link for a path, in place of the present entry.
     pub(super) fn put(&mut self, path: &RelPath, content: Content, old: Old) -> Result<(), Error> {
+        let (at, _) = self.look(path)?;
         let staged = control::staged(self.number, self.staged);
         let mut plan = Plan::new();
         if self.staged == 0 {
@@ -79,7 +99,7 @@ impl<F: Fs> Target<F> {
             Content::Copy(from) if from.root != self.upper.root || !from.path.is_within(&self.upper.path) => {
                 Attributes::Of { from: from.clone(), times: true }
             }
-            _ => self.state.attributes_for(path, old.map(|old| old.kind)),
+            _ => self.state.attributes_for(&at, old.map(|old| old.kind)),
         };
         let mut given = 0;
         match content {
@@ -116,7 +136,7 @@ impl<F: Fs> Target<F> {
             true => self.state.exec.stat(&staged)?.map_or(0, |stat| stat.size),
             false => new,
         };
-        self.push(path, Step::Put { staged: self.staged, length, digest: None, old });
+        self.ops.push(Op { path: at, change: Step::Put { staged: self.staged, length, digest: None, old } });
         self.staged += 1;
         Ok(())
     }

@@ -254,26 +254,25 @@ fn a_lower_that_is_published_by_pointer_is_read_through_its_link() {
     assert_eq!((world.text("lower/site/mine"), world.text("lower/site/i")), ("mine".into(), "second".into()));
 }
 
-/// Inside a lower it is a link, and the message names the workspace that shows what it leads to.
+/// Inside a lower it is read through its link, too, and a commit changes what it shows, but not the directory itself.
 #[test]
-fn a_directory_that_pointer_publishes_inside_a_lower_is_named_with_the_way_to_it() {
+fn a_directory_that_pointer_publishes_inside_a_lower_is_read_through_its_link() {
     let world = fresh();
     fs::create_dir_all(world.at("next")).expect("a directory");
-    fs::write(world.at("next/i"), "first").expect("a file");
+    fs::write(world.at("next/i"), "first\n").expect("a file");
     world.done(&["put-dir", "lower", "sub/site", "--from", "next", "--publish", "pointer"]);
     world.done(&["workspace", "create", "whole", "--lower", "lower"]);
-    assert!(world.done(&["workspace", "ls", "whole", "sub"]).contains("link  lower  site"));
-    for command in
-        [&["cat", "whole", "sub/site/i"][..], &["put", "whole", "sub/site/i"], &["rm", "whole", "sub/site/i"]]
-    {
-        let Ran { code, err, .. } = world.run_with(&[&["workspace"], command].concat(), "x");
-        let way = "lower/sub/site reads and changes what it shows";
-        assert!(code == 1 && err.contains(way) && !err.contains("--symlinks"), "{err}");
-    }
-    world.done(&["workspace", "create", "over", "--lower", "lower/sub/site"]);
-    world.done_with(&["workspace", "put", "over", "i"], "ours");
-    world.done(&["workspace", "commit", "over", "--into", "lower/sub/site", "--yes"]);
-    assert_eq!(world.text("lower/sub/site/i"), "ours");
+    assert!(world.done(&["workspace", "ls", "whole", "sub"]).contains("directory  lower  site"));
+    assert_eq!(world.done(&["workspace", "cat", "whole", "sub/site/i"]), "first\n");
+    world.done_with(&["workspace", "put", "whole", "sub/site/i"], "ours\n");
+    let diff = world.done(&["workspace", "diff", "whole"]);
+    assert!(diff.contains("-first\n+ours\n"), "{diff}");
+    world.done(&["workspace", "commit", "whole", "--into", "lower", "--yes"]);
+    assert_eq!(world.text("lower/sub/site/i"), "ours\n");
+    world.done(&["workspace", "rm", "whole", "--recursive", "sub/site"]);
+    let Ran { code, err, .. } = world.run(&["workspace", "commit", "whole", "--into", "lower", "--yes"]);
+    assert!(code == 1 && err.contains("sub/site") && err.contains("published by `pointer`"), "{err}");
+    assert_eq!(world.text("lower/sub/site/i"), "ours\n");
     assert!(world.at("lower/sub/site").is_symlink());
 }
 

@@ -4,7 +4,7 @@ use onionskin::error::ErrorKind;
 use onionskin::fs::Fs as _;
 use onionskin::store::Durability;
 use onionskin::workspace::glob::Select;
-use onionskin::workspace::{CommitOptions, OnConflict, Resolution, Workspace};
+use onionskin::workspace::{Change, CommitOptions, OnConflict, Resolution, Workspace};
 use onionskin_sim::{SimFs, Stamp, tree};
 
 use crate::laws::Outside;
@@ -362,4 +362,40 @@ fn a_restore_of_a_directory_that_was_gone_has_what_was_moved_there() {
     commit(&world, &mut workspace, Select::default(), OnConflict::Ours).expect("a side was chosen");
     workspace.restore(kept).expect("all can come back");
     assert_eq!(shown(&mut workspace), shows);
+}
+
+/// Seed 2050699: a directory that a part of a commit had left in its place was moved, with itself in it, and two lines
+/// called it renamed.
+#[test]
+fn a_directory_of_the_lowers_is_renamed_once() {
+    let world = World::new(&tree! { file "lower/d/a" = "a"; dir "lower/c"; dir "lower/e"; });
+    let mut workspace = world.create();
+    workspace.rename("d", "c/b").expect("a free name");
+    workspace.rename("c", "d").expect("a free name");
+    commit(&world, &mut workspace, except(&["*/b"]), OnConflict::Fail).expect("nothing is in conflict");
+    workspace.rename("d", "e/d").expect("a free name");
+    let page = workspace.changes(&Select::default(), None, 9).expect("they can be listed");
+    let lines: Vec<_> = page.changes.into_iter().map(|changed| (changed.path, changed.change)).collect();
+    let renamed = |source: &str| Change::Renamed(source.to_owned());
+    let expected = [("e/d", renamed("d")), ("e/d/b", Change::Added), ("e/d/b/a", renamed("d/a"))];
+    assert_eq!(lines, expected.map(|(path, change)| (path.to_owned(), change)));
+    commit(&world, &mut workspace, Select::default(), OnConflict::Fail).expect("nothing is in conflict");
+    assert_eq!(world.lowers().0, tree! { file "e/d/b/a" = "a"; });
+}
+
+/// Seed 7002937: somebody else made the same directory and removed it, and the file that shows again is the one that the
+/// workspace had removed.
+#[test]
+fn what_was_removed_and_shows_again_is_no_conflict() {
+    let world = World::new(&tree! { dir "lower/d"; file "below/d/a" = "a"; });
+    let mut workspace = world.create();
+    workspace.remove("d/a").expect("it is there");
+    replace_outside(&world, "d/a", &Node::Directory);
+    workspace.make_directory("d/a").expect("a free name");
+    assert_eq!(workspace.changes(&Select::default(), None, 9).expect("they can be listed").changes, []);
+    let (dir, name) = world.fs.walk(&world.fs.root(), "lower/d/a", false).expect("it is there");
+    world.fs.remove_dir(&dir, &name).expect("it is empty");
+    assert_eq!(workspace.conflicts(&Select::default()).expect("they can be listed"), [""; 0]);
+    commit(&world, &mut workspace, Select::default(), OnConflict::Fail).expect("nothing is in conflict");
+    assert_eq!(world.lowers().0, tree! { dir "d/a"; });
 }

@@ -1,5 +1,6 @@
 //! The lowers as one tree, read on the host by handles, one name at a time and without following a link: what another
-//! program swaps in does not lead out of a lower.
+//! program swaps in does not lead out of a lower. As in the component, a directory that is published by `pointer` is
+//! read in the generation that its link names.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -16,6 +17,12 @@ type Lower = (PathBuf, Handle);
 
 /// The beginning of reserved names, in any case.
 const RESERVED: &str = ".onionskin";
+
+/// The place of generations, in the root of a lower.
+const GENERATIONS: &str = ".onionskin/directories/";
+
+/// The offset of the length of the path in the record of a directory of generations, a log with one entry.
+const RECORD_PATH: usize = 33;
 
 /// The lowers. The topmost is the first.
 pub(super) struct Originals(Vec<Lower>);
@@ -74,7 +81,8 @@ impl Originals {
         for lower in &self.0 {
             match look(lower, path)? {
                 Looked::Found(Kind::Directory, _) => {
-                    let listed = with_parent(&lower.1, path, |parent, name| parent.enter(name)?.names());
+                    let place = place(&lower.1, path);
+                    let listed = with_parent(&lower.1, &place, |parent, name| parent.enter(name)?.names());
                     let failed = |source| Error::Io { action: "list the directory", path: lower.0.join(path), source };
                     names.extend(listed.map_err(failed)?);
                 }
@@ -92,7 +100,8 @@ impl Originals {
         if kind != Kind::Content(mode) {
             return Ok(Content::Changed);
         }
-        let read = with_parent(&lower.1, path, |parent, name| {
+        let place = place(&lower.1, path);
+        let read = with_parent(&lower.1, &place, |parent, name| {
             if mode == Mode::Link {
                 return parent.link(name).map(Some);
             }
@@ -123,13 +132,51 @@ fn has_changed(error: &io::Error) -> bool {
     is_link || matches!(error.kind(), NotFound | NotADirectory | InvalidInput)
 }
 
-fn look((place, lower): &Lower, path: &str) -> Result<Looked, Error> {
-    match with_parent(lower, path, |parent, name| parent.look(name)) {
+fn look((root, lower): &Lower, path: &str) -> Result<Looked, Error> {
+    match with_parent(lower, &place(lower, path), Handle::look) {
         Ok((kind, size)) => Ok(Looked::Found(kind, size)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Looked::Missing),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(Looked::Hidden),
-        Err(source) => Err(Error::Io { action: "look at the original", path: place.join(path), source }),
+        Err(source) => Err(Error::Io { action: "look at the original", path: root.join(path), source }),
     }
+}
+
+/// Returns the path in a lower at which a path is found: in a generation, if a link of `pointer` is at it or above it.
+fn place(lower: &Handle, path: &str) -> String {
+    let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+    for end in ends {
+        match with_parent(lower, &path[..end], Handle::look) {
+            Ok((Kind::Directory, _)) => {}
+            Ok((Kind::Content(Mode::Link), _)) => {
+                return generation(lower, &path[..end]).map_or_else(|| path.to_owned(), |shown| shown + &path[end..]);
+            }
+            // The caller finds the same.
+            Ok(_) | Err(_) => break,
+        }
+    }
+    path.to_owned()
+}
+
+/// Returns the generation that a link shows, if it belongs to the path of the link. Of a record that must not be read the
+/// text of the link is believed.
+fn generation(lower: &Handle, link: &str) -> Option<String> {
+    let text = with_parent(lower, link, Handle::link).ok()?;
+    let text = str::from_utf8(&text).ok()?;
+    let shown = text.strip_prefix(&"../".repeat(link.matches('/').count()))?;
+    let (directory, number) = shown.strip_prefix(GENERATIONS)?.split_once('/')?;
+    let is_number = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+    let mut record = Vec::new();
+    let read = with_parent(lower, &format!("{GENERATIONS}{directory}/owner"), Handle::file)
+        .and_then(|file| file.take(2 * 4096).read_to_end(&mut record));
+    let is_owner = match read {
+        Ok(_) => {
+            let length = u16::try_from(link.len()).ok()?.to_le_bytes();
+            record.get(RECORD_PATH..).is_some_and(|rest| rest.starts_with(&[&length, link.as_bytes()].concat()))
+        }
+        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+    };
+    let is_there = || with_parent(lower, shown, Handle::look).is_ok();
+    (is_number(directory) && is_number(number) && is_owner && is_there()).then(|| shown.to_owned())
 }
 
 /// Calls with the directory of a path, and its last name.

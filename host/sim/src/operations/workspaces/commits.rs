@@ -8,6 +8,7 @@ use onionskin::workspace::glob::Select;
 use onionskin::workspace::{CommitOptions, OnConflict};
 
 use super::super::files::refused;
+use super::super::pointers::record;
 use super::super::{FaultyFs, Operation};
 use super::{Done, create, grants_of, keeps_deep, lowers, made, open, power, shows, written};
 use crate::tree::Tree;
@@ -18,6 +19,9 @@ pub(super) fn all() -> Vec<Operation> {
         power("", "the same without hard links", few, |faulty| commit(faulty, &[], OnConflict::Fail))
             .without_links("workspace-commit-no-links"),
         power("workspace-commit-moved", "a directory that was moved goes to the lower", moved, |faulty| {
+            commit(faulty, &[], OnConflict::Fail)
+        }),
+        power("workspace-commit-published", "changes go into a directory that is published", published, |faulty| {
             commit(faulty, &[], OnConflict::Fail)
         }),
         power("workspace-commit-part", "some changes go to the lower", written, |faulty| {
@@ -72,6 +76,22 @@ fn moved() -> Tree {
         let mut workspace = create(faulty)?;
         workspace.rename("dir", "moved")?;
         workspace.put("moved/new", b"new".to_vec())?;
+        workspace.sync()
+    })
+}
+
+/// With a change in a directory that is published by pointer.
+fn published() -> Tree {
+    static LEFT: OnceLock<Tree> = OnceLock::new();
+    let generation = || {
+        let tree = lowers()
+            .symlink("top/conv", ".onionskin/directories/1/2")
+            .file("top/.onionskin/directories/1/owner", record("conv", 1));
+        tree.file("top/.onionskin/directories/1/2/a", "a").file("top/.onionskin/directories/1/2/b", "b")
+    };
+    made(&LEFT, generation, |faulty| {
+        let mut workspace = create(faulty)?;
+        workspace.put("conv/a", b"changed".to_vec())?;
         workspace.sync()
     })
 }
