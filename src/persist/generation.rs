@@ -70,7 +70,7 @@ impl<F: Fs> State<F> {
         self.or_abandon(number, asked)?;
         let journal = self.journal(number, switch_ops(&path, resolved, None), !options.synced());
         let base = control::sibling_new(&path, number);
-        let prepared = self.prepare(&intent_of(&journal), resolved, (exists.then_some(&path), &base));
+        let prepared = self.prepare(&journal, resolved, (exists.then_some(&path), &base));
         self.or_abandon(number, prepared)?;
         self.decide(&journal, &resolved.expected)
     }
@@ -95,7 +95,7 @@ impl<F: Fs> State<F> {
                 let asked = self.ask_first(number, &path);
                 self.or_abandon(number, asked)?;
                 let journal = self.journal(number, switch_ops(&path, resolved, Some(pointer)), !options.synced());
-                let prepared = self.prepare(&intent_of(&journal), resolved, (Some(&path), &base));
+                let prepared = self.prepare(&journal, resolved, (Some(&path), &base));
                 self.or_abandon(number, prepared)?;
                 let link = control::sibling_new(&path, number);
                 let mut plan = Plan::new();
@@ -341,12 +341,6 @@ enum Current {
     Directory,
     /// A link to this generation of this directory.
     Generation(u64, u64),
-}
-
-/// Returns the intent of a switch: the log without what concerns the entries of the directory.
-fn intent_of(journal: &Journal) -> Journal {
-    let is_prepared = |op: &&Op| matches!(op.change, Change::Switch | Change::Pointer { .. });
-    Journal { ops: journal.ops.iter().filter(is_prepared).cloned().collect(), ..*journal }
 }
 
 /// Returns the changes for the log of a switch: the switch itself, and what it replaces and deletes, by which recovery

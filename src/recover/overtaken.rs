@@ -155,6 +155,25 @@ fn unfinished(number: u64) -> RelPath {
     control::quarantine(number).child("unfinished")
 }
 
+/// Returns whether others worked in the directory that a complete switch replaced. Nothing is carried any more, so an
+/// entry without a successor counts, also if somebody removed that.
+///
+/// # Errors
+///
+/// The failure of looking at an entry.
+pub(super) fn is_replaced_overtaken<F: Fs>(
+    exec: &mut Executor<F>,
+    intent: &Journal,
+    path: &RelPath,
+) -> Result<bool, Error> {
+    let old = control::sibling_old(path, intent.transaction);
+    let into = intent.generation_of(path).unwrap_or_else(|| path.clone());
+    if exec.kind(&into)? != Some(Kind::Directory) {
+        return Ok(true);
+    }
+    is_switched_overtaken(exec, (path, &old, &into), &ByPath::of(intent), &Tree::new())
+}
+
 /// Returns whether what a switch replaced holds work of others that its successor does not have. `late` are the entries
 /// that are carried there.
 fn is_switched_overtaken<F: Fs>(

@@ -13,6 +13,7 @@ use crate::limits::SEARCHED_MAX;
 use crate::path::{At, RelPath, RootId};
 use crate::plan::Plan;
 use crate::recover::facts::read_log;
+use crate::recover::overtaken;
 use crate::recover::plan::Piece;
 use crate::recover::survey::names;
 use crate::recover::{Finding, Scope, Verdict};
@@ -48,6 +49,8 @@ pub enum Elsewhere {
         new: Option<(Kind, Tree)>,
         /// The sibling to which the replaced entry was moved.
         old: Option<(Kind, Tree)>,
+        /// Whether others worked in the directory that was moved there, after its successor was complete.
+        is_overtaken: bool,
         /// Whether the quarantine of the transaction exists.
         has_quarantine: bool,
     },
@@ -97,11 +100,12 @@ pub fn read<F: Fs>(exec: &mut Executor<F>, scope: Scope, number: u64) -> Result<
     if names.iter().any(|(name, kind)| name == control::INTENT && *kind == Kind::File) {
         let bytes = read_log(exec, &place.child(control::INTENT))?;
         // An intent is synced before it is acted on: one that cannot be read was never acted on.
-        for op in Journal::decode(&bytes).map(|intent| intent.ops).unwrap_or_default() {
+        let intent = Journal::decode(&bytes).ok();
+        for op in intent.iter().flat_map(|intent| intent.ops.clone()) {
             match op.change {
                 Change::Switch => {
                     directories.push(op.path.parent());
-                    elsewhere.push(siblings(exec, op.path, number)?);
+                    elsewhere.push(siblings(exec, scope, op.path, intent.as_ref().expect("it has this change"))?);
                 }
                 Change::Pointer { directory, generation, oldest } => {
                     let store = control::generations(directory);
@@ -121,12 +125,19 @@ pub fn read<F: Fs>(exec: &mut Executor<F>, scope: Scope, number: u64) -> Result<
     Ok(Some(Remains { number, names, strays, elsewhere, directories: existing }))
 }
 
-fn siblings<F: Fs>(exec: &mut Executor<F>, path: RelPath, number: u64) -> Result<Elsewhere, Error> {
+fn siblings<F: Fs>(exec: &mut Executor<F>, scope: Scope, path: RelPath, intent: &Journal) -> Result<Elsewhere, Error> {
+    let number = intent.transaction;
+    let old_path = control::sibling_old(&path, number);
     let at = exec.kind(&path)?;
     let new = with_tree(exec, &control::sibling_new(&path, number))?;
-    let old = with_tree(exec, &control::sibling_old(&path, number))?;
+    let old = with_tree(exec, &old_path)?;
     let has_quarantine = exec.kind(&control::quarantine(number))?.is_some();
-    Ok(Elsewhere::Siblings { path, at, new, old, has_quarantine })
+    // A live owner has just compared them.
+    let is_overtaken = scope == Scope::All
+        && at.is_some()
+        && matches!(old, Some((Kind::Directory, _)))
+        && overtaken::is_replaced_overtaken(exec, intent, &path)?;
+    Ok(Elsewhere::Siblings { path, at, new, old, is_overtaken, has_quarantine })
 }
 
 fn with_tree<F: Fs>(exec: &mut Executor<F>, path: &RelPath) -> Result<Option<(Kind, Tree)>, Error> {
@@ -190,12 +201,12 @@ pub fn sweep(remains: &Remains, scope: Scope) -> Piece {
     }
     for elsewhere in &remains.elsewhere {
         match elsewhere {
-            Elsewhere::Siblings { path, at, new, old, has_quarantine } => {
+            Elsewhere::Siblings { path, at, new, old, is_overtaken, has_quarantine } => {
                 let (new_path, old_path) =
                     (control::sibling_new(path, remains.number), control::sibling_old(path, remains.number));
                 match old {
-                    Some(_) if at.is_none() => {
-                        // Somebody removed what had taken its place, or both were lost: nothing is lost here.
+                    Some(_) if at.is_none() || *is_overtaken => {
+                        // Somebody removed what had taken its place, or worked in it: nothing is lost here.
                         let quarantine = control::quarantine(remains.number);
                         let to = quarantine.child(old_path.name());
                         if !has_quarantine {
@@ -204,7 +215,11 @@ pub fn sweep(remains: &Remains, scope: Scope) -> Piece {
                         plan.rename(&old_path, &to, "it may be the last copy");
                         plan.sync_dir(&quarantine, "or the last copy could be lost");
                         plan.sync_control("or the last copy could be lost");
-                        let detail = format!("is gone; the directory that it replaced is kept in {to}");
+                        let detail = if at.is_none() {
+                            format!("is gone; the directory that it replaced is kept in {to}")
+                        } else {
+                            format!("replaced a directory that others changed since; that is kept in {to}")
+                        };
                         piece.findings.push(Finding::new(path, Verdict::Quarantined, detail));
                     }
                     Some((kind, tree)) => remove(plan, *kind, tree, &old_path),

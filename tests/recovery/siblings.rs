@@ -154,6 +154,42 @@ fn a_switched_directory_with_work_of_others_is_kept() {
     }
 }
 
+/// A directory that was switched stays until the log is gone, and some moments longer: what others do in it then is kept,
+/// and without that it is removed.
+#[test]
+fn work_of_others_in_a_replaced_directory_is_kept_after_the_log_is_gone() {
+    /// What others write there, by name and content.
+    type Case<'a> = (&'a str, Option<(&'a str, &'a str)>);
+    let cases: [Case<'_>; 4] = [
+        ("as it was", None),
+        ("a new entry", Some(("of-others", "late"))),
+        ("a file that has a successor", Some(("f", "of others"))),
+        ("a file that was deleted", Some(("gone", "of others"))),
+    ];
+    for (context, written) in cases {
+        let tree = with_old(with_new(around(), "ws/d"), "ws/.onionskin-7.old").file("ws/.onionskin/tx-7/intent", log());
+        let scene = Scene::with(crate::TIMELESS, &tree);
+        if let Some((name, content)) = written {
+            let ws = scene.fs.open_dir(&scene.fs.root(), "ws").expect("a directory");
+            let old = scene.fs.open_dir(&ws, ".onionskin-7.old").expect("a directory");
+            let _ = scene.fs.remove_file(&old, name);
+            let file = scene.fs.create_file(&old, name).expect("a new file");
+            scene.fs.write(&file, 0, content.as_bytes()).expect("it is written");
+        }
+        let found = opened(&scene.fs).expect("an open");
+        let quarantined = found.iter().filter(|found| found.verdict == Quarantined).count();
+        assert_eq!(quarantined, usize::from(written.is_some()), "{context}: {found:?}");
+        let after = scene.fs.tree();
+        assert_eq!(after.get("ws/.onionskin-7.old"), None, "{context}");
+        assert_eq!(after.bytes("ws/d/f"), Some(&b"new"[..]), "{context}");
+        if let Some((name, content)) = written {
+            let at = format!("ws/.onionskin/quarantine-7/.onionskin-7.old/{name}");
+            assert_eq!(after.bytes(&at), Some(content.as_bytes()), "{context}\n{after}");
+        }
+        assert_eq!(opened(&scene.fs), Ok(Vec::new()), "{context}: nothing is left");
+    }
+}
+
 /// A prepared tree or link that others changed takes no place: the decision is parked.
 #[test]
 fn a_prepared_sibling_that_others_changed_takes_no_place() {
