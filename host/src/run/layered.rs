@@ -151,7 +151,8 @@ impl GuestLayers {
         }
         keep_apart(&world.layers, &grants)?;
         self.locks.push(layers.prepare(changes.trust == Trust::All, || {
-            Ok(changes.onionskin().workspace(&layers.upper).lowers(&layers.lowers).quota(changes.quota))
+            // Without the quota, which the meter keeps: a workspace with a recorded one keeps no originals to merge with.
+            Ok(changes.onionskin().workspace(&layers.upper).lowers(&layers.lowers))
         })?);
         if let Some(faults) = &changes.faults {
             self.watch.watch_by(faults);

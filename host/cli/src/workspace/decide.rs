@@ -60,20 +60,7 @@ pub(super) fn review(context: &Context, arguments: &Review) -> Result<Answer, St
 fn page(context: &Context, arguments: &Review, file: &Path) -> Result<Answer, Stop> {
     let read = |workspace: &mut Workspace| {
         let Chosen { changes, all } = arguments.choice.of(workspace, &arguments.upper.upper, &arguments.paths)?;
-        let conflicts = workspace.conflicts(&Select::default())?;
-        let (mut missing, mut patches) = (Vec::new(), Vec::new());
-        diff::each(workspace, &changes, &all, &mut missing, |patch| {
-            patches.push(patch);
-            Ok(())
-        })?;
-        let page = page::of(&page::Subject {
-            upper: &arguments.upper.upper,
-            lowers: workspace.lowers(),
-            changes: &changes,
-            conflicts: &conflicts,
-            patches: &patches,
-            missing: &missing,
-        });
+        let page = html(workspace, &arguments.upper.upper, &changes, &all)?;
         Ok((page, changes.len(), workspace.recovered().to_vec()))
     };
     let (page, changes, recovered) = observed(context, &arguments.upper, read)?;
@@ -81,6 +68,34 @@ fn page(context: &Context, arguments: &Review, file: &Path) -> Result<Answer, St
     fs::write(file, page).map_err(failed)?;
     let text = text!("{}: {}\n", file, render::count(changes as u64, "change"));
     Ok(Answer::new(text, json!({"page": file, "changes": changes})).with_recovered(&recovered))
+}
+
+/// Returns the page about chosen changes.
+fn html(workspace: &mut Workspace, upper: &Path, changes: &[Change], all: &[Change]) -> Result<String, Error> {
+    let conflicts = workspace.conflicts(&Select::default())?;
+    let (mut missing, mut patches) = (Vec::new(), Vec::new());
+    diff::each(workspace, changes, all, &mut missing, |patch| {
+        patches.push(patch);
+        Ok::<_, Error>(())
+    })?;
+    Ok(page::of(&page::Subject {
+        upper,
+        lowers: workspace.lowers(),
+        changes,
+        conflicts: &conflicts,
+        patches: &patches,
+        missing: &missing,
+    }))
+}
+
+/// Returns the page of a review as HTML: all changes of an open workspace, side by side with the lowers. It needs no
+/// network and has no script, and every name and content in it is escaped. `upper` is the name of the workspace in it.
+///
+/// # Errors
+/// A part of the workspace or of its lowers that cannot be read.
+pub fn review_page(workspace: &mut Workspace, upper: &Path) -> Result<String, Error> {
+    let all = workspace.changes(&Select::default())?;
+    html(workspace, upper, &all, &all)
 }
 
 /// Asks about each change, and commits what was taken.
@@ -143,7 +158,7 @@ fn question(
     let mut missing = Vec::new();
     diff::each(workspace, std::slice::from_ref(change), all, &mut missing, |patch| {
         patches.push(patch);
-        Ok(())
+        Ok::<_, Error>(())
     })?;
     let mut head = text!("\n{}", show::changes(std::slice::from_ref(change), true));
     if is_conflict {
