@@ -129,20 +129,34 @@ fn a_new_program_that_embeds_the_host() {
     let profiles = &ours[ours.find("[profile.dev]").expect("there are profiles")..];
     let profiles = &profiles[..profiles.find("[profile.release]").expect("there is another one")];
     let tests = repository.join("tests/shared");
-    // These three ask for what the packages of the repository ask of the crates below wasmtime.
-    let features = format!("fnv = \"1\"\nrustc-hash = \"2\"\nonionskin-tests = {{ path = {tests:?} }}");
+    // They ask for what the packages of the repository ask of the crates below wasmtime.
+    let features = format!(
+        "fnv = \"1\"\nrustc-hash = \"2\"\nhyper = {{ version = \"1\", features = [\"http1\", \"server\"] }}\nhyper-util = {{ \
+         version = \"0.1\", default-features = false, features = [\"tokio\"] }}\nonionskin-tests = {{ path = {tests:?} }}"
+    );
     fs::write(project.join("Cargo.toml"), format!("{manifest}{features}\n\n{profiles}")).expect("it can be written");
     fs::copy(repository.join("Cargo.lock"), project.join("Cargo.lock")).expect("it can be written");
 
-    let mut variables =
-        vec![("PLUGIN".to_owned(), plugin.into_os_string()), ("CARGO_TARGET_DIR".to_owned(), target.into_os_string())];
+    let mut variables = vec![
+        ("PLUGIN".to_owned(), plugin.into_os_string()),
+        ("CARGO_TARGET_DIR".to_owned(), target.clone().into_os_string()),
+    ];
     for (name, wasm) in [("COMPONENT", COMPONENT), ("WITH_POWERS", WITH_POWERS), ("OVERLAY", OVERLAY)] {
         let built = place.path().join(name);
         fs::write(&built, wasm).expect("it can be written");
         variables.push((format!("ONIONSKIN_{name}"), built.into_os_string()));
     }
     let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_os_str())).collect();
+    let engines = compiled_engines(&target);
     assert_eq!(run_with(build, &project, &variables), shown);
+    assert_eq!(compiled_engines(&target), engines, "it asks for other features, so wasmtime was compiled once more");
     let read = |path: &str| fs::read_to_string(project.join(path)).expect("it is there");
     assert_eq!((read("project/notes.txt").as_str(), read("store/a.txt").as_str()), ("zero\none\ntwo\n", "hello"));
+}
+
+/// Returns the number of builds of wasmtime in a target directory.
+fn compiled_engines(target: &Path) -> usize {
+    let entries = fs::read_dir(target.join("debug/deps")).expect("this build is in it");
+    let names = entries.map(|entry| entry.expect("it can be listed").file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with("libwasmtime-") && name.ends_with(".rlib")).count()
 }
