@@ -100,7 +100,10 @@ impl<T: LayersView> Watched for T {
     }
 }
 
-/// The layered directories of one component, and the locks on their workspaces.
+/// The layered directories of one instance of a component, and the locks on their workspaces.
+///
+/// Not promised: that a second instance in the same store is refused. Each store of the embedder may have one, since two
+/// on one workspace would write over each other's records.
 ///
 /// While this exists, its workspaces can be read by [`WorkspaceBuilder::observe`], and have no other owner. Dropping it
 /// with the store ends the component as a crash would: each change was made whole or not at all. Then
