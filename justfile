@@ -34,9 +34,9 @@ component:
 contract:
     cargo run -p onionskin-package -- contract
 
-# The packages for Node and Python, with their own tools, against the built component.
+# The packages for Node and Python, and the host in C, with their own tools, against the built component.
 hosts:
-    .ci/run node python
+    .ci/run node python c
 
 # The programs for WASI that the tests run, as far as their tools are there: see tests/guests.
 guests:

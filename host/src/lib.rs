@@ -94,12 +94,16 @@ pub use bindings::workspace::{
 pub use component::{Builder, COMPONENT, MEMORY_BYTES_DEFAULT, OVERLAY, Onionskin, WITH_POWERS};
 pub use error::{Error, Grant, Kind, Trap};
 pub use faults::{Fault, Faults, HostCall, Outcome};
+#[cfg(feature = "async")]
+pub use guests::add_to_linker_async;
 pub use guests::{GuestRoots, Rights, add_to_linker};
 pub use holder::Holder;
 pub use options::{CommitOptions, DirectoryOptions, OpenOptions, WriteOptions};
 pub use store::{Source, Store, StoreBuilder, Transaction, Writer};
 /// The engine, whose types are part of this interface: see [`Builder::engine`] and [`filesystem`].
 pub use wasmtime;
+/// WASI, whose types are part of the interface of [`run::LayersView`].
+pub use wasmtime_wasi;
 pub use wasmtime_wasi::p2::bindings::sync::filesystem::types::ErrorCode;
 pub use workspace::{Workspace, WorkspaceBuilder};
 

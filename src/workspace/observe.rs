@@ -6,6 +6,7 @@
 //! began, or if a content is not that of the path any more. A content of one call is one that the file had at one
 //! moment: it is read until two reads are equal.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::map::{End, Header, Map, Origin};
@@ -33,6 +34,8 @@ pub(super) struct Observed<F: Fs> {
 
 /// A commit that was begun, and may have been decided and completed since.
 struct Begun<F: Fs> {
+    /// The guest path of the upper.
+    upper: String,
     /// The root that it changes.
     lower: State<F>,
     proof: Option<Digest>,
@@ -50,7 +53,7 @@ impl<F: Fs> Begun<F> {
         match self.lower.find_decision(proof)? {
             None => Ok(false),
             Some(record) if super::proof::is_done(&record) => Ok(true),
-            Some(record) => Err(ErrorKind::NeedsRecovery.at(&record).because("holds a commit that is not complete")),
+            Some(_) => Err(ErrorKind::NeedsRecovery.of(&self.upper).because("a commit of it is not complete")),
         }
     }
 }
@@ -76,7 +79,8 @@ impl<F: Fs> Workspace<F> {
             let (_, header, _) = read(&mut state.exec, &layout::next())?;
             let (places, _) = lowers_of(&mut state, &header, options)?;
             let lower = State::observed(fs, preopens, &places[0])?;
-            let mut begun = Begun { lower, proof: header.proof, is_complete: false };
+            let upper = options.upper.clone();
+            let mut begun = Begun { upper, lower, proof: header.proof, is_complete: false };
             begun.is_complete = begun.is_complete()?;
             waits = Some(begun);
         }

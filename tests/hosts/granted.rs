@@ -1,15 +1,18 @@
 //! Guests of an embedder import the contract, each with the roots that it is granted, and no filesystem.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use onionskin_host::wasmtime::component::{Component, Linker, Val};
 use onionskin_host::wasmtime::{Engine, Store};
-use onionskin_host::{GuestRoots, OpenOptions, Quota, Rights, add_to_linker};
+use onionskin_host::{GuestRoots, OpenOptions, Quota, Rights, add_to_linker, add_to_linker_async};
 use onionskin_tests::guests;
 use tempfile::TempDir;
 
 use crate::ground;
-use crate::scene::onionskin;
+use crate::runtime::runtimes;
+use crate::scene::{in_time, onionskin};
 
 /// A guest with its roots, and no other state.
 struct Guest {
@@ -54,6 +57,19 @@ impl Plugin {
         Store::new(&self.engine, Guest { roots })
     }
 
+    /// Runs the guest in a store whose calls are futures.
+    async fn run_async(&self, store: &mut Store<Guest>) -> Vec<String> {
+        let mut linker = Linker::new(&self.engine);
+        let added = add_to_linker_async(onionskin(), &mut linker, |guest: &mut Guest| &mut guest.roots);
+        added.expect("nothing else is linked");
+        linker.define_unknown_imports_as_traps(&self.component).expect("the rest of its imports");
+        let instance = linker.instantiate_async(&mut *store, &self.component).await.expect("all imports are there");
+        let run = instance.get_func(&mut *store, "run").expect("it exports run");
+        let mut lines = [Val::Bool(false)];
+        run.call_async(store, &[], &mut lines).await.expect("it ends");
+        texts(lines)
+    }
+
     /// Runs the guest, and returns its lines.
     fn run(&self, store: &mut Store<Guest>) -> Vec<String> {
         let mut linker = Linker::new(&self.engine);
@@ -63,10 +79,14 @@ impl Plugin {
         let run = instance.get_func(&mut *store, "run").expect("it exports run");
         let mut lines = [Val::Bool(false)];
         run.call(store, &[], &mut lines).expect("it ends");
-        let [Val::List(lines)] = lines else { panic!("no list: {lines:?}") };
-        let text = |line| if let Val::String(line) = line { line } else { panic!("no text: {line:?}") };
-        lines.into_iter().map(text).collect()
+        texts(lines)
     }
+}
+
+fn texts([lines]: [Val; 1]) -> Vec<String> {
+    let Val::List(lines) = lines else { panic!("no list: {lines:?}") };
+    let text = |line| if let Val::String(line) = line { line } else { panic!("no text: {line:?}") };
+    lines.into_iter().map(text).collect()
 }
 
 fn text(place: &TempDir, name: &str) -> String {
@@ -157,4 +177,55 @@ fn a_quota_is_by_grant() {
         assert_eq!(has_failed, !is_enough, "{most}: {lines:#?}");
         assert_eq!(place.path().join("root/a.txt").exists(), is_enough, "{most}");
     }
+}
+
+/// In stores whose calls are futures, many guests run on one thread of a runtime.
+#[test]
+fn guests_run_as_futures() {
+    let Some(plugin) = Plugin::read() else { return };
+    let places: [TempDir; 8] = std::array::from_fn(|_| place());
+    let plugin = Arc::new(plugin);
+    for (flavour, runtime) in runtimes() {
+        runtime.block_on(async {
+            let run = |place: &TempDir| {
+                let (plugin, roots) = (plugin.clone(), grants(place.path()));
+                tokio::spawn(async move { plugin.run_async(&mut plugin.start(roots)).await })
+            };
+            for task in places.each_ref().map(run) {
+                let lines = task.await.expect("it does not panic");
+                let failed = lines.iter().any(|line| line.starts_with("failed"));
+                // The upper directory has a workspace already, on the other flavour.
+                assert_eq!(failed, flavour != "current_thread", "{flavour}: {lines:#?}");
+            }
+        });
+    }
+    for place in &places {
+        assert_eq!((text(place, "root/a.txt"), text(place, "lower/new.txt")), ("hello".to_owned(), "new".to_owned()));
+    }
+}
+
+/// A guest whose future is dropped, at any moment, is a crash: its roots are free, and old or new.
+#[test]
+fn a_dropped_guest_is_a_crash() {
+    let Some(plugin) = Plugin::read() else { return };
+    in_time(move || {
+        for (flavour, runtime) in runtimes() {
+            runtime.block_on(async {
+                for wait in (0..6000).step_by(300).map(Duration::from_micros) {
+                    let place = place();
+                    let mut store = plugin.start(grants(place.path()));
+                    let _dropped_or_ended = tokio::time::timeout(wait, plugin.run_async(&mut store)).await;
+                    drop(store);
+                    let root = onionskin().store(place.path().join("root"));
+                    let opened = root.open_async(&OpenOptions::default()).await;
+                    let opened = opened.unwrap_or_else(|error| panic!("{flavour} after {wait:?}: {error}"));
+                    opened.close().await.expect("it closes");
+                    let both = ["root/d/one", "root/d/two"].map(|name| place.path().join(name).exists());
+                    assert_eq!(both[0], both[1], "{flavour} after {wait:?}");
+                    let notes = text(&place, "lower/notes.txt");
+                    assert!(["one\n", "one\ntwo\n"].contains(&&*notes), "{flavour} after {wait:?}: {notes}");
+                }
+            });
+        }
+    });
 }

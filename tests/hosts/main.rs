@@ -20,6 +20,7 @@
 //! | calls may be made from any thread, inside an asynchronous runtime or not | [`runtime`] |
 //! | calls are futures, and one that is dropped is a crash at its call, no more | [`futures`] |
 //! | guests of an embedder get the roots that they are granted, with their rights and quotas | [`granted`] |
+//! | components of an embedder get layered directories, and the host commits or discards their changes | [`layered`] |
 //! | many tasks with random time limits lose nothing and mix nothing | [`soak`] |
 
 #![cfg(unix)]
@@ -36,6 +37,7 @@ mod errors;
 mod futures;
 mod granted;
 mod intents;
+mod layered;
 mod links;
 mod logs;
 mod mounts;

@@ -3,6 +3,7 @@
 //! | promise | module |
 //! |---|---|
 //! | the commands in `docs/package.md` have the documented results, in a new directory | [`consumers`] |
+//! | so have those of `docs/embedding.md`, for a program with its own wasmtime | [`consumers`] |
 //! | the host accepts the components of a release as it does the embedded ones | [`taken`] |
 //!
 //! Without `ONIONSKIN_PACKAGE`, which names a release made by `.ci/run package`, all tests are skipped with a message.

@@ -1,4 +1,5 @@
-//! The `onionskin` program as a library, so that tests can call what `demo` runs.
+//! The `onionskin` program as a library: for tests, which call what `demo` runs, and for hosts that show the page of a
+//! review.
 
 // With `clippy.toml`: all that is printed goes through `streams`.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -26,6 +27,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+pub use workspace::review_page;
+
 use onionskin_host::{Error, Fault, Faults, Onionskin, OpenOptions, StoreBuilder};
 
 use self::advice::Failure;

@@ -52,7 +52,7 @@ pub(crate) fn is_dropped() -> bool {
 
 /// Ends the call that this thread runs: from here on its future can be dropped without effect. Returns `false` if it
 /// was dropped before.
-pub(super) fn end() -> bool {
+pub(crate) fn end() -> bool {
     CURRENT.with_borrow(|task| {
         let Some(task) = task else { return true };
         let mut stage = task.stage();
@@ -113,7 +113,7 @@ impl Drop for Guard {
 
 /// Runs a call on a thread of the pool of tokio; outside of tokio, on a thread of its own. Returns `None` if the
 /// runtime ends before the call begins.
-pub(super) async fn run<T: Send + 'static>(
+pub(crate) async fn run<T: Send + 'static>(
     calls_at_once: &Arc<Semaphore>,
     call: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {

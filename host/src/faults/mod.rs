@@ -3,6 +3,7 @@
 //! The host functions are shadowed by wrappers that count, record, and stop or fail the N-th mutating call.
 //! An instance without [`Faults`] runs on functions that are not wrapped.
 
+mod direct;
 mod open;
 mod shadow;
 #[cfg(feature = "run")]
@@ -18,7 +19,7 @@ use wasmtime_wasi::filesystem::WasiFilesystemView;
 #[cfg(feature = "run")]
 pub(crate) use open::shadow_open;
 #[cfg(feature = "run")]
-pub(crate) use shadow::{PREOPENS, link_preopens};
+pub(crate) use shadow::{PREOPENS, link_preopens, rename};
 pub(crate) use shadow::{shadow, shadow_powers};
 #[cfg(feature = "run")]
 pub(crate) use streams::shadow_streams;
@@ -180,6 +181,18 @@ impl Watch {
     pub(crate) fn metered(faults: Faults, meters: impl IntoIterator<Item = Meter>) -> Self {
         let meters = meters.into_iter().map(|meter| Arc::new(Mutex::new(meter))).collect();
         Self { meters, ..Self::new(faults) }
+    }
+
+    /// Counts and injects by these faults, from here on.
+    #[cfg(feature = "run")]
+    pub(crate) fn watch_by(&mut self, faults: &Faults) {
+        self.faults = faults.clone();
+    }
+
+    /// Adds a meter, with directories that no other one has.
+    #[cfg(feature = "run")]
+    pub(crate) fn add(&mut self, meter: Meter) {
+        self.meters.push(Arc::new(Mutex::new(meter)));
     }
 
     fn is_metered(&self) -> bool {

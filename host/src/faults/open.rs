@@ -8,8 +8,9 @@ use wasmtime::component::Linker;
 use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtxView as View};
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
+use wasmtime_wasi::p2::bindings::sync::filesystem::types as sync;
 use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
-    DescriptorFlags, DescriptorType, DirectoryEntryStream, HostDescriptor as _, OpenFlags, PathFlags,
+    DescriptorFlags, DescriptorType, DirectoryEntryStream, OpenFlags, PathFlags,
 };
 use wasmtime_wasi::p2::{FsError, FsResult};
 
@@ -18,6 +19,7 @@ use wasmtime_wasi::p2::bindings::sync::filesystem::types::{ErrorCode as Code, Ho
 
 #[cfg(feature = "run")]
 use super::Watched;
+use super::direct::Direct as _;
 #[cfg(feature = "run")]
 use super::shadow::TYPES;
 
@@ -83,7 +85,7 @@ pub(super) fn open_at(view: &mut View<'_>, (fd, follow, path, open, flags): Open
     }
     let opened = view.open_at(fd, follow, path, open, flags)?;
     if view.table.get(&opened).is_ok_and(is_of_the_last) {
-        view.drop(opened).map_err(FsError::trap)?;
+        sync::HostDescriptor::drop(view, opened).map_err(FsError::trap)?;
         return Err(ErrorCode::InsufficientMemory.into());
     }
     Ok(opened)

@@ -10,9 +10,10 @@ use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtxView as View};
 use wasmtime_wasi::p2::FsResult;
 use wasmtime_wasi::p2::bindings::filesystem::preopens::Host as _;
 use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
-    DescriptorFlags, Host as _, HostDescriptor as _, NewTimestamp, OpenFlags, PathFlags,
+    DescriptorFlags, Host as _, NewTimestamp, OpenFlags, PathFlags,
 };
 
+use super::direct::Direct as _;
 use super::open::{Open, open_at, read_directory};
 use super::{HostCall, Outcome, Verdict, Watched};
 use crate::ErrorCode;
@@ -377,7 +378,8 @@ fn below<T: Watched>(state: &mut T, fd: &Fd, path: &str) -> String {
     state.watch().map_or_else(String::new, |watch| watch.below(fd.rep(), path))
 }
 
-fn rename<T: Watched>(state: &mut T, resource: u32, name: String) {
+/// Records the name of an open directory or file.
+pub(crate) fn rename<T: Watched>(state: &mut T, resource: u32, name: String) {
     if let Some(watch) = state.watch() {
         watch.names.insert(resource, name);
     }

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::mem;
+use std::os::unix::fs::FileExt as _;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -105,6 +106,16 @@ impl Stream {
         let length = self.file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |it| it.len());
         Growth { bytes: position.saturating_add(bytes).saturating_sub(length), entries: 0 }
     }
+
+    /// Writes on this thread. The stream of `wasmtime-wasi` writes on another one, which could still be writing when
+    /// the program was dropped and its directory has the next owner.
+    fn write_here(&mut self, content: &[u8]) -> StreamResult<()> {
+        let Some(file) = &self.file else { return Err(StreamError::Closed) };
+        let failed = |error: std::io::Error| StreamError::LastOperationFailed(error.into());
+        // The component, which alone opens files for streams, does so for one program: no one else appends meanwhile.
+        let position = self.position.map_or_else(|| file.metadata().map(|it| it.len()), Ok).map_err(failed)?;
+        file.write_all_at(content, position).map_err(failed)
+    }
 }
 
 #[async_trait]
@@ -117,7 +128,7 @@ impl OutputStream for Stream {
         let watch = Watch { faults: self.faults.clone(), names: Default::default(), meters: self.meters.clone() };
         let grows = if watch.is_metered() { self.growth(bytes) } else { Growth::default() };
         let result = match watch.decide(&mut call, bytes > 0, grows) {
-            Verdict::Make => self.inner.write(content),
+            Verdict::Make => self.write_here(&content),
             Verdict::Fail(code) => {
                 call.outcome = Outcome::Failed(code);
                 Err(StreamError::LastOperationFailed(code.into()))

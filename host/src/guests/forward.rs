@@ -1,14 +1,17 @@
 //! Forwards the calls of a guest to the component, by the types in the component.
 
+#[cfg(feature = "async")]
+use std::future::Future;
 use std::sync::Arc;
 
 use wasmtime::component::types::{ComponentItem, Type};
-use wasmtime::component::{Linker, ResourceAny, ResourceDynamic, ResourceType, Val};
+use wasmtime::component::{Linker, LinkerInstance, ResourceAny, ResourceDynamic, ResourceType, Val};
 use wasmtime::{AsContextMut as _, StoreContextMut};
 
 use super::rights::{Refusal, is_known};
 use super::session::{Call, GuestRoots};
 use crate::error::Kind;
+use crate::lock::RootLock;
 use crate::{Cause, Onionskin};
 
 /// The package of the contract.
@@ -31,6 +34,40 @@ pub fn add_to_linker<T: 'static>(
     linker: &mut Linker<T>,
     roots: fn(&mut T) -> &mut GuestRoots,
 ) -> wasmtime::Result<()> {
+    link(onionskin, linker, roots, Way { resource: link_resource, function: link_function })
+}
+
+/// As [`add_to_linker`], for stores whose calls are futures (`instantiate_async`, `call_async`): a call of the contract
+/// takes a thread of tokio's pool for blocking work while it runs, and blocks no thread of the runtime.
+///
+/// A future of the embedder that is dropped in the middle of a call is a crash at that call. The call of the operating
+/// system that is being made ends; no further one is made; then the roots are free, and the next open waits for that.
+///
+/// # Errors
+/// The linker has one of the interfaces already.
+#[cfg(feature = "async")]
+pub fn add_to_linker_async<T: Send + 'static>(
+    onionskin: &Onionskin,
+    linker: &mut Linker<T>,
+    roots: fn(&mut T) -> &mut GuestRoots,
+) -> wasmtime::Result<()> {
+    link(onionskin, linker, roots, Way { resource: link_resource_async, function: link_function_async })
+}
+
+type Roots<T> = fn(&mut T) -> &mut GuestRoots;
+
+/// The functions that link a resource, by its name and number, and a function of the contract.
+struct Way<T: 'static> {
+    resource: fn(&mut LinkerInstance<'_, T>, &str, u32, Roots<T>) -> wasmtime::Result<()>,
+    function: fn(&mut LinkerInstance<'_, T>, Function, Roots<T>) -> wasmtime::Result<()>,
+}
+
+fn link<T: 'static>(
+    onionskin: &Onionskin,
+    linker: &mut Linker<T>,
+    roots: Roots<T>,
+    way: Way<T>,
+) -> wasmtime::Result<()> {
     let (component, engine) = (onionskin.component(), onionskin.engine());
     let mut kinds = Vec::new();
     for (interface, item) in component.component_type().exports(engine) {
@@ -42,12 +79,8 @@ pub fn add_to_linker<T: 'static>(
         // The resources first, which its functions return.
         for (name, item) in instance.exports(engine) {
             if let ComponentItem::Resource(kind) = item.ty {
-                let number = u32::try_from(kinds.len())?;
+                (way.resource)(&mut linked, name, u32::try_from(kinds.len())?, roots)?;
                 kinds.push(kind);
-                let drop = move |mut store: StoreContextMut<'_, T>, handle| {
-                    roots(store.data_mut()).session.drop_resource(handle).map_err(wasmtime::Error::new)
-                };
-                linked.resource(name, ResourceType::host_dynamic(number), drop)?;
             }
         }
         for (name, item) in instance.exports(engine) {
@@ -62,10 +95,71 @@ pub fn add_to_linker<T: 'static>(
                 parameters: function.params().map(|(name, _)| name.to_owned()).collect(),
                 returns: function.results().find_map(|result| returned(&result, &kinds)),
             };
-            linked.func_new(name, move |store, _, params, results| function.forward(store, roots, params, results))?;
+            (way.function)(&mut linked, function, roots)?;
         }
     }
     Ok(())
+}
+
+fn link_resource<T: 'static>(
+    linked: &mut LinkerInstance<'_, T>,
+    name: &str,
+    number: u32,
+    roots: Roots<T>,
+) -> wasmtime::Result<()> {
+    linked.resource(name, ResourceType::host_dynamic(number), move |mut store: StoreContextMut<'_, T>, handle| {
+        let session = roots(store.data_mut()).session().map_err(wasmtime::Error::new)?;
+        session.drop_resource(handle).map_err(wasmtime::Error::new)
+    })
+}
+
+fn link_function<T: 'static>(
+    linked: &mut LinkerInstance<'_, T>,
+    function: Function,
+    roots: Roots<T>,
+) -> wasmtime::Result<()> {
+    let name = function.name.clone();
+    linked.func_new(&name, move |mut store, _, params, results| {
+        let (params, parent) = function.params(&mut store, roots, params)?;
+        let made = roots(store.data_mut()).call(&function.call(), &params).map_err(wasmtime::Error::new)?;
+        function.answer(&mut store, roots, made, &parent, results)
+    })
+}
+
+#[cfg(feature = "async")]
+fn link_resource_async<T: Send + 'static>(
+    linked: &mut LinkerInstance<'_, T>,
+    name: &str,
+    number: u32,
+    roots: Roots<T>,
+) -> wasmtime::Result<()> {
+    linked.resource_async(name, ResourceType::host_dynamic(number), move |mut store: StoreContextMut<'_, T>, handle| {
+        Box::new(async move {
+            let dropped = roots(store.data_mut()).apart(move |session, _, _| session.drop_resource(handle));
+            dropped.await.map_err(wasmtime::Error::new)
+        })
+    })
+}
+
+#[cfg(feature = "async")]
+fn link_function_async<T: Send + 'static>(
+    linked: &mut LinkerInstance<'_, T>,
+    function: Function,
+    roots: Roots<T>,
+) -> wasmtime::Result<()> {
+    type Linked<'a> = Box<dyn Future<Output = wasmtime::Result<()>> + Send + 'a>;
+    let (name, function) = (function.name.clone(), Arc::new(function));
+    linked.func_new_async(&name, move |mut store, _, params, results| -> Linked<'_> {
+        let function = function.clone();
+        Box::new(async move {
+            let (params, parent) = function.params(&mut store, roots, params)?;
+            let called = function.clone();
+            let made = roots(store.data_mut())
+                .apart(move |session, onionskin, roots| session.call(onionskin, roots, &called.call(), &params));
+            let made = made.await.map_err(wasmtime::Error::new)?;
+            function.answer(&mut store, roots, made, &parent, results)
+        })
+    })
 }
 
 /// Returns the number of the resource that a function returns.
@@ -97,32 +191,47 @@ struct Function {
 }
 
 impl Function {
-    fn forward<T>(
+    fn call(&self) -> Call<'_> {
+        Call { interface: &self.interface, name: &self.name, parameters: &self.parameters }
+    }
+
+    /// Returns the parameters with the resources of the component in place of the handles of the guest, and the locks of
+    /// these resources.
+    fn params<T>(
         &self,
-        mut store: StoreContextMut<'_, T>,
-        roots: fn(&mut T) -> &mut GuestRoots,
+        store: &mut StoreContextMut<'_, T>,
+        roots: Roots<T>,
         params: &[Val],
-        results: &mut [Val],
-    ) -> wasmtime::Result<()> {
+    ) -> wasmtime::Result<(Vec<Val>, Vec<Arc<RootLock>>)> {
         let mut params = params.to_vec();
         let mut parent = Vec::new();
         for param in &mut params {
             // The contract has resources as whole parameters only.
             let Val::Resource(handle) = param else { continue };
             let handle = handle.try_into_resource_dynamic(store.as_context_mut())?;
-            let session = &mut roots(store.data_mut()).session;
+            let session = roots(store.data_mut()).session().map_err(wasmtime::Error::new)?;
             parent.extend(session.locks_of(handle.rep()));
             *param = Val::Resource(session.inner(handle.rep(), handle.owned())?);
         }
-        let call = Call { interface: &self.interface, name: &self.name, parameters: &self.parameters };
-        let made = roots(store.data_mut()).call(&call, &mut params).map_err(wasmtime::Error::new)?;
+        Ok((params, parent))
+    }
+
+    /// Gives the guest the result, with a handle in place of a resource of the component. A store that the call consumed
+    /// keeps its locks, which are the `parent`, until here.
+    fn answer<T>(
+        &self,
+        store: &mut StoreContextMut<'_, T>,
+        roots: Roots<T>,
+        made: Result<Val, Refusal>,
+        parent: &[Arc<RootLock>],
+        results: &mut [Val],
+    ) -> wasmtime::Result<()> {
         let mut result = made.unwrap_or_else(|refusal| Val::Result(Err(Some(Box::new(as_value(refusal))))));
         if let (Some(number), Some(inner)) = (self.returns, resource(&mut result)) {
-            let handle = roots(store.data_mut()).session.hold(*inner, &parent);
+            let session = roots(store.data_mut()).session().map_err(wasmtime::Error::new)?;
+            let handle = session.hold(*inner, parent);
             *inner = ResourceDynamic::new_own(handle, number).try_into_resource_any(store.as_context_mut())?;
         }
-        // A store that was consumed kept its locks until here.
-        drop::<Vec<Arc<_>>>(parent);
         if let Some(place) = results.first_mut() {
             *place = result;
         }

@@ -8,5 +8,7 @@ mod rights;
 mod session;
 
 pub use forward::add_to_linker;
+#[cfg(feature = "async")]
+pub use forward::add_to_linker_async;
 pub use rights::Rights;
 pub use session::GuestRoots;

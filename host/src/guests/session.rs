@@ -8,6 +8,9 @@ use std::time::Duration;
 use wasmtime::component::{ResourceAny, Val};
 
 use super::rights::{Locked, RULES, Refusal, Rights, Root, Rule};
+#[cfg(feature = "async")]
+use crate::asynchronous::task;
+use crate::error::Trap;
 use crate::faults::Watch;
 use crate::grants::{Access, Granted, Grants};
 use crate::instance::Instance;
@@ -23,15 +26,16 @@ use crate::{Cause, Error, ErrorKind, Fault, Faults, Onionskin, Quota};
 /// instance as a crash would, and releases its roots; the next open recovers them.
 pub struct GuestRoots {
     onionskin: Onionskin,
-    roots: Vec<Root>,
-    pub(super) session: Session,
+    roots: Arc<Vec<Root>>,
+    /// `None` after the future of a call was dropped in the middle of it.
+    session: Option<Session>,
 }
 
 impl Onionskin {
     /// Returns the roots of a guest, of which there are none yet.
     #[must_use]
     pub fn guest_roots(&self) -> GuestRoots {
-        GuestRoots { onionskin: self.clone(), roots: Vec::new(), session: Session::default() }
+        GuestRoots { onionskin: self.clone(), roots: Arc::default(), session: Some(Session::default()) }
     }
 }
 
@@ -48,58 +52,103 @@ impl GuestRoots {
     #[must_use]
     pub fn grant_with_quota(mut self, name: &str, directory: impl AsRef<Path>, rights: Rights, quota: Quota) -> Self {
         let place = directory.as_ref().to_owned();
-        self.roots.push(Root { name: name.to_owned(), place, rights, quota });
+        Arc::make_mut(&mut self.roots).push(Root { name: name.to_owned(), place, rights, quota });
         self
     }
 
-    /// Checks a call, takes its locks, and makes it.
-    pub(super) fn call(&mut self, call: &Call<'_>, params: &mut [Val]) -> Result<Result<Val, Refusal>, Error> {
-        let mut locks = Vec::new();
-        let rule = RULES.iter().find(|rule| rule.call == call.name);
-        if let Some(rule) = rule
-            && let Err(refusal) = self.admit(rule, call, params, &mut locks)
-        {
-            return Ok(Err(refusal));
-        }
-        let instance = match &mut self.session.instance {
-            Some(instance) => instance,
-            none => none.insert(start(&self.onionskin, &self.roots)?),
-        };
-        let result = instance.infallible(|guest, engine| guest.call(engine, call.interface, call.name, params))?;
-        let is_kept = rule.is_some_and(|rule| rule.locked == Locked::WithItsResult);
-        self.session.locks = if is_kept { locks } else { Vec::new() };
-        Ok(Ok(result))
+    /// Returns what the guest holds.
+    pub(super) fn session(&mut self) -> Result<&mut Session, Error> {
+        let Self { roots, session, .. } = self;
+        session.as_mut().ok_or_else(|| cancelled(roots))
     }
 
-    fn admit(
-        &self,
-        rule: &Rule,
-        call: &Call<'_>,
-        params: &[Val],
-        locks: &mut Vec<Arc<RootLock>>,
-    ) -> Result<(), Refusal> {
-        // A parameter of another type is refused by the component.
-        let Some(path) = rule.path(call.parameters, params) else { return Ok(()) };
-        let place = rule.place(&self.roots, path)?;
-        // The component follows no link to a root, and names what is missing.
-        if rule.locked == Locked::No || place.is_symlink() || !place.is_dir() {
-            return Ok(());
-        }
-        let refused = |error: Error| Refusal {
-            kind: if matches!(error, Error::Locked { .. }) { ErrorKind::Locked } else { ErrorKind::NotCommitted },
-            subject: path.to_owned(),
-            text: match &error {
-                Error::Locked { .. } => "another owner has this root open".to_owned(),
-                Error::Untrusted { .. } => "another user could have written its records".to_owned(),
-                _ => "the host cannot lock it".to_owned(),
-            },
-            cause: matches!(error, Error::Untrusted { .. }).then_some(Cause::NotPermitted),
-        };
-        locks.push(Arc::new(RootLock::take(Path::new(path), &place, Duration::ZERO).map_err(refused)?));
-        Trust::Own.records(&place).map_err(refused)
+    /// Checks a call, takes its locks, and makes it.
+    pub(super) fn call(&mut self, call: &Call<'_>, params: &[Val]) -> Result<Result<Val, Refusal>, Error> {
+        let (onionskin, roots) = (self.onionskin.clone(), self.roots.clone());
+        self.session()?.call(&onionskin, &roots, call, params)
+    }
+
+    /// Does this on a thread of the pool. If the future is dropped in the middle of it, the instance and the locks of the
+    /// guest go as soon as the call of the operating system that is being made has ended.
+    #[cfg(feature = "async")]
+    pub(super) async fn apart<R: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Session, &Onionskin, &[Root]) -> Result<R, Error> + Send + 'static,
+    ) -> Result<R, Error> {
+        let (onionskin, roots) = (self.onionskin.clone(), self.roots.clone());
+        let mut session = self.session.take().ok_or_else(|| cancelled(&roots))?;
+        let calls_at_once = onionskin.calls_at_once().clone();
+        let made = task::run(&calls_at_once, move || {
+            let result = work(&mut session, &onionskin, &roots);
+            task::end().then_some((session, result))
+        });
+        let (session, result) = made.await.flatten().ok_or_else(|| cancelled(&self.roots))?;
+        self.session = Some(session);
+        result
     }
 }
 
+/// Returns the error of a guest whose instance ended with a dropped future.
+fn cancelled(roots: &[Root]) -> Error {
+    let root = roots.first().map(|root| root.place.clone()).unwrap_or_default();
+    Error::Trap { root, trap: Trap::Cancelled }
+}
+
+impl Session {
+    /// Checks a call, takes its locks, and makes it.
+    pub(super) fn call(
+        &mut self,
+        onionskin: &Onionskin,
+        roots: &[Root],
+        call: &Call<'_>,
+        params: &[Val],
+    ) -> Result<Result<Val, Refusal>, Error> {
+        let mut locks = Vec::new();
+        let rule = RULES.iter().find(|rule| rule.call == call.name);
+        if let Some(rule) = rule
+            && let Err(refusal) = admit(roots, rule, call, params, &mut locks)
+        {
+            return Ok(Err(refusal));
+        }
+        let instance = match &mut self.instance {
+            Some(instance) => instance,
+            none => none.insert(start(onionskin, roots)?),
+        };
+        let result = instance.infallible(|guest, engine| guest.call(engine, call.interface, call.name, params))?;
+        let is_kept = rule.is_some_and(|rule| rule.locked == Locked::WithItsResult);
+        self.locks = if is_kept { locks } else { Vec::new() };
+        Ok(Ok(result))
+    }
+}
+
+/// Checks whether the guest may make a call, and locks the directory that the call writes to.
+fn admit(
+    roots: &[Root],
+    rule: &Rule,
+    call: &Call<'_>,
+    params: &[Val],
+    locks: &mut Vec<Arc<RootLock>>,
+) -> Result<(), Refusal> {
+    // A parameter of another type is refused by the component.
+    let Some(path) = rule.path(call.parameters, params) else { return Ok(()) };
+    let place = rule.place(roots, path)?;
+    // The component follows no link to a root, and names what is missing.
+    if rule.locked == Locked::No || place.is_symlink() || !place.is_dir() {
+        return Ok(());
+    }
+    let refused = |error: Error| Refusal {
+        kind: if matches!(error, Error::Locked { .. }) { ErrorKind::Locked } else { ErrorKind::NotCommitted },
+        subject: path.to_owned(),
+        text: match &error {
+            Error::Locked { .. } => "another owner has this root open".to_owned(),
+            Error::Untrusted { .. } => "another user could have written its records".to_owned(),
+            _ => "the host cannot lock it".to_owned(),
+        },
+        cause: matches!(error, Error::Untrusted { .. }).then_some(Cause::NotPermitted),
+    };
+    locks.push(Arc::new(RootLock::take(Path::new(path), &place, Duration::ZERO).map_err(refused)?));
+    Trust::Own.records(&place).map_err(refused)
+}
 /// A call of the component.
 pub(super) struct Call<'c> {
     pub(super) interface: &'c str,

@@ -94,17 +94,7 @@ impl Settings {
 
     /// Compiles a program to machine code.
     fn compile(self, wasm: &[u8], engine: &Engine) -> wasmtime::Result<Vec<u8>> {
-        let mut program = Cow::Borrowed(wasm);
-        if adapt::is_module(&program) {
-            // The adapter would say what does not fit, and not which proposal the module needs.
-            Module::validate(engine, &program)?;
-            program = Cow::Owned(adapt::adapt(&program)?);
-        }
-        if self.is_layered
-            && let Some(layered) = compose::layered(&program, &compose::directories_of(wasm))?
-        {
-            program = Cow::Owned(layered);
-        }
+        let program = if self.is_layered { layered(wasm, engine)? } else { adapted(wasm, engine)? };
         engine.precompile_component(&program)
     }
 
@@ -114,6 +104,25 @@ impl Settings {
         let compiled = panic::catch_unwind(AssertUnwindSafe(|| self.compile(wasm, engine)));
         compiled.unwrap_or_else(|panic| Err(wasmtime::Error::msg(format!("the compiler failed: {}", text(&*panic)))))
     }
+}
+
+/// Returns a program as a component.
+fn adapted<'w>(wasm: &'w [u8], engine: &Engine) -> wasmtime::Result<Cow<'w, [u8]>> {
+    if !adapt::is_module(wasm) {
+        return Ok(Cow::Borrowed(wasm));
+    }
+    // The adapter would say what does not fit, and not which proposal the module needs.
+    Module::validate(engine, wasm)?;
+    Ok(Cow::Owned(adapt::adapt(wasm)?))
+}
+
+/// Returns a program composed with the filesystem of layers, if it imports a filesystem.
+pub(super) fn layered<'w>(wasm: &'w [u8], engine: &Engine) -> wasmtime::Result<Cow<'w, [u8]>> {
+    let program = adapted(wasm, engine)?;
+    Ok(match compose::layered(&program, &compose::directories_of(wasm))? {
+        Some(layered) => Cow::Owned(layered),
+        None => program,
+    })
 }
 
 impl Compiler {

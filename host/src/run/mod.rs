@@ -8,10 +8,14 @@
 //!
 //! The component imports these directories under a name with the digest of the program in it, and the host
 //! provides none under any other name. So no import of a program bypasses the component.
+//!
+//! [`Program`] is a command that this library runs. [`LayeredComponent`] is a component that an embedder runs in a store
+//! of its own, with [`GuestLayers`] for its directories.
 
 mod adapt;
 mod compile;
 mod compose;
+mod layered;
 mod machine;
 mod program;
 mod wait;
@@ -19,5 +23,6 @@ mod world;
 
 pub use compile::compile_for_parent;
 pub use compose::plug;
+pub use layered::{GuestLayers, LayeredComponent, LayersView};
 pub use program::{Ended, How, Program};
 pub use world::{Layers, Limits, MEMORY_BYTES_DEFAULT, Mount, World};

@@ -191,12 +191,8 @@ impl Program {
 
     /// Returns the compiled program, composed with the filesystem of layers if there are any.
     fn component(&self, engine: &Engine, settings: Settings, until: Option<Instant>) -> wasmtime::Result<Component> {
-        let mut digest = blake3::Hasher::new();
-        digest.update(compose::VERSION.as_bytes()).update(&self.wasm);
-        if settings.is_layered {
-            digest.update(blake3::hash(OVERLAY).as_bytes());
-        }
-        cached(engine, &self.cache, &digest.finalize(), || {
+        let digest = digest_of(&self.wasm, settings.is_layered);
+        cached(engine, &self.cache, &digest, || {
             let _shown = (self.announce)();
             self.compiler.compile(&self.wasm, settings, engine, until)
         })
@@ -206,6 +202,16 @@ impl Program {
         let path = self.path.clone();
         move |source| Error::Program { action, path: path.clone(), source }
     }
+}
+
+/// Returns the digest of all that the compiled code of a program depends on, besides the engine.
+pub(super) fn digest_of(wasm: &[u8], is_layered: bool) -> blake3::Hash {
+    let mut digest = blake3::Hasher::new();
+    digest.update(compose::VERSION.as_bytes()).update(wasm);
+    if is_layered {
+        digest.update(blake3::hash(OVERLAY).as_bytes());
+    }
+    digest.finalize()
 }
 
 fn prepare(all: &[Layers], trust_all: bool) -> Result<Vec<RootLock>, Error> {
@@ -218,7 +224,9 @@ fn prepare(all: &[Layers], trust_all: bool) -> Result<Vec<RootLock>, Error> {
             Ok::<_, Error>(onionskin.get_or_init(|| loaded))
         }
     };
-    all.iter().map(|layers| layers.prepare(trust_all, load)).collect()
+    let prepare =
+        |layers: &Layers| layers.prepare(trust_all, || Ok(load()?.workspace(&layers.upper).lowers(&layers.lowers)));
+    all.iter().map(prepare).collect()
 }
 
 /// Checks whether an instance was stopped by its execution, and not because it is invalid: a component may

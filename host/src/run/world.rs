@@ -12,7 +12,7 @@ use crate::error::Grant;
 use crate::grants::{Access, Granted};
 use crate::lock::RootLock;
 use crate::trust::Trust;
-use crate::{Error, ErrorKind, Faults, GuestError, Onionskin, Quota};
+use crate::{Error, ErrorKind, Faults, GuestError, Quota, WorkspaceBuilder};
 
 /// The map of a workspace, in its upper directory.
 const MAP: &str = ".onionskin/workspace/map";
@@ -116,63 +116,70 @@ impl World {
     /// Returns the grants of the program and the component, with their names.
     pub(super) fn grants(&self) -> Result<Vec<Granted>, Error> {
         let mut grants = Vec::new();
-        let grant = |host: &Path, guest: String, access| {
-            let granted = Granted::by_place("open the directory for the program", host, access)?;
-            Ok::<_, Error>(Granted { guest, ..granted })
-        };
-        for Layers { guest, lowers, upper } in &self.layers {
-            // The component counts the entries without a file of their own in the upper: directories, links,
-            // further names.
-            let most = self.limits.quota.entries.map(|most| format!(";entries={most}")).unwrap_or_default();
-            grants.push(grant(upper, format!("{guest}#upper{most}"), Access::Write)?);
-            for (at, lower) in lowers.iter().enumerate() {
-                let name = if at == 0 { format!("{guest}#lower") } else { format!("{guest}#lower.{}", at + 1) };
-                grants.push(grant(lower, name, Access::Read)?);
-            }
+        for layers in &self.layers {
+            grants.extend(layers.grants(self.limits.quota)?);
         }
         for Mount { host, guest, read_only } in &self.mounts {
             let access = if *read_only { Access::Read } else { Access::Write };
-            grants.push(grant(host, guest.clone(), access)?);
+            grants.push(granted(host, guest.clone(), access)?);
         }
-        self.keep_apart(&grants)?;
+        keep_apart(&self.layers, &grants)?;
         Ok(grants)
-    }
-
-    /// Refuses a directory for writing that shares files with an upper: through it the program could modify
-    /// the workspace without the component.
-    fn keep_apart(&self, grants: &[Granted]) -> Result<(), Error> {
-        let uppers = self.layers.iter().filter_map(|it| fs::canonicalize(&it.upper).ok()).collect::<Vec<_>>();
-        for (at, granted) in grants.iter().enumerate() {
-            let is_other = |upper: &&PathBuf| {
-                let overlaps = granted.host.starts_with(upper) || upper.starts_with(&granted.host);
-                let is_itself = is_upper(&granted.guest)
-                    && grants[..at].iter().all(|before| before.host != granted.host)
-                    && granted.host == **upper;
-                overlaps && !is_itself
-            };
-            if let Some(upper) = uppers.iter().find(is_other) {
-                return Err(Error::Layout {
-                    guest: granted.guest.clone(),
-                    text: format!(
-                        "{} and the upper directory {} share files; keep the upper directory apart",
-                        granted.host.display(),
-                        upper.display()
-                    ),
-                });
-            }
-        }
-        Ok(())
     }
 }
 
+fn granted(host: &Path, guest: String, access: Access) -> Result<Granted, Error> {
+    let granted = Granted::by_place("open the directory for the program", host, access)?;
+    Ok(Granted { guest, ..granted })
+}
+
+/// Refuses a directory for writing that shares files with an upper: through it the program could modify the workspace
+/// without the component.
+pub(super) fn keep_apart(layers: &[Layers], grants: &[Granted]) -> Result<(), Error> {
+    let uppers = layers.iter().filter_map(|it| fs::canonicalize(&it.upper).ok()).collect::<Vec<_>>();
+    for (at, granted) in grants.iter().enumerate() {
+        let is_other = |upper: &&PathBuf| {
+            let overlaps = granted.host.starts_with(upper) || upper.starts_with(&granted.host);
+            let is_itself = is_upper(&granted.guest)
+                && grants[..at].iter().all(|before| before.host != granted.host)
+                && granted.host == **upper;
+            overlaps && !is_itself
+        };
+        if let Some(upper) = uppers.iter().find(is_other) {
+            return Err(Error::Layout {
+                guest: granted.guest.clone(),
+                text: format!(
+                    "{} and the upper directory {} share files; keep the upper directory apart",
+                    granted.host.display(),
+                    upper.display()
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
 impl Layers {
+    /// Returns the grants of the component, with the names that give their roles.
+    pub(super) fn grants(&self, quota: Quota) -> Result<Vec<Granted>, Error> {
+        let Self { guest, lowers, upper } = self;
+        // The component counts the entries without a file of their own in the upper: directories, links, further names.
+        let most = quota.entries.map(|most| format!(";entries={most}")).unwrap_or_default();
+        let mut grants = vec![granted(upper, format!("{guest}#upper{most}"), Access::Write)?];
+        for (at, lower) in lowers.iter().enumerate() {
+            let name = if at == 0 { format!("{guest}#lower") } else { format!("{guest}#lower.{}", at + 1) };
+            grants.push(granted(lower, name, Access::Read)?);
+        }
+        Ok(grants)
+    }
+
     /// Creates the workspace if there is none, finishes the recovery after a crash, and takes the lock.
     ///
     /// It is made by the host, under the places of its lowers there: so commands find them afterwards.
-    pub(super) fn prepare<'o>(
+    pub(super) fn prepare(
         &self,
         trust_all: bool,
-        load: impl Fn() -> Result<&'o Onionskin, Error>,
+        builder: impl FnOnce() -> Result<WorkspaceBuilder, Error>,
     ) -> Result<RootLock, Error> {
         if self.is_made() {
             let lock = RootLock::take(&self.upper, &self.upper, Duration::ZERO)?;
@@ -180,7 +187,7 @@ impl Layers {
             trust.upper(&self.upper)?;
             return Ok(lock);
         }
-        let session = load()?.workspace(&self.upper).lowers(&self.lowers);
+        let session = builder()?;
         let session = if trust_all { session.trust_all() } else { session };
         let workspace = match session.open() {
             Err(Error::Guest { error: GuestError { kind: ErrorKind::NotFound, .. }, .. }) => session.create()?,

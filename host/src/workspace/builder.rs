@@ -27,11 +27,11 @@ const WAITS_MAX: usize = 3000;
 pub struct WorkspaceBuilder {
     onionskin: Onionskin,
     pub(super) upper: PathBuf,
-    pub(super) lowers: Vec<PathBuf>,
-    quota: Quota,
+    pub(crate) lowers: Vec<PathBuf>,
+    pub(crate) quota: Quota,
     moved: bool,
-    faults: Option<Faults>,
-    pub(super) trust: Trust,
+    pub(crate) faults: Option<Faults>,
+    pub(crate) trust: Trust,
     pub(crate) wait: Duration,
 }
 
@@ -278,13 +278,13 @@ impl WorkspaceBuilder {
         builder
     }
 
-    #[cfg(feature = "async")]
+    #[cfg(any(feature = "async", feature = "run"))]
     pub(crate) fn onionskin(&self) -> &Onionskin {
         &self.onionskin
     }
 
     /// Returns the upper directory as the caller named it.
-    #[cfg(feature = "async")]
+    #[cfg(any(feature = "async", feature = "run"))]
     pub(crate) fn upper(&self) -> &Path {
         &self.upper
     }

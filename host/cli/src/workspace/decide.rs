@@ -61,20 +61,7 @@ pub(super) fn review(context: &Context, arguments: &Review) -> Result<Answer, St
 fn page(context: &Context, arguments: &Review, file: &Path) -> Result<Answer, Stop> {
     let read = |workspace: &mut Workspace| {
         let Chosen { changes, all } = arguments.choice.of(workspace, &arguments.upper.upper, &arguments.paths)?;
-        let conflicts = workspace.conflicts(&Select::default())?;
-        let (mut missing, mut patches) = (Vec::new(), Vec::new());
-        diff::each(workspace, &changes, &all, &mut missing, |patch| {
-            patches.push(patch);
-            Ok(())
-        })?;
-        let page = page::of(&page::Subject {
-            upper: &arguments.upper.upper,
-            lowers: workspace.lowers(),
-            changes: &changes,
-            conflicts: &conflicts,
-            patches: &patches,
-            missing: &missing,
-        });
+        let page = html(workspace, &arguments.upper.upper, &changes, &all)?;
         Ok((page, changes.len(), workspace.recovered().to_vec()))
     };
     let (page, changes, recovered) = observed(context, &arguments.upper, read)?;
@@ -91,6 +78,34 @@ fn write_private(file: &Path, content: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(file)?.write_all(content)
+}
+
+/// Returns the page about chosen changes.
+fn html(workspace: &mut Workspace, upper: &Path, changes: &[Change], all: &[Change]) -> Result<String, Error> {
+    let conflicts = workspace.conflicts(&Select::default())?;
+    let (mut missing, mut patches) = (Vec::new(), Vec::new());
+    diff::each(workspace, changes, all, &mut missing, |patch| {
+        patches.push(patch);
+        Ok::<_, Error>(())
+    })?;
+    Ok(page::of(&page::Subject {
+        upper,
+        lowers: workspace.lowers(),
+        changes,
+        conflicts: &conflicts,
+        patches: &patches,
+        missing: &missing,
+    }))
+}
+
+/// Returns the page of a review as HTML: all changes of an open workspace, side by side with the lowers. It needs no
+/// network and has no script, and every name and content in it is escaped. `upper` is the name of the workspace in it.
+///
+/// # Errors
+/// A part of the workspace or of its lowers that cannot be read.
+pub fn review_page(workspace: &mut Workspace, upper: &Path) -> Result<String, Error> {
+    let all = workspace.changes(&Select::default())?;
+    html(workspace, upper, &all, &all)
 }
 
 /// Asks about each change, and commits what was taken.
@@ -153,7 +168,7 @@ fn question(
     let mut missing = Vec::new();
     diff::each(workspace, std::slice::from_ref(change), all, &mut missing, |patch| {
         patches.push(patch);
-        Ok(())
+        Ok::<_, Error>(())
     })?;
     let mut head = text!("\n{}", show::changes(std::slice::from_ref(change), true));
     if is_conflict {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Seek as _, Write as _};
 
-use onionskin_host::{Change, Finding, Workspace};
+use onionskin_host::{Change, Error, Finding, Workspace};
 use serde_json::{Value, json};
 use tempfile::SpooledTempFile;
 
@@ -43,7 +43,7 @@ pub(super) fn diff(context: &Context, arguments: &review::Changes) -> Result<(),
                 Format::Text if terminal::is_answer_seen() => read.shown.push(&show::in_colour(patch.shown())),
                 Format::Text => read.exact.write_all(&patch.exact())?,
             }
-            Ok(())
+            Ok::<_, Stop>(())
         })?;
         Ok(read)
     };
@@ -63,13 +63,13 @@ pub(super) fn diff(context: &Context, arguments: &review::Changes) -> Result<(),
 }
 
 /// Calls with the patch of each difference, in the order of the paths.
-pub(super) fn each(
+pub(super) fn each<E: From<Error>>(
     workspace: &mut Workspace,
     changes: &[Change],
     all: &[Change],
     missing: &mut Vec<Missing>,
-    mut each: impl FnMut(Patch) -> Result<(), Stop>,
-) -> Result<(), Stop> {
+    mut each: impl FnMut(Patch) -> Result<(), E>,
+) -> Result<(), E> {
     let trees = Trees::of(workspace, changes, all)?;
     missing.extend_from_slice(trees.missing());
     for pair in trees.pairs() {

@@ -18,6 +18,8 @@ mod review;
 pub(super) mod show;
 mod trees;
 
+pub use decide::review_page;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};

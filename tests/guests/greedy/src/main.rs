@@ -8,6 +8,7 @@
 //!     greedy many DIRECTORY            files, until one cannot be created
 //!     greedy note DIRECTORY CODE       writes the file `note`, removes `other` and exits with CODE
 //!     greedy note-and-wait DIRECTORY   the same, then prints a line and waits for the end of its input
+//!     greedy replace FILE OLD NEW      puts another text in the place of one in the file
 //!     greedy look                      prints arguments, environment, directories and input
 
 use std::fs::{self, File};
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
             println!("noted");
             io::stdin().read_to_string(&mut String::new()).map(drop)
         }),
+        ["replace", file, old, new] => replace(Path::new(file), old, new),
         ["look", ..] => look(&words),
         _ => Err(io::Error::other("usage: greedy WHAT [DIRECTORY]")),
     };
@@ -56,6 +58,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn replace(file: &Path, old: &str, new: &str) -> io::Result<()> {
+    let text = fs::read_to_string(file)?;
+    fs::write(file, text.replace(old, new))
 }
 
 fn note(directory: &Path) -> io::Result<()> {
