@@ -87,8 +87,8 @@ pub(super) fn describe(number: u64, reason: &str, is_described: bool) -> Plan {
 
 /// Returns whether a directory that was switched half-way has no name.
 pub(super) fn is_nameless<F: Fs>(exec: &mut Executor<F>, journal: &Journal) -> bool {
-    let mut is_nameless = |path: &RelPath| matches!(exec.kind(path), Ok(None));
-    journal.ops.iter().filter(|op| op.change == Change::Switch).map(|op| &op.path).any(|path| is_nameless(path))
+    let is_nameless = |path: &RelPath| matches!(exec.kind(path), Ok(None));
+    journal.ops.iter().filter(|op| op.change == Change::Switch).map(|op| &op.path).any(is_nameless)
 }
 
 /// Returns the place of the former content of each switched path that has no entry, as the end of a reason.
