@@ -149,7 +149,8 @@ fn many_tasks_with_time_limits_lose_nothing() {
             assert_eq!(ground::ours(&ground::read(root.directory.path())), ground::NONE, "{flavour}");
         }
         println!("{flavour}: of {tasks} tasks {acknowledged} wrote; {dropped} calls dropped, {refused} refused");
-        assert!(acknowledged > tasks / 4 && dropped > tasks / 4 && refused > 0, "{flavour}: the limits do something");
+        // Whether a dropped future was in the middle of its call is chance; the module `futures` drops them there.
+        assert!(acknowledged > tasks / 4 && dropped > tasks / 4, "{flavour}: the limits do something");
         drop(runtime);
         let places: Vec<String> = all.iter().map(|it| it.directory.path().display().to_string()).collect();
         let left: Vec<String> =
