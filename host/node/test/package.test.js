@@ -162,7 +162,8 @@ test("a name that is not UTF-8 is refused and kept", (t) => {
 test("a root that may only be read is told", (t) => {
     const { root } = world(t);
     const { tier, reason } = guest([], [root]).call(({ capabilities }) => capabilities.probe(root));
-    assert.deepEqual([tier, reason], ["refused", "it is granted for reading alone"]);
+    assert.equal(tier, "refused");
+    assert.match(reason, /^it is granted for reading alone, or the system refuses: /);
 });
 
 test("a directory that is granted for reading alone cannot be changed", (t) => {

@@ -155,7 +155,8 @@ def test_a_lock_file_and_the_lock_of_the_system_are_two_things(root: Path) -> No
 def test_a_root_that_may_only_be_read_is_told(root: Path) -> None:
     with _guest.guest([], [root]) as instance:
         abilities = instance.call("capabilities", "probe", str(root))
-    assert (abilities.tier, abilities.reason) == ("refused", "it is granted for reading alone")
+    assert abilities.tier == "refused"
+    assert abilities.reason.startswith("it is granted for reading alone, or the system refuses: ")
 
 
 STOPS = 40

@@ -198,7 +198,7 @@ class Workspace(_bindings.WorkspaceCalls):
     def fork(self, upper: AnyPath) -> "Workspace":
         """Creates a second workspace from the present state, in an empty directory."""
         self._call_with(upper, "fork", self._options(place(upper)))
-        return Workspace(upper, (), self._how)
+        return Workspace(upper, (), self._how, self._wait)
 
     def discard(self) -> None:
         """Discards every change, and the workspace itself."""
