@@ -216,6 +216,9 @@ impl Writer<'_> {
         };
         match param.name {
             "origin" => (format!("{name}: AnyPath{usual}"), format!("self._guest.granted({name})")),
+            _ if is_variant(&self.contract.resolve, param.ty) => {
+                (format!("{name}: {ty}{usual}"), format!("tagged({name})"))
+            }
             _ => (format!("{name}: {ty}{usual}"), name),
         }
     }
