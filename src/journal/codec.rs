@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
         // A forged path cannot leave the root, nor name anything of ours but what a generation holds.
         let path = RelPath::parse_record(text).unwrap_or_default();
         if path.is_root() {
-            self.refuse("it names a path outside the root");
+            self.refuse("it names a path that no root can hold");
         } else if !control::may_change(&path) {
             self.refuse("it names a path that is not for it to change");
         }
@@ -319,7 +319,7 @@ mod tests {
             let body = bytes.len() - 32;
             let right = digest(&bytes[..body]);
             bytes[body..].copy_from_slice(&right);
-            assert_eq!(Journal::decode(&bytes), Err(Damage::Unreadable("it names a path outside the root")));
+            assert_eq!(Journal::decode(&bytes), Err(Damage::Unreadable("it names a path that no root can hold")));
         }
     }
 }

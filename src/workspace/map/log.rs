@@ -430,7 +430,7 @@ fn read_seen(reader: &mut Reader<'_>) -> Seen {
 fn read_path<'b>(reader: &mut Reader<'b>) -> &'b str {
     let text = reader.text();
     if !text.is_empty() && RelPath::parse_record(text).is_err() {
-        reader.refuse("it names a path outside the root");
+        reader.refuse("it names a path that no root can hold");
         return "";
     }
     text
