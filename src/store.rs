@@ -39,6 +39,16 @@ pub enum Symlinks {
     FollowWithin,
 }
 
+impl Symlinks {
+    /// Returns the policy for an entry that is only looked at: no link on its way is materialized.
+    pub(crate) const fn for_reading(self) -> Self {
+        match self {
+            Self::Refuse => Self::Refuse,
+            Self::Replace | Self::FollowWithin => Self::FollowWithin,
+        }
+    }
+}
+
 /// Condition that must hold just before a change becomes visible.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Precondition {

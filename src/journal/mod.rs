@@ -134,10 +134,15 @@ impl Journal {
     /// Returns the changes that stand for themselves: not those of the entries of a directory that is switched, which
     /// recovery compares only, nor the pointer of a switch.
     pub fn whole(&self) -> impl Iterator<Item = &Op> {
-        let switched = self.ops.iter().find(|op| op.change == Change::Switch).map(|op| &op.path);
+        let switched = self.switched().next();
         let is_whole =
             move |op: &&Op| op.change == Change::Switch || !switched.is_some_and(|path| op.path.is_within(path));
         self.ops.iter().filter(is_whole)
+    }
+
+    /// Returns the paths that are switched.
+    pub fn switched(&self) -> impl Iterator<Item = &RelPath> {
+        self.ops.iter().filter(|op| op.change == Change::Switch).map(|op| &op.path)
     }
 
     /// Returns the numbers of the directories of generations that are to be published.

@@ -58,12 +58,10 @@ impl<F: Fs> State<F> {
         conditions: Conditions,
         policy: Symlinks,
     ) -> Result<Expected, Error> {
-        // Nothing is materialized for an entry that is only looked at.
-        let policy = if policy == Symlinks::Refuse { policy } else { Symlinks::FollowWithin };
         let mut expected = Expected::default();
         for (path, when) in conditions {
             let named = directory.join(&path);
-            let real = match self.walk(RootId::STORE, &named.parent(), policy, &mut Missing::Refuse) {
+            let real = match self.walk(RootId::STORE, &named.parent(), policy.for_reading(), &mut Missing::Refuse) {
                 Ok(parent) => parent.child(named.name()),
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotDirectory) => named.clone(),
                 Err(error) => return Err(error),

@@ -281,11 +281,7 @@ impl<F: Fs> Transaction<F> {
 
     fn kind_on_disk(&mut self, path: &RelPath) -> Result<Option<Kind>, Error> {
         let full = self.directory.join(path);
-        let policy = match self.options.symlinks {
-            Symlinks::Refuse => Symlinks::Refuse,
-            // Reads only: nothing is materialized before the commit.
-            Symlinks::Replace | Symlinks::FollowWithin => Symlinks::FollowWithin,
-        };
+        let policy = self.options.symlinks.for_reading();
         let state = &mut *self.state.borrow_mut();
         state.check_usable()?;
         match state.walk(RootId::STORE, &full.parent(), policy, &mut Missing::Refuse) {

@@ -6,7 +6,7 @@ use crate::control;
 use crate::error::{Error, ErrorKind};
 use crate::exec::Executor;
 use crate::fs::Fs;
-use crate::journal::{Change, Journal};
+use crate::journal::Journal;
 use crate::path::{At, RelPath};
 use crate::plan::Plan;
 use crate::recover::{Finding, Verdict, apply};
@@ -88,15 +88,15 @@ pub(super) fn describe(number: u64, reason: &str, is_described: bool) -> Plan {
 /// Returns whether a directory that was switched half-way has no name.
 pub(super) fn is_nameless<F: Fs>(exec: &mut Executor<F>, journal: &Journal) -> bool {
     let is_nameless = |path: &RelPath| matches!(exec.kind(path), Ok(None));
-    journal.ops.iter().filter(|op| op.change == Change::Switch).map(|op| &op.path).any(is_nameless)
+    journal.switched().any(is_nameless)
 }
 
 /// Returns the place of the former content of each switched path that has no entry, as the end of a reason.
 pub(super) fn nameless<F: Fs>(exec: &mut Executor<F>, journal: &Journal) -> String {
     let mut text = String::new();
-    for op in journal.ops.iter().filter(|op| op.change == Change::Switch) {
-        let old = control::sibling_old(&op.path, journal.transaction);
-        if matches!(exec.kind(&op.path), Ok(None)) && matches!(exec.kind(&old), Ok(Some(_))) {
+    for path in journal.switched() {
+        let old = control::sibling_old(path, journal.transaction);
+        if matches!(exec.kind(path), Ok(None)) && matches!(exec.kind(&old), Ok(Some(_))) {
             text = format!("; its former content is at {old} until then");
         }
     }
@@ -110,12 +110,12 @@ pub(super) fn nameless<F: Fs>(exec: &mut Executor<F>, journal: &Journal) -> Stri
 /// The failure of looking at one.
 pub(super) fn restore<F: Fs>(exec: &mut Executor<F>, journal: &Journal) -> Result<Plan, Error> {
     let mut plan = Plan::new();
-    for op in journal.ops.iter().filter(|op| op.change == Change::Switch) {
+    for path in journal.switched() {
         let (new, old) =
-            (control::sibling_new(&op.path, journal.transaction), control::sibling_old(&op.path, journal.transaction));
-        if exec.kind(&op.path)?.is_none() && exec.kind(&new)?.is_some() && exec.kind(&old)?.is_some() {
-            plan.rename(&old, &op.path, "the new one cannot take its place now");
-            plan.sync_parent(&op.path, "or it could have no name");
+            (control::sibling_new(path, journal.transaction), control::sibling_old(path, journal.transaction));
+        if exec.kind(path)?.is_none() && exec.kind(&new)?.is_some() && exec.kind(&old)?.is_some() {
+            plan.rename(&old, path, "the new one cannot take its place now");
+            plan.sync_parent(path, "or it could have no name");
         }
     }
     Ok(plan)
